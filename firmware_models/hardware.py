@@ -1,0 +1,156 @@
+"""What the instrument's state machine needs of the analogue hardware below it.
+
+Standard library only, like all of this room, so that it can be ported to C: arrays are `array('d')` of SI
+values, row-major, and a batch travels vector by vector. The simulated bench implements `Hardware`; on a
+physical board this is the hardware-abstraction layer.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardFacts:
+    """What never changes while a board is powered.
+
+    Attributes:
+        manufacturer, model, serial, firmware: the four fields of `*IDN?`.
+        rows, columns: the array, N and M.
+        capabilities: groups present, out of PROG, READBACK, SEQ, TEMP, SIM.
+        conductance_min_s, conductance_max_s: what a cell can be programmed to [S].
+        ranges_a: full scales of the column amplifiers [A], ascending.
+        adc_bits, adc_settling_s: converter width; settling time that a dwell may not undercut [s].
+        dac_bits, dac_full_scale_v, dac_settling_s: converter width, largest magnitude [V], settling time [s].
+        aperture_min_s, aperture_max_s: integration time [s].
+        average_max: most readings that may be averaged.
+        sequence_max: most vectors that a sequence may hold.
+        protection_max_v: largest magnitude that `SOURce:VOLTage:PROTection` may be set to [V].
+        dwell_max_s: longest dwell [s].
+    """
+
+    manufacturer: str
+    model: str
+    serial: str
+    firmware: str
+    rows: int
+    columns: int
+    capabilities: tuple[str, ...]
+    conductance_min_s: float
+    conductance_max_s: float
+    ranges_a: tuple[float, ...]
+    adc_bits: int
+    adc_settling_s: float
+    dac_bits: int
+    dac_full_scale_v: float
+    dac_settling_s: float
+    aperture_min_s: float
+    aperture_max_s: float
+    average_max: int
+    sequence_max: int
+    protection_max_v: float
+    dwell_max_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Currents of some vectors.
+
+    Attributes:
+        current_a: [A], count × M; the signed full scale where saturated.
+        status: one `FETCh:STATus?` byte per current.
+        over_temperature, hardware_error: the run met that condition (+103, -240).
+    """
+
+    current_a: array[float]
+    status: bytes
+    over_temperature: bool = False
+    hardware_error: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgrammingStep:
+    """State of a programming run after one write-verify iteration.
+
+    Attributes:
+        finished: nothing is left to write: every cell is within tolerance or given up on.
+        cells_failed: cells outside the tolerance at their last verify reading.
+        rms_relative_error: of the verify readings, failed cells included.
+        cell_stuck: some cell does not respond (+104).
+    """
+
+    finished: bool
+    cells_failed: int
+    rms_relative_error: float
+    cell_stuck: bool = False
+
+
+class Hardware(Protocol):
+    """The analogue side of a board. Values handed in are inside the limits of `facts`: the instrument checked."""
+
+    @property
+    def facts(self) -> BoardFacts:
+        """What never changes while the board is powered."""
+        ...
+
+    def round_voltage(self, voltage_v: array[float], protection_v: float) -> array[float]:
+        """Voltages the DAC will really give, none beyond `protection_v` in magnitude."""
+        ...
+
+    def round_aperture(self, aperture_s: float) -> float:
+        """Integration time the ADC will really use."""
+        ...
+
+    def measure(
+        self, voltage_v: array[float], *, range_index: int, aperture_s: float, averages: int, dwell_s: float
+    ) -> Reading:
+        """Drive vectors one after another (count × N, as `round_voltage` gave them) and read all columns of each."""
+        ...
+
+    def begin_programming(self, target_s: array[float], tolerance: float) -> None:
+        """Prepare to write a target (N × M); nothing is written yet."""
+        ...
+
+    def programming_iteration(self) -> ProgrammingStep:
+        """Write every cell that is outside the tolerance once, and verify it."""
+        ...
+
+    def read_conductance(self) -> array[float]:
+        """Measured conductance of every cell (N × M)."""
+        ...
+
+    def temperature_c(self) -> float:
+        """The board's thermometer."""
+        ...
+
+    # Group SIM: only a simulated board has these; on hardware the commands are undefined headers.
+
+    def advance_time(self, duration_s: float) -> None:
+        """Let the devices age."""
+        ...
+
+    def set_temperature(self, temperature_c: float) -> None:
+        """Change the board's temperature."""
+        ...
+
+    def reseed(self, seed: int) -> None:
+        """Restart the randomness of noise, programming and drift; the board's fixed errors stay."""
+        ...
+
+    def fault_cell(self, row: int, column: int, kind: str) -> None:
+        """Break a cell (counted from 1): `OPEN`, `SHORT` or `STUCK`."""
+        ...
+
+    def fault_amplifier(self, column: int) -> None:
+        """Break a column's amplifier (counted from 1)."""
+        ...
+
+    def clear_faults(self) -> None:
+        """Heal every fault."""
+        ...
+
+    def true_conductance(self) -> array[float]:
+        """The actual nominal conductances (N × M), which no instrument could know."""
+        ...

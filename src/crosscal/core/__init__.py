@@ -1,0 +1,1 @@
+"""What all rooms share: errors, array types, the port, file formats, settings. Nothing here is heavy."""

@@ -1,0 +1,101 @@
+"""Every error that crosscal raises on purpose.
+
+    CrosscalError
+    ├── InputError (also a ValueError)     the caller's arrays or arguments
+    │   ├── ShapeError                     wrong rank or size
+    │   └── RangeError                     NaN, infinite, or outside what is allowed
+    ├── SettingsError (also a ValueError)  a settings file: the key is named
+    ├── FileFormatError
+    │   ├── RunFileError                   a run.h5: not one, cut off, of a newer format
+    │   └── CalibratorFileError            a calibrator.onnx: not one, damaged, fails its probes
+    ├── BoardError
+    │   ├── BoardConnectionError           nothing there, lost, or held by another program
+    │   │   └── BoardTimeoutError          stopped answering
+    │   ├── IncompatibleBoardError         something answers that is no such board, or of another size
+    │   ├── ScpiError                      the board refused a command: code and text
+    │   └── ReadingError                   a reading that must not pass for a good one: saturated, faulty
+    └── TrainingError                      data from which nothing can be learned
+
+A message says what was got, what is allowed and what to do; `wanted(...)` phrases the three alike.
+"""
+
+from __future__ import annotations
+
+
+class CrosscalError(Exception):
+    """Root of the tree: `except CrosscalError` catches whatever crosscal raises on purpose."""
+
+
+class InputError(CrosscalError, ValueError):
+    """An argument that cannot be used."""
+
+
+class ShapeError(InputError):
+    """An array of the wrong rank or size."""
+
+
+class RangeError(InputError):
+    """A value that is not finite, or outside what is allowed."""
+
+
+class SettingsError(CrosscalError, ValueError):
+    """A settings file with an unknown key or an impossible value; the message names the key."""
+
+
+class FileFormatError(CrosscalError):
+    """A file that is not what its reader needs."""
+
+
+class RunFileError(FileFormatError):
+    """A run.h5 that cannot be read or resumed."""
+
+
+class CalibratorFileError(FileFormatError):
+    """A calibrator.onnx that cannot be used."""
+
+
+class BoardError(CrosscalError):
+    """Something went wrong at the board or on the way to it."""
+
+
+class BoardConnectionError(BoardError):
+    """Nothing answers, the link was lost, or another program holds it."""
+
+
+class BoardTimeoutError(BoardConnectionError):
+    """The board stopped answering within the time a reply of that size needs."""
+
+
+class IncompatibleBoardError(BoardError):
+    """What answers is no crossbar test board, or lacks what was asked of it."""
+
+
+class ScpiError(BoardError):
+    """The board refused a command.
+
+    Attributes:
+        code: SCPI error code, such as -222.
+        text: the board's own text.
+        command: the command sent before the error was read, shortened; None if unknown.
+    """
+
+    def __init__(self, code: int, text: str, command: str | None = None) -> None:
+        self.code, self.text, self.command = code, text, command
+        after = f" after {command!r}" if command else ""
+        super().__init__(f"the board reports {code},{text!r}{after}")
+
+    def __reduce__(self) -> tuple[type[ScpiError], tuple[int, str, str | None]]:
+        return type(self), (self.code, self.text, self.command)
+
+
+class ReadingError(BoardError):
+    """A reading that must not pass for a good one; `.read()` returns it with its status bits instead."""
+
+
+class TrainingError(CrosscalError):
+    """Data from which no calibrator can be learned."""
+
+
+def wanted(*, got: str, allowed: str, remedy: str) -> str:
+    """Phrase a message: what was got, what is allowed, what to do."""
+    return f"got {got}; allowed: {allowed}; {remedy}"

@@ -1,0 +1,61 @@
+"""What a board answers to a batch of vectors: currents, and how far each can be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntFlag
+
+import numpy as np
+
+from crosscal.core.array_types import Currents, StatusBits
+from crosscal.core.errors import ReadingError
+
+
+class Status(IntFlag):
+    """Bits of `FETCh:STATus?`, per column and vector."""
+
+    OVER_RANGE = 1
+    UNDER_RESOLUTION = 2
+    AMPLIFIER_FAULT = 4
+
+
+UNUSABLE = Status.OVER_RANGE | Status.AMPLIFIER_FAULT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readout:
+    """Currents of a batch, with the status of each.
+
+    Attributes:
+        current_a: measured column currents [A], (B, M); NaN where the amplifier gave no reading.
+        status: `Status` bits of each current, (B, M).
+        range_a: full scale the currents were taken in [A].
+    """
+
+    current_a: Currents
+    status: StatusBits
+    range_a: float
+
+    @property
+    def usable(self) -> np.ndarray:
+        """True where a reading may be used, (B, M)."""
+        return (self.status & int(UNUSABLE)) == 0
+
+    def require_usable(self) -> Currents:
+        """Return the currents, or refuse: a saturated or missing reading is not a number to go on with.
+
+        Raises:
+            ReadingError: some readings are over range or without a working amplifier.
+        """
+        usable = self.usable
+        if usable.all():
+            return self.current_a
+        bad = ~usable
+        columns = ", ".join(str(j + 1) for j in np.flatnonzero(bad.any(axis=0))[:8])
+        faulty = (self.status & int(Status.AMPLIFIER_FAULT)).any()
+        what = "without a working amplifier or over range" if faulty else "over range"
+        raise ReadingError(
+            f"got {int(bad.sum())} of {bad.size} readings {what} (columns {columns}, counted from 1, in the "
+            f"{self.range_a:.3g} A range); allowed: readings inside the range; use a higher range or smaller "
+            "inputs, or call read() to get the currents together with their status bits"
+        )

@@ -88,7 +88,7 @@ class ProgrammingStep:
 
 
 class Hardware(Protocol):
-    """The analogue side of a board. Values handed in are inside the limits of `facts`: the instrument checked."""
+    """The analogue side of a board; values handed in are inside the limits of `facts`."""
 
     @property
     def facts(self) -> BoardFacts:
@@ -106,7 +106,7 @@ class Hardware(Protocol):
     def measure(
         self, voltage_v: array[float], *, range_index: int, aperture_s: float, averages: int, dwell_s: float
     ) -> Reading:
-        """Drive vectors one after another (count × N, as `round_voltage` gave them) and read all columns of each."""
+        """Drive vectors in turn (count × N, as `round_voltage` gave them) and read all columns of each."""
         ...
 
     def begin_programming(self, target_s: array[float], tolerance: float) -> None:

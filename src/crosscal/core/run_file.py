@@ -234,7 +234,8 @@ def _open(path: Path, mode: str) -> h5py.File:
         return h5py.File(path, mode)
     except OSError as error:
         raise RunFileError(
-            f"{path} cannot be opened as HDF5 ({error}): not a run.h5, damaged, or open for writing in another program"
+            f"{path} cannot be opened as HDF5 ({error}): not a run.h5, damaged, or open for writing elsewhere; "
+            "restore it from a copy or collect again"
         ) from error
 
 
@@ -253,7 +254,8 @@ def _read_plan(file: h5py.File, path: Path) -> RunPlan:
     version = int(attributes["format_version"])
     if version > FORMAT_VERSION:
         raise RunFileError(
-            f"{path} has format version {version}, this crosscal reads up to {FORMAT_VERSION}; update crosscal"
+            f"{path} has format version {version}, this crosscal reads up to {FORMAT_VERSION}; "
+            "update crosscal"
         )
     try:
         return RunPlan(

@@ -1,4 +1,4 @@
-"""Settings files: TOML decoded into msgspec structs; an unknown or impossible key is an error that names it."""
+"""Settings files: TOML decoded into msgspec structs; an unknown or impossible key is an error naming it."""
 
 from __future__ import annotations
 

@@ -234,7 +234,7 @@ def _open(path: Path, mode: str) -> h5py.File:
         return h5py.File(path, mode)
     except OSError as error:
         raise RunFileError(
-            f"{path} cannot be opened as HDF5 ({error}): not a run.h5, damaged, or open for writing elsewhere; "
+            f"{path} cannot be opened as HDF5 ({error}): not a run.h5, damaged, or being written; "
             "restore it from a copy or collect again"
         ) from error
 

@@ -1,0 +1,87 @@
+"""`crosscal`: one program, a command per task; each command's module is imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+
+import click
+
+from crosscal.core.errors import CrosscalError
+
+COMMANDS = {
+    "bench": "serve a simulated board over TCP, a pseudo-terminal, or both",
+    "collect": "measure matrices and vectors on a board and write run.h5",
+    "demo": "the whole journey on a simulated board, with a table and pictures",
+    "evaluate": "score a calibrator on a run it was not trained on",
+    "study": "reproduce a published table, resumable",
+    "train": "learn a calibrator from run.h5 and export it to ONNX",
+}
+
+_EXTRA_OF = {
+    "torch": "train",
+    "onnx": "train",
+    "scipy": "bench",
+    "matplotlib": "bench",
+    "pyvisa_sim": "bench",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports the module of the command that is called and no other: `--help` answers at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        return importlib.import_module(f"crosscal.commands.{cmd_name}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="crosscal")
+@click.option("-v", "--verbose", count=True, help="Log transitions (-v) or everything (-vv) to stderr.")
+def crosscal(verbose: int) -> None:
+    """Calibrate the currents of memristor crossbars, after fabrication, with no change to the hardware.
+
+    A first look:  crosscal demo
+
+    \b
+    With a board:  crosscal collect TCPIP::192.168.1.7::5025::SOCKET -o run.h5
+                   crosscal train run.h5 --calibrator concatsquash -o b7.onnx
+                   crosscal evaluate b7.onnx holdout.h5 --report out/
+
+    Exit codes: 0 done, 1 an error that is explained, 2 wrong usage, 130 interrupted by Ctrl-C.
+    """
+    level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
+    logging.basicConfig(level=level, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+
+
+def main() -> None:
+    """Run the command line; an error made for people is printed as one line, never as a traceback."""
+    try:
+        sys.exit(crosscal.main(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\ninterrupted: everything that was finished is kept", err=True)
+        sys.exit(130)
+    except CrosscalError as error:
+        click.echo(f"crosscal: {error}", err=True)
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        click.echo(
+            f"crosscal: this command needs {error.name}; install it with: pip install 'crosscal[{extra}]'",
+            err=True,
+        )
+        sys.exit(1)

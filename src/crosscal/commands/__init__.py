@@ -1,0 +1,1 @@
+"""One module per command of `crosscal`; here alone the rooms are joined."""

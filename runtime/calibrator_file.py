@@ -1,0 +1,109 @@
+"""Reads and writes `calibrator.onnx`: the model's bytes between a first entry that names the format and a seal."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from os import PathLike
+from pathlib import Path
+
+from crosscal.core.errors import CalibratorFileError
+from crosscal.runtime.metadata import FORMAT, CalibratorMetadata
+from crosscal.runtime.protobuf_append import metadata_entry
+
+# The format's name comes first, so that a file cut off anywhere is still known for what it was.
+_OPENING = metadata_entry("format", FORMAT)
+_SEAL_BYTES = len(metadata_entry("sha256", hashlib.sha256().hexdigest()))
+
+
+def seal_calibrator(model: bytes, metadata: CalibratorMetadata) -> bytes:
+    """Return `model` with its metadata and a digest over everything: the content of a calibrator file."""
+    entries = metadata.to_properties()
+    del entries["format"]
+    content = _OPENING + model + b"".join(metadata_entry(key, value) for key, value in entries.items())
+    return content + _seal(content)
+
+
+def write_calibrator(path: str | PathLike[str], model: bytes, metadata: CalibratorMetadata) -> None:
+    """Write a calibrator file; a reader sees the old file or the whole new one, whenever the process is killed.
+
+    Args:
+        path: the file, replaced if it exists.
+        model: serialised ONNX model with the documented inputs and output, without external data.
+        metadata: what the file is to say of itself.
+
+    Raises:
+        CalibratorFileError: the file cannot be written, or does not load again (`Calibrator.load` says why).
+    """
+    from crosscal.runtime.calibrator import Calibrator
+
+    content = seal_calibrator(model, metadata)
+    Calibrator.from_bytes(content, origin=f"the model for {os.fspath(path)}")
+    target = Path(path)
+    try:
+        _replace(target, content)
+    except OSError as error:
+        raise CalibratorFileError(
+            f"{target} cannot be written ({error.strerror}); choose a folder with room in it"
+        ) from error
+
+
+def read_calibrator_bytes(path: str | PathLike[str]) -> bytes:
+    """Read a file whole.
+
+    Raises:
+        CalibratorFileError: it cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise CalibratorFileError(
+            f"{os.fspath(path)} cannot be read ({error.strerror}); give the path of a calibrator.onnx"
+        ) from error
+
+
+def is_sealed(content: bytes) -> bool:
+    """Whether this is a calibrator file of ours, whole and unchanged.
+
+    Returns:
+        True for one of ours, False for a file that does not begin as ours do.
+
+    Raises:
+        CalibratorFileError: it begins as ours do, but was cut off or changed.
+    """
+    if not content.startswith(_OPENING):
+        return False
+    if content[-_SEAL_BYTES:] != _seal(content[:-_SEAL_BYTES]):
+        raise CalibratorFileError("it is damaged: cut off, or changed since it was exported; restore it from a copy")
+    return True
+
+
+def _seal(content: bytes) -> bytes:
+    return metadata_entry("sha256", hashlib.sha256(content).hexdigest())
+
+
+def _replace(target: Path, content: bytes) -> None:
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    unfinished = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(target)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power cut, where the system lets a folder be opened (not on Windows)."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

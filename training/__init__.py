@@ -1,1 +1,54 @@
-""""""
+"""Learns a calibrator from measured runs, exports it, and says how good it is.
+
+Names are imported on first use: collecting needs no torch, evaluating no trainer.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from crosscal.training.calibrator import Batch, Stage, TrainableCalibrator, normalised_error
+    from crosscal.training.collection import CollectionPlan, CollectionProgress, collect
+    from crosscal.training.inputs import INPUT_KINDS, Segment, draw_vectors, parse_inputs
+    from crosscal.training.measurements import Measurements, split_matrices
+    from crosscal.training.registry import calibrator_class, calibrator_names
+
+__all__ = [
+    "INPUT_KINDS",
+    "Batch",
+    "CollectionPlan",
+    "CollectionProgress",
+    "Measurements",
+    "Segment",
+    "Stage",
+    "TrainableCalibrator",
+    "calibrator_class",
+    "calibrator_names",
+    "collect",
+    "draw_vectors",
+    "normalised_error",
+    "parse_inputs",
+    "split_matrices",
+]
+
+_MODULES = {
+    "calibrator": ("Batch", "Stage", "TrainableCalibrator", "normalised_error"),
+    "collection": ("CollectionPlan", "CollectionProgress", "collect"),
+    "inputs": ("INPUT_KINDS", "Segment", "draw_vectors", "parse_inputs"),
+    "measurements": ("Measurements", "split_matrices"),
+    "registry": ("calibrator_class", "calibrator_names"),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use."""
+    if name in _HOME:
+        return getattr(import_module(f"crosscal.training.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'crosscal.training' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

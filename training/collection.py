@@ -1,0 +1,236 @@
+"""Measures a board's response to many matrices and records it in a run.h5.
+
+Matrix `k` and its inputs are drawn from `default_rng([seed, k])`, so that a run that was cut off and resumed
+asks the board for exactly what an uninterrupted one would have asked.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crosscal.core.array_types import Matrix, Vectors
+from crosscal.core.errors import InputError, RangeError, RunFileError, wanted
+from crosscal.core.port import CrossbarPort
+from crosscal.core.readout import Readout
+from crosscal.core.run_file import MatrixRecord, RunPlan, RunWriter, read_run
+from crosscal.training.inputs import Segment, draw_vectors, parse_inputs
+
+logger = logging.getLogger(__name__)
+
+CONDUCTANCE_RANGE_S = (16.6e-6, 100e-6)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionPlan:
+    """What to measure; validated on construction.
+
+    Attributes:
+        matrices: number of matrices.
+        vectors: vectors per matrix.
+        inputs: kind of inputs, such as `random`, or parts with counts, such as `random:100,sine:50`.
+        seed: what matrices and vectors are drawn from.
+        conductance_range_s: targets are uniform in this range [S], as far as the board's limits reach.
+    """
+
+    matrices: int
+    vectors: int
+    inputs: str = "random"
+    seed: int
+    conductance_range_s: tuple[float, float] = CONDUCTANCE_RANGE_S
+
+    def __post_init__(self) -> None:
+        for name, value, least in (
+            ("matrices", self.matrices, 1),
+            ("vectors", self.vectors, 1),
+            ("seed", self.seed, 0),
+        ):
+            if value < least:
+                raise InputError(
+                    wanted(got=f"{name} = {value}", allowed=f"{least} or more", remedy=f"correct {name}")
+                )
+        low_s, high_s = self.conductance_range_s
+        if not 0.0 < low_s < high_s < np.inf:
+            raise RangeError(
+                wanted(
+                    got=f"conductances from {low_s} to {high_s} S",
+                    allowed="0 < low < high",
+                    remedy="give siemens, low before high",
+                )
+            )
+        self.segments()
+
+    def segments(self) -> tuple[Segment, ...]:
+        """The parts of `inputs`, in the order they are measured."""
+        return parse_inputs(self.inputs, self.vectors)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionProgress:
+    """How far a collection is, after each matrix and once at the start.
+
+    Attributes:
+        finished, total: matrices.
+        readings: currents measured by this call so far.
+        unusable: of these, saturated or missing.
+        cells_failed: cells that write-verify gave up on.
+    """
+
+    finished: int
+    total: int
+    readings: int
+    unusable: int
+    cells_failed: int
+
+
+def collect(
+    port: CrossbarPort,
+    path: Path,
+    plan: CollectionPlan,
+    *,
+    resume: bool = False,
+    progress: Callable[[CollectionProgress], None] | None = None,
+) -> CollectionProgress:
+    """Measure every matrix of the plan that the file does not hold yet.
+
+    An interrupt (Ctrl-C) or a board that fails ends the collection with that exception; the file then holds
+    every finished matrix and can be resumed.
+
+    Args:
+        port: the board.
+        path: the run.h5; it must not exist, unless `resume`.
+        plan: what to measure.
+        resume: continue a run that was cut off; starts one if there is no file yet.
+        progress: called at the start and after each matrix.
+
+    Returns:
+        The last progress.
+
+    Raises:
+        RunFileError: the file exists, or (resuming) was made with another plan or on another board.
+        RangeError: the board can reach no conductance of the plan's range.
+        BoardError: from the board.
+    """
+    limits_s = _limits(port, plan)
+    run_plan = _run_plan(port, plan)
+    with _open(port, path, run_plan, resume=resume) as writer:
+        finished = writer.finished
+        if finished.any():
+            _require_same_draw(path, int(np.flatnonzero(finished)[0]), plan, limits_s)
+        state = CollectionProgress(
+            finished=int(finished.sum()), total=plan.matrices, readings=0, unusable=0, cells_failed=0
+        )
+        _report(state, progress)
+        for k in np.flatnonzero(~finished):
+            target_s, voltage_v = draw_matrix(plan, port.shape, limits_s, int(k))
+            record, readout = _measure(port, target_s, voltage_v, has_truth=run_plan.has_truth)
+            writer.write(int(k), record)
+            state = _after(state, record, readout)
+            _report(state, progress)
+    if state.unusable:
+        logger.warning("%d of %d readings saturated or missing", state.unusable, state.readings)
+    return state
+
+
+def draw_matrix(
+    plan: CollectionPlan, shape: tuple[int, int], limits_s: tuple[float, float], index: int
+) -> tuple[Matrix, Vectors]:
+    """Draw target [S], (N, M), and inputs [V], (V, N), of matrix `index`.
+
+    The target comes first, so that runs of one seed share their targets whatever their inputs.
+    """
+    rng = np.random.default_rng([plan.seed, index])
+    target_s = rng.uniform(*limits_s, shape)
+    return target_s, draw_vectors(plan.segments(), shape[0], rng)
+
+
+def _limits(port: CrossbarPort, plan: CollectionPlan) -> tuple[float, float]:
+    board_low_s, board_high_s = port.conductance_limits_s
+    asked_low_s, asked_high_s = plan.conductance_range_s
+    low_s, high_s = max(asked_low_s, board_low_s), min(asked_high_s, board_high_s)
+    if not low_s < high_s:
+        raise RangeError(
+            wanted(
+                got=f"conductances from {asked_low_s:.4g} to {asked_high_s:.4g} S",
+                allowed=f"what the board reaches, {board_low_s:.4g} to {board_high_s:.4g} S",
+                remedy="ask for a range that overlaps with it",
+            )
+        )
+    return low_s, high_s
+
+
+def _run_plan(port: CrossbarPort, plan: CollectionPlan) -> RunPlan:
+    rows, columns = port.shape
+    return RunPlan(
+        matrices=plan.matrices,
+        vectors=plan.vectors,
+        rows=rows,
+        columns=columns,
+        inputs=plan.inputs,
+        seed=plan.seed,
+        identity=port.identity,
+        has_truth="SIM" in port.capabilities,
+    )
+
+
+def _open(port: CrossbarPort, path: Path, run_plan: RunPlan, *, resume: bool) -> RunWriter:
+    if resume and path.exists():
+        return RunWriter.resume(path, run_plan)
+    return RunWriter.create(path, run_plan, port.settings())
+
+
+def _require_same_draw(path: Path, index: int, plan: CollectionPlan, limits_s: tuple[float, float]) -> None:
+    run = read_run(path)
+    target_s, voltage_v = draw_matrix(plan, (run.plan.rows, run.plan.columns), limits_s, index)
+    if not (np.array_equal(run.target_s[0], target_s) and np.array_equal(run.voltage_v[0], voltage_v)):
+        raise RunFileError(
+            f"{path} cannot be resumed: matrix {index} was drawn from another range of conductances than "
+            f"{limits_s[0]:.6g} to {limits_s[1]:.6g} S; ask for the range of the run that began it, or give "
+            "another name with -o"
+        )
+
+
+def _measure(
+    port: CrossbarPort, target_s: Matrix, voltage_v: Vectors, *, has_truth: bool
+) -> tuple[MatrixRecord, Readout]:
+    report = port.program(target_s)
+    readout = port.read(voltage_v)
+    temperature_c = port.temperature_c
+    record = MatrixRecord(
+        target_s=target_s,
+        voltage_v=voltage_v,
+        current_a=readout.current_a,
+        status=readout.status,
+        range_a=readout.range_a,
+        temperature_c=np.nan if temperature_c is None else temperature_c,
+        time_s=time.time(),
+        cells_failed=getattr(report, "cells_failed", -1),
+        program_rms_error=getattr(report, "rms_relative_error", np.nan),
+        true_conductance_s=_truth(port) if has_truth else None,
+    )
+    return record, readout
+
+
+def _truth(port: Any) -> Matrix:
+    return port.simulation.true_conductance_s()
+
+
+def _after(state: CollectionProgress, record: MatrixRecord, readout: Readout) -> CollectionProgress:
+    return CollectionProgress(
+        finished=state.finished + 1,
+        total=state.total,
+        readings=state.readings + readout.current_a.size,
+        unusable=state.unusable + int((~readout.usable).sum()),
+        cells_failed=state.cells_failed + max(record.cells_failed, 0),
+    )
+
+
+def _report(state: CollectionProgress, progress: Callable[[CollectionProgress], None] | None) -> None:
+    if progress is not None:
+        progress(state)

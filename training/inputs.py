@@ -1,0 +1,139 @@
+"""Inputs that a run is measured with: what `random`, `sine`, `dc` and `fir` mean, for any number of rows.
+
+All levels lie in 0.1–0.5 V, as in the seed paper's protocol. The paper does not say how its sinusoidal and DC
+inputs are spread over the rows; here one generator drives every row, which is the harder reading: the sum of
+all currents swings much further than random inputs ever move it, so a calibrator that was trained on random
+inputs has to extrapolate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from crosscal.core.array_types import Vectors
+from crosscal.core.errors import InputError, wanted
+
+VOLTAGE_MIN_V = 0.1
+VOLTAGE_MAX_V = 0.5
+
+_MIDDLE_V = (VOLTAGE_MIN_V + VOLTAGE_MAX_V) / 2
+_SWING_V = (VOLTAGE_MAX_V - VOLTAGE_MIN_V) / 2
+_SINE_PERIODS = (1.0, 5.0)
+
+
+def random_vectors(count: int, rows: int, rng: np.random.Generator) -> Vectors:
+    """Draw every element on its own, uniform in 0.1–0.5 V, (count, rows)."""
+    return rng.uniform(VOLTAGE_MIN_V, VOLTAGE_MAX_V, (count, rows))
+
+
+def sine_vectors(count: int, rows: int, rng: np.random.Generator) -> Vectors:
+    """Sample one sinusoid of 0.3 ± 0.2 V that drives every row, (count, rows).
+
+    The vectors are successive samples of 1 to 5 periods (drawn, not whole), from a drawn phase.
+    """
+    periods, phase = rng.uniform(*_SINE_PERIODS), rng.uniform(0.0, 1.0)
+    turns = periods * np.arange(count) / max(count, 1) + phase
+    level_v = _MIDDLE_V + _SWING_V * np.sin(2 * np.pi * turns)
+    return np.repeat(level_v[:, None], rows, axis=1)
+
+
+def dc_vectors(count: int, rows: int, rng: np.random.Generator) -> Vectors:
+    """Hold every row at one level, drawn per vector, uniform in 0.1–0.5 V, (count, rows)."""
+    return np.repeat(rng.uniform(VOLTAGE_MIN_V, VOLTAGE_MAX_V, (count, 1)), rows, axis=1)
+
+
+def fir_vectors(count: int, rows: int, rng: np.random.Generator) -> Vectors:
+    """Shift a random signal, uniform in 0.1–0.5 V, through a tapped delay line, (count, rows).
+
+    Row `n` sees the signal `n` samples late, so that each column is a finite impulse response filter whose
+    coefficients are its conductances.
+    """
+    signal_v = rng.uniform(VOLTAGE_MIN_V, VOLTAGE_MAX_V, count + rows - 1)
+    now = rows - 1 + np.arange(count)
+    return signal_v[now[:, None] - np.arange(rows)[None, :]]
+
+
+_KINDS: dict[str, Callable[[int, int, np.random.Generator], Vectors]] = {
+    "random": random_vectors,
+    "sine": sine_vectors,
+    "dc": dc_vectors,
+    "fir": fir_vectors,
+}
+
+INPUT_KINDS = tuple(_KINDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """Some successive vectors of one kind.
+
+    Attributes:
+        kind: one of `INPUT_KINDS`.
+        count: number of vectors.
+    """
+
+    kind: str
+    count: int
+
+    def __post_init__(self) -> None:
+        if self.kind not in _KINDS:
+            raise InputError(
+                wanted(
+                    got=f"inputs of kind {self.kind!r}",
+                    allowed=", ".join(INPUT_KINDS),
+                    remedy="give one, or several with counts such as random:100,sine:50",
+                )
+            )
+        if self.count < 1:
+            raise InputError(
+                wanted(got=f"{self.count} vectors of {self.kind}", allowed="1 or more", remedy="ask for more")
+            )
+
+
+def parse_inputs(text: str, vectors: int) -> tuple[Segment, ...]:
+    """Read what a run's matrices are measured with, such as `random` or `random:100,sine:50`.
+
+    Args:
+        text: one kind, which then fills all vectors, or `kind:count` parts joined by commas.
+        vectors: vectors per matrix in all.
+
+    Raises:
+        InputError: an unknown kind, no number, or counts that do not add up to `vectors`.
+    """
+    if ":" not in text:
+        return (Segment(kind=text.strip(), count=vectors),)
+    segments = tuple(_parse_segment(part) for part in text.split(","))
+    total = sum(segment.count for segment in segments)
+    if total != vectors:
+        raise InputError(
+            wanted(
+                got=f"inputs {text!r}, {total} vectors in all, for {vectors} vectors per matrix",
+                allowed="counts that add up to the vectors per matrix",
+                remedy=f"ask for {total} vectors, or change the counts",
+            )
+        )
+    return segments
+
+
+def draw_vectors(segments: tuple[Segment, ...], rows: int, rng: np.random.Generator) -> Vectors:
+    """Draw the vectors of all segments in order [V], (vectors, rows)."""
+    return np.concatenate([_KINDS[segment.kind](segment.count, rows, rng) for segment in segments])
+
+
+def _parse_segment(part: str) -> Segment:
+    kind, _, count = part.partition(":")
+    try:
+        return Segment(kind=kind.strip(), count=int(count))
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            wanted(
+                got=f"inputs {part!r}",
+                allowed="kind:count, the kind one of " + ", ".join(INPUT_KINDS),
+                remedy="write for example random:100,sine:50",
+            )
+        ) from error

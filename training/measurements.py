@@ -1,0 +1,146 @@
+"""What training learns from and evaluation scores: measured currents beside the ideal ones, in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from crosscal.core.array_types import Float
+from crosscal.core.errors import ShapeError, TrainingError, wanted
+from crosscal.core.readout import UNUSABLE
+from crosscal.core.run_file import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Measurements:
+    """Currents of K matrices with V vectors each; shapes are checked on construction.
+
+    Attributes:
+        conductance_s: target matrices [S], (K, N, M).
+        voltage_v: inputs [V], (K, V, N).
+        current_a: measured currents [A], (K, V, M); anything where `usable` is False.
+        usable: whether a vector was read without a saturated or missing current in any column, (K, V). A
+            calibrator takes all columns at once, so one bad reading spoils its vector.
+    """
+
+    conductance_s: Float[np.ndarray, "matrices rows columns"]
+    voltage_v: Float[np.ndarray, "matrices vectors rows"]
+    current_a: Float[np.ndarray, "matrices vectors columns"]
+    usable: np.ndarray
+
+    def __post_init__(self) -> None:
+        shapes = [np.shape(a) for a in (self.conductance_s, self.voltage_v, self.current_a, self.usable)]
+        if [len(shape) for shape in shapes] != [3, 3, 3, 2]:
+            raise ShapeError(_shapes_message(shapes))
+        (k, n, m), v = shapes[0], shapes[1][1]
+        if shapes != [(k, n, m), (k, v, n), (k, v, m), (k, v)]:
+            raise ShapeError(_shapes_message(shapes))
+
+    @classmethod
+    def from_run(cls, run: Run) -> Measurements:
+        """Take a run.h5 as read; readings with a bad status, or no number, make their vector unusable."""
+        bad = ((run.status & int(UNUSABLE)) != 0) | ~np.isfinite(run.current_a)
+        return cls(
+            conductance_s=run.target_s,
+            voltage_v=run.voltage_v,
+            current_a=run.current_a,
+            usable=~bad.any(axis=2),
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The array, (N, M)."""
+        return self.conductance_s.shape[1], self.conductance_s.shape[2]
+
+    @property
+    def matrices(self) -> int:
+        """Number of matrices, K."""
+        return self.conductance_s.shape[0]
+
+    @property
+    def vectors(self) -> int:
+        """Vectors per matrix, V."""
+        return self.voltage_v.shape[1]
+
+    @property
+    def ideal_a(self) -> Float[np.ndarray, "matrices vectors columns"]:
+        """What the targets would give without any parasitic, `Gᵀ v` [A], (K, V, M)."""
+        return self.voltage_v @ self.conductance_s
+
+    def of_matrices(self, index: np.ndarray | slice) -> Measurements:
+        """Pick matrices."""
+        return Measurements(
+            conductance_s=self.conductance_s[index],
+            voltage_v=self.voltage_v[index],
+            current_a=self.current_a[index],
+            usable=self.usable[index],
+        )
+
+    def of_vectors(self, index: np.ndarray | slice) -> Measurements:
+        """Pick the same vectors of every matrix."""
+        return Measurements(
+            conductance_s=self.conductance_s,
+            voltage_v=self.voltage_v[:, index],
+            current_a=self.current_a[:, index],
+            usable=self.usable[:, index],
+        )
+
+    def require_learnable(self) -> None:
+        """Refuse data from which nothing can be learned.
+
+        Raises:
+            TrainingError: no usable vector, or targets that are not finite.
+        """
+        if not np.isfinite(self.conductance_s).all() or not np.isfinite(self.voltage_v).all():
+            raise TrainingError(
+                "got targets or inputs that are not finite numbers; allowed: finite siemens and volts; "
+                "collect the run again"
+            )
+        if not self.usable.any():
+            raise TrainingError(
+                f"got {self.usable.size} vectors, each with a saturated or missing reading; allowed: runs "
+                "with usable vectors; use a higher current range, or repair the amplifier that reports a fault"
+            )
+
+
+def split_matrices(
+    data: Measurements, validation_share: float, rng: np.random.Generator
+) -> tuple[Measurements, Measurements]:
+    """Divide by matrices into training and validation, so that validation sees matrices never trained on.
+
+    Args:
+        data: at least two matrices.
+        validation_share: part of the matrices kept for validation, in (0, 1); at least one matrix each.
+        rng: decides which.
+
+    Raises:
+        TrainingError: fewer than two matrices.
+    """
+    if not 0.0 < validation_share < 1.0:
+        raise TrainingError(
+            wanted(
+                got=f"a validation share of {validation_share}",
+                allowed="more than 0, less than 1",
+                remedy="use 0.1",
+            )
+        )
+    if data.matrices < 2:
+        raise TrainingError(
+            wanted(
+                got=f"{data.matrices} matrix",
+                allowed="2 or more: one at least is kept for validation",
+                remedy="collect more matrices",
+            )
+        )
+    held = min(max(1, round(validation_share * data.matrices)), data.matrices - 1)
+    order = rng.permutation(data.matrices)
+    return data.of_matrices(np.sort(order[held:])), data.of_matrices(np.sort(order[:held]))
+
+
+def _shapes_message(shapes: list[tuple[int, ...]]) -> str:
+    return wanted(
+        got=f"conductances {shapes[0]}, voltages {shapes[1]}, currents {shapes[2]}, usable {shapes[3]}",
+        allowed="(K, N, M), (K, V, N), (K, V, M), (K, V)",
+        remedy="rows are inputs, columns are outputs",
+    )

@@ -1,0 +1,36 @@
+"""Calibrators by name; each is imported when it is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from crosscal.core.errors import InputError, wanted
+from crosscal.training.calibrator import TrainableCalibrator
+
+_CLASSES = {
+    "affine": "crosscal.training.affine:Affine",
+    "concatsquash": "crosscal.training.concatsquash:ConcatSquash",
+}
+
+
+def calibrator_names() -> tuple[str, ...]:
+    """Names that `calibrator_class` knows."""
+    return tuple(_CLASSES)
+
+
+def calibrator_class(name: str) -> type[TrainableCalibrator]:
+    """Find a calibrator by its name.
+
+    Raises:
+        InputError: no calibrator has that name.
+    """
+    if name not in _CLASSES:
+        raise InputError(
+            wanted(
+                got=f"calibrator {name!r}",
+                allowed=", ".join(_CLASSES),
+                remedy="choose one of them with --calibrator",
+            )
+        )
+    module, _, attribute = _CLASSES[name].partition(":")
+    return getattr(import_module(module), attribute)

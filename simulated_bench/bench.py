@@ -1,0 +1,226 @@
+"""The simulated board's analogue side: cells, wires, front end and noise, as the firmware sees hardware."""
+
+from __future__ import annotations
+
+from array import array
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crosscal.core.array_types import Currents, Matrix, Vectors
+from crosscal.firmware_models import BoardFacts, ProgrammingStep, Reading
+from crosscal.simulated_bench.board_facts import board_facts
+from crosscal.simulated_bench.cells import Cells
+from crosscal.simulated_bench.front_end import FrontEnd
+from crosscal.simulated_bench.randomness import RandomStreams, fixed_error_streams
+from crosscal.simulated_bench.readback import Readback
+from crosscal.simulated_bench.settings import BenchSettings, OhmicSettings
+from crosscal.simulated_bench.settings_file import load_settings
+from crosscal.simulated_bench.solve_dc import solve_dc
+from crosscal.simulated_bench.wires import Wires
+from crosscal.simulated_bench.devices import Ohmic, Sinh
+from crosscal.simulated_bench.write_verify import WriteVerify
+
+
+class Bench:
+    """A crossbar board that exists in the computer only; implements `firmware_models.hardware.Hardware`.
+
+    The same settings and the same commands give the same numbers, however reads are cut into messages. Not
+    thread-safe: whoever puts it behind a link holds the lock.
+
+    Args:
+        settings: a whole `bench.toml`.
+    """
+
+    def __init__(self, settings: BenchSettings) -> None:
+        self.settings = settings
+        channel_errors, stuck_cells = fixed_error_streams(settings.board.seed)
+        self._facts = board_facts(settings)
+        self._front_end = FrontEnd(settings.front_end, columns=settings.array.columns, rng=channel_errors)
+        self._cells = Cells(
+            settings.array,
+            settings.faults,
+            temperature_coefficient_per_c=settings.device.temperature_coefficient_per_c,
+            rng=stuck_cells,
+        )
+        self._readback = Readback(settings, self._front_end)
+        self._streams = RandomStreams.from_seed(settings.seed)
+        self._device = _device(settings)
+        self._temperature_c = settings.temperature_c
+        self._time_s = 0.0
+        self._run: WriteVerify | None = None
+        for column in settings.faults.amplifiers:
+            self.fault_amplifier(column)
+
+    @classmethod
+    def from_toml(cls, path: str | Path, **overrides: Any) -> Bench:
+        """Build the bench that a `bench.toml` describes, or a profile that comes with the product.
+
+        Args:
+            path: the file, or the profile's name, such as `memsys2025`.
+            overrides: top-level keys that replace the file's, such as `seed=3`.
+
+        Raises:
+            SettingsError: no such file or profile, or a key that is unknown or has an impossible value.
+        """
+        return cls(load_settings(path, **overrides))
+
+    @property
+    def facts(self) -> BoardFacts:
+        """What never changes while the board is powered."""
+        return self._facts
+
+    @property
+    def time_s(self) -> float:
+        """Bench time since power-on [s]: advances by `advance_time` alone."""
+        return self._time_s
+
+    def wires(self, range_index: int) -> Wires:
+        """Give the resistances that currents meet in a range, the amplifiers' input resistance included."""
+        wires = self.settings.wires
+        return Wires(
+            row_ohm=wires.row_ohm,
+            column_ohm=wires.column_ohm,
+            source_ohm=wires.source_ohm,
+            sense_ohm=wires.sense_ohm + self._front_end.input_ohm(range_index),
+        )
+
+    def noise_a(self, range_index: int, *, aperture_s: float, averages: int = 1) -> float:
+        """Rms read noise of one reading [A], the converter's steps not counted.
+
+        Args:
+            range_index: kept for front ends whose noise follows the range; the present ones have one figure.
+            aperture_s: integration time [s].
+            averages: readings averaged.
+        """
+        noise = self.settings.noise
+        of_array_a = np.hypot(noise.read_relative * self.settings.noise_full_scale_a, noise.read_a)
+        single_a = np.hypot(
+            of_array_a * np.sqrt(noise.aperture_s / aperture_s), self._front_end.noise_a(aperture_s)
+        )
+        return float(single_a / np.sqrt(averages))
+
+    def round_voltage(self, voltage_v: array[float], protection_v: float) -> array[float]:
+        """Voltages that the drivers will really give, none beyond `protection_v` in magnitude."""
+        return _pack(self._front_end.round_voltage(np.asarray(voltage_v), protection_v))
+
+    def round_aperture(self, aperture_s: float) -> float:
+        """Integration time that will really be used."""
+        return self._front_end.round_aperture(aperture_s)
+
+    def measure(
+        self, voltage_v: array[float], *, range_index: int, aperture_s: float, averages: int, dwell_s: float
+    ) -> Reading:
+        """Drive vectors in turn (count × N) and read all columns of each.
+
+        The array settles at once, so `dwell_s` changes nothing.
+        """
+        del dwell_s
+        current_a, status = self._front_end.convert(
+            self.true_current(np.asarray(voltage_v).reshape(-1, self._cells.shape[0]), range_index=range_index),
+            range_index=range_index,
+            noise_a=self.noise_a(range_index, aperture_s=aperture_s),
+            averages=averages,
+            temperature_c=self._temperature_c,
+            rng=self._streams.read,
+        )
+        return Reading(
+            current_a=_pack(current_a),
+            status=status.tobytes(),
+            over_temperature=self._temperature_c > self.settings.front_end.temperature_max_c,
+            hardware_error=bool(self._front_end.faulty.any()),
+        )
+
+    def true_current(self, voltage_v: Vectors, *, range_index: int) -> Currents:
+        """Currents that really flow into the amplifiers [A], (B, M), before any error of theirs."""
+        return solve_dc(
+            self._cells.conductance_s(self._temperature_c),
+            voltage_v,
+            wires=self.wires(range_index),
+            device=self._device,
+        ).current_a
+
+    def begin_programming(self, target_s: array[float], tolerance: float) -> None:
+        """Prepare to write a target (N × M)."""
+        self._run = WriteVerify(
+            self._cells,
+            self.settings.programming,
+            target_s=np.array(target_s).reshape(self._cells.shape),
+            tolerance=tolerance,
+            read=self._read_cells,
+            rng=self._streams.write,
+        )
+
+    def programming_iteration(self) -> ProgrammingStep:
+        """Write every cell that is off target once, and verify it.
+
+        Raises:
+            RuntimeError: no run was begun; the firmware always begins one.
+        """
+        if self._run is None:
+            raise RuntimeError("programming_iteration() before begin_programming()")
+        result = self._run.iterate()
+        return ProgrammingStep(
+            finished=result.finished,
+            cells_failed=int(result.failed.sum()),
+            rms_relative_error=result.rms_relative_error,
+            cell_stuck=bool(result.stuck.any()),
+        )
+
+    def read_conductance(self) -> array[float]:
+        """Measured nominal conductance of every cell (N × M); NaN in columns with a faulty amplifier."""
+        return _pack(self._read_cells())
+
+    def temperature_c(self) -> float:
+        """The board's thermometer."""
+        return self._temperature_c
+
+    def advance_time(self, duration_s: float) -> None:
+        """Let bench time pass."""
+        self._time_s += duration_s
+
+    def set_temperature(self, temperature_c: float) -> None:
+        """Change the board's temperature: conductances, gains and offsets follow."""
+        self._temperature_c = temperature_c
+
+    def reseed(self, seed: int) -> None:
+        """Restart noise, programming and drift from a seed; the board's fixed errors stay."""
+        self._streams = RandomStreams.from_seed(seed)
+
+    def fault_cell(self, row: int, column: int, kind: str) -> None:
+        """Break a cell, counted from 1: `OPEN`, `SHORT`, or `STUCK` where it stands."""
+        self._cells.break_cell(row - 1, column - 1, kind)
+
+    def fault_amplifier(self, column: int) -> None:
+        """Break a column's amplifier, counted from 1: it gives no reading any more."""
+        self._front_end.faulty[column - 1] = True
+
+    def clear_faults(self) -> None:
+        """Heal every fault, those of the settings too."""
+        self._cells.heal()
+        self._front_end.faulty[:] = False
+
+    def true_conductance(self) -> array[float]:
+        """The actual nominal conductances (N × M), at the present temperature; 0 where a cell is open."""
+        return _pack(self._cells.conductance_s(self._temperature_c))
+
+    def _read_cells(self) -> Matrix:
+        return self._readback.read(
+            self._cells.conductance_s(self._temperature_c),
+            temperature_c=self._temperature_c,
+            rng=self._streams.readback,
+        )
+
+
+def _device(settings: BenchSettings) -> Ohmic | Sinh:
+    law = settings.device
+    if isinstance(law, OhmicSettings):
+        return Ohmic()
+    return Sinh(a_pos=law.a_pos, b_pos=law.b_pos, a_neg=law.a_neg, b_neg=law.b_neg)
+
+
+def _pack(values: np.ndarray) -> array[float]:
+    packed = array("d")
+    packed.frombytes(np.ascontiguousarray(values, dtype=np.float64).tobytes())
+    return packed

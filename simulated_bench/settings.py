@@ -1,0 +1,236 @@
+"""What a `bench.toml` may say: one struct per table, every key with its limits and its SI unit."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+# Upper bounds are there to refuse infinities and slips of the unit, not to judge what is sensible.
+Positive = Annotated[float, Meta(gt=0.0, le=1e9)]
+NonNegative = Annotated[float, Meta(ge=0.0, le=1e9)]
+Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
+Celsius = Annotated[float, Meta(gt=-273.15, le=1000.0)]
+Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Lines = Annotated[int, Meta(ge=1, le=4096)]
+Bits = Annotated[int, Meta(ge=4, le=48)]
+Word = Annotated[str, Meta(pattern=r"^[ -+\--:<-~]+$", max_length=72)]
+"""A field of `*IDN?`: printable ASCII without comma or semicolon."""
+
+GROUPS = frozenset({"PROG", "READBACK", "SEQ", "TEMP", "SIM"})
+"""Optional command groups of the board's interface."""
+
+
+class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file: unknown keys are refused."""
+
+
+class BoardSettings(Table, frozen=True, kw_only=True):
+    """`[board]`: who it says it is, and the seed that its fixed errors are drawn from.
+
+    `seed` belongs to the specimen: gain errors and randomly stuck cells are drawn from it, and neither the
+    top-level `seed` nor `SIMulation:SEED` touches them.
+    """
+
+    manufacturer: Word = "crosscal"
+    model: Word = "CB1"
+    serial: Word = "SIM0001"
+    firmware: Word = "1.0"
+    seed: Seed = 1
+    capabilities: tuple[str, ...] = ("PROG", "READBACK", "SEQ", "TEMP", "SIM")
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.capabilities) - GROUPS)
+        if unknown:
+            raise ValueError(f"capabilities: got {', '.join(unknown)}; allowed: {', '.join(sorted(GROUPS))}")
+
+
+class ArraySettings(Table, frozen=True, kw_only=True):
+    """`[array]`: N rows (inputs), M columns (outputs), and what a cell can be programmed to."""
+
+    rows: Lines
+    columns: Lines
+    conductance_min_s: Positive = 16.6e-6
+    conductance_max_s: Positive = 100e-6
+
+    def __post_init__(self) -> None:
+        if self.conductance_min_s >= self.conductance_max_s:
+            raise ValueError(
+                f"conductance_min_s: got {self.conductance_min_s:g} S; allowed: below conductance_max_s "
+                f"({self.conductance_max_s:g} S)"
+            )
+
+
+class WireSettings(Table, frozen=True, kw_only=True):
+    """`[wires]`: resistance of each wire segment between cells, of each driver, and of each sense resistor."""
+
+    row_ohm: NonNegative = 2.0
+    column_ohm: NonNegative = 2.0
+    source_ohm: NonNegative = 50.0
+    sense_ohm: NonNegative = 10.0
+
+
+class OhmicSettings(Table, frozen=True, kw_only=True, tag_field="law", tag="ohmic"):
+    """`[device] law = "ohmic"`: I = G·V. The coefficient changes G, relative to 25 °C."""
+
+    temperature_coefficient_per_c: Annotated[float, Meta(ge=-0.01, le=0.01)] = 0.0
+
+
+class SinhSettings(Table, frozen=True, kw_only=True, tag_field="law", tag="sinh"):
+    """`[device] law = "sinh"`: I = a·G·sinh(b·V), with constants of their own for V > 0 and V ≤ 0."""
+
+    a_pos: Positive = 0.225
+    b_pos: Positive = 4.12
+    a_neg: Positive = 0.2801
+    b_neg: Positive = 4.10
+    temperature_coefficient_per_c: Annotated[float, Meta(ge=-0.01, le=0.01)] = 0.0
+
+
+class ProgrammingSettings(Table, frozen=True, kw_only=True):
+    """`[programming]`: what a write pulse does. The defaults write exactly.
+
+    A pulse moves a cell by `pulse_gain` of the distance that the verify reading shows, and scatters it by
+    `write_noise` of the target (rms). A cell that verified within tolerance is left alone and relaxes by
+    `residual_error` of its target (rms), which no reading of the run shows.
+    """
+
+    pulse_gain: Annotated[float, Meta(gt=0.0, le=1.0)] = 1.0
+    write_noise: Fraction = 0.0
+    residual_error: Fraction = 0.0
+
+
+class NoiseSettings(Table, frozen=True, kw_only=True):
+    """`[noise]`: white read noise of the array, rms of one reading of one column over `aperture_s`.
+
+    It averages down with the square root of aperture and count. `read_relative` is in parts of full scale,
+    which is N · conductance_max_s · 0.5 V unless `full_scale_a` says otherwise: the current of a column of
+    fully conducting ohmic cells without wires, whatever range the amplifiers are in. `read_a` adds to it as
+    independent noise does. The amplifiers' own noise is the front end's.
+    """
+
+    read_relative: Fraction = 0.0
+    read_a: NonNegative = 0.0
+    full_scale_a: Positive | UnsetType = UNSET
+    aperture_s: Positive = 1e-3
+
+
+class CellFault(Table, frozen=True, kw_only=True):
+    """One broken cell, counted from 1: `OPEN`, `SHORT`, or `STUCK` at the lowest conductance."""
+
+    row: Lines
+    column: Lines
+    kind: Annotated[str, Meta(pattern="^(OPEN|SHORT|STUCK)$")]
+
+
+class FaultSettings(Table, frozen=True, kw_only=True):
+    """`[faults]`: what is broken from the start.
+
+    `stuck_low_fraction` and `stuck_high_fraction` of the cells, drawn from the board's own seed, are stuck
+    at the lowest and the highest conductance (Chen et al. 2014 report 0.0904 and 0.0175).
+    """
+
+    short_s: Positive = 10e-3
+    stuck_low_fraction: Fraction = 0.0
+    stuck_high_fraction: Fraction = 0.0
+    cells: tuple[CellFault, ...] = ()
+    amplifiers: tuple[Lines, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.stuck_low_fraction + self.stuck_high_fraction > 1.0:
+            raise ValueError("stuck_low_fraction and stuck_high_fraction: allowed: at most 1 together")
+
+
+class FrontEndSettings(Table, frozen=True, kw_only=True):
+    """`[front_end]`, on top of the front end that its `profile` names.
+
+    Errors are drawn uniformly within ± the limit, per channel and range: `gain_error` relative,
+    `offset_error` in parts of the range; `…_drift_per_c` is the change per °C away from 25 °C, per channel.
+    `input_ohm` has one value per range. `noise_a` is the amplifier's rms noise over `noise_aperture_s`.
+    Cells are read back one by one with `readback_v`, to within `readback_error` (relative, rms).
+    """
+
+    dac_bits: Bits
+    dac_full_scale_v: Positive
+    dac_settling_s: Positive
+    protection_max_v: Positive
+    adc_bits: Bits
+    adc_settling_s: Positive
+    ranges_a: Annotated[tuple[Positive, ...], Meta(min_length=1)]
+    input_ohm: tuple[NonNegative, ...]
+    gain_error: Fraction
+    offset_error: Fraction
+    gain_drift_per_c: Fraction
+    offset_drift_per_c: Fraction
+    noise_a: NonNegative
+    noise_aperture_s: Positive
+    aperture_min_s: Positive
+    aperture_max_s: Positive
+    average_max: Annotated[int, Meta(ge=1, le=65536)]
+    dwell_max_s: Positive
+    sequence_max: Annotated[int, Meta(ge=1, le=1_000_000)]
+    temperature_max_c: Celsius
+    readback_v: Positive
+    readback_error: Fraction
+
+    def __post_init__(self) -> None:
+        if list(self.ranges_a) != sorted(set(self.ranges_a)):
+            raise ValueError(f"ranges_a: got {list(self.ranges_a)}; allowed: ascending, none twice")
+        if len(self.input_ohm) != len(self.ranges_a):
+            raise ValueError(
+                f"input_ohm: got {len(self.input_ohm)} values; allowed: one per range, {len(self.ranges_a)}"
+            )
+        if not self.aperture_min_s <= 1e-3 <= self.aperture_max_s:
+            raise ValueError("aperture_min_s and aperture_max_s: allowed: limits around the power-on 1 ms")
+        if self.protection_max_v > self.dac_full_scale_v:
+            raise ValueError("protection_max_v: allowed: at most dac_full_scale_v")
+        if self.dwell_max_s < max(self.dac_settling_s, self.adc_settling_s):
+            raise ValueError("dwell_max_s: allowed: at least the longer settling time")
+
+
+class VisaSettings(Table, frozen=True, kw_only=True):
+    """`[visa]`: the resource names under which the backend `@crosscal` shows the board; `{serial}` is its own."""
+
+    resources: tuple[str, ...] = (
+        "ASRL1::INSTR",
+        "GPIB0::9::INSTR",
+        "USB0::0x1209::0x0001::{serial}::0::INSTR",
+        "TCPIP0::localhost::inst0::INSTR",
+        "TCPIP0::localhost::5025::SOCKET",
+    )
+
+
+class BenchSettings(Table, frozen=True, kw_only=True):
+    """A whole `bench.toml`, its profiles already resolved."""
+
+    seed: Seed = 1
+    temperature_c: Celsius = 25.0
+    array: ArraySettings
+    front_end: FrontEndSettings
+    board: BoardSettings = field(default_factory=BoardSettings)
+    wires: WireSettings = field(default_factory=WireSettings)
+    device: OhmicSettings | SinhSettings = field(default_factory=SinhSettings)
+    programming: ProgrammingSettings = field(default_factory=ProgrammingSettings)
+    noise: NoiseSettings = field(default_factory=NoiseSettings)
+    faults: FaultSettings = field(default_factory=FaultSettings)
+    visa: VisaSettings = field(default_factory=VisaSettings)
+
+    def __post_init__(self) -> None:
+        for fault in self.faults.cells:
+            if fault.row > self.array.rows or fault.column > self.array.columns:
+                raise ValueError(
+                    f"faults.cells: got row {fault.row}, column {fault.column}; allowed: inside "
+                    f"{self.array.rows}×{self.array.columns}, counted from 1"
+                )
+        for column in self.faults.amplifiers:
+            if column > self.array.columns:
+                raise ValueError(
+                    f"faults.amplifiers: got column {column}; allowed: 1 to {self.array.columns}"
+                )
+
+    @property
+    def noise_full_scale_a(self) -> float:
+        """The current that `noise.read_relative` is in parts of [A]."""
+        stated = self.noise.full_scale_a
+        if not isinstance(stated, UnsetType):
+            return stated
+        return self.array.rows * self.array.conductance_max_s * 0.5

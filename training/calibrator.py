@@ -8,7 +8,7 @@ one, derive from `TrainableCalibrator`, and name the class in `registry.py`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -17,7 +17,7 @@ import torch
 from crosscal.training.measurements import Measurements
 
 if TYPE_CHECKING:
-    from crosscal.training.onnx_graph import GraphWriter
+    from crosscal.training.onnx_graph import GraphFacts, GraphWriter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,6 +57,10 @@ class Stage:
     vectors_per_batch: int | None = None
     patience: int = 20
 
+    def with_at_most(self, epochs: int) -> Stage:
+        """The same stage, of so many epochs at most."""
+        return replace(self, epochs=min(self.epochs, epochs))
+
 
 class TrainableCalibrator(torch.nn.Module, ABC):
     """A calibrator for one array size, from its first random number to its ONNX graph."""
@@ -83,15 +87,16 @@ class TrainableCalibrator(torch.nn.Module, ABC):
         """Calibrate: [S] (K, N, M) and [A] (K, V, M) → [A] (K, V, M)."""
 
     @abstractmethod
-    def write_graph(self, graph: GraphWriter) -> dict[str, str]:
-        """Write the calibrator as ONNX nodes, from `conductance` and `current` to `calibrated`.
-
-        Returns:
-            Metadata of this kind of calibrator, beside what every file carries (`docs/calibrator_format.md`).
-        """
+    def write_graph(self, graph: GraphWriter) -> GraphFacts:
+        """Write the calibrator as ONNX nodes, from `conductance` and `current` to `calibrated`."""
 
     def loss(self, batch: Batch, stage: Stage) -> torch.Tensor:
         """What a batch costs in a stage: by default the NMSE of the calibrated currents."""
+        del stage
+        return normalised_error(self(batch.conductance_s, batch.current_a), batch)
+
+    def validation_error(self, batch: Batch, stage: Stage) -> torch.Tensor:
+        """What decides which epoch was best; by default the NMSE of the calibrated currents."""
         del stage
         return normalised_error(self(batch.conductance_s, batch.current_a), batch)
 

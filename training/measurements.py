@@ -100,7 +100,7 @@ class Measurements:
         if not self.usable.any():
             raise TrainingError(
                 f"got {self.usable.size} vectors, each with a saturated or missing reading; allowed: runs "
-                "with usable vectors; use a higher current range, or repair the amplifier that reports a fault"
+                "with usable vectors; use a higher current range, or repair the amplifier at fault"
             )
 
 

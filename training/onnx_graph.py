@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,20 @@ IR_VERSION = 8
 CONDUCTANCE = "conductance"
 CURRENT = "current"
 CALIBRATED = "calibrated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphFacts:
+    """What a calibrator says of the graph it wrote (`docs/calibrator_format.md`).
+
+    Attributes:
+        fold: names of the tensors that depend on the matrix alone, as the runtime's kernel of this kind asks
+            for them; None for a kind without a kernel, which runs through onnxruntime.
+        normalisation: what the graph does to its inputs and output, for people; plain JSON values.
+    """
+
+    fold: dict[str, Any] | None = None
+    normalisation: dict[str, Any] = field(default_factory=dict)
 
 
 class GraphWriter:
@@ -35,8 +50,8 @@ class GraphWriter:
         self._nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
         return name
 
-    def model(self, metadata: dict[str, str]) -> onnx.ModelProto:
-        """Assemble the checked model with the inputs and the output that every calibrator file has."""
+    def model(self) -> bytes:
+        """Assemble and check the model with the inputs and the output of every calibrator file."""
         rows, columns = self.shape
         graph = helper.make_graph(
             self._nodes,
@@ -54,6 +69,5 @@ class GraphWriter:
             ir_version=IR_VERSION,
             producer_name="crosscal",
         )
-        helper.set_model_props(model, metadata)
         onnx.checker.check_model(model, full_check=True)
-        return model
+        return model.SerializeToString(deterministic=True)

@@ -1,0 +1,61 @@
+"""Checkpoints: the whole state of a training, written so that a kill at any instant leaves a whole one."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from crosscal.core.errors import TrainingError
+
+FORMAT = "crosscal-checkpoint"
+FORMAT_VERSION = 1
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write tensors and plain values to `path`: beside it first, then renamed into its place.
+
+    Raises:
+        TrainingError: the file cannot be written.
+    """
+    buffer = io.BytesIO()
+    torch.save({"format": FORMAT, "format_version": FORMAT_VERSION, **state}, buffer)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        with beside.open("wb") as file:
+            file.write(buffer.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise TrainingError(
+            f"the checkpoint {path} cannot be written: {error}; choose a folder with room in it"
+        ) from error
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read what `save_checkpoint` wrote; no code in the file is ever run.
+
+    Raises:
+        TrainingError: no checkpoint of ours, damaged, or of a newer format.
+    """
+    try:
+        state = torch.load(path, weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        raise TrainingError(
+            f"{path} cannot be read as a checkpoint ({error}); start anew without --resume"
+        ) from error
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise TrainingError(f"{path} is not a crosscal checkpoint; start anew without --resume")
+    if state["format_version"] > FORMAT_VERSION:
+        raise TrainingError(
+            f"{path} has format version {state['format_version']}, this crosscal reads up to "
+            f"{FORMAT_VERSION}; update crosscal"
+        )
+    return state

@@ -1,0 +1,243 @@
+"""The one trainer: any calibrator, from measurements to its best state on matrices it was never trained on.
+
+Every random choice is drawn from the seed and the place in the training it belongs to, never from a generator
+that is carried along, so that a resumed training goes exactly where an uninterrupted one would have gone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from crosscal.core.errors import InputError, TrainingError, wanted
+from crosscal.training.batches import TensorData
+from crosscal.training.calibrator import Stage, TrainableCalibrator
+from crosscal.training.measurements import Measurements, split_matrices
+from crosscal.training.registry import calibrator_class
+from crosscal.training.training_state import TrainingState
+
+logger = logging.getLogger(__name__)
+
+_SPLIT, _PREPARE, _ORDER = 0, 1, 2
+_LAST_STEP_SHARE = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingPlan:
+    """What to train and how; validated on construction.
+
+    Attributes:
+        calibrator: name in the registry.
+        seed: everything random is drawn from it.
+        validation_share: part of the matrices kept for validation where none are handed in.
+        options: arguments of the calibrator, plain JSON values.
+        max_epochs: cap on the epochs of every stage; None for what the calibrator asks.
+        threads: threads that torch may use.
+    """
+
+    calibrator: str
+    seed: int
+    validation_share: float = 0.1
+    options: dict[str, Any] = field(default_factory=dict)
+    max_epochs: int | None = None
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        calibrator_class(self.calibrator)
+        for name, value, least in (
+            ("seed", self.seed, 0),
+            ("threads", self.threads, 1),
+            ("max_epochs", 1 if self.max_epochs is None else self.max_epochs, 1),
+        ):
+            if value < least:
+                raise InputError(
+                    wanted(got=f"{name} = {value}", allowed=f"{least} or more", remedy=f"correct {name}")
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochReport:
+    """One epoch, as told to the progress callback and kept in the history.
+
+    Attributes:
+        stage: its name. epoch: from 1. epochs: the most this stage takes.
+        loss: mean over the epoch's batches.
+        validation_error: on the validation matrices, after the epoch; `best_error`: the smallest so far.
+    """
+
+    stage: str
+    epoch: int
+    epochs: int
+    loss: float
+    validation_error: float
+    best_error: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingResult:
+    """A trained calibrator and how it came about.
+
+    Attributes:
+        calibrator: in its best state.
+        plan: what was asked for.
+        training, validation: the matrices used for each.
+        history: every epoch.
+    """
+
+    calibrator: TrainableCalibrator
+    plan: TrainingPlan
+    training: Measurements
+    validation: Measurements
+    history: tuple[EpochReport, ...]
+
+
+def train(
+    plan: TrainingPlan,
+    data: Measurements,
+    *,
+    validation: Measurements | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    progress: Callable[[EpochReport], None] | None = None,
+) -> TrainingResult:
+    """Train a calibrator.
+
+    Args:
+        plan: what to train and how.
+        data: measured matrices.
+        validation: matrices to validate on; None to keep some of `data` for it.
+        checkpoint: where the state is saved after every epoch; None not to.
+        resume: go on from the checkpoint, to the result that an uninterrupted training gives; starts one if
+            there is no checkpoint yet.
+        progress: called after every epoch.
+
+    Raises:
+        TrainingError: data from which nothing can be learned, a checkpoint of another training, or a loss
+            that is no longer finite.
+    """
+    if validation is None:
+        rng = np.random.default_rng([plan.seed, _SPLIT])
+        data, validation = split_matrices(data, plan.validation_share, rng)
+    _require_fit(data, validation)
+    with _torch_threads(plan.threads):
+        calibrator = calibrator_class(plan.calibrator)(data.shape, **plan.options)
+        calibrator.prepare(data, np.random.default_rng([plan.seed, _PREPARE]))
+        state = TrainingState(calibrator, TrainingState.fingerprint(plan, data, validation))
+        if resume and checkpoint is not None and checkpoint.exists():
+            state.load(checkpoint)
+        tensors = TensorData(data), TensorData(validation)
+        for index, stage in enumerate(_capped(plan, calibrator)):
+            if index >= state.stage:
+                _run_stage(plan.seed, index, stage, state, tensors, checkpoint, progress)
+        calibrator.eval()
+    return TrainingResult(
+        calibrator=calibrator,
+        plan=plan,
+        training=data,
+        validation=validation,
+        history=tuple(EpochReport(**entry) for entry in state.history),
+    )
+
+
+def _run_stage(
+    seed: int,
+    index: int,
+    stage: Stage,
+    state: TrainingState,
+    tensors: tuple[TensorData, TensorData],
+    checkpoint: Path | None,
+    progress: Callable[[EpochReport], None] | None,
+) -> None:
+    training, validation = tensors
+    state.begin(index)
+    while state.epoch < stage.epochs and state.waited < stage.patience:
+        state.set_learning_rate(_learning_rate(stage, state.epoch))
+        rng = np.random.default_rng([seed, _ORDER, index, state.epoch])
+        loss = _epoch(state, stage, training, rng)
+        error = _validate(state.calibrator, stage, validation)
+        state.record(error)
+        report = EpochReport(
+            stage=stage.name,
+            epoch=state.epoch,
+            epochs=stage.epochs,
+            loss=loss,
+            validation_error=error,
+            best_error=state.best_error,
+        )
+        state.remember(report)
+        if checkpoint is not None:
+            state.save(checkpoint)
+        if progress is not None:
+            progress(report)
+    state.finish()
+    logger.info("stage %s ended after %d epochs, best %.4g", stage.name, state.epoch, state.best_error)
+
+
+def _epoch(state: TrainingState, stage: Stage, data: TensorData, rng: np.random.Generator) -> float:
+    state.calibrator.train()
+    losses = []
+    for batch in data.shuffled(stage.matrices_per_batch, stage.vectors_per_batch, rng):
+        state.optimiser.zero_grad(set_to_none=True)
+        loss = state.calibrator.loss(batch, stage)
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"the loss of stage {stage.name} is no longer finite (epoch {state.epoch + 1}); the last "
+                "checkpoint is whole: train with another seed, or look for impossible values in the run"
+            )
+        loss.backward()
+        state.optimiser.step()
+        losses.append(loss.item())
+    return float(np.mean(losses))
+
+
+def _validate(calibrator: TrainableCalibrator, stage: Stage, data: TensorData) -> float:
+    calibrator.eval()
+    with torch.no_grad():
+        pieces = [
+            (float(calibrator.validation_error(batch, stage)), len(batch.conductance_s))
+            for batch in data.in_order(stage.matrices_per_batch)
+        ]
+    errors, weights = zip(*pieces, strict=True)
+    return float(np.average(errors, weights=weights))
+
+
+def _learning_rate(stage: Stage, epoch: int) -> float:
+    share = 0.5 * (1.0 + np.cos(np.pi * epoch / stage.epochs))
+    return stage.learning_rate * (_LAST_STEP_SHARE + (1.0 - _LAST_STEP_SHARE) * float(share))
+
+
+def _capped(plan: TrainingPlan, calibrator: TrainableCalibrator) -> list[Stage]:
+    return [
+        stage if plan.max_epochs is None else stage.with_at_most(plan.max_epochs)
+        for stage in calibrator.stages()
+    ]
+
+
+def _require_fit(data: Measurements, validation: Measurements) -> None:
+    data.require_learnable()
+    validation.require_learnable()
+    if data.shape != validation.shape:
+        raise TrainingError(
+            wanted(
+                got=f"training matrices of {data.shape}, validation matrices of {validation.shape}",
+                allowed="the same size",
+                remedy="validate on runs of the same board",
+            )
+        )
+
+
+@contextmanager
+def _torch_threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

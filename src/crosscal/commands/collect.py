@@ -1,0 +1,87 @@
+"""`crosscal collect`: measure a board and write run.h5."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from crosscal.commands.progress import console, progress_bar
+from crosscal.core.port import CrossbarPort
+from crosscal.front_door import open_board
+from crosscal.training import CollectionPlan, CollectionProgress, collect
+
+
+@click.command("collect")
+@click.argument("resource")
+@click.option("--backend", help="PyVISA backend: @py, bench.toml@crosscal, …  [default: PyVISA's own]")
+@click.option(
+    "--matrices", type=click.IntRange(1), default=100, show_default=True, help="Matrices to program."
+)
+@click.option("--vectors", type=click.IntRange(1), default=100, show_default=True, help="Vectors for each.")
+@click.option(
+    "--inputs",
+    default="random",
+    show_default=True,
+    help="random, sine, dc or fir; or several with counts, as random:100,sine:50.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=1, show_default=True, help="Draws matrices and vectors."
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("run.h5"),
+    show_default=True,
+    help="File to write.",
+)
+@click.option("--resume", is_flag=True, help="Continue a run that was cut off; finished matrices are kept.")
+@click.option("--timeout", "timeout_s", type=float, help="Seconds to wait for a reply's first byte.")
+def command(
+    resource: str,
+    backend: str | None,
+    matrices: int,
+    vectors: int,
+    inputs: str,
+    seed: int,
+    output: Path,
+    resume: bool,
+    timeout_s: float | None,
+) -> None:
+    """Program matrices on the board at RESOURCE, read vectors with each, and write everything to run.h5.
+
+    RESOURCE is a VISA resource name. Every finished matrix is safe as soon as the bar moves: Ctrl-C, a lost
+    link or a power cut lose at most the matrix in hand, and --resume goes on from there.
+
+    \b
+    crosscal collect TCPIP::192.168.1.7::5025::SOCKET --backend @py -o run.h5
+    crosscal collect ASRL/dev/ttyACM0::INSTR --backend @py --matrices 200 -o run.h5
+    crosscal collect TCPIP::bench::INSTR --backend memsys2025@crosscal -o run.h5
+    """
+    plan = CollectionPlan(matrices=matrices, vectors=vectors, inputs=inputs, seed=seed)
+    with open_board(resource, backend=backend, timeout_s=timeout_s) as board:
+        console.print(f"{board.identity}: {board.shape[0]} rows, {board.shape[1]} columns")
+        outcome = collect_with_bar(board, output, plan, resume=resume)
+    if outcome.unusable:
+        console.print(
+            f"[yellow]{outcome.unusable} of {outcome.readings} readings are saturated or missing; they "
+            "are stored with their status and will not be used"
+        )
+    if outcome.cells_failed:
+        console.print(f"[yellow]{outcome.cells_failed} cells did not reach their target")
+    console.print(f"wrote {output}: {outcome.finished} matrices")
+
+
+def collect_with_bar(
+    board: CrossbarPort, path: Path, plan: CollectionPlan, *, resume: bool, what: str = "collecting"
+) -> CollectionProgress:
+    """Collect with a progress bar on standard error."""
+    with progress_bar() as bar:
+        task = bar.add_task(what, total=plan.matrices, note="")
+
+        def show(state: CollectionProgress) -> None:
+            note = f"{state.unusable} unusable readings" if state.unusable else ""
+            bar.update(task, completed=state.finished, note=note)
+
+        return collect(board, path, plan, resume=resume, progress=show)

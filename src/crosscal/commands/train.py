@@ -1,0 +1,115 @@
+"""`crosscal train`: learn a calibrator from run.h5 and export it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from crosscal.commands.progress import console, progress_bar
+from crosscal.core.run_file import read_run
+from crosscal.training import (
+    EpochReport,
+    Measurements,
+    TrainingPlan,
+    TrainingResult,
+    calibrator_names,
+    export_calibrator,
+    train,
+)
+
+
+@click.command("train")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--calibrator",
+    type=click.Choice(calibrator_names()),
+    default="concatsquash",
+    show_default=True,
+    help="What to learn.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=1, show_default=True, help="Everything random is drawn from it."
+)
+@click.option(
+    "--epochs", type=click.IntRange(1), help="Cap on the epochs of every stage.  [default: the calibrator's]"
+)
+@click.option(
+    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads that torch may use."
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("calibrator.onnx"),
+    show_default=True,
+    help="ONNX file to write.",
+)
+@click.option(
+    "--validation",
+    type=click.Path(path_type=Path),
+    help="A run to validate on.  [default: a tenth of RUN's matrices, never trained on]",
+)
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint beside the output file.")
+def command(
+    run: Path,
+    calibrator: str,
+    seed: int,
+    epochs: int | None,
+    threads: int,
+    output: Path,
+    validation: Path | None,
+    resume: bool,
+) -> None:
+    """Learn a calibrator from RUN, a run.h5, and export it to one ONNX file.
+
+    A checkpoint is kept beside the output after every epoch; after Ctrl-C, --resume ends where an
+    uninterrupted training would have ended. The checkpoint goes when the ONNX file is written.
+
+    \b
+    crosscal train run.h5 --calibrator concatsquash --seed 1 -o b7.onnx
+    """
+    plan = TrainingPlan(calibrator=calibrator, seed=seed, max_epochs=epochs, threads=threads)
+    held_out = None if validation is None else Measurements.from_run(read_run(validation))
+    result = train_and_export(
+        plan,
+        Measurements.from_run(read_run(run)),
+        output,
+        validation=held_out,
+        resume=resume,
+        provenance={"run": run.name},
+    )
+    errors = [report.best_error for report in result.history]
+    best = f", NMSE {errors[-1]:.3g} on matrices never trained on" if errors else ""
+    console.print(
+        f"wrote {output}: {calibrator} for {result.training.shape[0]}×{result.training.shape[1]}{best}"
+    )
+
+
+def train_and_export(
+    plan: TrainingPlan,
+    data: Measurements,
+    output: Path,
+    *,
+    validation: Measurements | None = None,
+    resume: bool = False,
+    provenance: dict | None = None,
+) -> TrainingResult:
+    """Train with a progress bar, a checkpoint beside the output, and export."""
+    checkpoint = output.with_suffix(output.suffix + ".checkpoint")
+    with progress_bar() as bar:
+        task = bar.add_task(f"training {plan.calibrator}", total=None, note="")
+
+        def show(report: EpochReport) -> None:
+            bar.update(
+                task,
+                description=f"training {plan.calibrator}, {report.stage}",
+                total=report.epochs,
+                completed=report.epoch,
+                note=f"loss {report.loss:.3g}, best NMSE {report.best_error:.3g}",
+            )
+
+        result = train(plan, data, validation=validation, checkpoint=checkpoint, resume=resume, progress=show)
+    export_calibrator(result, output, provenance=provenance)
+    checkpoint.unlink(missing_ok=True)
+    return result

@@ -1,1 +1,47 @@
-""""""
+"""The hidden truth behind a simulated board: devices, wires, the circuit they form, and the instrument.
+
+Names are imported on first use, so that a part is paid for only where it is needed: the circuit's kernels
+take a second to load, a settings file nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from crosscal.simulated_bench.devices import CellLaw, Ohmic, Sinh, SmoothLaw, cell_current
+    from crosscal.simulated_bench.direct_current import solve_dc
+    from crosscal.simulated_bench.solution import Solution
+    from crosscal.simulated_bench.wires import Wires
+
+__all__ = [
+    "CellLaw",
+    "Ohmic",
+    "Sinh",
+    "SmoothLaw",
+    "Solution",
+    "Wires",
+    "cell_current",
+    "solve_dc",
+]
+
+_MODULES = {
+    "devices": ("CellLaw", "Ohmic", "Sinh", "SmoothLaw", "cell_current"),
+    "direct_current": ("solve_dc",),
+    "solution": ("Solution",),
+    "wires": ("Wires",),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -14,6 +14,7 @@
     │   ├── IncompatibleBoardError         something answers that is no such board, or of another size
     │   ├── ScpiError                      the board refused a command: code and text
     │   └── ReadingError                   a reading that must not pass for a good one: saturated, faulty
+    ├── SolverError                        a simulated circuit for which no solution was reached
     └── TrainingError                      data from which nothing can be learned
 
 A message says what was got, what is allowed and what to do; `wanted(...)` phrases the three alike.
@@ -90,6 +91,10 @@ class ScpiError(BoardError):
 
 class ReadingError(BoardError):
     """A reading that must not pass for a good one; `.read()` returns it with its status bits instead."""
+
+
+class SolverError(CrosscalError):
+    """A simulated circuit for which no solution of the promised accuracy was reached."""
 
 
 class TrainingError(CrosscalError):

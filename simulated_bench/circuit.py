@@ -1,0 +1,127 @@
+"""A crossbar circuit that has been checked: what every solver of this room starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
+from crosscal.simulated_bench.devices.law import CellLaw
+from crosscal.simulated_bench.wires import Wires
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circuit:
+    """Arrays in the form that the kernels need, validated by `Circuit.of`.
+
+    Attributes:
+        conductance_s: nominal conductance of each cell [S], (N, M), C-contiguous.
+        device: current–voltage law of the cells.
+        row_ohm, column_ohm: one wire segment [Ω].
+        source_ohm: driver of each row [Ω], (N,).
+        sense_ohm: amplifier of each column [Ω], (M,).
+    """
+
+    conductance_s: np.ndarray
+    device: CellLaw
+    row_ohm: float
+    column_ohm: float
+    source_ohm: np.ndarray
+    sense_ohm: np.ndarray
+
+    @classmethod
+    def of(cls, conductance_s: np.ndarray, wires: Wires, device: CellLaw) -> Circuit:
+        """Check a matrix, wires and a device.
+
+        Raises:
+            ShapeError: the conductances are no matrix, or the wires' lists do not fit it.
+            RangeError: a conductance is negative or not finite; the message names the cell.
+            InputError: `wires` or `device` is something else.
+        """
+        if not isinstance(wires, Wires):
+            raise InputError(
+                wanted(got=f"wires = {wires!r}", allowed="a Wires", remedy="pass wires=Wires(...)")
+            )
+        if not callable(getattr(device, "evaluate", None)) or isinstance(device, type):
+            got, allowed = f"device = {device!r}", "Ohmic(), Sinh(), SmoothLaw(...) or another CellLaw"
+            raise InputError(wanted(got=got, allowed=allowed, remedy="pass an instance"))
+        checked_s = checked_array("conductance_s", conductance_s, ranks=(2,), axes="rows × columns")
+        if checked_s.size == 0:
+            got = f"conductance_s of shape {checked_s.shape}"
+            raise ShapeError(
+                wanted(got=got, allowed="at least one row and one column", remedy="pass a matrix")
+            )
+        if (checked_s < 0).any():
+            i, j = np.argwhere(checked_s < 0)[0]
+            got = f"conductance_s[{i}, {j}] = {checked_s[i, j]:g} S"
+            raise RangeError(wanted(got=got, allowed="0 or more", remedy="correct that cell"))
+        rows, columns = checked_s.shape
+        return cls(
+            conductance_s=checked_s,
+            device=device,
+            row_ohm=wires.row_ohm,
+            column_ohm=wires.column_ohm,
+            source_ohm=wires.source_of_rows_ohm(rows),
+            sense_ohm=wires.sense_of_columns_ohm(columns),
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """`(N, M)`."""
+        return self.conductance_s.shape  # pyright: ignore[reportReturnType]  (rank 2 was checked)
+
+    @property
+    def wires(self) -> tuple[float, float, np.ndarray, np.ndarray]:
+        """Row and column segments, sources (N,) and senses (M,) [Ω]: the order in which kernels take them."""
+        return self.row_ohm, self.column_ohm, self.source_ohm, self.sense_ohm
+
+    def drives(self, voltage_v: np.ndarray) -> tuple[np.ndarray, bool]:
+        """Check input vectors.
+
+        Args:
+            voltage_v: [V], (N,) or (B, N).
+
+        Returns:
+            The vectors as (B, N), and whether there was a batch axis.
+
+        Raises:
+            ShapeError: not one value per row.
+            RangeError: a voltage is not finite; the message names it.
+        """
+        vectors_v = checked_array("voltage_v", voltage_v, ranks=(1, 2), axes="(batch ×) rows")
+        rows = self.shape[0]
+        if vectors_v.shape[-1] != rows:
+            got = f"voltage_v of shape {vectors_v.shape} for {rows} rows"
+            remedy = "give one voltage per row of the conductance matrix"
+            raise ShapeError(wanted(got=got, allowed=f"({rows},) or (batch, {rows})", remedy=remedy))
+        return np.atleast_2d(vectors_v), vectors_v.ndim == 2
+
+
+def checked_array(name: str, value: np.ndarray, *, ranks: tuple[int, ...], axes: str) -> np.ndarray:
+    """Return `value` as a C-contiguous array of float64, refusing any other rank, NaN and infinity.
+
+    Raises:
+        ShapeError: the rank is not among `ranks`, or these are no real numbers.
+        RangeError: an element is not finite; the message names its place.
+    """
+    try:
+        if np.iscomplexobj(value):
+            raise TypeError("complex")
+        array = np.ascontiguousarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ShapeError(
+            wanted(
+                got=f"{name} = {value!r:.80}",
+                allowed=f"an array of real numbers, {axes}",
+                remedy="pass numbers",
+            )
+        ) from error
+    if np.ndim(value) not in ranks:
+        got = f"{name} of shape {np.shape(value)}"
+        raise ShapeError(wanted(got=got, allowed=f"an array of {axes}", remedy="pass such an array"))
+    if not np.isfinite(array).all():
+        place = tuple(int(k) for k in np.argwhere(~np.isfinite(array))[0])
+        got = f"{name}{list(place)} = {array[place]}"
+        raise RangeError(wanted(got=got, allowed="finite numbers", remedy="correct that element"))
+    return array

@@ -1,0 +1,122 @@
+"""Kernels along the wires: each line is a ladder of series resistances, open at one end, held at the other.
+
+An array of K × L holds L lines side by side, from the open end (k = 0) to the held end (k = K − 1), so that
+the innermost loops run over lines, which do not depend on each other, and use the processor's vector units.
+Columns lie so as they are; rows do after `to_rows`.
+
+Only resistances occur and nothing is divided by them: a wire of exactly zero ohms is an ordinary case.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+BLOCK = 8  # one cache line of doubles: a transposition tile touches each line once
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def to_rows(cells: np.ndarray, lines: np.ndarray) -> None:
+    """Lay out cells (N, M) as row wires, open end first: lines (M, N)."""
+    rows, columns = cells.shape
+    for i0 in range(0, rows, BLOCK):
+        for j0 in range(0, columns, BLOCK):
+            for i in range(i0, min(i0 + BLOCK, rows)):
+                for j in range(j0, min(j0 + BLOCK, columns)):
+                    lines[columns - 1 - j, i] = cells[i, j]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def from_rows(lines: np.ndarray, cells: np.ndarray) -> None:
+    """Undo `to_rows`: lines (M, N) to cells (N, M)."""
+    columns, rows = lines.shape
+    for i0 in range(0, rows, BLOCK):
+        for j0 in range(0, columns, BLOCK):
+            for i in range(i0, min(i0 + BLOCK, rows)):
+                for j in range(j0, min(j0 + BLOCK, columns)):
+                    cells[i, j] = lines[columns - 1 - j, i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def drop(current: np.ndarray, segment_ohm: float, end_ohm: np.ndarray, voltage: np.ndarray) -> None:
+    """Voltage of every node when the cells feed these currents into the wire.
+
+    Args:
+        current: into each node [A], (K, L).
+        segment_ohm: one wire segment [Ω]; there is one after each node.
+        end_ohm: resistance beyond the last segment [Ω], (L,).
+        voltage: receives the voltage against the held end [V], (K, L).
+    """
+    count, lanes = current.shape
+    carried = np.zeros(lanes)
+    for k in range(count):
+        here, out = current[k], voltage[k]
+        for m in range(lanes):
+            carried[m] += here[m]
+            out[m] = carried[m]
+    last = voltage[count - 1]
+    for m in range(lanes):
+        last[m] *= segment_ohm + end_ohm[m]
+    for k in range(count - 2, -1, -1):
+        out, beyond = voltage[k], voltage[k + 1]
+        for m in range(lanes):
+            out[m] = beyond[m] + segment_ohm * out[m]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def factor(
+    shunt: np.ndarray, segment_ohm: float, end_ohm: np.ndarray, damping: np.ndarray, admittance: np.ndarray
+) -> None:
+    """Prepare lines whose nodes also leak to ground, for any number of `respond`.
+
+    Eliminates from the open end: seen from the next node, everything behind it is a current and an
+    admittance. All terms are non-negative, so nothing cancels.
+
+    Args:
+        shunt: leak of each node [S], (K, L).
+        segment_ohm, end_ohm: as in `drop`.
+        damping: receives the part of a node's current that the next node sees, (K, L).
+        admittance: receives the admittance that the next node sees [S], (K, L).
+    """
+    count, lanes = shunt.shape
+    behind = np.zeros(lanes)
+    for k in range(count):
+        here, damp, seen = shunt[k], damping[k], admittance[k]
+        for m in range(lanes):
+            ohm = segment_ohm + end_ohm[m] if k == count - 1 else segment_ohm
+            total = here[m] + behind[m]
+            damp[m] = 1.0 / (1.0 + ohm * total)
+            behind[m] = total * damp[m]
+            seen[m] = behind[m]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def respond(
+    current: np.ndarray,
+    segment_ohm: float,
+    end_ohm: np.ndarray,
+    damping: np.ndarray,
+    admittance: np.ndarray,
+    voltage: np.ndarray,
+) -> None:
+    """Voltage of every node of leaking lines (see `factor`) when these currents are fed in.
+
+    Args:
+        current: into each node [A], (K, L).
+        segment_ohm, end_ohm, damping, admittance: as given to and received from `factor`.
+        voltage: receives the voltage against the held end [V], (K, L).
+    """
+    count, lanes = current.shape
+    carried = np.zeros(lanes)
+    for k in range(count):
+        here, damp, out = current[k], damping[k], voltage[k]
+        for m in range(lanes):
+            carried[m] = (here[m] + carried[m]) * damp[m]
+            out[m] = carried[m]
+    last = voltage[count - 1]
+    for m in range(lanes):
+        last[m] *= segment_ohm + end_ohm[m]
+    for k in range(count - 2, -1, -1):
+        out, beyond, seen = voltage[k], voltage[k + 1], admittance[k]
+        for m in range(lanes):
+            out[m] = beyond[m] + segment_ohm * (out[m] - seen[m] * beyond[m])

@@ -10,25 +10,38 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from crosscal.simulated_bench.bench import Bench
     from crosscal.simulated_bench.devices import CellLaw, Ohmic, Sinh, SmoothLaw, cell_current
     from crosscal.simulated_bench.direct_current import solve_dc
+    from crosscal.simulated_bench.powered_board import PoweredBoard
+    from crosscal.simulated_bench.settings import BenchSettings
+    from crosscal.simulated_bench.settings_file import load_settings, profile_names
     from crosscal.simulated_bench.solution import Solution
     from crosscal.simulated_bench.wires import Wires
 
 __all__ = [
+    "Bench",
+    "BenchSettings",
     "CellLaw",
     "Ohmic",
+    "PoweredBoard",
     "Sinh",
     "SmoothLaw",
     "Solution",
     "Wires",
     "cell_current",
+    "load_settings",
+    "profile_names",
     "solve_dc",
 ]
 
 _MODULES = {
+    "bench": ("Bench",),
     "devices": ("CellLaw", "Ohmic", "Sinh", "SmoothLaw", "cell_current"),
     "direct_current": ("solve_dc",),
+    "powered_board": ("PoweredBoard",),
+    "settings": ("BenchSettings",),
+    "settings_file": ("load_settings", "profile_names"),
     "solution": ("Solution",),
     "wires": ("Wires",),
 }

@@ -12,14 +12,14 @@ from crosscal.core.array_types import Currents, Matrix, Vectors
 from crosscal.firmware_models import BoardFacts, ProgrammingStep, Reading
 from crosscal.simulated_bench.board_facts import board_facts
 from crosscal.simulated_bench.cells import Cells
+from crosscal.simulated_bench.devices import Ohmic, Sinh
+from crosscal.simulated_bench.direct_current import solve_dc
 from crosscal.simulated_bench.front_end import FrontEnd
 from crosscal.simulated_bench.randomness import RandomStreams, fixed_error_streams
 from crosscal.simulated_bench.readback import Readback
 from crosscal.simulated_bench.settings import BenchSettings, OhmicSettings
 from crosscal.simulated_bench.settings_file import load_settings
-from crosscal.simulated_bench.solve_dc import solve_dc
 from crosscal.simulated_bench.wires import Wires
-from crosscal.simulated_bench.devices import Ohmic, Sinh
 from crosscal.simulated_bench.write_verify import WriteVerify
 
 
@@ -86,14 +86,8 @@ class Bench:
             sense_ohm=wires.sense_ohm + self._front_end.input_ohm(range_index),
         )
 
-    def noise_a(self, range_index: int, *, aperture_s: float, averages: int = 1) -> float:
-        """Rms read noise of one reading [A], the converter's steps not counted.
-
-        Args:
-            range_index: kept for front ends whose noise follows the range; the present ones have one figure.
-            aperture_s: integration time [s].
-            averages: readings averaged.
-        """
+    def noise_a(self, *, aperture_s: float, averages: int = 1) -> float:
+        """Rms read noise [A] of the mean of `averages` readings, the converter's steps not counted."""
         noise = self.settings.noise
         of_array_a = np.hypot(noise.read_relative * self.settings.noise_full_scale_a, noise.read_a)
         single_a = np.hypot(
@@ -117,10 +111,11 @@ class Bench:
         The array settles at once, so `dwell_s` changes nothing.
         """
         del dwell_s
+        vectors_v = np.asarray(voltage_v).reshape(-1, self._cells.shape[0])
         current_a, status = self._front_end.convert(
-            self.true_current(np.asarray(voltage_v).reshape(-1, self._cells.shape[0]), range_index=range_index),
+            self.true_current(vectors_v, range_index=range_index),
             range_index=range_index,
-            noise_a=self.noise_a(range_index, aperture_s=aperture_s),
+            noise_a=self.noise_a(aperture_s=aperture_s),
             averages=averages,
             temperature_c=self._temperature_c,
             rng=self._streams.read,

@@ -31,7 +31,10 @@ class Cells:
         rng: np.random.Generator,
     ) -> None:
         shape = (array.rows, array.columns)
-        self._limits_s = (array.conductance_min_s / WRITABLE_MARGIN, array.conductance_max_s * WRITABLE_MARGIN)
+        self._limits_s = (
+            array.conductance_min_s / WRITABLE_MARGIN,
+            array.conductance_max_s * WRITABLE_MARGIN,
+        )
         self._coefficient = temperature_coefficient_per_c
         self._short_s = faults.short_s
         self._written_s = np.full(shape, array.conductance_min_s)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from crosscal.core.array_types import Currents, StatusBits, Vectors
+from crosscal.core.array_types import Currents, StatusBits
 from crosscal.core.readout import Status
 from crosscal.simulated_bench.settings import FrontEndSettings
 

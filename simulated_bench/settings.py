@@ -62,7 +62,7 @@ class ArraySettings(Table, frozen=True, kw_only=True):
 
 
 class WireSettings(Table, frozen=True, kw_only=True):
-    """`[wires]`: resistance of each wire segment between cells, of each driver, and of each sense resistor."""
+    """`[wires]`: resistance of each wire segment, of each driver, and of each sense resistor."""
 
     row_ohm: NonNegative = 2.0
     column_ohm: NonNegative = 2.0
@@ -188,7 +188,7 @@ class FrontEndSettings(Table, frozen=True, kw_only=True):
 
 
 class VisaSettings(Table, frozen=True, kw_only=True):
-    """`[visa]`: the resource names under which the backend `@crosscal` shows the board; `{serial}` is its own."""
+    """`[visa]`: the names under which `@crosscal` shows the board; `{serial}` stands for its own."""
 
     resources: tuple[str, ...] = (
         "ASRL1::INSTR",

@@ -24,7 +24,9 @@ def profile_names() -> tuple[str, ...]:
 
 def front_end_names() -> tuple[str, ...]:
     """Name the front ends that come with the product."""
-    return tuple(sorted(path.stem.removeprefix(FRONT_END_PREFIX) for path in PROFILES.glob("front_end_*.toml")))
+    return tuple(
+        sorted(path.stem.removeprefix(FRONT_END_PREFIX) for path in PROFILES.glob("front_end_*.toml"))
+    )
 
 
 def load_settings(source: str | Path, **overrides: Any) -> BenchSettings:

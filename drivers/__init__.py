@@ -1,1 +1,22 @@
-""""""
+"""Drives crossbar test boards over any VISA resource, following the board's remote interface."""
+
+from __future__ import annotations
+
+from crosscal.drivers.acquisition import BoardReadout
+from crosscal.drivers.board import Board
+from crosscal.drivers.error_queue import Condition
+from crosscal.drivers.expected_protocol import Refusal, expected_protocol
+from crosscal.drivers.nameplate import Converter
+from crosscal.drivers.programming import ProgramReport
+from crosscal.drivers.simulation import Simulation
+
+__all__ = [
+    "Board",
+    "BoardReadout",
+    "Condition",
+    "Converter",
+    "ProgramReport",
+    "Refusal",
+    "Simulation",
+    "expected_protocol",
+]

@@ -1,0 +1,65 @@
+"""What a board's error queue holds, and whose fault each entry is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from crosscal.core.errors import BoardError
+from crosscal.drivers.scpi_format import excerpt
+
+COMPLIANCE, SENSE_SATURATED, OVER_TEMPERATURE, CELL_STUCK, HARDWARE = 101, 102, 103, 104, -240
+
+ASYNCHRONOUS = frozenset({COMPLIANCE, SENSE_SATURATED, OVER_TEMPERATURE, CELL_STUCK, HARDWARE})
+"""Codes that tell of an acquisition or a programming run, queued when it ends; never of the last command."""
+
+_ENTRY = re.compile(rb'\s*([+-]?\d+)\s*,\s*"((?:[^"]|"")*)"\s*')
+_PROBE = re.compile(rb'[+-]?\d+\s*,\s*"')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One entry of the error queue.
+
+    Attributes:
+        code: SCPI error code.
+        text: the board's own words, with `;detail` where it gives one.
+    """
+
+    code: int
+    text: str
+
+    @property
+    def asynchronous(self) -> bool:
+        """True if it tells how a run went, and not that a command was refused."""
+        return self.code in ASYNCHRONOUS
+
+    def __str__(self) -> str:
+        return f"{self.code:+d} {self.text!r}"
+
+
+def read_error_queue(text: bytes) -> tuple[Condition, ...]:
+    """Read the answer of `SYSTem:ERRor:ALL?`, oldest first; empty if there is no error.
+
+    Raises:
+        BoardError: it is no such answer.
+    """
+    found, position = [], 0
+    while entry := _ENTRY.match(text, position):
+        words = entry[2].replace(b'""', b'"').decode("latin-1")
+        found.append(Condition(code=int(entry[1]), text=words))
+        position = entry.end()
+        if position == len(text):
+            return tuple(condition for condition in found if condition.code != 0)
+        if text[position : position + 1] != b",":
+            break
+        position += 1
+    raise BoardError(
+        f'got {excerpt(text)} from the error queue; allowed: <code>,"<text>" pairs; the reply is garbled, or this is '
+        "no crossbar test board"
+    )
+
+
+def looks_like_error_queue(answer: object) -> bool:
+    """Tell an error queue's answer from every other: none but it is a number followed by a quoted text."""
+    return isinstance(answer, bytes) and _PROBE.match(answer) is not None

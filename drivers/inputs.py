@@ -1,0 +1,146 @@
+"""Strict checks of what a caller hands in, before a single byte is sent."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
+
+
+def checked_matrix(
+    conductance_s: ArrayLike, shape: tuple[int, int], limits_s: tuple[float, float]
+) -> np.ndarray:
+    """Check a target matrix.
+
+    Args:
+        conductance_s: conductances [S], (N, M).
+        shape: `(N, M)` of the board.
+        limits_s: smallest and largest conductance allowed [S].
+
+    Returns:
+        The matrix as contiguous float64, (N, M).
+
+    Raises:
+        ShapeError, RangeError, InputError
+    """
+    matrix = _real(conductance_s, "conductances")
+    if matrix.shape != shape:
+        turned = "; transpose it: rows are inputs, columns outputs" if matrix.shape == shape[::-1] else ""
+        raise ShapeError(
+            wanted(
+                got=f"conductances of shape {matrix.shape}",
+                allowed=f"the board's shape {shape}",
+                remedy="give one conductance per cell" + turned,
+            )
+        )
+    _require_finite(matrix, "conductances")
+    low, high = limits_s
+    outside = (matrix < low) | (matrix > high)
+    if outside.any():
+        raise RangeError(
+            wanted(
+                got=f"{int(outside.sum())} conductances outside, from {matrix.min():.6g} to {matrix.max():.6g} S",
+                allowed=f"{low:.6g} to {high:.6g} S",
+                remedy="scale or clip the matrix",
+            )
+        )
+    return matrix
+
+
+def checked_vectors(voltage_v: ArrayLike, rows: int) -> np.ndarray:
+    """Check the form of input vectors; their magnitude is for `require_protected`.
+
+    Args:
+        voltage_v: voltages [V], (N,) or (B, N).
+        rows: N of the board.
+
+    Returns:
+        The vectors as contiguous float64, (B, N), with B = 1 for a single one.
+
+    Raises:
+        ShapeError, RangeError, InputError
+    """
+    vectors = _real(voltage_v, "voltages")
+    if vectors.ndim not in (1, 2) or vectors.shape[-1] != rows or vectors.size == 0:
+        raise ShapeError(
+            wanted(
+                got=f"voltages of shape {vectors.shape}",
+                allowed=f"({rows},) for one vector or (B, {rows}) for a batch of at least one",
+                remedy="give one voltage per row of the board",
+            )
+        )
+    _require_finite(vectors, "voltages")
+    return np.atleast_2d(vectors)
+
+
+def require_protected(vectors: np.ndarray, protection_v: float) -> None:
+    """Refuse vectors that the board's protection would refuse.
+
+    Raises:
+        RangeError: a magnitude beyond the protection voltage.
+    """
+    largest = float(np.abs(vectors).max())
+    if largest > protection_v:
+        raise RangeError(
+            wanted(
+                got=f"voltages up to {largest:.6g} V in magnitude",
+                allowed=f"{protection_v:.6g} V, the board's protection voltage",
+                remedy="use smaller inputs, or raise board.protection_v if the devices can take it",
+            )
+        )
+
+
+def checked_number(value: object, name: str, limits: tuple[float, float], unit: str, *, whole: bool) -> float:
+    """Check one setting.
+
+    Args:
+        value: what the caller gave.
+        name: the setting, for messages.
+        limits: smallest and largest allowed [`unit`].
+        unit: its unit, empty for pure numbers.
+        whole: whether only whole numbers are allowed.
+
+    Raises:
+        InputError: no number.
+        RangeError: not finite, not whole, or outside.
+    """
+    if isinstance(value, bool | str) or not isinstance(value, int | float | np.integer | np.floating):
+        raise InputError(f"got {value!r} for {name}; allowed: a number; give it in {unit or 'plain units'}")
+    low, high = limits
+    if not (math.isfinite(value) and low <= value <= high) or (whole and value != int(value)):
+        raise RangeError(
+            wanted(
+                got=f"{name} = {value!r}",
+                allowed=f"{'whole numbers from ' if whole else ''}{low:.6g} to {high:.6g} {unit}".rstrip(),
+                remedy="choose a value in this range",
+            )
+        )
+    return int(value) if whole else float(value)
+
+
+def _real(values: ArrayLike, name: str) -> np.ndarray:
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind not in "iuf":
+            raise TypeError(f"dtype {array.dtype}")
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"got {name} that are not real numbers ({error}); give an array of floats"
+        ) from error
+    return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def _require_finite(array: np.ndarray, name: str) -> None:
+    finite = np.isfinite(array)
+    if not finite.all():
+        first = tuple(int(i) for i in np.argwhere(~finite)[0])
+        raise RangeError(
+            wanted(
+                got=f"{int((~finite).sum())} {name} that are NaN or infinite, the first at index {first}",
+                allowed="finite numbers",
+                remedy="find out where they come from",
+            )
+        )

@@ -1,0 +1,48 @@
+"""Which link serves a VISA resource under a backend."""
+
+from __future__ import annotations
+
+import pyvisa
+from pyvisa import rname
+
+from crosscal.core.errors import BoardConnectionError, InputError
+from crosscal.drivers.link import Link
+from crosscal.drivers.socket_link import SocketLink
+from crosscal.drivers.visa_errors import board_errors
+from crosscal.drivers.visa_link import VisaLink
+
+
+def open_link(resource: str, *, backend: str | None, baud: int, timeout_s: float) -> Link:
+    """Open a VISA resource.
+
+    PyVISA does it, but for the two kinds of resource where its pure Python backend is slow and blind to closed
+    ports: sockets and serial ports under `@py` are opened directly.
+
+    Raises:
+        InputError: there is no such backend.
+        BoardConnectionError: nothing at this resource, or another program holds it.
+    """
+    with board_errors(resource):
+        try:
+            manager = pyvisa.ResourceManager(backend or "")
+        except ValueError as error:
+            raise InputError(
+                f"got backend {backend!r} ({error}); allowed: @py, @ivi, a file followed by @sim or @crosscal, or "
+                "None for PyVISA's default; install the backend's package or correct its name"
+            ) from error
+        if not type(manager.visalib).__module__.startswith("pyvisa_py"):
+            return VisaLink(manager, resource, baud=baud, timeout_s=timeout_s)
+        try:
+            name = rname.ResourceName.from_string(resource)
+        except rname.InvalidResourceName as error:
+            raise BoardConnectionError(
+                f"got {resource!r}, which is no VISA resource name ({error}); allowed: names such as "
+                "TCPIP::192.168.1.7::5025::SOCKET or ASRL/dev/ttyACM0::INSTR; correct it"
+            ) from error
+        if isinstance(name, rname.TCPIPSocket):
+            return SocketLink(resource, name.host_address, int(name.port), timeout_s=timeout_s)
+        if isinstance(name, rname.ASRLInstr):
+            from crosscal.drivers.serial_link import SerialLink
+
+            return SerialLink(resource, name.board, baud=baud, timeout_s=timeout_s)
+        return VisaLink(manager, resource, baud=baud, timeout_s=timeout_s)

@@ -1,0 +1,123 @@
+"""What a board says about itself when it is opened, and what never changes while it is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from crosscal.core.errors import BoardError, BoardTimeoutError, IncompatibleBoardError
+from crosscal.drivers.reply import Element
+from crosscal.drivers.scpi_format import excerpt, read_integer, read_list
+from crosscal.drivers.session import Session
+
+SIZE, CAPABILITY = b":ARR:SIZE?", b":SYST:CAP?"
+LIMITS, RANGES = b":ARR:COND:LIM?", b":SENS:CURR:RANG:LIST?"
+ADC, DAC = b":DIAG:ADC:INFO?", b":DIAG:DAC:INFO?"
+SEQUENCE_MOST = b":SOUR:SEQ:POIN? MAX"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Converter:
+    """A converter of the board.
+
+    Attributes:
+        bits: resolution.
+        full_scale: largest magnitude [V] of a DAC, [A] of an ADC in the range at the time of asking.
+        settling_s: settling time [s].
+    """
+
+    bits: int
+    full_scale: float
+    settling_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nameplate:
+    """The unchanging facts of a board.
+
+    Attributes:
+        identity: answer of `*IDN?`.
+        rows, columns: the array, N and M.
+        capabilities: optional command groups present.
+        conductance_limits_s: smallest and largest programmable conductance [S].
+        ranges_a: full scales of the column amplifiers [A], ascending.
+        settling_s: settling time of the drive [s].
+        sequence_most: most vectors in one sequence; 1 without group SEQ.
+    """
+
+    identity: str
+    rows: int
+    columns: int
+    capabilities: frozenset[str]
+    conductance_limits_s: tuple[float, float]
+    ranges_a: tuple[float, ...]
+    settling_s: float
+    sequence_most: int
+
+
+def read_nameplate(session: Session) -> Nameplate:
+    """Ask a board who it is. It is known by its answers to SIZE? and CAPability?, not by its name.
+
+    Raises:
+        BoardConnectionError: nothing answers.
+        IncompatibleBoardError: what answers is no crossbar test board.
+    """
+    identity = session.identify()
+    try:
+        rows, columns, capabilities = _what_it_is(session)
+        facts = session.exchange(LIMITS, RANGES, DAC, *([SEQUENCE_MOST] if "SEQ" in capabilities else []))
+        low, high = (float(limit) for limit in read_list(_plain(facts.elements[0]), 2))
+        ranges = _ranges(_plain(facts.elements[1]))
+        most = read_integer(_plain(facts.elements[3])) if "SEQ" in capabilities else 1
+        return Nameplate(
+            identity=identity,
+            rows=rows,
+            columns=columns,
+            capabilities=capabilities,
+            conductance_limits_s=(low, high),
+            ranges_a=ranges,
+            settling_s=read_converter(facts.elements[2]).settling_s,
+            sequence_most=max(1, most),
+        )
+    except BoardTimeoutError as error:
+        raise _no_board(session, identity, f"and then nothing within {session.timeout_s:.3g} s") from error
+    except BoardError as error:
+        if isinstance(error, IncompatibleBoardError):
+            raise
+        raise _no_board(session, identity, str(error)) from error
+
+
+def read_converter(element: Element) -> Converter:
+    """Read an answer of `DIAGnostic:…:INFO?`."""
+    bits, full_scale, settling_s = (float(value) for value in read_list(_plain(element), 3))
+    if not math.isfinite(settling_s):
+        raise BoardError(
+            f"got {excerpt(_plain(element))} for a converter; the reply is garbled: repeat the call"
+        )
+    return Converter(bits=int(bits), full_scale=full_scale, settling_s=settling_s)
+
+
+def _what_it_is(session: Session) -> tuple[int, int, frozenset[str]]:
+    size, groups = (_plain(element) for element in session.exchange(SIZE, CAPABILITY).elements)
+    rows, columns = (int(value) for value in read_list(size, 2))
+    if rows < 1 or columns < 1:
+        raise BoardError(f"got {excerpt(size)} as the array's size; allowed: two positive whole numbers")
+    words = groups.decode("latin-1").replace('"', "").split(",")
+    return rows, columns, frozenset(word.strip().upper() for word in words if word.strip())
+
+
+def _ranges(text: bytes) -> tuple[float, ...]:
+    return tuple(float(value) for value in read_list(text, text.count(b",") + 1))
+
+
+def _plain(element: Element) -> bytes:
+    if not isinstance(element, bytes):
+        raise BoardError("got a block where a board answers plain text")
+    return element
+
+
+def _no_board(session: Session, identity: str, found: str) -> IncompatibleBoardError:
+    return IncompatibleBoardError(
+        f"{session.resource}: got {identity!r} in answer to *IDN?, {found}; allowed: a board that answers ARRay:SIZE? "
+        "and SYSTem:CAPability?; this is no crossbar test board: give the board's own resource name"
+    )

@@ -1,0 +1,108 @@
+"""Takes a reply line apart as it arrives: text and blocks, joined by `;`, ended by a newline."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from crosscal.core.errors import BoardError
+from crosscal.drivers.scpi_format import excerpt
+
+_TEXT_LIMIT = 1 << 16
+"""More text than this in one answer, where no more was asked for, is no SCPI."""
+_MARK = re.compile(rb'[";\n]')
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The bytes of a definite-length block; answers without one are plain `bytes`."""
+
+    payload: bytes
+
+
+Element = bytes | Block
+
+
+class ReplyReader:
+    """Reads one reply line; newlines, semicolons and quotes inside blocks mean nothing.
+
+    Args:
+        receive: gives at least one more byte; its argument is how many are certain to come, None if unknown.
+        most_bytes: the longest single answer that can have been asked for.
+    """
+
+    def __init__(self, receive: Callable[[int | None], bytes], *, most_bytes: int = 0) -> None:
+        self._receive = receive
+        self._most_bytes = max(most_bytes, _TEXT_LIMIT)
+        self._buffer = bytearray()
+        self._position = 0
+
+    def read(self) -> list[Element]:
+        """Read up to the newline.
+
+        Raises:
+            BoardError: this is no reply: a wrong block length, or bytes after the end.
+        """
+        elements: list[Element] = []
+        while True:
+            elements.append(self._block() if self._peek() == ord("#") else self._text())
+            if self._take(1) == b"\n":
+                break
+        if self._position != len(self._buffer):
+            rest = bytes(self._buffer[self._position :])
+            raise BoardError(
+                f"got {excerpt(rest)} after the end of a reply; the link was out of step: repeat the call"
+            )
+        return elements
+
+    def _peek(self) -> int:
+        self._need(1, None)
+        return self._buffer[self._position]
+
+    def _take(self, count: int) -> bytes:
+        self._need(count, None)
+        taken = bytes(self._buffer[self._position : self._position + count])
+        self._position += count
+        return taken
+
+    def _need(self, count: int, certain: int | None) -> None:
+        while (missing := self._position + count - len(self._buffer)) > 0:
+            self._buffer += self._receive(None if certain is None else missing + certain)
+
+    def _block(self) -> Block:
+        digits = bytes(self._take(2)[1:])
+        length = self._take(int(digits)) if digits.isdigit() and digits != b"0" else b""
+        if not length.isdigit() or int(length) > self._most_bytes:
+            raise BoardError(
+                f"got the block header {excerpt(b'#' + digits + length)}; allowed: #<digits><length> with at most "
+                f"{self._most_bytes} bytes; the reply is garbled: repeat the call"
+            )
+        # At least the separator or the newline is certain to follow the block.
+        self._need(int(length), 1)
+        payload = self._take(int(length))
+        if chr(self._peek()) not in ";\n":
+            raise BoardError(
+                f"got a block longer than the {int(length)} bytes that its header says; the reply is garbled: "
+                "repeat the call"
+            )
+        return Block(payload)
+
+    def _text(self) -> bytes:
+        """Take up to the next separator outside quotes; the separator stays."""
+        at, quoted = self._position, False
+        while True:
+            while mark := _MARK.search(self._buffer, at):
+                at = mark.end()
+                if mark[0] == b'"':
+                    quoted = not quoted
+                elif mark[0] == b"\n" or not quoted:
+                    text = bytes(self._buffer[self._position : mark.start()])
+                    self._position = mark.start()
+                    return text.strip()
+            at = len(self._buffer)
+            if at - self._position > self._most_bytes:
+                raise BoardError(
+                    "got an endless line; the reply is garbled, or this is no crossbar test board"
+                )
+            self._buffer += self._receive(None)

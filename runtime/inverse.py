@@ -1,0 +1,175 @@
+"""The read-time half of `structured` and `whitebox`: from measured currents back to inputs, and on to calibrated currents.
+
+At program time a calibrator condenses a matrix's circuit to a surrogate that costs a handful of matrix products. With
+standardised inputs `z` (zero mean, unit variance over what the board is driven with) and scaled currents `y`,
+
+    y[m] = constant[m] + Σ_n Σ_p polynomial[p,n,m] z[n]^(p+1) + Σ_j (Σ_n pattern[n,m] moment[j,n] z[n]) (Σ_n coupling[j,n,m] z[n])
+
+Each input bends its own cells' currents (the polynomials), and what a whole column carries lifts the ground under its cells
+(the products). A read looks for the `z` that is likeliest given the reading, the noise and the spread of inputs, and answers
+`conductanceᵀ v(z)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from crosscal.core.array_types import Currents, Float, Matrix, Vectors
+from crosscal.core.errors import RangeError, ShapeError, wanted
+from crosscal.runtime.inverse_kernels import calibrate_batch
+
+_BLOCK = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class InverseTensors:
+    """What depends on the matrix alone, as the calibrator's graph computes it; checked on construction.
+
+    Attributes:
+        polynomial: (3, N, M). coupling: (J, N, M). pattern: (N, M). moment: (J, N). constant: (M,). As above.
+        variance: noise plus misfit of the surrogate, (M,), of scaled currents.
+        gain, linear, offset: (N, M), (N, M), (M,): the best linear estimate is `gain (y − offset)`, belonging to the
+            linear prediction `y = offset + linearᵀ z`.
+        walls: (5,): inputs trained on, low and high; how stiffly an estimate beyond them is pulled back (the prior's own pull
+            is 1); least and most that `z` may become at all.
+        widening: (S,): a Gauss–Newton step for each, with the square of this added to `variance`.
+        inflation: (1,): what the posterior's standard deviations are multiplied by, learned from validation matrices.
+        current_scale, current_shift: (M,): `y = (I − shift) · scale` [1/A], [A].
+        expansion: (K,): `v = Σ_k expansion[k] z^k` [V].
+        conductance: target matrix [S], (N, M).
+    """
+
+    polynomial: Float[np.ndarray, "3 rows columns"]
+    coupling: Float[np.ndarray, "modes rows columns"]
+    pattern: Matrix
+    moment: Float[np.ndarray, "modes rows"]
+    constant: Float[np.ndarray, " columns"]
+    variance: Float[np.ndarray, " columns"]
+    gain: Matrix
+    linear: Matrix
+    offset: Float[np.ndarray, " columns"]
+    walls: Float[np.ndarray, " 5"]
+    widening: Float[np.ndarray, " steps"]
+    inflation: Float[np.ndarray, " 1"]
+    current_scale: Float[np.ndarray, " columns"]
+    current_shift: Float[np.ndarray, " columns"]
+    expansion: Float[np.ndarray, " orders"]
+    conductance: Matrix
+
+    def __post_init__(self) -> None:
+        if self.conductance.ndim != 2 or self.coupling.ndim != 3 or self.widening.ndim != 1:
+            raise ShapeError(
+                wanted(
+                    got=f"conductance {self.conductance.shape}, coupling {self.coupling.shape}, "
+                    f"widening {self.widening.shape}",
+                    allowed="(N, M), (J, N, M), (S,)",
+                    remedy="export the calibrator again",
+                )
+            )
+        (rows, columns), modes = self.conductance.shape, len(self.coupling)
+        shapes = {
+            "polynomial": (3, rows, columns), "coupling": (modes, rows, columns), "pattern": (rows, columns),
+            "moment": (modes, rows), "constant": (columns,), "variance": (columns,), "gain": (rows, columns),
+            "linear": (rows, columns), "offset": (columns,), "walls": (5,), "inflation": (1,),
+            "current_scale": (columns,), "current_shift": (columns,),
+        }  # fmt: skip
+        for name, shape in shapes.items():
+            if getattr(self, name).shape != shape:
+                raise ShapeError(
+                    wanted(
+                        got=f"{name} of shape {getattr(self, name).shape}",
+                        allowed=f"{shape}",
+                        remedy="export the calibrator again",
+                    )
+                )
+        for field in fields(self):
+            if not np.isfinite(getattr(self, field.name)).all():
+                raise RangeError(
+                    f"got a number in {field.name} that is not finite; allowed: finite numbers; "
+                    "is the matrix inside the range that the calibrator was trained on?"
+                )
+        if not (self.variance > 0).all() or self.widening.size < 1:
+            raise RangeError(
+                wanted(
+                    got=f"smallest variance {self.variance.min()}, {self.widening.size} steps",
+                    allowed="more than 0, 1 or more",
+                    remedy="export the calibrator again",
+                )
+            )
+
+    @classmethod
+    def from_mapping(cls, tensors: Mapping[str, np.ndarray]) -> InverseTensors:
+        """Take tensors by name, of any float type."""
+        return cls(**{field.name: np.asarray(tensors[field.name], dtype=np.float64) for field in fields(cls)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class InverseReading:
+    """What a batch of readings says.
+
+    Attributes:
+        calibrated_a: most likely ideal currents [A], (B, M).
+        voltage_v: most likely inputs [V], (B, N).
+        deviation_a: standard deviation of `calibrated_a` [A], (B, M); None unless asked for.
+    """
+
+    calibrated_a: Currents
+    voltage_v: Vectors
+    deviation_a: Currents | None
+
+
+class Inverse:
+    """Calibrates the reads of one programmed matrix; holds no state that a read changes, so threads may share it."""
+
+    def __init__(self, tensors: InverseTensors) -> None:
+        rows, columns = tensors.conductance.shape
+        self._shape = (rows, columns)
+        n, m = (-rows) % _BLOCK, (-columns) % _BLOCK
+
+        def turned(a: np.ndarray) -> np.ndarray:
+            """Pad the last two axes and swap them: the kernel walks along the inputs of one column."""
+            padded = np.pad(a, [(0, 0)] * (a.ndim - 2) + [(0, n), (0, m)])
+            return np.ascontiguousarray(np.swapaxes(padded, -1, -2))
+
+        def columnwise(a: np.ndarray, fill: float = 0.0) -> np.ndarray:
+            return np.ascontiguousarray(np.pad(a, (0, m), constant_values=fill))
+
+        self._inflation = float(tensors.inflation[0])
+        self._arguments = (
+            columnwise(tensors.current_scale),
+            columnwise(tensors.current_shift),
+            tensors.expansion,
+            turned(tensors.conductance),
+            turned(tensors.polynomial),
+            turned(tensors.coupling),
+            turned(tensors.pattern),
+            np.ascontiguousarray(np.pad(tensors.moment, ((0, 0), (0, n)))),
+            columnwise(tensors.constant),
+            columnwise(tensors.variance, 1.0),
+            turned(tensors.gain),
+            turned(tensors.linear),
+            columnwise(tensors.offset),
+            tensors.walls,
+            tensors.widening,
+            rows + n > columns + m,
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """`(N, M)`."""
+        return self._shape
+
+    def read(self, current_a: Currents, *, deviation: bool = False) -> InverseReading:
+        """Calibrate a batch of measured currents [A], (B, M), float64 and finite; `deviation` asks for uncertainties."""
+        batch, columns = current_a.shape
+        calibrated, voltage = np.empty((batch, columns)), np.empty((batch, self._shape[0]))
+        spread = np.empty((batch, columns) if deviation else (0, 0))
+        calibrate_batch(current_a, *self._arguments, deviation, calibrated, voltage, spread)
+        return InverseReading(
+            calibrated_a=calibrated,
+            voltage_v=voltage,
+            deviation_a=self._inflation * spread if deviation else None,
+        )

@@ -24,8 +24,17 @@ def node_voltages(
     sense_ohm: np.ndarray,
     word_v: np.ndarray,
     bit_v: np.ndarray,
+    across_v: np.ndarray,
 ) -> None:
-    """Node voltages (B, N, M) that cell currents (B, N, M) cause under drives (B, N); sources (N,), senses (M,)."""
+    """Voltages that cell currents cause.
+
+    Args:
+        cell_a: from row to column in each cell [A], (B, N, M).
+        voltage_v: drives [V], (B, N).
+        row_ohm, column_ohm, source_ohm, sense_ohm: the wires [Ω]; the last two (N,) and (M,).
+        word_v, bit_v, across_v: receive the voltages of the row nodes, of the column nodes and across the
+            cells [V], (B, N, M).
+    """
     batch, rows, columns = cell_a.shape
     lines = np.empty((columns, rows))
     fallen = np.empty((columns, rows))
@@ -37,6 +46,7 @@ def node_voltages(
         for i in range(rows):
             for j in range(columns):
                 word_v[b, i, j] = voltage_v[b, i] - word_v[b, i, j]
+                across_v[b, i, j] = word_v[b, i, j] - bit_v[b, i, j]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -49,7 +59,7 @@ def mismatch(
         law_a: currents of the law [A], (B, N, M); becomes the mismatch.
         slope_s: slopes of the law [S], (B, N, M).
         cell_a: currents that the wires carry [A], (B, N, M).
-        norms: receives per vector the 2-norms of mismatch, currents and slopes, (B, 3).
+        norms: receives per vector the 2-norms of mismatch, currents and slopes, (3, B).
         least_slope_s: receives the smallest slope of each vector [S], (B,).
     """
     batch, rows, columns = law_a.shape
@@ -68,7 +78,7 @@ def mismatch(
                 law[j] -= cell[j]
                 left2[j] += law[j] * law[j]
         for k in range(3):
-            norms[b, k] = math.sqrt(sums[k].sum())
+            norms[k, b] = math.sqrt(sums[k].sum())
         least_slope_s[b] = least.min()
 
 
@@ -94,7 +104,7 @@ def newton_steps(
         step_a: receives the corrections [A], (B, N, M).
     """
     batch, rows, columns = slope_s.shape
-    cells, lines = np.empty((7, rows, columns)), np.empty((5, columns, rows))
+    cells, lines = np.empty((8, rows, columns)), np.empty((5, columns, rows))
     for b in range(batch):
         if goal_a[b] > 0:
             linear_step(
@@ -133,21 +143,14 @@ def linear_step(
     number of sweeps is about the square root of what that would take.
 
     Args:
-        cells, lines: working arrays, (7, N, M) and (5, M, N).
+        cells, lines: working arrays, (8, N, M) and (5, M, N).
 
     Returns:
         Iterations used; `most` if the goal was not reached.
     """
     rows, columns = slope_s.shape
-    damp, seen, left, gained, search, search_a, other = (
-        cells[0],
-        cells[1],
-        cells[2],
-        cells[3],
-        cells[4],
-        cells[5],
-        cells[6],
-    )
+    damp, seen, left, gained = cells[0], cells[1], cells[2], cells[3]
+    search, search_a, driven, other = cells[4], cells[5], cells[6], cells[7]
     row_slope, row_damp, row_seen, fed, answer = lines[0], lines[1], lines[2], lines[3], lines[4]
     to_rows(slope_s, row_slope)
     factor(row_slope, row_ohm, source_ohm, row_damp, row_seen)
@@ -182,17 +185,15 @@ def linear_step(
             for j in range(columns):
                 search[i, j] = gained[i, j] + keep * search[i, j]
                 search_a[i, j] = left[i, j] - slope_s[i, j] * gained[i, j] + keep * search_a[i, j]
+                driven[i, j] = slope_s[i, j] * search[i, j]
         before = now
-        to_rows(search, fed)
-        for k in range(columns):
-            for m in range(rows):
-                fed[k, m] *= row_slope[k, m]
+        to_rows(driven, fed)
         respond(fed, row_ohm, source_ohm, row_damp, row_seen, answer)
         from_rows(answer, other)
         sums[:] = 0.0
         for i in range(rows):
             for j in range(columns):
-                other[i, j] = search_a[i, j] + slope_s[i, j] * (search[i, j] - other[i, j])
+                other[i, j] = search_a[i, j] + driven[i, j] - slope_s[i, j] * other[i, j]
                 sums[0, j] += search[i, j] * other[i, j]
         length = now / sums[0].sum()
         for i in range(rows):

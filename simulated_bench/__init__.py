@@ -14,13 +14,16 @@ if TYPE_CHECKING:
     from crosscal.simulated_bench.devices import CellLaw, Ohmic, Sinh, SmoothLaw, cell_current
     from crosscal.simulated_bench.direct_current import solve_dc
     from crosscal.simulated_bench.powered_board import PoweredBoard
+    from crosscal.simulated_bench.server import BenchServer, serve_pty, serve_tcp
     from crosscal.simulated_bench.settings import BenchSettings
     from crosscal.simulated_bench.settings_file import load_settings, profile_names
+    from crosscal.simulated_bench.sim_device import add_to_sim
     from crosscal.simulated_bench.solution import Solution
     from crosscal.simulated_bench.wires import Wires
 
 __all__ = [
     "Bench",
+    "BenchServer",
     "BenchSettings",
     "CellLaw",
     "Ohmic",
@@ -29,9 +32,12 @@ __all__ = [
     "SmoothLaw",
     "Solution",
     "Wires",
+    "add_to_sim",
     "cell_current",
     "load_settings",
     "profile_names",
+    "serve_pty",
+    "serve_tcp",
     "solve_dc",
 ]
 
@@ -40,8 +46,10 @@ _MODULES = {
     "devices": ("CellLaw", "Ohmic", "Sinh", "SmoothLaw", "cell_current"),
     "direct_current": ("solve_dc",),
     "powered_board": ("PoweredBoard",),
+    "server": ("BenchServer", "serve_pty", "serve_tcp"),
     "settings": ("BenchSettings",),
     "settings_file": ("load_settings", "profile_names"),
+    "sim_device": ("add_to_sim",),
     "solution": ("Solution",),
     "wires": ("Wires",),
 }

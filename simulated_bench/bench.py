@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from crosscal.core.array_types import Currents, Matrix, Vectors
+from crosscal.core.errors import SettingsError, wanted
 from crosscal.firmware_models import BoardFacts, ProgrammingStep, Reading
 from crosscal.simulated_bench.board_facts import board_facts
 from crosscal.simulated_bench.cells import Cells
@@ -18,7 +19,7 @@ from crosscal.simulated_bench.front_end import FrontEnd
 from crosscal.simulated_bench.randomness import RandomStreams, fixed_error_streams
 from crosscal.simulated_bench.readback import Readback
 from crosscal.simulated_bench.settings import BenchSettings, OhmicSettings
-from crosscal.simulated_bench.settings_file import load_settings
+from crosscal.simulated_bench.settings_file import load_settings, profile_names
 from crosscal.simulated_bench.wires import Wires
 from crosscal.simulated_bench.write_verify import WriteVerify
 
@@ -65,6 +66,22 @@ class Bench:
             SettingsError: no such file or profile, or a key that is unknown or has an impossible value.
         """
         return cls(load_settings(path, **overrides))
+
+    @classmethod
+    def from_profile(cls, name: str, **overrides: Any) -> Bench:
+        """Build a board that comes with the product, such as `memsys2025`; otherwise as `from_toml`.
+
+        Raises:
+            SettingsError: no such profile, or a key that is unknown or has an impossible value.
+        """
+        if name not in profile_names():
+            allowed = ", ".join(profile_names())
+            raise SettingsError(
+                wanted(
+                    got=f"profile {name!r}", allowed=allowed, remedy="correct it, or use from_toml for a file"
+                )
+            )
+        return cls(load_settings(name, **overrides))
 
     @property
     def facts(self) -> BoardFacts:

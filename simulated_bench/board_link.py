@@ -28,16 +28,19 @@ class BoardLink:
         board: what to connect to.
         message_based: whether messages have an end of their own, as on GPIB and USBTMC. On a stream, a read
             ends where nothing more is there at the moment.
+        can_close: whether the board can close the link; on a serial line it can only fall silent.
     """
 
-    def __init__(self, board: PoweredBoard, *, message_based: bool) -> None:
+    def __init__(self, board: PoweredBoard, *, message_based: bool, can_close: bool = True) -> None:
         self._board = board
         self._message_based = message_based
+        self._can_close = can_close
         self._session = board.open_session(message_based=message_based)
         # Read ahead only to look for a terminator. On a message-based link the reply's last byte stays with
         # the firmware until it is asked for, so that it still knows the reply as unread.
         self._ahead = bytearray()
         self._request_seen = False
+        self._read_in_vain = False
         self._lost = False
 
     def write(self, data: bytes, *, end: bool) -> None:
@@ -48,6 +51,7 @@ class BoardLink:
         """
         with self._board.lock:
             self._check()
+            self._read_in_vain = False
             if self._message_based:
                 self._ahead.clear()
             self._session.receive(data)
@@ -74,7 +78,7 @@ class BoardLink:
         """
         deadline_s = None if timeout_s is None else self._board.clock() + timeout_s
         taken = bytearray()
-        complained = False
+        self._read_in_vain = False
         while True:
             with self._board.lock:
                 self._check()
@@ -83,18 +87,25 @@ class BoardLink:
                 if ended is not None:
                     return bytes(taken), ended
                 busy = self._board.advance()
-                left_s = WAKE_S if deadline_s is None else min(WAKE_S, deadline_s - self._board.clock())
                 if self._available():
                     continue
+                if not busy and not taken:
+                    self._note_vain_read()
+                left_s = WAKE_S if deadline_s is None else min(WAKE_S, deadline_s - self._board.clock())
                 if left_s <= 0.0:
                     return bytes(taken), ReadEnd.TIMEOUT
                 if not busy:
-                    if self._message_based and not taken and not complained:
-                        complained = True
-                        self._session.query_unterminated()
                     self._board.lock.wait(left_s)
             # Between two slices of work another thread may have its turn.
             time.sleep(0)
+
+    def read_byte(self) -> tuple[bytes, bool]:
+        """Receive one byte without waiting, and whether it is the last for now; empty if none is there."""
+        with self._board.lock:
+            self._check()
+            if not self._available() and not self._board.advance() and not self._available():
+                self._note_vain_read()
+            return self._session.transmit(1), not self._available()
 
     def status_byte(self) -> int:
         """Serial poll: the status byte with RQS in bit 6, which this clears."""
@@ -169,12 +180,19 @@ class BoardLink:
 
     def _check(self) -> None:
         if self._session.link_dropped:
-            self._lost = True
             self._session.acknowledge_drop()
+            self._ahead.clear()
+            self._lost = self._can_close
         if self._lost:
             raise BoardConnectionError(
                 "the board closed the link; nothing more can be read or written: open the resource again"
             )
+
+    def _note_vain_read(self) -> None:
+        """Tell the firmware, once, that its client reads though nothing was asked."""
+        if self._message_based and not self._read_in_vain:
+            self._read_in_vain = True
+            self._session.query_unterminated()
 
     def _take(self, count: int, terminator: int | None) -> bytes:
         if terminator is not None and not self._ahead:

@@ -191,11 +191,11 @@ class VisaSettings(Table, frozen=True, kw_only=True):
     """`[visa]`: the names under which `@crosscal` shows the board; `{serial}` stands for its own."""
 
     resources: tuple[str, ...] = (
-        "ASRL1::INSTR",
-        "GPIB0::9::INSTR",
-        "USB0::0x1209::0x0001::{serial}::0::INSTR",
         "TCPIP0::localhost::inst0::INSTR",
         "TCPIP0::localhost::5025::SOCKET",
+        "USB0::0x1209::0x0001::{serial}::0::INSTR",
+        "GPIB0::9::INSTR",
+        "ASRL1::INSTR",
     )
 
 

@@ -12,6 +12,9 @@ from crosscal.simulated_bench.settings import BenchSettings
 PROFILES = Path(__file__).parent / "profiles"
 FRONT_END_PREFIX = "front_end_"
 
+DEEPEST = 8
+"""Files may stand on one another, but not without end."""
+
 # A table whose kind changes starts afresh: constants of another law or front end mean nothing in it.
 KIND_KEYS = {"device": "law", "front_end": "profile"}
 
@@ -24,9 +27,8 @@ def profile_names() -> tuple[str, ...]:
 
 def front_end_names() -> tuple[str, ...]:
     """Name the front ends that come with the product."""
-    return tuple(
-        sorted(path.stem.removeprefix(FRONT_END_PREFIX) for path in PROFILES.glob("front_end_*.toml"))
-    )
+    found = PROFILES.glob(f"{FRONT_END_PREFIX}*.toml")
+    return tuple(sorted(path.stem.removeprefix(FRONT_END_PREFIX) for path in found))
 
 
 def load_settings(source: str | Path, **overrides: Any) -> BenchSettings:
@@ -34,55 +36,57 @@ def load_settings(source: str | Path, **overrides: Any) -> BenchSettings:
 
     Args:
         source: path of a TOML file, or the name of a profile that comes with the product.
-        overrides: top-level keys that replace the file's, such as `seed=3` or `noise={"read_relative": 0}`.
+        overrides: top-level keys that go on top of the file's, such as `seed=3` or
+            `noise={"read_relative": 0}`; a table replaces only the keys it has.
 
     Raises:
         SettingsError: no such file or profile, or a key that is unknown or has an impossible value.
     """
-    path = Path(source)
+    path, origin = Path(source), str(source)
     if path.is_file():
-        document = load_toml(path)
-    elif str(source) in profile_names():
-        document = {"profile": str(source)}
+        document, folder = load_toml(path), path.parent
+    elif origin in profile_names():
+        document, folder = {"profile": origin}, Path()
     else:
-        raise SettingsError(
-            wanted(
-                got=f"bench settings {str(source)!r}",
-                allowed=f"the path of a TOML file, or a profile ({', '.join(profile_names())})",
-                remedy="correct the name, or create the file",
-            )
-        )
-    return settings_from(_merge(document, overrides), origin=str(source))
-
-
-def settings_from(document: dict[str, Any], *, origin: str) -> BenchSettings:
-    """Turn a parsed `bench.toml` into settings; `origin` names it in errors.
-
-    Raises:
-        SettingsError: a key is unknown or has an impossible value.
-    """
-    own = dict(document)
-    base: dict[str, Any] = {}
-    if "profile" in own:
-        base = _profile(own.pop("profile"), profile_names(), prefix="", key="profile", origin=origin)
-    merged = _merge(base, own)
+        allowed = f"the path of a TOML file, or a profile ({', '.join(profile_names())})"
+        remedy = "correct the name, or create the file"
+        raise SettingsError(wanted(got=f"bench settings {origin!r}", allowed=allowed, remedy=remedy))
+    merged = _merge(_on_its_base(document, folder, origin=origin), overrides)
     front_end = merged.get("front_end", {})
     if isinstance(front_end, dict):
-        front_end = dict(front_end)
-        name = front_end.pop("profile", "ideal")
-        shipped = _profile(
-            name, front_end_names(), prefix=FRONT_END_PREFIX, key="front_end.profile", origin=origin
-        )
-        merged["front_end"] = shipped | front_end
+        merged["front_end"] = _on_its_front_end(front_end, origin=origin)
     return decode(merged, BenchSettings, origin=origin)
 
 
-def _profile(name: Any, known: tuple[str, ...], *, prefix: str, key: str, origin: str) -> dict[str, Any]:
-    if name not in known:
+def _on_its_base(document: dict[str, Any], folder: Path, *, origin: str, depth: int = 0) -> dict[str, Any]:
+    """Put a document's own keys on top of those of the profile it names."""
+    own = dict(document)
+    if "profile" not in own:
+        return own
+    name = own.pop("profile")
+    if name in profile_names():
+        return _merge(load_toml(PROFILES / f"{name}.toml"), own)
+    base = folder / str(name)
+    if depth == DEEPEST or not base.is_file():
+        known = ", ".join(profile_names())
+        allowed = f"{known}, or the path of a TOML file, at most {DEEPEST} on one another"
         raise SettingsError(
-            f"{origin}: {key}: {wanted(got=repr(name), allowed=', '.join(known), remedy='correct the name')}"
+            f"{origin}: profile: {wanted(got=repr(name), allowed=allowed, remedy='correct the name')}"
         )
-    return load_toml(PROFILES / f"{prefix}{name}.toml")
+    below = _on_its_base(load_toml(base), base.parent, origin=str(base), depth=depth + 1)
+    return _merge(below, own)
+
+
+def _on_its_front_end(front_end: dict[str, Any], *, origin: str) -> dict[str, Any]:
+    own = dict(front_end)
+    name = own.pop("profile", "ideal")
+    if name not in front_end_names():
+        allowed = ", ".join(front_end_names())
+        raise SettingsError(
+            f"{origin}: front_end.profile: "
+            + wanted(got=repr(name), allowed=allowed, remedy="correct the name")
+        )
+    return load_toml(PROFILES / f"{FRONT_END_PREFIX}{name}.toml") | own
 
 
 def _merge(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

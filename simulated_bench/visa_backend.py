@@ -48,9 +48,11 @@ class CrosscalVisaLibrary(SimVisaLibrary):
 
     Attributes:
         board: the board, for tests that look behind the instrument.
+        stays_on: leave the board on when its resource manager is closed, for as long as this library lives.
     """
 
     board: PoweredBoard
+    stays_on: bool
 
     @staticmethod
     def get_library_paths() -> tuple[LibraryPath]:
@@ -67,7 +69,7 @@ class CrosscalVisaLibrary(SimVisaLibrary):
     def _init(self) -> None:
         self.sessions: dict[Any, Any] = {}
         self._table = threading.RLock()
-        self._fresh = False
+        self.stays_on = False
         self._power_on()
 
     def _power_on(self) -> None:
@@ -80,7 +82,7 @@ class CrosscalVisaLibrary(SimVisaLibrary):
 
     def open_default_resource_manager(self) -> tuple[Any, StatusCode]:
         """Switch the board on, and open the resource manager."""
-        if not self._fresh:
+        if not (self._fresh or self.stays_on):
             self._power_on()
         self._fresh = False
         return super().open_default_resource_manager()
@@ -198,20 +200,18 @@ class CrosscalVisaLibrary(SimVisaLibrary):
             self._events_on.add(session)
         return self._succeed(session, StatusCode.success)
 
-    def disable_event(self, session: Any, event_type: EventType, mechanism: EventMechanism) -> StatusCode:
+    def disable_event(self, session: Any, event_type: EventType, mechanism: EventMechanism) -> None:
         """Stop queueing service requests."""
         del mechanism
         if event_type in (EventType.service_request, EventType.all_enabled):
             with self._table:
                 self._events_on.discard(session)
-        return StatusCode.success
 
-    def discard_events(self, session: Any, event_type: EventType, mechanism: EventMechanism) -> StatusCode:
+    def discard_events(self, session: Any, event_type: EventType, mechanism: EventMechanism) -> None:
         """Forget a service request that was not waited for."""
         del mechanism
         if event_type in (EventType.service_request, EventType.all_enabled):
             self._session(session).link.forget_request()
-        return StatusCode.success
 
     def wait_on_event(
         self, session: Any, in_event_type: EventType, timeout: int

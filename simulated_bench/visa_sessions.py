@@ -31,11 +31,12 @@ class BoardSession(MessageBasedSession):
     """
 
     message_based = True
+    can_close = True
     link: BoardLink
 
     def connect(self, board: PoweredBoard) -> None:
         """Open the link that this session reads and writes through."""
-        self.link = BoardLink(board, message_based=self.message_based)
+        self.link = BoardLink(board, message_based=self.message_based, can_close=self.can_close)
 
     @property
     def resource(self) -> str:
@@ -149,6 +150,8 @@ class SocketBoardSession(StreamBoardSession, tcpip.TCPIPSocketSession):
 
 class SerialBoardSession(StreamBoardSession, serial.SerialInstrumentSession):
     """A serial line: silence ends no read; the end of a message, by default, is the termination character."""
+
+    can_close = False
 
     @property
     def terminator(self) -> int | None:

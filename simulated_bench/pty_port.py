@@ -1,0 +1,95 @@
+"""The board on a pseudo-terminal: what a client sees is a serial port."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from pathlib import Path
+
+from crosscal.core.errors import BoardConnectionError, InputError, wanted
+
+
+class PtyPort:
+    """A pseudo-terminal under a name of its own.
+
+    The slave's end stays open here, so that clients may come and go; settings are raw from the start, for
+    clients that make none.
+
+    Args:
+        link: a symbolic link to make to the terminal; removed when the port is closed. None makes no link.
+
+    Raises:
+        InputError: this operating system has no pseudo-terminals.
+        BoardConnectionError: `link` exists already, or cannot be made.
+    """
+
+    can_close = False
+
+    def __init__(self, link: str | os.PathLike[str] | None = None) -> None:
+        if os.name != "posix":
+            raise InputError(
+                wanted(
+                    got=f"a pseudo-terminal on {os.name}",
+                    allowed="POSIX systems",
+                    remedy="serve the board over TCP instead",
+                )
+            )
+        # Only POSIX has it: importing it at the top would keep TCP from everyone else.
+        tty = importlib.import_module("tty")
+        self._master, self._slave = os.openpty()
+        tty.setraw(self._slave)
+        os.set_blocking(self._master, False)
+        self.terminal = os.ttyname(self._slave)
+        self._link = None if link is None else Path(link).absolute()
+        if self._link is not None:
+            try:
+                self._make(self._link)
+            except BoardConnectionError:
+                self._link = None
+                self.close()
+                raise
+        self.resource = f"ASRL{self._link or self.terminal}::INSTR"
+
+    def fileno(self) -> int:
+        """File descriptor to wait for."""
+        return self._master
+
+    def receive(self, size: int) -> bytes | None:
+        """Take what came; None if nothing is there. A line has no end."""
+        try:
+            return os.read(self._master, size)
+        except BlockingIOError:
+            return None
+
+    def send(self, data: bytes) -> int:
+        """Hand over bytes and say how many were taken."""
+        try:
+            return os.write(self._master, data)
+        except BlockingIOError:
+            return 0
+
+    def close(self) -> None:
+        """Give the terminal up and remove the link to it."""
+        if self._link is not None and self._points_here(self._link):
+            self._link.unlink()
+        os.close(self._master)
+        os.close(self._slave)
+
+    def _make(self, link: Path) -> None:
+        # A link left behind by a server that was killed points nowhere, or to the same terminal again.
+        stale = link.is_symlink() and (not link.exists() or self._points_here(link))
+        try:
+            if stale:
+                link.unlink()
+            link.symlink_to(self.terminal)
+        except OSError as error:
+            raise BoardConnectionError(
+                wanted(
+                    got=f"the name {link} for a serial port ({error.strerror})",
+                    allowed="a name that does not exist yet, in a folder that can be written",
+                    remedy="remove it or choose another",
+                )
+            ) from error
+
+    def _points_here(self, link: Path) -> bool:
+        return link.is_symlink() and str(link.readlink()) == self.terminal

@@ -1,0 +1,112 @@
+"""One client of the server, over whatever carries bytes."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from crosscal.firmware_models import Session
+
+AT_ONCE = 1 << 16
+"""Bytes moved per step, so that one client's transfer does not hold up another's query."""
+
+BACKLOG = 1 << 24
+"""A client that leaves this much unread is not listened to until it reads."""
+
+
+class ByteStream(Protocol):
+    """What carries bytes to a client and back, without blocking."""
+
+    def fileno(self) -> int:
+        """File descriptor to wait for."""
+        ...
+
+    def receive(self, size: int) -> bytes | None:
+        """Take what came; empty at the end of the stream, None if nothing is there.
+
+        Raises:
+            OSError: the stream broke.
+        """
+        ...
+
+    def send(self, data: bytes) -> int:
+        """Hand over bytes and say how many were taken.
+
+        Raises:
+            OSError: the stream broke.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give the stream up."""
+        ...
+
+    @property
+    def can_close(self) -> bool:
+        """Whether the board can close it, as `SIMulation:FAULt:LINK DROP` does; a serial line stays open."""
+        ...
+
+
+class StreamLink:
+    """Moves bytes between a stream and the firmware's session for it."""
+
+    def __init__(self, stream: ByteStream, session: Session) -> None:
+        self.stream = stream
+        self._session = session
+        self._outgoing = b""
+        self._ended = False
+        self.finished = False
+
+    @property
+    def wants_to_send(self) -> bool:
+        """Bytes wait that the stream did not take."""
+        return bool(self._outgoing)
+
+    @property
+    def wants_to_receive(self) -> bool:
+        """The client may say more."""
+        return not self._ended and self._session.pending < BACKLOG
+
+    def receive(self) -> None:
+        """Pass what the client sent to the firmware."""
+        if not self.wants_to_receive:
+            return
+        try:
+            data = self.stream.receive(AT_ONCE)
+        except OSError:
+            self.finished = True
+            return
+        if data:
+            self._session.receive(data)
+        elif data is not None:
+            self._ended = True
+
+    def pump(self, *, busy: bool) -> None:
+        """Send what the firmware has to say; finish when the client is gone and all is said."""
+        if self._session.link_dropped:
+            self._drop()
+        try:
+            while not self.finished and self._fetch():
+                sent = self.stream.send(self._outgoing)
+                self._outgoing = self._outgoing[sent:]
+                if self._outgoing:
+                    break
+        except OSError:
+            self.finished = True
+        if self._ended and not busy and not self._outgoing and not self._session.pending:
+            self.finished = True
+
+    def close(self) -> None:
+        """Close both sides; the board goes on."""
+        self._session.close()
+        self.stream.close()
+
+    def _fetch(self) -> bytes:
+        self._outgoing = self._outgoing or self._session.transmit(AT_ONCE)
+        return self._outgoing
+
+    def _drop(self) -> None:
+        self._outgoing = b""
+        if self.stream.can_close:
+            self.finished = True
+        else:
+            self._session.acknowledge_drop()

@@ -1,6 +1,6 @@
 """The board that the transcripts were written for: small, ideal, and simple enough to check by hand.
 
-Facts that a transcript may rely on, over any way in; `reference_board.toml` gives the simulated bench the same:
+Facts that a transcript may rely on, over any way in; `reference_board.toml` says the same to the bench:
 
 - 3 rows × 2 columns; every cell stands at 1 µS; cells can be programmed from 1 µS to 1 mS.
 - The array is ohmic and has no wires: `I_j = Σ_i v_i G_ij`. There is no noise and no drift.
@@ -111,7 +111,7 @@ class ReferenceBoard:
     def measure(
         self, voltage_v: array[float], *, range_index: int, aperture_s: float, averages: int, dwell_s: float
     ) -> Reading:
-        """Read all columns under each vector; the values handed in are checked to be what `Hardware` promises."""
+        """Read all columns under each vector; what `Hardware` promises of the values is checked."""
         self._check_settings(range_index, aperture_s, averages, dwell_s)
         rows, columns = self._facts.rows, self._facts.columns
         if len(voltage_v) % rows or any(abs(v) > self._facts.protection_max_v for v in voltage_v):

@@ -2,13 +2,14 @@
 
 It stands on its own: training never sees the bench, so belief and truth share nothing but Kirchhoff's laws.
 
-Topology: row `n` is driven at its left end through `source_ohm` and one full segment `row_ohm` before its first cell;
-its right end is open. Column `m` is open at its top; after its last cell come one full segment `column_ohm`, then
-`sense_ohm`, then the amplifier's virtual ground. Instead of 2NM wire nodes, the unknowns are the NM cell voltages `u`:
+Topology: row `n` is driven at its left end through `source_ohm` and one full segment `row_ohm` before its first
+cell; its right end is open. Column `m` is open at its top; after its last cell come one full segment `column_ohm`,
+then `sense_ohm`, then the amplifier's virtual ground. Instead of 2NM wire nodes, the unknowns are the NM cell
+voltages, with currents `c = G f(u)`:
 
-    u[n,m] = v[n] − Σ_k (source + row·min(m,k)) c[n,k] − Σ_k (sense + column·(N − max(n,k))) c[k,m],   c = G f(u)
+    u[n,m] = v[n] − Σ_k (source + row·min(m,k)) c[n,k] − Σ_k (sense + column·(N − max(n,k))) c[k,m]
 
-with `m`, `k` along a row counted from 1 and along a column from 0.
+where `m`, `k` count from 1 along a row and from 0 along a column.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ TANGENT_TOLERANCE = 1e-6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BelievedWires:
-    """Resistances [Ω], none negative: per row segment, per column segment, of a row's driver, of a column's sense end."""
+    """Resistances [Ω], none negative: of a row segment, a column segment, a row's driver, a column's sense end."""
 
     row_ohm: float
     column_ohm: float
@@ -55,9 +56,9 @@ class BelievedWires:
 class BelievedLaw:
     """Current of a cell: `G · s · [Σ_qp a_qp γ^q (u/s)^p + Σ_p k_p min(u/s, 0)^p]`, p from 1, q from 0.
 
-    A polynomial, because any smooth law is one over the volts that a board drives, odd or not; it is linear in its
-    unknowns, and it costs no transcendental function. `γ = (G − middle)/half` lets the law's shape vary with the
-    conductance. The second sum, absent unless the data ask for it, breaks the slope at u = 0.
+    A polynomial, because any smooth law is one over the volts that a board drives, odd or not; it is linear in
+    its unknowns, and it costs no transcendental function. `γ = (G − middle)/half` lets the law's shape vary with
+    the conductance. The second sum, absent unless the data ask for it, breaks the slope at u = 0.
 
     Attributes:
         coefficients: `a`, (degree in γ + 1, degree in u).
@@ -211,7 +212,7 @@ def _check(conductance_s: np.ndarray, matrix: np.ndarray, voltage_v: np.ndarray)
                 remedy="rows are inputs",
             )
         )
-    if len(matrix) and not (0 <= np.min(matrix) and np.max(matrix) < len(conductance_s)):
+    if len(matrix) and not (np.min(matrix) >= 0 and np.max(matrix) < len(conductance_s)):
         raise RangeError(
             wanted(
                 got=f"matrix indices {np.min(matrix)}…{np.max(matrix)}",
@@ -224,6 +225,6 @@ def _check(conductance_s: np.ndarray, matrix: np.ndarray, voltage_v: np.ndarray)
 def _require_solved(worst: np.ndarray, tolerance_v: float) -> None:
     if not (worst <= tolerance_v).all():
         raise TrainingError(
-            f"got a believed circuit that cannot be solved (Kirchhoff residual {np.max(worst):.1e} V); allowed: "
-            f"{tolerance_v:.0e} V; its cell law does not rise everywhere: use fewer coefficients"
+            f"got a believed circuit that cannot be solved (Kirchhoff residual {np.max(worst):.1e} V); "
+            f"allowed: {tolerance_v:.0e} V; its cell law does not rise everywhere: use fewer coefficients"
         )

@@ -260,7 +260,7 @@ def differentiate_many(
     tangent_out,
     worst_out,
 ):
-    """Currents (B, M), and their derivatives by the four wires and every coefficient of the law, (B, M, P)."""
+    """Currents (B, M), and their derivatives by the wires and the law's coefficients, (B, M, P)."""
     count, columns = current_out.shape
     rows = voltage.shape[1]
     degrees, order = law.shape
@@ -297,7 +297,7 @@ def differentiate_many(
 
 @njit(cache=True)
 def _power_currents(cell_v, conductance, shade, span, index, order, degrees, out):
-    """Cell currents of one unit coefficient of the law, (degree in G, power of u) in C order, then the kink's."""
+    """Cell currents of a unit coefficient: (degree in G, power of u) in C order, then those of the kink."""
     scale, low, high = span[0], span[1], span[2]
     rows, columns, _ = out.shape
     bent = index >= degrees * order

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from crosscal.drivers.acquisition import BoardReadout
 from crosscal.drivers.board import Board
+from crosscal.drivers.board_readout import BoardReadout
 from crosscal.drivers.error_queue import Condition
 from crosscal.drivers.expected_protocol import Refusal, expected_protocol
 from crosscal.drivers.nameplate import Converter

@@ -1,88 +1,99 @@
-"""Arrays over the wire: format and data always in one message, and the format verified."""
+"""Arrays over the wire: format and data always in one message, and the format verified.
+
+The format is the board's, shared by its clients. It is set in the message that asks, and asked for behind the
+data: should another client have changed it between (a board may serve others while a query waits for a run to
+end), the array is asked for again.
+"""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 
 from crosscal.core.errors import BoardError
-from crosscal.drivers.reply import Block, Element
+from crosscal.drivers.envelope import is_query
+from crosscal.drivers.reply import Block, Element, text_of
 from crosscal.drivers.scpi_format import block, read_block, read_list, read_status
-from crosscal.drivers.session import Answer, Session
+from crosscal.drivers.session import Session
 
-BINARY = (b":FORM REAL,64", b":FORM:BORD SWAP")
-TEXT = b":FORM ASC"
+_BINARY = (b":FORM REAL,64", b":FORM:BORD SWAP")
+_TEXT = b":FORM ASC"
 _ASKED = (b":FORM?", b":FORM:BORD?")
 _ATTEMPTS = 3
 
 
 def array_command(header: bytes, values: np.ndarray) -> tuple[bytes, ...]:
     """Units that send an array in a format of our own choosing, whatever another client has set."""
-    return (*BINARY, header + b" " + block(values))
+    return (*_BINARY, header + b" " + block(values))
 
 
-def ask_array(
-    session: Session,
-    query: bytes,
-    count: int,
-    *,
-    status: bytes | None = None,
-    before: Sequence[bytes] = (),
-    after: Sequence[bytes] = (),
-    allowance_s: float = 0.0,
-) -> tuple[np.ndarray, np.ndarray | None, Answer]:
-    """Ask for an array, and with it for status bits and scalars, in one message.
-
-    The format is the board's, shared by its clients. It is set in the message that asks, and asked for behind the
-    data: should another client have changed it between (the board may serve others while it waits for a
-    run to end), the array is asked for again. Status bits travel as text, two bytes each instead of eight.
+def ask_array(session: Session, query: bytes, count: int, *, allowance_s: float = 0.0) -> np.ndarray:
+    """Ask for an array.
 
     Args:
         session: the conversation.
         query: asks for the array.
         count: how many numbers it holds.
-        status: asks for as many status bits; None for an array without.
-        before, after: further units.
         allowance_s: what the board needs beyond the transfer [s].
 
     Returns:
-        The numbers, (count,), NaN where the board sent 9.91E37; the status bits, (count,), or None; the answer, whose
-        elements are those of `before` and `after` alone.
+        The numbers, (count,), NaN where the board sent 9.91E37.
+
+    Raises:
+        BoardError: garbled, or another client keeps changing the format.
     """
-    asked = (*before, *((TEXT, status) if status else ()), *BINARY, query, *_ASKED, *after)
-    leading = sum(b"?" in unit for unit in before)
+    return _numbers(_ask(session, (), query, (), count, allowance_s)[0], count)
+
+
+def ask_readings(
+    session: Session,
+    query: bytes,
+    status: bytes,
+    count: int,
+    *,
+    before: tuple[bytes, ...],
+    after: tuple[bytes, ...],
+) -> tuple[np.ndarray, np.ndarray, list[Element]]:
+    """Ask for currents and their status bits in one message.
+
+    Status bits travel as text: two bytes each, where a block would take eight.
+
+    Args:
+        session: the conversation.
+        query, status: ask for the currents and for their status bits.
+        count: how many there are of each.
+        before: queries to put in front.
+        after: commands to put behind.
+
+    Returns:
+        The currents, (count,), NaN where the board sent 9.91E37; the status bits, (count,); answers of `before`.
+    """
+    data, answers = _ask(session, (*before, _TEXT, status), query, after, count, 0.0)
+    return _numbers(data, count), read_status(text_of(answers.pop()), count), answers
+
+
+def _ask(
+    session: Session,
+    before: tuple[bytes, ...],
+    query: bytes,
+    after: tuple[bytes, ...],
+    count: int,
+    allowance_s: float,
+) -> tuple[Element, list[Element]]:
+    """Return the array's answer and those of the queries before it."""
+    units = (*before, *_BINARY, query, *_ASKED, *after)
+    leading = sum(map(is_query, before))
     for _ in range(_ATTEMPTS):
-        answer = session.exchange(*asked, numbers=count, allowance_s=allowance_s, repeatable=True)
-        elements = list(answer.elements)
-        bits = elements.pop(leading) if status else None
-        data, form, order = elements[leading : leading + 3]
-        if _is_binary(form, order):
-            del elements[leading : leading + 3]
-            rest = Answer(elements=tuple(elements), earlier=answer.earlier, conditions=answer.conditions)
-            return _numbers(data, count), None if bits is None else _status(bits, count), rest
+        answer = session.exchange(*units, numbers=count, allowance_s=allowance_s, repeatable=True)
+        answers, (data, form, order) = list(answer.elements[:leading]), answer.elements[leading:]
+        if text_of(form).replace(b" ", b"").upper() == b"REAL,64" and text_of(order).upper().startswith(
+            b"SWAP"
+        ):
+            return data, answers
     raise BoardError(
-        f"{session.resource}: got another format than REAL,64 SWAPped {_ATTEMPTS} times; another client keeps "
-        "changing it: let one program at a time use the board"
-    )
-
-
-def _is_binary(form: Element, order: Element) -> bool:
-    return (
-        isinstance(form, bytes)
-        and form.replace(b" ", b"").upper() == b"REAL,64"
-        and isinstance(order, bytes)
-        and order.upper().startswith(b"SWAP")
+        f"{session.resource}: got another format than REAL,64 SWAPped {_ATTEMPTS} times; another client "
+        "keeps changing it: let one program at a time use the board"
     )
 
 
 def _numbers(data: Element, count: int) -> np.ndarray:
     return read_block(data.payload, count) if isinstance(data, Block) else read_list(data, count)
-
-
-def _status(bits: Element, count: int) -> np.ndarray:
-    if isinstance(bits, Block):
-        raise BoardError(
-            "got a block for status bits asked for as text; another client changed the format: repeat"
-        )
-    return read_status(bits, count)

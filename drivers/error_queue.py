@@ -55,7 +55,8 @@ def read_error_queue(text: bytes) -> tuple[Condition, ...]:
             break
         position += 1
     raise BoardError(
-        f'got {excerpt(text)} from the error queue; allowed: <code>,"<text>" pairs; the reply is garbled, or this is '
+        f'got {excerpt(text)} from the error queue; allowed: <code>,"<text>" pairs; the reply is garbled, or '
+        "this is "
         "no crossbar test board"
     )
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from crosscal.core.errors import BoardTimeoutError
 from crosscal.drivers.board import Board
+from crosscal.drivers.envelope import ERRORS
+from crosscal.drivers.line import Line
 from crosscal.drivers.nameplate import read_nameplate
-from crosscal.drivers.session import ERRORS, Session
+from crosscal.drivers.session import Session
 from crosscal.drivers.waiting import Pace
 
 NO_ERROR = b'0,"No error"'
@@ -121,13 +123,14 @@ def expected_protocol(
 ) -> Iterator[Board]:
     """Give a `Board` at whose other end a script is read out; fail where the conversation differs from it.
 
-    The opening conversation and the final `OUTP OFF` are not part of the script, nor are the queries of the error
-    queue around every message: a pair holds what stands between them.
+    The opening conversation and the final `OUTP OFF` are not part of the script, nor are the queries of the
+    error queue around every message: a pair holds what stands between them.
 
     Args:
-        pairs: each a message and its answer: text, bytes, None where nothing is asked, a `Refusal`, or an exception
-            that the link is to raise.
-        shape, capabilities, identity, conductance_limits_s, ranges_a, settling_s, sequence_most: of the board.
+        pairs: each a message and its answer: text, bytes, None where nothing is asked, a `Refusal`,
+            or an exception that the link is to raise.
+        shape, capabilities, identity, conductance_limits_s, ranges_a, settling_s: of the board.
+        sequence_most: most vectors that its sequence holds.
 
     Yields:
         The open board.
@@ -150,12 +153,12 @@ def expected_protocol(
     if "SEQ" in groups:
         asked, facts = f"{asked};:SOUR:SEQ:POIN? MAX", [*facts, str(sequence_most)]
     opening: list[tuple[str | bytes, Reply]] = [
-        ("*IDN?;*IDN?;:SYST:VERS?", f"{identity};{identity};1999.0"),
+        (":SYST:VERS?;:SYST:VERS?;*IDN?", f"1999.0;1999.0;{identity}"),
         (":ARR:SIZE?;:SYST:CAP?", f"{shape[0]},{shape[1]};{','.join(groups)}"),
         (asked, ";".join(facts)),
     ]
     link = ScriptedLink([*opening, *pairs])
-    session = Session(link, timeout_s=1.0)
+    session = Session(Line(link, timeout_s=1.0))
     with Board(session, read_nameplate(session), pace=Pace(sleep=lambda _: None)) as board:
         yield board
     link.require_finished()

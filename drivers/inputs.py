@@ -42,7 +42,7 @@ def checked_matrix(
     if outside.any():
         raise RangeError(
             wanted(
-                got=f"{int(outside.sum())} conductances outside, from {matrix.min():.6g} to {matrix.max():.6g} S",
+                got=f"{int(outside.sum())} outside of {matrix.min():.6g} to {matrix.max():.6g} S",
                 allowed=f"{low:.6g} to {high:.6g} S",
                 remedy="scale or clip the matrix",
             )
@@ -119,6 +119,40 @@ def checked_number(value: object, name: str, limits: tuple[float, float], unit: 
             )
         )
     return int(value) if whole else float(value)
+
+
+def checked_range(range_a: float, ranges_a: tuple[float, ...]) -> float:
+    """Check a full scale to ask for [A]; the board rounds it up to one it has.
+
+    Raises:
+        RangeError: not positive, or beyond the largest.
+    """
+    value = checked_number(range_a, "range_a", (0.0, math.inf), "A", whole=False)
+    if not 0 < value <= ranges_a[-1]:
+        have = ", ".join(f"{full_scale:.3g}" for full_scale in ranges_a)
+        raise RangeError(
+            wanted(
+                got=f"range_a = {value:.6g}",
+                allowed=f"more than 0, up to {ranges_a[-1]:.6g} A",
+                remedy=f"choose one that the board has: {have} A",
+            )
+        )
+    return value
+
+
+def checked_command(text: str, *, query: bool) -> bytes:
+    """Check a command or query that the caller wrote, and root it.
+
+    Raises:
+        InputError: not one line of ASCII, or a query where none is to be, or the reverse.
+    """
+    unit = text.strip()
+    if not unit or not unit.isascii() or any(mark in unit for mark in "\r\n;"):
+        raise InputError(f"got {text!r}; allowed: one command in one line of ASCII; send them one at a time")
+    if ("?" in unit.split(" ", 1)[0]) is not query:
+        kind, other = ("a query", "send") if query else ("a command that is no query", "query")
+        raise InputError(f"got {text!r}; allowed: {kind}; use {other}() for the other kind")
+    return (unit if unit.startswith(("*", ":")) else f":{unit}").encode()
 
 
 def _real(values: ArrayLike, name: str) -> np.ndarray:

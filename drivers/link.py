@@ -20,7 +20,7 @@ class Link(Protocol):
 
     @property
     def continuous(self) -> bool:
-        """True for a line without a beginning (serial): bytes of an earlier conversation may still be on it."""
+        """True where bytes of an earlier conversation may still be on the line: serial ports."""
         ...
 
     def discard_input(self) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pyvisa
 from pyvisa import rname
 
-from crosscal.core.errors import BoardConnectionError, InputError
+from crosscal.core.errors import BoardConnectionError, CrosscalError, InputError
 from crosscal.drivers.link import Link
+from crosscal.drivers.serial_link import SerialLink
 from crosscal.drivers.socket_link import SocketLink
 from crosscal.drivers.visa_errors import board_errors
 from crosscal.drivers.visa_link import VisaLink
@@ -15,23 +16,17 @@ from crosscal.drivers.visa_link import VisaLink
 def open_link(resource: str, *, backend: str | None, baud: int, timeout_s: float) -> Link:
     """Open a VISA resource.
 
-    PyVISA does it, but for the two kinds of resource where its pure Python backend is slow and blind to closed
-    ports: sockets and serial ports under `@py` are opened directly.
+    PyVISA does it, but for the two kinds of resource where its pure Python backend is slow and blind to
+    closed ports: sockets and serial ports under `@py` are opened directly.
 
     Raises:
         InputError: there is no such backend.
         BoardConnectionError: nothing at this resource, or another program holds it.
     """
     with board_errors(resource):
-        try:
-            manager = pyvisa.ResourceManager(backend or "")
-        except ValueError as error:
-            raise InputError(
-                f"got backend {backend!r} ({error}); allowed: @py, @ivi, a file followed by @sim or @crosscal, or "
-                "None for PyVISA's default; install the backend's package or correct its name"
-            ) from error
+        manager = _manager(backend)
         if not type(manager.visalib).__module__.startswith("pyvisa_py"):
-            return VisaLink(manager, resource, baud=baud, timeout_s=timeout_s)
+            return _through_visa(manager, resource, baud=baud, timeout_s=timeout_s)
         try:
             name = rname.ResourceName.from_string(resource)
         except rname.InvalidResourceName as error:
@@ -42,7 +37,30 @@ def open_link(resource: str, *, backend: str | None, baud: int, timeout_s: float
         if isinstance(name, rname.TCPIPSocket):
             return SocketLink(resource, name.host_address, int(name.port), timeout_s=timeout_s)
         if isinstance(name, rname.ASRLInstr):
-            from crosscal.drivers.serial_link import SerialLink
-
             return SerialLink(resource, name.board, baud=baud, timeout_s=timeout_s)
+        return _through_visa(manager, resource, baud=baud, timeout_s=timeout_s)
+
+
+def _manager(backend: str | None) -> pyvisa.ResourceManager:
+    try:
+        return pyvisa.ResourceManager(backend or "")
+    except CrosscalError:
+        raise
+    except ValueError as error:
+        raise InputError(
+            f"got backend {backend!r} ({error}); allowed: @py, @ivi, a file followed by @sim or @crosscal, "
+            "or None for PyVISA's default; install the backend's package or correct its name"
+        ) from error
+
+
+def _through_visa(manager: pyvisa.ResourceManager, resource: str, *, baud: int, timeout_s: float) -> VisaLink:
+    try:
         return VisaLink(manager, resource, baud=baud, timeout_s=timeout_s)
+    except CrosscalError:
+        raise
+    except ValueError as error:
+        # PyVISA-py answers so for kinds of resource whose libraries are not installed.
+        raise BoardConnectionError(
+            f"{resource}: this backend cannot open it ({error}); install what it names, or use another "
+            "backend"
+        ) from error

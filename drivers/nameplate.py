@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from crosscal.core.errors import BoardError, BoardTimeoutError, IncompatibleBoardError
-from crosscal.drivers.reply import Element
+from crosscal.drivers.reply import Element, text_of
 from crosscal.drivers.scpi_format import excerpt, read_integer, read_list
 from crosscal.drivers.session import Session
 
@@ -66,9 +66,9 @@ def read_nameplate(session: Session) -> Nameplate:
     try:
         rows, columns, capabilities = _what_it_is(session)
         facts = session.exchange(LIMITS, RANGES, DAC, *([SEQUENCE_MOST] if "SEQ" in capabilities else []))
-        low, high = (float(limit) for limit in read_list(_plain(facts.elements[0]), 2))
-        ranges = _ranges(_plain(facts.elements[1]))
-        most = read_integer(_plain(facts.elements[3])) if "SEQ" in capabilities else 1
+        low, high = (float(limit) for limit in read_list(text_of(facts.elements[0]), 2))
+        ranges = _ranges(text_of(facts.elements[1]))
+        most = read_integer(text_of(facts.elements[3])) if "SEQ" in capabilities else 1
         return Nameplate(
             identity=identity,
             rows=rows,
@@ -89,16 +89,16 @@ def read_nameplate(session: Session) -> Nameplate:
 
 def read_converter(element: Element) -> Converter:
     """Read an answer of `DIAGnostic:…:INFO?`."""
-    bits, full_scale, settling_s = (float(value) for value in read_list(_plain(element), 3))
+    bits, full_scale, settling_s = (float(value) for value in read_list(text_of(element), 3))
     if not math.isfinite(settling_s):
         raise BoardError(
-            f"got {excerpt(_plain(element))} for a converter; the reply is garbled: repeat the call"
+            f"got {excerpt(text_of(element))} for a converter; the reply is garbled: repeat the call"
         )
     return Converter(bits=int(bits), full_scale=full_scale, settling_s=settling_s)
 
 
 def _what_it_is(session: Session) -> tuple[int, int, frozenset[str]]:
-    size, groups = (_plain(element) for element in session.exchange(SIZE, CAPABILITY).elements)
+    size, groups = (text_of(element) for element in session.exchange(SIZE, CAPABILITY).elements)
     rows, columns = (int(value) for value in read_list(size, 2))
     if rows < 1 or columns < 1:
         raise BoardError(f"got {excerpt(size)} as the array's size; allowed: two positive whole numbers")
@@ -110,14 +110,9 @@ def _ranges(text: bytes) -> tuple[float, ...]:
     return tuple(float(value) for value in read_list(text, text.count(b",") + 1))
 
 
-def _plain(element: Element) -> bytes:
-    if not isinstance(element, bytes):
-        raise BoardError("got a block where a board answers plain text")
-    return element
-
-
 def _no_board(session: Session, identity: str, found: str) -> IncompatibleBoardError:
     return IncompatibleBoardError(
-        f"{session.resource}: got {identity!r} in answer to *IDN?, {found}; allowed: a board that answers ARRay:SIZE? "
-        "and SYSTem:CAPability?; this is no crossbar test board: give the board's own resource name"
+        f"{session.resource}: got {identity!r} in answer to *IDN?, {found}; allowed: a board that answers "
+        "ARRay:SIZE? and SYSTem:CAPability?; this is no crossbar test board: give the board's own resource "
+        "name"
     )

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crosscal.core.errors import BoardError
 from crosscal.drivers.arrays import array_command
 from crosscal.drivers.error_queue import Condition
+from crosscal.drivers.reply import text_of
 from crosscal.drivers.scpi_format import read_list
 from crosscal.drivers.session import Session
 from crosscal.drivers.waiting import PROGRAMMING, Pace, run_to_end
@@ -37,19 +37,14 @@ class ProgramReport:
 def program(session: Session, matrix: np.ndarray, pace: Pace) -> ProgramReport:
     """Send a checked target [S], (N, M), and program it; hold the session's lock.
 
-    The wait has no end of its own: only the board knows how long a matrix takes, and its cap on iterations bounds
-    it. A board that stops answering meanwhile is noticed.
+    The wait has no end of its own: only the board knows how long a matrix takes, and its cap on iterations
+    bounds it. A board that stops answering meanwhile is noticed.
     """
     session.exchange(*array_command(TARGET, matrix))
     conditions = run_to_end(session, (START,), PROGRAMMING, pace=pace)
     answer = session.exchange(RESULT)
     conditions += [c for c in (*answer.earlier, *answer.conditions) if c.asynchronous]
-    text = answer.elements[0]
-    if not isinstance(text, bytes):
-        raise BoardError(
-            "got a block as the result of a programming run; the reply is garbled: repeat the call"
-        )
-    failed, error, iterations = read_list(text, 3)
+    failed, error, iterations = read_list(text_of(answer.elements[0]), 3)
     return ProgramReport(
         cells_failed=int(failed),
         rms_relative_error=float(error),

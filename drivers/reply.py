@@ -24,6 +24,20 @@ class Block:
 Element = bytes | Block
 
 
+def text_of(element: Element) -> bytes:
+    """The text of an answer that is to be no block.
+
+    Raises:
+        BoardError: it is one.
+    """
+    if isinstance(element, Block):
+        raise BoardError(
+            f"got a block of {len(element.payload)} bytes where the board answers text; the reply was "
+            "garbled on the way: repeat the call"
+        )
+    return element
+
+
 class ReplyReader:
     """Reads one reply line; newlines, semicolons and quotes inside blocks mean nothing.
 
@@ -75,16 +89,16 @@ class ReplyReader:
         length = self._take(int(digits)) if digits.isdigit() and digits != b"0" else b""
         if not length.isdigit() or int(length) > self._most_bytes:
             raise BoardError(
-                f"got the block header {excerpt(b'#' + digits + length)}; allowed: #<digits><length> with at most "
-                f"{self._most_bytes} bytes; the reply is garbled: repeat the call"
+                f"got the block header {excerpt(b'#' + digits + length)}; allowed: #<digits><length> with at "
+                f"most {self._most_bytes} bytes; the reply is garbled: repeat the call"
             )
         # At least the separator or the newline is certain to follow the block.
         self._need(int(length), 1)
         payload = self._take(int(length))
         if chr(self._peek()) not in ";\n":
             raise BoardError(
-                f"got a block longer than the {int(length)} bytes that its header says; the reply is garbled: "
-                "repeat the call"
+                f"got a block longer than the {int(length)} bytes that its header says; the reply is "
+                "garbled: repeat the call"
             )
         return Block(payload)
 

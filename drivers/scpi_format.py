@@ -33,8 +33,8 @@ def read_block(payload: bytes, count: int) -> np.ndarray:
     """
     if len(payload) != count * BLOCK_TYPE.itemsize:
         raise BoardError(
-            f"got a block of {len(payload)} bytes for {count} numbers; allowed: {BLOCK_TYPE.itemsize} bytes each; "
-            "the reply is garbled, or another client changed the format: repeat the call"
+            f"got a block of {len(payload)} bytes for {count} numbers; allowed: {BLOCK_TYPE.itemsize} bytes "
+            "each; the reply is garbled, or another client changed the format: repeat the call"
         )
     return _checked(np.frombuffer(payload, BLOCK_TYPE).astype(np.float64))
 
@@ -56,6 +56,15 @@ def read_list(text: bytes, count: int) -> np.ndarray:
     return _checked(values)
 
 
+def read_number(text: bytes) -> float:
+    """Read one number; 9.91E37 becomes NaN.
+
+    Raises:
+        BoardError: it is none.
+    """
+    return float(read_list(text, 1)[0])
+
+
 def read_status(text: bytes, count: int) -> np.ndarray:
     """Read `count` status values from a comma list of small integers.
 
@@ -74,8 +83,8 @@ def read_integer(text: bytes) -> int:
     Raises:
         BoardError: it is none.
     """
-    value = read_list(text, 1)[0]
-    if not np.isfinite(value) or value != np.floor(value):
+    value = read_number(text)
+    if not value.is_integer():
         raise BoardError(f"got {excerpt(text)} as a whole number; the reply is garbled: repeat the call")
     return int(value)
 

@@ -53,7 +53,7 @@ class SerialLink:
             self._lock.release()
             raise
 
-    def _open(self) -> serial.SerialBase:
+    def _open(self) -> serial.Serial:
         return serial.serial_for_url(
             self._name,
             baudrate=self._baud,
@@ -90,8 +90,8 @@ class SerialLink:
                 return data
             if self._clock() >= deadline:
                 raise BoardTimeoutError(
-                    f"{self.resource}: no byte came for {timeout_s:.3g} s; check that the board is on, the cable "
-                    "and the baud rate, or allow more with timeout_s"
+                    f"{self.resource}: no byte came for {timeout_s:.3g} s; check that the board is on, the "
+                    "cable and the baud rate, or allow more with timeout_s"
                 )
 
     def reset(self) -> None:

@@ -1,24 +1,26 @@
-"""Settings as attributes of the board: checked before they are sent, and read back as applied."""
+"""The board's settings: checked before they are sent, read back as applied, kept over a lost link."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, overload
+import logging
+from typing import Any
 
-from crosscal.core.errors import InputError, RangeError, wanted
-from crosscal.drivers.inputs import checked_number
-from crosscal.drivers.scpi_format import number
+from crosscal.core.errors import IncompatibleBoardError
+from crosscal.drivers.arrays import ask_array
+from crosscal.drivers.nameplate import Nameplate
+from crosscal.drivers.reply import text_of
+from crosscal.drivers.scpi_format import read_number
+from crosscal.drivers.session import Session
 
-if TYPE_CHECKING:
-    from crosscal.drivers.board import Board
+log = logging.getLogger(__name__)
 
-SNAPSHOT: dict[str, str | None] = {
+HEADERS: dict[str, str | None] = {
     "*ESE": None,
     "*SRE": None,
     "STAT:OPER:ENAB": None,
     "STAT:QUES:ENAB": None,
     "ARR:PROG:TOL": "PROG",
     "ARR:PROG:ITER": "PROG",
-    "SOUR:VOLT:LIST": None,
     "SOUR:VOLT:PROT": None,
     "SOUR:SEQ:DWEL": "SEQ",
     "OUTP": None,
@@ -30,109 +32,101 @@ SNAPSHOT: dict[str, str | None] = {
     "FORM": None,
     "FORM:BORD": None,
 }
-"""Every setting that can be queried, by its header, with the group it belongs to. The target matrix, data
-rather than a setting, has a property of its own."""
+"""Every scalar setting that can be queried, by its header, with the group it belongs to."""
+
+VECTOR = "SOUR:VOLT:LIST"
+_NOT_KEPT = frozenset({"OUTP"})
+"""After a lost link nothing is driven until the caller measures again."""
 
 
-class NumberSetting:
-    """A number that the board keeps, as an attribute of `Board`.
-
-    Args:
-        header: SCPI header, short form.
-        unit: its unit, empty for pure numbers.
-        doc: what it is.
-        group: optional command group it belongs to.
-        whole: whether it takes whole numbers only.
-    """
-
-    def __init__(
-        self, header: str, unit: str, doc: str, *, group: str | None = None, whole: bool = False
-    ) -> None:
-        self._header = header
-        self._unit = unit
-        self._group = group
-        self._whole = whole
-        self.__doc__ = doc
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    @overload
-    def __get__(self, board: None, owner: type) -> NumberSetting: ...
-
-    @overload
-    def __get__(self, board: Board, owner: type) -> float: ...
-
-    def __get__(self, board: Board | None, owner: type) -> NumberSetting | float:
-        if board is None:
-            return self
-        board.require(self._group)
-        value = board.ask_number(f":{self._header}?")
-        return int(value) if self._whole else value
-
-    def __set__(self, board: Board, value: float) -> None:
-        board.require(self._group)
-        limits = board.limits(self._header)
-        checked = checked_number(value, self._name, limits, self._unit, whole=self._whole)
-        board.apply(self._header, number(checked).decode())
-
-
-class SwitchSetting:
-    """A switch that the board keeps, as an attribute of `Board`.
+class Settings:
+    """The settings of one board.
 
     Args:
-        header: SCPI header, short form.
-        doc: what it is.
+        session: the conversation.
+        board: the board's facts.
     """
 
-    def __init__(self, header: str, doc: str) -> None:
-        self._header = header
-        self.__doc__ = doc
+    def __init__(self, session: Session, board: Nameplate) -> None:
+        self._session = session
+        self._board = board
+        self._limits: dict[str, tuple[float, float]] = {}
+        self._applied: dict[str, tuple[str, bytes]] = {}
 
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
+    def require(self, group: str | None) -> None:
+        """Refuse what the board has no commands for.
 
-    @overload
-    def __get__(self, board: None, owner: type) -> SwitchSetting: ...
-
-    @overload
-    def __get__(self, board: Board, owner: type) -> bool: ...
-
-    def __get__(self, board: Board | None, owner: type) -> SwitchSetting | bool:
-        if board is None:
-            return self
-        return board.ask_number(f":{self._header}?") != 0
-
-    def __set__(self, board: Board, value: bool) -> None:
-        if not isinstance(value, bool):
-            raise InputError(f"got {value!r} for {self._name}; allowed: True or False; give one of them")
-        board.apply(self._header, "ON" if value else "OFF")
-
-
-def checked_range(range_a: Any, ranges_a: tuple[float, ...]) -> float:
-    """Check a full scale to ask for [A]; the board rounds it up to one it has.
-
-    Raises:
-        RangeError: beyond the largest.
-    """
-    value = checked_number(range_a, "range_a", (0.0, float("inf")), "A", whole=False)
-    if not 0 < value <= ranges_a[-1]:
-        have = ", ".join(f"{full_scale:.3g}" for full_scale in ranges_a)
-        raise RangeError(
-            wanted(
-                got=f"range_a = {value:.6g}",
-                allowed=f"up to {ranges_a[-1]:.6g} A; the board has {have} A",
-                remedy="choose one of these",
+        Raises:
+            IncompatibleBoardError: the group is absent.
+        """
+        if group is not None and group not in self._board.capabilities:
+            have = ", ".join(sorted(self._board.capabilities)) or "none"
+            raise IncompatibleBoardError(
+                f"got a call that needs the command group {group}; allowed: the groups of "
+                f"{self._board.identity!r}: {have}; use a board that has it"
             )
-        )
-    return value
+
+    def number(self, header: str) -> float:
+        """The value that the board applies."""
+        return read_number(self._ask(header))
+
+    def limits(self, header: str) -> tuple[float, float]:
+        """Smallest and largest value that a setting takes; asked for once."""
+        with self._session.lock:
+            if header not in self._limits:
+                answer = self._session.exchange(*(f":{header}? {end}".encode() for end in ("MIN", "MAX")))
+                low, high = (read_number(text_of(element)) for element in answer.elements)
+                self._limits[header] = low, high
+            return self._limits[header]
+
+    def apply(self, header: str, value: str) -> None:
+        """Change a setting, and remember it for after a lost link."""
+        with self._session.lock:
+            answer = self._session.exchange(f":{header} {value}".encode(), f":{header}?".encode())
+            # The order counts: a range ends automatic ranging.
+            self._applied.pop(header, None)
+            if header not in _NOT_KEPT:
+                self._applied[header] = value, text_of(answer.elements[0])
+
+    def restore(self) -> None:
+        """Apply again what was applied, where the board has another value now: it was restarted."""
+        for header, (value, applied) in self._applied.items():
+            found = self._ask(header)
+            if found != applied:
+                log.warning(
+                    "%s: %s was %s after the link was lost; set to %s again",
+                    *(self._session.resource, header, found.decode("latin-1"), value),
+                )
+                self._session.exchange(f":{header} {value}".encode())
+
+    def forget(self) -> None:
+        """Remember nothing of what was applied."""
+        self._applied.clear()
+
+    def snapshot(self) -> dict[str, Any]:
+        """Every setting by its header, the vector that is driven included."""
+        capabilities = self._board.capabilities
+        headers = [header for header, group in HEADERS.items() if group is None or group in capabilities]
+        with self._session.lock:
+            answer = self._session.exchange(*(_query(header) for header in headers))
+            vector = ask_array(self._session, f":{VECTOR}?".encode(), self._board.rows)
+        found = {
+            header: read_value(text_of(element).decode("latin-1"))
+            for header, element in zip(headers, answer.elements, strict=True)
+        }
+        return {**found, VECTOR: vector.tolist()}
+
+    def _ask(self, header: str) -> bytes:
+        return text_of(self._session.exchange(_query(header)).elements[0])
 
 
-def read_value(text: str) -> int | float | str | list[float]:
-    """Turn an answered setting into a number, a list of numbers or, if it is neither, its text."""
+def read_value(text: str) -> int | float | str:
+    """Turn an answered setting into a number or, if it is none, its text."""
     try:
-        if "," in text:
-            return [float(word) for word in text.split(",")]
         return int(text) if text.lstrip("+-").isdigit() else float(text)
     except ValueError:
         return text.strip('"')
+
+
+def _query(header: str) -> bytes:
+    return f"{header}?".encode() if header.startswith("*") else f":{header}?".encode()

@@ -96,7 +96,7 @@ def board_errors(resource: str) -> Iterator[None]:
             f"{resource}: the VISA backend failed ({_told(error)}); try another backend"
         ) from error
     except Exception as error:
-        # PyVISA-py reports a failed link with a bare Exception. Anything else unknown is a defect, and passes.
+        # PyVISA-py reports a failed link with a bare Exception. Anything else unknown is a defect: it passes.
         foreign = type(error).__module__.partition(".")[0] in _BACKENDS
         if type(error) is not Exception and not foreign:
             raise

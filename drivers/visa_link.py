@@ -21,8 +21,8 @@ _BULK_BYTES = 64
 class VisaLink:
     """An open PyVISA resource; implements `Link`.
 
-    Kinds of resource without message boundaries (serial, socket) stop reading at a newline, except inside blocks,
-    which may hold newlines; the others end a message with END and need no character.
+    Kinds of resource without message boundaries (serial, socket) stop reading at a newline, except inside
+    blocks, which may hold newlines; the others end a message with END and need no character.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class VisaLink:
         if self._by_newline:
             opened.read_termination = "\n"
         if opened.interface_type == InterfaceType.asrl:
-            opened.set_visa_attribute(ResourceAttribute.asrl_baud, self._baud)
+            opened.set_visa_attribute(ResourceAttribute.asrl_baud_rate, self._baud)
             # XON/XOFF would take bytes out of binary blocks and hang the line.
             opened.set_visa_attribute(ResourceAttribute.asrl_flow_control, constants.ControlFlow.none)
         return opened

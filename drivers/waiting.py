@@ -1,4 +1,4 @@
-"""Waiting for an overlapped operation by asking, so that a wait can be interrupted and a dead board noticed."""
+"""Waits for an overlapped operation by asking: a wait can be interrupted, and a dead board is noticed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from crosscal.core.errors import BoardTimeoutError
 from crosscal.drivers.error_queue import Condition
+from crosscal.drivers.reply import text_of
 from crosscal.drivers.scpi_format import read_integer
 from crosscal.drivers.session import Session
 
@@ -61,13 +62,13 @@ def run_to_end(
     answer = session.exchange(*start, *asked, allowance_s=allowance_s)
     conditions = list(answer.conditions)
     pause_s, moved_s, last = _FIRST_PAUSE_S, pace.clock(), None
-    while read_integer(answer.elements[0]) & bits:
+    while read_integer(text_of(answer.elements[0])) & bits:
         if answer.elements[1:] != last:
             last, moved_s = answer.elements[1:], pace.clock()
         elif patience_s is not None and pace.clock() - moved_s > patience_s:
             raise BoardTimeoutError(
-                f"{session.resource}: the board has been busy for {patience_s:.3g} s without getting on; it is "
-                "stopped; look at the board, or choose a shorter aperture or fewer averages"
+                f"{session.resource}: the board has been busy for {patience_s:.3g} s without getting on; it "
+                "is stopped; look at the board, or choose a shorter aperture or fewer averages"
             )
         pace.sleep(pause_s)
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)

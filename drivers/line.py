@@ -1,0 +1,111 @@
+"""A link with patience: every wait has an end that follows from what is on its way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from crosscal.core.errors import BoardTimeoutError
+from crosscal.drivers.link import Link
+from crosscal.drivers.reply import Element, ReplyReader
+from crosscal.drivers.visa_errors import board_errors
+
+_BYTES_PER_NUMBER = 26
+"""The longest way to write a double, `-1.7976931348623157e+308` and a comma; in a block it takes 8."""
+_MARGIN = 2
+"""Transfers may take this much longer than the link's estimate."""
+_LINE_BYTES = 1 << 16
+
+
+class Line:
+    """Sends messages and reads lines over a link; all errors are crosscal's.
+
+    Args:
+        link: the open wire.
+        timeout_s: how long the board may take to begin an answer [s]; transfers get more, by their size.
+        clock: monotonic time [s].
+    """
+
+    def __init__(self, link: Link, *, timeout_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.timeout_s = timeout_s
+        self._link = link
+        self._clock = clock
+
+    @property
+    def resource(self) -> str:
+        """The name the link was opened by."""
+        return self._link.resource
+
+    @property
+    def continuous(self) -> bool:
+        """True for a line on which bytes of an earlier conversation may stand."""
+        return self._link.continuous
+
+    def send(self, message: bytes) -> None:
+        """Send all of a message."""
+        with board_errors(self.resource):
+            self._link.send(message, self.timeout_s + self._transfer_s(len(message)))
+
+    def read_reply(self, *, numbers: int = 0, allowance_s: float = 0.0) -> list[Element]:
+        """Read one reply line.
+
+        Args:
+            numbers: how many numbers the longest answer in it holds.
+            allowance_s: how long the board needs before it answers [s].
+        """
+        most_bytes = _BYTES_PER_NUMBER * numbers
+        allowed_s = self.timeout_s + allowance_s + self._transfer_s(most_bytes)
+        deadline = self._clock() + allowed_s
+        return ReplyReader(
+            lambda count: self._receive(count, deadline, allowed_s), most_bytes=most_bytes
+        ).read()
+
+    def read_until(self, ends: Callable[[bytes], bool]) -> bytes:
+        """Read whatever comes until `ends` likes it, or the time is over; return what has come."""
+        deadline = self._clock() + self.timeout_s
+        seen = b""
+        with suppress(BoardTimeoutError):
+            while not ends(seen):
+                seen = (seen + self._receive(None, deadline, self.timeout_s))[-_LINE_BYTES:]
+        return seen
+
+    def listen(self, duration_s: float) -> None:
+        """Drop what comes within `duration_s` [s]."""
+        deadline = self._clock() + duration_s
+        with suppress(BoardTimeoutError):
+            while True:
+                self._receive(None, deadline, duration_s)
+
+    def discard_input(self) -> None:
+        """Forget bytes that came unasked; raise if the link is closed."""
+        with board_errors(self.resource):
+            self._link.discard_input()
+
+    def reset(self) -> None:
+        """Make both ends forget a conversation that was cut, as far as this kind of link can."""
+        with board_errors(self.resource):
+            self._link.reset()
+
+    def reopen(self) -> None:
+        """Open the link anew."""
+        with board_errors(self.resource):
+            self._link.reopen()
+
+    def close(self) -> None:
+        """Give the link back."""
+        with board_errors(self.resource):
+            self._link.close()
+
+    def _receive(self, count: int | None, deadline: float, allowed_s: float) -> bytes:
+        left_s = deadline - self._clock()
+        if left_s <= 0:
+            raise BoardTimeoutError(
+                f"{self.resource}: the answer was not complete after {allowed_s:.3g} s; check the link and "
+                "that the board is on, or allow more with timeout_s"
+            )
+        with board_errors(self.resource):
+            return self._link.receive(count, left_s)
+
+    def _transfer_s(self, count: int) -> float:
+        return _MARGIN * count / self._link.bytes_per_s

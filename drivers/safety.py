@@ -1,0 +1,33 @@
+"""Leaving a board so that nothing is driven."""
+
+from __future__ import annotations
+
+import logging
+
+from crosscal.core.errors import BoardError
+from crosscal.drivers.session import Session, State
+
+log = logging.getLogger(__name__)
+
+OUTPUT_OFF = b":OUTP OFF"
+
+
+def switch_off(session: Session, *stop: bytes) -> None:
+    """Bring the outputs to 0 V if the link still allows it; what went wrong before is what counts.
+
+    Args:
+        session: the conversation.
+        stop: units that stop what is under way.
+    """
+    try:
+        session.exchange(*stop, OUTPUT_OFF)
+    except BoardError as error:
+        log.error("%s: the outputs could not be set to 0 V: %s", session.resource, error)
+
+
+def leave(session: Session) -> None:
+    """End a session with the outputs at 0 V; a link that is lost is not opened again for it."""
+    with session.lock:
+        if session.state in (State.READY, State.OUT_OF_STEP):
+            switch_off(session)
+        session.close()

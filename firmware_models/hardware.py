@@ -61,11 +61,12 @@ class Reading:
     Attributes:
         current_a: [A], count × M; the signed full scale where saturated.
         status: one `FETCh:STATus?` byte per current.
-        over_temperature, hardware_error: the run met that condition (+103, -240).
+        compliance, over_temperature, hardware_error: the run met that condition (+101, +103, -240).
     """
 
     current_a: array[float]
     status: bytes
+    compliance: bool = False
     over_temperature: bool = False
     hardware_error: bool = False
 

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from array import array
 from collections.abc import Callable
 
+from crosscal.firmware_models.acquisition import Acquisition, Trace
+from crosscal.firmware_models.board_settings import IMMEDIATE, BoardSettings
+from crosscal.firmware_models.commands import COMMANDS
 from crosscal.firmware_models.hardware import Hardware
+from crosscal.firmware_models.header_tree import HeaderTree
+from crosscal.firmware_models.link_fault import LinkFault
+from crosscal.firmware_models.programming import Programming, ProgrammingResult
+from crosscal.firmware_models.scpi_errors import ScpiFault
 from crosscal.firmware_models.session import Session
+from crosscal.firmware_models.status_registers import (
+    CELL_FAILED,
+    CURRENT_OVERRANGE,
+    MEASURING,
+    PROGRAMMING,
+    TEMPERATURE,
+    WAITING_FOR_TRIGGER,
+    StatusRegisters,
+)
+
+logger = logging.getLogger(__name__)
 
 
 class Instrument:
@@ -21,8 +41,26 @@ class Instrument:
     """
 
     def __init__(self, hardware: Hardware, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._hardware = hardware
-        self._clock = clock
+        self.hardware = hardware
+        self.facts = hardware.facts
+        self.clock = clock
+        self.settings = BoardSettings(hardware.facts)
+        self.status = StatusRegisters()
+        self.link_fault = LinkFault()
+        self.tree = HeaderTree(COMMANDS, hardware.facts.capabilities)
+        self.trace: Trace | None = None
+        self.programming_result: ProgrammingResult | None = None
+        self._acquisition: Acquisition | None = None
+        self._programming: Programming | None = None
+        self._waiting = False
+        self._completion_wanted = False
+        self._sessions: list[Session] = []
+
+    def release_withheld(self) -> None:
+        """Heal the links: a fault that waits is forgotten, a stalled reply goes out."""
+        self.link_fault.clear()
+        for session in self._sessions:
+            session.release_withheld()
 
     def open_session(self, *, message_based: bool) -> Session:
         """Open a client link with its own input buffer and output queue.
@@ -31,8 +69,196 @@ class Instrument:
             message_based: the link has message boundaries (USBTMC, GPIB, the VISA simulator), so that
                 -410 and -420 can arise; False on sockets and serial lines, where queries may be pipelined.
         """
-        return Session(message_based=message_based)
+        session = Session(self, message_based=message_based)
+        self._sessions.append(session)
+        return session
+
+    def forget(self, session: Session) -> None:
+        """Drop a session that closed."""
+        if session in self._sessions:
+            self._sessions.remove(session)
 
     def poll(self) -> bool:
-        """Do one slice of what is under way, and give up blocks that stopped arriving; True while work is left."""
-        return False
+        """Do one slice of what is under way, and what time alone brings; True while work is left."""
+        self._advance()
+        for session in list(self._sessions):
+            session.poll()
+        return self.running
+
+    # Operations
+
+    @property
+    def waiting_for_trigger(self) -> bool:
+        """An acquisition is initiated and waits for its trigger."""
+        return self._waiting
+
+    @property
+    def measuring(self) -> bool:
+        """An acquisition is initiated, triggered or not."""
+        return self._acquisition is not None
+
+    @property
+    def programming(self) -> bool:
+        """A programming run is under way."""
+        return self._programming is not None
+
+    @property
+    def running(self) -> bool:
+        """Something advances by itself."""
+        return self.programming or (self.measuring and not self._waiting)
+
+    def initiate(self, voltage_v: array[float], *, auto_range: bool, immediately: bool) -> None:
+        """Begin an acquisition, or arm it for its trigger.
+
+        Raises:
+            ScpiFault: -213 while one is initiated or the array is being programmed.
+        """
+        if self.measuring or self.programming:
+            raise ScpiFault(
+                -213, "programming" if self.programming else "an acquisition is initiated already"
+            )
+        settings = self.settings
+        self._acquisition = Acquisition(
+            hardware=self.hardware,
+            voltage_v=voltage_v if settings.output_on else array("d", [0.0]) * len(voltage_v),
+            range_index=settings.range_index,
+            auto_range=auto_range,
+            aperture_s=settings.aperture_s,
+            averages=settings.average_count,
+            dwell_s=settings.dwell_s,
+        )
+        self.status.questionable.set(CURRENT_OVERRANGE | TEMPERATURE, on=False)
+        self._waiting = not immediately and settings.trigger_source != IMMEDIATE
+        if self._waiting:
+            self.status.operation.set(WAITING_FOR_TRIGGER, on=True)
+        else:
+            self._start_measuring()
+
+    def trigger(self) -> None:
+        """Take a trigger.
+
+        Raises:
+            ScpiFault: -211 if nothing waits for one on the bus.
+        """
+        if not self._waiting or self.settings.trigger_source != "BUS":
+            raise ScpiFault(-211, "nothing waits for a trigger on the bus")
+        self._waiting = False
+        self.status.operation.set(WAITING_FOR_TRIGGER, on=False)
+        self._start_measuring()
+
+    def abort(self) -> None:
+        """Stop an acquisition; vectors already read stay in the trace."""
+        if self._acquisition is None:
+            return
+        if self._waiting:
+            self._acquisition = None
+        else:
+            self._end_acquisition(self._acquisition)
+        self._waiting = False
+        self.status.operation.set(MEASURING | WAITING_FOR_TRIGGER, on=False)
+        self._announce_completion()
+
+    def start_programming(self) -> None:
+        """Begin to write the target.
+
+        Raises:
+            ScpiFault: -200 while measuring or programming.
+        """
+        if self.measuring or self.programming:
+            raise ScpiFault(
+                -200, "programming already" if self.programming else "an acquisition is initiated"
+            )
+        settings = self.settings
+        self._programming = Programming(
+            self.hardware, array("d", settings.target_s), settings.tolerance, settings.iterations
+        )
+        self.status.operation.set(PROGRAMMING, on=True)
+        self.status.questionable.set(CELL_FAILED, on=False)
+
+    def abort_programming(self) -> None:
+        """Stop a programming run after the iteration in hand."""
+        if self._programming is not None:
+            self._end_programming(self._programming)
+
+    def complete(self) -> None:
+        """Run what advances by itself to its end; what waits for its trigger is left waiting."""
+        while self.running:
+            self._advance()
+
+    def when_complete(self) -> None:
+        """Set the operation-complete bit once nothing is under way (`*OPC`)."""
+        self._completion_wanted = True
+        self._announce_completion()
+
+    def cancel_completion(self) -> None:
+        """Forget `*OPC`, as `*CLS`, `*RST` and a device clear do."""
+        self._completion_wanted = False
+
+    def reset(self) -> None:
+        """Do what `*RST` does; conductances, target, error queue and enables stay."""
+        self.cancel_completion()
+        self.abort()
+        self.abort_programming()
+        self.settings.reset()
+        self.trace = None
+        self.status.questionable.set(CURRENT_OVERRANGE | TEMPERATURE, on=False)
+
+    def _start_measuring(self) -> None:
+        self.status.operation.set(MEASURING, on=True)
+        if self._acquisition is not None:
+            self.trace = self._acquisition.trace
+
+    def _advance(self) -> None:
+        try:
+            if self._programming is not None:
+                if not self._programming.step():
+                    self._end_programming(self._programming)
+            elif self._acquisition is not None and not self._waiting:
+                more = self._acquisition.step()
+                self.trace = self._acquisition.trace
+                if not more:
+                    self._end_acquisition(self._acquisition)
+        except (ArithmeticError, ValueError, RuntimeError, OSError) as error:
+            # The hardware broke in the middle of an operation: tell the clients, and stay alive for them.
+            logger.exception("the hardware failed")
+            self._drop_operations()
+            self.status.report(-240, str(error))
+
+    def _drop_operations(self) -> None:
+        self._programming = None
+        self._acquisition = None
+        self.status.operation.set(MEASURING | PROGRAMMING, on=False)
+        self._announce_completion()
+
+    def _end_acquisition(self, acquisition: Acquisition) -> None:
+        self._acquisition = None
+        self.settings.range_index = acquisition.range_index
+        self.status.operation.set(MEASURING, on=False)
+        self.status.questionable.set(CURRENT_OVERRANGE, on=acquisition.saturated)
+        self.status.questionable.set(TEMPERATURE, on=acquisition.over_temperature)
+        for code, met in (
+            (101, acquisition.compliance),
+            (102, acquisition.saturated),
+            (103, acquisition.over_temperature),
+            (-240, acquisition.hardware_error),
+        ):
+            if met:
+                self.status.report(code)
+        self._announce_completion()
+
+    def _end_programming(self, run: Programming) -> None:
+        self._programming = None
+        self.status.operation.set(PROGRAMMING, on=False)
+        if run.last is not None:
+            self.programming_result = ProgrammingResult(
+                run.last.cells_failed, run.last.rms_relative_error, run.iterations
+            )
+            self.status.questionable.set(CELL_FAILED, on=run.last.cells_failed > 0)
+            if run.last.cell_stuck:
+                self.status.report(104)
+        self._announce_completion()
+
+    def _announce_completion(self) -> None:
+        if self._completion_wanted and not self.running and not self._waiting:
+            self._completion_wanted = False
+            self.status.operation_complete()

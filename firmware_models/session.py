@@ -2,19 +2,91 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from crosscal.firmware_models.call import Call, NotYet
+from crosscal.firmware_models.framing import Framing
+from crosscal.firmware_models.link_fault import DROP, GARBLE, STALL, STALL_S, garble
+from crosscal.firmware_models.program_message import Unit, units
+from crosscal.firmware_models.scpi_errors import ScpiFault
+from crosscal.firmware_models.status_registers import MASTER_SUMMARY
+
+if TYPE_CHECKING:
+    from crosscal.firmware_models.instrument import Instrument
+
+BLOCK_SILENCE_S = 5.0
+_TRIGGER_MESSAGE = b"*TRG"
+
 
 class Session:
     """One client link; made by `Instrument.open_session`."""
 
-    def __init__(self, *, message_based: bool) -> None:
+    def __init__(self, board: Instrument, *, message_based: bool) -> None:
+        self._board = board
         self._message_based = message_based
+        self._framing = Framing()
+        self._heard_at = board.clock()
         self._output = bytearray()
+        self._withheld = bytearray()
+        self._withheld_until = 0.0
+        self._dropped = False
+        self._messages: deque[bytes] = deque()
+        self._units: Iterator[Unit] | None = None
+        self._blocked: tuple[str, Call, bool] | None = None
+        self._replies: list[bytes] = []
+        self._node = ""
+        self._reasons_seen = 0
+        self._requested = False
+
+    # Bytes in
 
     def receive(self, data: bytes) -> None:
         """Take bytes as they arrive, in any chunks, and execute every message that they complete."""
+        self._give_up_silent_block()
+        self._heard_at = self._board.clock()
+        self._framing.feed(data)
+        while (message := self._framing.next_message()) is not None:
+            self._messages.append(message)
+        if self._framing.take_overflow():
+            self._board.status.report(-223, "the message is longer than the input buffer")
+        self._run()
 
     def end_message(self) -> None:
         """Take the END indicator of a message-based link: it ends a message that has no newline."""
+        message = self._framing.end_message()
+        if message is not None:
+            self._messages.append(message)
+            self._run()
+
+    def device_clear(self) -> None:
+        """Do what IEEE 488.2 asks of a device clear: drop input, output and what awaits completion."""
+        self._framing.clear()
+        self._messages.clear()
+        self._output.clear()
+        self._withheld.clear()
+        self._end_message()
+        self._board.cancel_completion()
+
+    def trigger(self) -> None:
+        """Take a group execute trigger, the same as `*TRG`."""
+        self._trigger_board()
+        self._run()
+
+    def close(self) -> None:
+        """Close the link; the instrument goes on."""
+        self._board.forget(self)
+
+    def poll(self) -> None:
+        """Do what time brings: give up a silent block, release a stalled reply, go on after a trigger."""
+        self._give_up_silent_block()
+        if self._withheld and self._board.clock() >= self._withheld_until:
+            self.release_withheld()
+        self._run()
+        self._note_reasons()
+
+    # Bytes out
 
     def transmit(self, max_bytes: int | None = None) -> bytes:
         """Take pending output, at most `max_bytes` of it; empty if there is none."""
@@ -28,25 +100,17 @@ class Session:
         return len(self._output)
 
     def query_unterminated(self) -> None:
-        """Note that the client of a message-based link reads while nothing is pending: -420."""
+        """Note that the client of a message-based link reads while nothing is pending: -420.
 
-    def device_clear(self) -> None:
-        """Do what IEEE 488.2 asks of a selected device clear: drop input, output and what awaits completion."""
+        A query that waits for its trigger, or a reply that is stalled, will still come.
+        """
+        if self._message_based and self._blocked is None and not self._withheld:
+            self._board.status.report(-420)
 
-    def status_byte(self) -> int:
-        """Answer a serial poll: the status byte with RQS in bit 6, which the poll clears."""
-        return 0
-
-    @property
-    def service_requested(self) -> bool:
-        """RQS: a service request is pending until a serial poll takes it."""
-        return False
-
-    def trigger(self) -> None:
-        """Take a group execute trigger, the same as `*TRG`."""
-
-    def close(self) -> None:
-        """Close the link; the instrument goes on."""
+    def release_withheld(self) -> None:
+        """Let a stalled reply go."""
+        self._output += self._withheld
+        self._withheld.clear()
 
     @property
     def link_dropped(self) -> bool:
@@ -54,7 +118,167 @@ class Session:
 
         A serial line cannot be closed: there the reply is lost, and the transport calls `acknowledge_drop`.
         """
-        return False
+        return self._dropped
 
     def acknowledge_drop(self) -> None:
         """Clear `link_dropped` on a line that stays open."""
+        self._dropped = False
+
+    # Status
+
+    @property
+    def message_available(self) -> bool:
+        """MAV: a reply waits, or the message in hand has made one."""
+        return bool(self._output or self._replies)
+
+    def status_byte(self) -> int:
+        """Answer a serial poll: the status byte with RQS in bit 6, which the poll clears."""
+        self._note_reasons()
+        byte = self._byte() | (MASTER_SUMMARY if self._requested else 0)
+        self._requested = False
+        return byte
+
+    def master_status_byte(self) -> int:
+        """Answer `*STB?`: the status byte with the master summary in bit 6; clears nothing."""
+        byte = self._byte()
+        return byte | (MASTER_SUMMARY if byte & self._board.status.request_enable else 0)
+
+    @property
+    def service_requested(self) -> bool:
+        """RQS: a service request is pending until a serial poll takes it."""
+        self._note_reasons()
+        return self._requested
+
+    def _byte(self) -> int:
+        return self._board.status.status_byte(message_available=self.message_available)
+
+    def _note_reasons(self) -> None:
+        """Request service for every reason that is new (IEEE 488.2, 11.3.2.2)."""
+        reasons = self._byte() & self._board.status.request_enable
+        if reasons & ~self._reasons_seen:
+            self._requested = True
+        if not reasons:
+            self._requested = False
+        self._reasons_seen = reasons
+
+    # Execution
+
+    def _run(self) -> None:
+        """Execute messages until none is left or one has to wait for a trigger."""
+        while True:
+            if self._blocked is not None:
+                self._trigger_out_of_turn()
+                handler_path, call, query = self._blocked
+                self._blocked = None
+                if not self._execute(handler_path, call, query=query):
+                    return
+            if self._units is None:
+                if not self._messages:
+                    return
+                self._begin_message(self._messages.popleft())
+            if not self._run_units():
+                return
+
+    def _begin_message(self, message: bytes) -> None:
+        if self._message_based and (self._output or self._withheld) and message.strip():
+            self._output.clear()
+            self._withheld.clear()
+            self._board.status.report(-410)
+        self._units = units(message)
+        self._node = ""
+
+    def _run_units(self) -> bool:
+        """Execute the units left in the message; False if one has to wait."""
+        while self._units is not None:
+            try:
+                unit = next(self._units, None)
+                if unit is None:
+                    self._answer()
+                    return True
+                path = self._path(unit)
+            except ScpiFault as fault:
+                self._fail(fault)
+                continue
+            call = Call(self._board, self, unit.parameters)
+            if not self._execute(path, call, query=unit.query):
+                return False
+        return True
+
+    def _path(self, unit: Unit) -> str:
+        """Absolute header of a unit; also moves the current node, which is textual (decision 14)."""
+        if unit.header.startswith("*"):
+            return unit.header
+        if unit.header.startswith(":"):
+            path = unit.header[1:]
+        else:
+            path = f"{self._node}:{unit.header}" if self._node else unit.header
+        self._node = path.rpartition(":")[0]
+        return path
+
+    def _execute(self, path: str, call: Call, *, query: bool) -> bool:
+        """Execute one unit; False if it has to wait for a trigger."""
+        try:
+            reply = self._board.tree.find(path, query=query)(call)
+        except NotYet:
+            self._blocked = (path, call, query)
+            return False
+        except ScpiFault as fault:
+            self._fail(fault)
+        else:
+            if reply is not None:
+                self._replies.append(reply if isinstance(reply, bytes) else reply.encode())
+        self._note_reasons()
+        return True
+
+    def _fail(self, fault: ScpiFault) -> None:
+        """Report; a command error discards the rest of the message, any other only its unit (decision 5)."""
+        self._board.status.report(fault.code, fault.detail)
+        if -199 <= fault.code <= -100:
+            self._answer()
+
+    def _answer(self) -> None:
+        """Send what the message has been answered with, and be done with it."""
+        replies = self._replies
+        self._end_message()
+        if replies:
+            self._send(b";".join(replies) + b"\n")
+        self._board.link_fault.arm()
+        self._note_reasons()
+
+    def _end_message(self) -> None:
+        self._units = None
+        self._blocked = None
+        self._replies = []
+
+    def _send(self, reply: bytes) -> None:
+        fault = self._board.link_fault.take()
+        if fault == DROP:
+            self._dropped = True
+        elif fault == STALL:
+            half = len(reply) // 2
+            self._output += reply[:half]
+            self._withheld += reply[half:]
+            self._withheld_until = self._board.clock() + STALL_S
+        elif self._withheld:
+            self._withheld += reply
+        else:
+            self._output += garble(reply) if fault == GARBLE else reply
+
+    def _trigger_out_of_turn(self) -> None:
+        """Take a `*TRG` that this link sent behind the very query that waits for it: see docs/decisions."""
+        while self._board.waiting_for_trigger and self._messages:
+            if self._messages[0].strip().upper() != _TRIGGER_MESSAGE:
+                return
+            self._messages.popleft()
+            self._trigger_board()
+
+    def _trigger_board(self) -> None:
+        try:
+            self._board.trigger()
+        except ScpiFault as fault:
+            self._board.status.report(fault.code, fault.detail)
+
+    def _give_up_silent_block(self) -> None:
+        if self._framing.inside_block and self._board.clock() - self._heard_at >= BLOCK_SILENCE_S:
+            self._framing.clear()
+            self._board.status.report(-161, f"the block stopped arriving for {BLOCK_SILENCE_S:g} s")

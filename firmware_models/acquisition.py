@@ -1,0 +1,132 @@
+"""An acquisition in progress: vectors read in slices, in a range that suits them all."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+
+from crosscal.firmware_models.hardware import Hardware
+from crosscal.firmware_models.numeric import NOT_A_NUMBER
+
+OVER_RANGE, UNDER_RESOLUTION, AMPLIFIER_FAULT = 1, 2, 4
+
+SLICE_VECTORS = 64
+_HEADROOM = 1.1
+
+
+@dataclass(slots=True)
+class Trace:
+    """Results of the last acquisition, as far as they have come.
+
+    Attributes:
+        columns: currents of one vector.
+        current_a: [A], points × columns; 9.91E37 where there is no reading.
+        status: one byte per current.
+    """
+
+    columns: int
+    current_a: array[float] = field(default_factory=lambda: array("d"))
+    status: bytearray = field(default_factory=bytearray)
+
+    @property
+    def points(self) -> int:
+        """Vectors read so far."""
+        return len(self.status) // self.columns
+
+
+@dataclass(slots=True)
+class Acquisition:
+    """Reads some vectors; `step` does one slice.
+
+    Auto-ranging starts in the present range and repeats the pass in a better one: the next higher while
+    something saturates, then the lowest that still leaves headroom above the largest current.
+
+    Attributes:
+        hardware: the analogue side.
+        voltage_v: what is driven, vectors × rows.
+        range_index: range of the present pass, and of the result.
+        auto_range: whether the range may change.
+        aperture_s, averages, dwell_s: as the settings were when it began.
+        trace: what has been read in the present pass.
+        over_temperature, hardware_error, compliance: met in any slice.
+    """
+
+    hardware: Hardware
+    voltage_v: array[float]
+    range_index: int
+    auto_range: bool
+    aperture_s: float
+    averages: int
+    dwell_s: float
+    trace: Trace = field(init=False)
+    over_temperature: bool = field(default=False, init=False)
+    hardware_error: bool = field(default=False, init=False)
+    compliance: bool = field(default=False, init=False)
+    _lowest_index: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.trace = Trace(self.hardware.facts.columns)
+
+    def step(self) -> bool:
+        """Read the next slice of vectors; False once the result stands."""
+        rows = self.hardware.facts.rows
+        first = self.trace.points * rows
+        self._read(self.voltage_v[first : first + SLICE_VECTORS * rows])
+        if self.trace.points * rows < len(self.voltage_v):
+            return True
+        return self.auto_range and self._change_range()
+
+    def _read(self, voltage_v: array[float]) -> None:
+        reading = self.hardware.measure(
+            voltage_v,
+            range_index=self.range_index,
+            aperture_s=self.aperture_s,
+            averages=self.averages,
+            dwell_s=self.dwell_s,
+        )
+        self.trace.current_a.extend(
+            NOT_A_NUMBER if status & AMPLIFIER_FAULT else current
+            for current, status in zip(reading.current_a, reading.status, strict=True)
+        )
+        self.trace.status += reading.status
+        self.over_temperature |= reading.over_temperature
+        self.hardware_error |= reading.hardware_error or self._any(AMPLIFIER_FAULT)
+        self.compliance |= reading.compliance
+
+    def _any(self, bit: int) -> bool:
+        return any(status & bit for status in self.trace.status)
+
+    @property
+    def saturated(self) -> bool:
+        """Whether some reading is over range."""
+        return self._any(OVER_RANGE)
+
+    def _change_range(self) -> bool:
+        """Begin another pass in a better range; False if this one suits."""
+        better = self._better_range()
+        if better == self.range_index:
+            return False
+        self.range_index = better
+        self.trace = Trace(self.trace.columns)
+        return True
+
+    def _better_range(self) -> int:
+        ranges_a = self.hardware.facts.ranges_a
+        last = len(ranges_a) - 1
+        if self.saturated:
+            # What saturated once is not tried again: noise could make the passes go up and down for ever.
+            self._lowest_index = min(self.range_index + 1, last)
+            return self._lowest_index
+        largest_a = self._largest_current()
+        fitting = (index for index, full_a in enumerate(ranges_a) if full_a >= _HEADROOM * largest_a)
+        return max(self._lowest_index, min(next(fitting, last), self.range_index))
+
+    def _largest_current(self) -> float:
+        return max(
+            (
+                abs(current)
+                for current, status in zip(self.trace.current_a, self.trace.status, strict=True)
+                if not status & AMPLIFIER_FAULT
+            ),
+            default=0.0,
+        )

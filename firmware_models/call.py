@@ -1,0 +1,61 @@
+"""One unit being executed: what a command's handler gets to see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from crosscal.firmware_models.program_message import Block
+from crosscal.firmware_models.scpi_errors import ScpiFault
+
+if TYPE_CHECKING:
+    from crosscal.firmware_models.instrument import Instrument
+    from crosscal.firmware_models.session import Session
+
+
+class NotYet(Exception):
+    """The unit cannot be executed before a trigger arrives: its link waits, the others go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A unit with its board and its link.
+
+    Attributes:
+        board: the instrument.
+        session: the link that it came over.
+        parameters: as sent.
+    """
+
+    board: Instrument
+    session: Session
+    parameters: list[str | Block]
+
+    def only(self) -> str | Block:
+        """The single parameter.
+
+        Raises:
+            ScpiFault: -109 none, -108 more than one.
+        """
+        return self.exactly(1)[0]
+
+    def exactly(self, count: int) -> list[str | Block]:
+        """All parameters, which must be `count`.
+
+        Raises:
+            ScpiFault: -109 fewer, -108 more.
+        """
+        got = len(self.parameters)
+        if got != count:
+            raise ScpiFault(-109 if got < count else -108, f"{got} parameters; allowed: {count}")
+        return self.parameters
+
+    def at_most(self, count: int) -> list[str | Block]:
+        """All parameters, `count` at most.
+
+        Raises:
+            ScpiFault: -108 more.
+        """
+        if len(self.parameters) > count:
+            raise ScpiFault(-108, f"{len(self.parameters)} parameters; allowed: at most {count}")
+        return self.parameters

@@ -1,0 +1,84 @@
+"""ARRay: the matrix and its programming."""
+
+from __future__ import annotations
+
+from crosscal.firmware_models.call import Call
+from crosscal.firmware_models.commands.settings_access import integer_setting, real_setting
+from crosscal.firmware_models.data_format import number, require_length
+from crosscal.firmware_models.header_tree import Command
+from crosscal.firmware_models.numeric import PURE, SIEMENS
+from crosscal.firmware_models.program_message import Block
+from crosscal.firmware_models.scpi_errors import ScpiFault
+
+
+def _size(call: Call) -> str:
+    call.at_most(0)
+    return f"{call.board.facts.rows},{call.board.facts.columns}"
+
+
+def _set_target(call: Call) -> None:
+    board = call.board
+    values = board.settings.format.decode(call.parameters, SIEMENS)
+    is_block = any(isinstance(parameter, Block) for parameter in call.parameters)
+    require_length(values, board.facts.rows * board.facts.columns, block=is_block)
+    low_s, high_s = board.facts.conductance_min_s, board.facts.conductance_max_s
+    for index, value in enumerate(values):
+        if not low_s <= value <= high_s:
+            row, column = divmod(index, board.facts.columns)
+            raise ScpiFault(
+                -222, f"{value:g} S at {row + 1},{column + 1}; allowed: {low_s:g} to {high_s:g} S"
+            )
+    board.settings.target_s = values
+
+
+def _target(call: Call) -> bytes:
+    call.at_most(0)
+    return call.board.settings.format.encode(call.board.settings.target_s)
+
+
+def _limits(call: Call) -> str:
+    call.at_most(0)
+    facts = call.board.facts
+    return f"{number(facts.conductance_min_s)},{number(facts.conductance_max_s)}"
+
+
+def _start(call: Call) -> None:
+    call.at_most(0)
+    call.board.start_programming()
+
+
+def _abort(call: Call) -> None:
+    call.at_most(0)
+    call.board.abort_programming()
+
+
+def _result(call: Call) -> str:
+    call.at_most(0)
+    call.board.complete()
+    result = call.board.programming_result
+    if result is None:
+        raise ScpiFault(-230, "nothing has been programmed yet; send ARRay:PROGram first")
+    return f"{result.cells_failed},{number(result.rms_relative_error)},{result.iterations}"
+
+
+def _read_back(call: Call) -> bytes:
+    call.at_most(0)
+    call.board.complete()
+    return call.board.settings.format.encode(call.board.hardware.read_conductance())
+
+
+COMMANDS = (
+    Command(header="ARRay:SIZE", query=_size),
+    Command(header="ARRay:CONDuctance:TARGet", set=_set_target, query=_target, group="PROG"),
+    Command(header="ARRay:CONDuctance:LIMits", query=_limits),
+    Command(header="ARRay:PROGram[:STARt]", set=_start, group="PROG"),
+    Command(header="ARRay:PROGram:ABORt", set=_abort, group="PROG"),
+    Command(header="ARRay:PROGram:RESult", query=_result, group="PROG"),
+    Command(
+        header="ARRay:PROGram:TOLerance", **real_setting("tolerance", "tolerance_limits", PURE), group="PROG"
+    ),
+    Command(
+        header="ARRay:PROGram:ITERations", **integer_setting("iterations", "iterations_limits"), group="PROG"
+    ),
+    Command(header="ARRay:CONDuctance", query=_read_back, group="READBACK"),
+)

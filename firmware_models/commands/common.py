@@ -1,0 +1,102 @@
+"""IEEE 488.2 common commands."""
+
+from __future__ import annotations
+
+from crosscal.firmware_models.call import Call, NotYet
+from crosscal.firmware_models.header_tree import Command
+from crosscal.firmware_models.numeric import Limits
+
+_BYTE = Limits(0, 255, 0)
+
+
+def _clear(call: Call) -> None:
+    call.at_most(0)
+    call.board.status.clear()
+    call.board.cancel_completion()
+
+
+def _set_event_enable(call: Call) -> None:
+    call.board.status.event_enable = _BYTE.parse_integer(call.only())
+
+
+def _event_enable(call: Call) -> str:
+    call.at_most(0)
+    return str(call.board.status.event_enable)
+
+
+def _event_status(call: Call) -> str:
+    call.at_most(0)
+    return str(call.board.status.take_event_status())
+
+
+def _identity(call: Call) -> str:
+    call.at_most(0)
+    facts = call.board.facts
+    return f"{facts.manufacturer},{facts.model},{facts.serial},{facts.firmware}"
+
+
+def _complete(call: Call) -> None:
+    call.at_most(0)
+    call.board.when_complete()
+
+
+def _wait_until_complete(call: Call) -> None:
+    call.at_most(0)
+    call.board.complete()
+    if call.board.waiting_for_trigger:
+        raise NotYet
+
+
+def _is_complete(call: Call) -> str:
+    _wait_until_complete(call)
+    return "1"
+
+
+def _options(call: Call) -> str:
+    call.at_most(0)
+    return ",".join(call.board.facts.capabilities) or "0"
+
+
+def _reset(call: Call) -> None:
+    call.at_most(0)
+    call.board.reset()
+
+
+def _set_request_enable(call: Call) -> None:
+    call.board.status.request_enable = _BYTE.parse_integer(call.only())
+
+
+def _request_enable(call: Call) -> str:
+    call.at_most(0)
+    return str(call.board.status.request_enable)
+
+
+def _status_byte(call: Call) -> str:
+    call.at_most(0)
+    return str(call.session.master_status_byte())
+
+
+def _trigger(call: Call) -> None:
+    call.at_most(0)
+    call.board.trigger()
+
+
+def _self_test(call: Call) -> str:
+    call.at_most(0)
+    return "0"
+
+
+COMMANDS = (
+    Command(header="*CLS", set=_clear),
+    Command(header="*ESE", set=_set_event_enable, query=_event_enable),
+    Command(header="*ESR", query=_event_status),
+    Command(header="*IDN", query=_identity),
+    Command(header="*OPC", set=_complete, query=_is_complete),
+    Command(header="*OPT", query=_options),
+    Command(header="*RST", set=_reset),
+    Command(header="*SRE", set=_set_request_enable, query=_request_enable),
+    Command(header="*STB", query=_status_byte),
+    Command(header="*TRG", set=_trigger),
+    Command(header="*TST", query=_self_test),
+    Command(header="*WAI", set=_wait_until_complete),
+)

@@ -1,0 +1,44 @@
+"""TRACe: the results of a sequence, in pieces, readable while it runs."""
+
+from __future__ import annotations
+
+from crosscal.firmware_models.acquisition import Trace
+from crosscal.firmware_models.call import Call
+from crosscal.firmware_models.header_tree import Command
+from crosscal.firmware_models.numeric import PURE, parse_number
+from crosscal.firmware_models.scpi_errors import ScpiFault
+
+
+def _actual(call: Call) -> str:
+    call.at_most(0)
+    trace = call.board.trace
+    return str(0 if trace is None else trace.points)
+
+
+def _data(call: Call) -> bytes:
+    trace, first, last = _piece(call)
+    return call.board.settings.format.encode(trace.current_a[first * trace.columns : last * trace.columns])
+
+
+def _status(call: Call) -> bytes:
+    trace, first, last = _piece(call)
+    bits = trace.status[first * trace.columns : last * trace.columns]
+    return call.board.settings.format.encode_integers(bits)
+
+
+def _piece(call: Call) -> tuple[Trace, int, int]:
+    """The trace, and the points asked for, counted from 0, the last one not included."""
+    first, count = (round(parse_number(parameter, PURE)) for parameter in call.exactly(2))
+    trace = call.board.trace
+    if trace is None or not trace.points:
+        raise ScpiFault(-230, "nothing has been measured yet; send INITiate first")
+    if first < 1 or count < 1 or first - 1 + count > trace.points:
+        raise ScpiFault(-222, f"points {first} to {first - 1 + count}; allowed: 1 to {trace.points}")
+    return trace, first - 1, first - 1 + count
+
+
+COMMANDS = (
+    Command(header="TRACe:POINts:ACTual", query=_actual, group="SEQ"),
+    Command(header="TRACe:DATA", query=_data, group="SEQ"),
+    Command(header="TRACe:STATus", query=_status, group="SEQ"),
+)

@@ -1,0 +1,82 @@
+"""INITiate, ABORt, TRIGger, FETCh, READ, MEASure: acquisitions."""
+
+from __future__ import annotations
+
+from crosscal.firmware_models.acquisition import Trace
+from crosscal.firmware_models.board_settings import BUS, EXTERNAL, IMMEDIATE
+from crosscal.firmware_models.call import Call
+from crosscal.firmware_models.choices import parse_choice, short_form
+from crosscal.firmware_models.header_tree import Command
+from crosscal.firmware_models.scpi_errors import ScpiFault
+
+
+def _initiate(call: Call) -> None:
+    call.at_most(0)
+    settings = call.board.settings
+    call.board.initiate(
+        settings.sequence_v or settings.voltage_v, auto_range=settings.auto_range, immediately=False
+    )
+
+
+def _abort(call: Call) -> None:
+    call.at_most(0)
+    call.board.abort()
+
+
+def _set_source(call: Call) -> None:
+    call.board.settings.trigger_source = parse_choice(call.only(), (IMMEDIATE, BUS, EXTERNAL))
+
+
+def _source(call: Call) -> str:
+    call.at_most(0)
+    return short_form(call.board.settings.trigger_source)
+
+
+def _fetch(call: Call) -> bytes:
+    call.at_most(0)
+    trace = _finished_trace(call)
+    return call.board.settings.format.encode(trace.current_a[-trace.columns :])
+
+
+def _fetch_status(call: Call) -> bytes:
+    call.at_most(0)
+    trace = _finished_trace(call)
+    return call.board.settings.format.encode_integers(trace.status[-trace.columns :])
+
+
+def _read(call: Call) -> bytes:
+    call.at_most(0)
+    if call.board.settings.trigger_source != IMMEDIATE:
+        raise ScpiFault(-214, "the trigger could never arrive; send INITiate, *TRG, FETCh?")
+    call.board.abort()
+    _initiate(call)
+    return _fetch(call)
+
+
+def _measure(call: Call) -> bytes:
+    """Range once, read the single vector whatever sequence is loaded, without waiting for a trigger."""
+    call.at_most(0)
+    call.board.abort()
+    call.board.initiate(call.board.settings.voltage_v, auto_range=True, immediately=True)
+    return _fetch(call)
+
+
+def _finished_trace(call: Call) -> Trace:
+    if call.board.waiting_for_trigger:
+        raise ScpiFault(-214, "the acquisition waits for a trigger that this query would hold up")
+    call.board.complete()
+    trace = call.board.trace
+    if trace is None or not trace.points:
+        raise ScpiFault(-230, "nothing has been measured yet; send INITiate first")
+    return trace
+
+
+COMMANDS = (
+    Command(header="INITiate[:IMMediate]", set=_initiate),
+    Command(header="ABORt", set=_abort),
+    Command(header="TRIGger:SOURce", set=_set_source, query=_source),
+    Command(header="FETCh[:CURRent]", query=_fetch),
+    Command(header="FETCh:STATus", query=_fetch_status),
+    Command(header="READ[:CURRent]", query=_read),
+    Command(header="MEASure:CURRent", query=_measure),
+)

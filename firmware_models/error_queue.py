@@ -1,0 +1,49 @@
+"""The error queue: first in, first out; when full, its newest entry says that something was lost."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from crosscal.firmware_models.scpi_errors import TEXTS
+
+CAPACITY = 32
+_DETAIL_LIMIT = 200
+_EMPTY = '0,"No error"'
+
+
+class ErrorQueue:
+    """Errors in the form in which `SYSTem:ERRor?` answers them."""
+
+    def __init__(self) -> None:
+        self._entries: deque[str] = deque()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def push(self, code: int, detail: str = "") -> None:
+        """Add an error; in a full queue the newest entry becomes -350."""
+        if len(self._entries) >= CAPACITY:
+            self._entries[-1] = _entry(-350)
+            return
+        self._entries.append(_entry(code, detail))
+
+    def pop(self) -> str:
+        """Take the oldest error; `0,"No error"` if there is none."""
+        return self._entries.popleft() if self._entries else _EMPTY
+
+    def pop_all(self) -> str:
+        """Take all errors, oldest first, separated by commas."""
+        everything = ",".join(self._entries) or _EMPTY
+        self._entries.clear()
+        return everything
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+
+
+def _entry(code: int, detail: str = "") -> str:
+    # SCPI-1999, 21.8.1: at most 255 characters; the string's own quotes are doubled.
+    printable = "".join(c if c.isprintable() and c.isascii() else "?" for c in detail)[:_DETAIL_LIMIT]
+    text = f"{TEXTS[code]};{printable}" if printable else TEXTS[code]
+    return f'{code},"{text.replace(chr(34), chr(34) * 2)}"'

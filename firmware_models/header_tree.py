@@ -1,0 +1,74 @@
+"""Finds the command that a header names: exactly the short or the long form of each node."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING
+
+from crosscal.firmware_models.scpi_errors import ScpiFault
+
+if TYPE_CHECKING:
+    from crosscal.firmware_models.call import Call
+
+_NODE = re.compile(r"\[:?(?P<optional>\w+):?\]|:?(?P<required>\*?\w+)")
+
+Handler = Callable[["Call"], "bytes | str | None"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One line of the command table.
+
+    Attributes:
+        header: as the standard writes it: short form in capitals, optional nodes in brackets.
+        set: what the command does; None if it can only be asked.
+        query: what answers it; None if it cannot be asked.
+        group: optional group without which it is undefined.
+    """
+
+    header: str
+    set: Handler | None = None
+    query: Handler | None = None
+    group: str | None = None
+
+
+class HeaderTree:
+    """All spellings of all commands that a board has.
+
+    Args:
+        commands: the command table.
+        groups: optional groups present.
+    """
+
+    def __init__(self, commands: Iterable[Command], groups: Iterable[str]) -> None:
+        present = set(groups)
+        self._commands: dict[str, Command] = {}
+        for command in commands:
+            if command.group is None or command.group in present:
+                for spelling in spellings(command.header):
+                    self._commands[spelling] = command
+
+    def find(self, path: str, *, query: bool) -> Handler:
+        """Find the handler of an absolute header in capitals, without leading colon and question mark.
+
+        Raises:
+            ScpiFault: -113, no such command, or it has no such form.
+        """
+        command = self._commands.get(path)
+        handler = None if command is None else (command.query if query else command.set)
+        if handler is None:
+            raise ScpiFault(-113, path + ("?" if query else ""))
+        return handler
+
+
+def spellings(header: str) -> list[str]:
+    """All spellings of a header: `CURRent[:LEVel]` → CURR, CURRENT, CURR:LEV, CURR:LEVEL, …"""
+    choices: list[tuple[str, ...]] = []
+    for node in _NODE.finditer(header):
+        name = node["optional"] or node["required"]
+        forms = {"".join(c for c in name if not c.islower()), name.upper()}
+        choices.append((*forms, "") if node["optional"] else tuple(forms))
+    return [":".join(filter(None, nodes)) for nodes in product(*choices)]

@@ -1,0 +1,47 @@
+"""A programming run in progress: write-verify, one iteration a step."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+
+from crosscal.firmware_models.hardware import Hardware, ProgrammingStep
+
+
+@dataclass(slots=True)
+class Programming:
+    """Writes a target; `step` does one iteration.
+
+    Attributes:
+        hardware: the analogue side.
+        target_s: N × M [S].
+        tolerance: relative, per cell.
+        iterations_max: where it gives up.
+        iterations: done so far.
+        last: what the last iteration found; None before the first.
+    """
+
+    hardware: Hardware
+    target_s: array[float]
+    tolerance: float
+    iterations_max: int
+    iterations: int = field(default=0, init=False)
+    last: ProgrammingStep | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.hardware.begin_programming(self.target_s, self.tolerance)
+
+    def step(self) -> bool:
+        """Write and verify once; False when nothing is left to do."""
+        step = self.last = self.hardware.programming_iteration()
+        self.iterations += 1
+        return not step.finished and self.iterations < self.iterations_max
+
+
+@dataclass(frozen=True, slots=True)
+class ProgrammingResult:
+    """What `ARRay:PROGram:RESult?` answers."""
+
+    cells_failed: int
+    rms_relative_error: float
+    iterations: int

@@ -1,0 +1,136 @@
+"""A bench.toml: profiles, what goes on top of them, and errors that name the key."""
+
+from pathlib import Path
+
+import pytest
+
+from crosscal.core.errors import SettingsError
+from crosscal.simulated_bench import Bench, load_settings, profile_names
+from crosscal.simulated_bench.settings_file import front_end_names
+
+
+def write(folder: Path, text: str, name: str = "bench.toml") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("name", profile_names())
+@pytest.mark.parametrize("front_end", front_end_names())
+def test_every_profile_builds_a_bench_on_every_front_end(name, front_end):
+    bench = Bench.from_profile(name, front_end={"profile": front_end})
+    assert bench.facts.rows * bench.facts.columns == len(bench.true_conductance())
+
+
+def test_reference_protocol_has_the_published_array():
+    settings = load_settings("memsys2025")
+    assert (settings.array.rows, settings.array.columns) == (64, 64)
+    assert (settings.array.conductance_min_s, settings.array.conductance_max_s) == (16.6e-6, 100e-6)
+    assert settings.noise_full_scale_a == pytest.approx(64 * 100e-6 * 0.5)
+
+
+def test_own_keys_go_on_top_of_the_profile(tmp_path):
+    path = write(
+        tmp_path, 'profile = "memsys2025"\nseed = 7\nnoise.read_relative = 1e-3\narray.columns = 5\n'
+    )
+    settings = load_settings(path)
+    assert settings.seed == 7
+    assert settings.noise.read_relative == 1e-3
+    assert (settings.array.rows, settings.array.columns) == (64, 5)
+
+
+def test_noise_is_switched_off_in_one_line(tmp_path):
+    path = write(tmp_path, 'profile = "memsys2025"\nnoise.read_relative = 0\n')
+    assert Bench.from_toml(path).noise_a(aperture_s=1e-3) == 0.0
+
+
+def test_a_file_may_stand_on_another_file(tmp_path):
+    write(tmp_path, 'profile = "memsys2025"\ntemperature_c = 40\n', "rig.toml")
+    (tmp_path / "below").mkdir()
+    path = write(tmp_path / "below", 'profile = "../rig.toml"\nseed = 9\n')
+    settings = load_settings(path)
+    assert (settings.temperature_c, settings.seed, settings.array.rows) == (40.0, 9, 64)
+
+
+def test_files_that_stand_on_each_other_are_refused(tmp_path):
+    path = write(tmp_path, 'profile = "bench.toml"\n')
+    with pytest.raises(SettingsError, match="profile"):
+        load_settings(path)
+
+
+def test_another_law_drops_the_constants_of_the_profiles_law(tmp_path):
+    path = write(tmp_path, 'profile = "memsys2025"\n[device]\nlaw = "ohmic"\n')
+    assert load_settings(path).device.__struct_config__.tag == "ohmic"
+
+
+def test_constants_of_the_profiles_law_can_be_changed_one_by_one(tmp_path):
+    path = write(tmp_path, 'profile = "memsys2025"\ndevice.b_pos = 3.0\n')
+    device = load_settings(path).device
+    assert (device.a_pos, device.b_pos) == (0.225, 3.0)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_another_front_end_drops_what_the_profile_changed_in_its_own(tmp_path):
+    write(tmp_path, 'profile = "memsys2025"\nfront_end.adc_bits = 20\n', "rig.toml")
+    kept = write(tmp_path, 'profile = "rig.toml"\nfront_end.dac_bits = 16\n', "kept.toml")
+    assert (load_settings(kept).front_end.adc_bits, load_settings(kept).front_end.dac_bits) == (20, 16)
+    other = write(tmp_path, 'profile = "rig.toml"\nfront_end.profile = "lab"\n', "other.toml")
+    assert load_settings(other).front_end.adc_bits == 18
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("noize.read_relative = 1", "noize"),
+        ("noise.read_relativ = 1", "read_relativ"),
+        ("noise.read_relative = -1e-4", "noise.read_relative"),
+        ("noise.read_relative = nan", "noise.read_relative"),
+        ("noise.read_a = inf", "noise.read_a"),
+        ('noise.read_a = "much"', "noise.read_a"),
+        ("array.rows = 0", "array.rows"),
+        ("array.rows = 2.5", "array.rows"),
+        ("array.conductance_min_s = 1e-3", "conductance_min_s"),
+        ("wires.row_ohm = -1", "wires.row_ohm"),
+        ('device.law = "magic"', "device.law"),
+        ("device.a_pos = 0", "device.a_pos"),
+        ("programming.pulse_gain = 0", "programming.pulse_gain"),
+        ("front_end.adc_bits = 1", "front_end.adc_bits"),
+        ('front_end.profile = "gold"', "front_end.profile"),
+        ("front_end.ranges_a = [1e-3, 1e-4]", "ranges_a"),
+        ("front_end.ranges_a = []", "front_end.ranges_a"),
+        ("front_end.input_ohm = [1]", "input_ohm"),
+        ("front_end.protection_max_v = 100", "protection_max_v"),
+        ("front_end.aperture_min_s = 0.5", "aperture_min_s"),
+        ("front_end.dwell_max_s = 1e-9", "dwell_max_s"),
+        ('board.capabilities = ["PROG", "FLY"]', "capabilities"),
+        ('board.serial = "a,b"', "board.serial"),
+        ("faults.cells = [{row = 65, column = 1, kind = 'OPEN'}]", "faults.cells"),
+        ("faults.cells = [{row = 1, column = 1, kind = 'LOOSE'}]", "kind"),
+        ("faults.amplifiers = [65]", "faults.amplifiers"),
+        ("faults.stuck_low_fraction = 0.6\nfaults.stuck_high_fraction = 0.6", "stuck_low_fraction"),
+        ("temperature_c = -300", "temperature_c"),
+        ("seed = -1", "seed"),
+        ('seed = "one"', "seed"),
+    ],
+)
+def test_an_impossible_setting_is_an_error_that_names_the_key(tmp_path, line, named):
+    path = write(tmp_path, f'profile = "memsys2025"\n{line}\n')
+    with pytest.raises(SettingsError, match=named) as caught:
+        load_settings(path)
+    assert "bench.toml" in str(caught.value)
+
+
+def test_a_missing_table_is_named(tmp_path):
+    with pytest.raises(SettingsError, match="array"):
+        load_settings(write(tmp_path, "seed = 1\n"))
+
+
+def test_neither_file_nor_profile_lists_the_profiles(tmp_path):
+    with pytest.raises(SettingsError, match="memsys2025"):
+        load_settings(tmp_path / "absent.toml")
+    with pytest.raises(SettingsError, match="lab-16x12"):
+        Bench.from_profile("lab")
+
+
+def test_text_that_is_no_toml_is_refused(tmp_path):
+    with pytest.raises(SettingsError, match="not valid TOML"):
+        load_settings(write(tmp_path, "[array\n"))

@@ -74,11 +74,7 @@ COMMANDS = (
     Command(header="ARRay:PROGram[:STARt]", set=_start, group="PROG"),
     Command(header="ARRay:PROGram:ABORt", set=_abort, group="PROG"),
     Command(header="ARRay:PROGram:RESult", query=_result, group="PROG"),
-    Command(
-        header="ARRay:PROGram:TOLerance", **real_setting("tolerance", "tolerance_limits", PURE), group="PROG"
-    ),
-    Command(
-        header="ARRay:PROGram:ITERations", **integer_setting("iterations", "iterations_limits"), group="PROG"
-    ),
+    real_setting("ARRay:PROGram:TOLerance", "tolerance", "tolerance_limits", PURE, group="PROG"),
+    integer_setting("ARRay:PROGram:ITERations", "iterations", "iterations_limits", group="PROG"),
     Command(header="ARRay:CONDuctance", query=_read_back, group="READBACK"),
 )

@@ -23,7 +23,7 @@ _KINDS = {
 
 
 def _set_data(call: Call) -> None:
-    parameters = call.at_most(2) or call.only()
+    parameters = call.at_most(2) or call.exactly(1)
     name = parse_choice(parameters[0], ("ASCii", "REAL"))
     length = parse_number(parameters[1], PURE) if len(parameters) == 2 else None
     if (name, length) not in _KINDS:

@@ -63,6 +63,6 @@ COMMANDS = (
     Command(header="SENSe:CURRent:RANGe:AUTO", set=_set_auto, query=_auto),
     Command(header="SENSe:CURRent:RANGe:LIST", query=_range_list),
     Command(header="SENSe:CURRent:APERture", set=_set_aperture, query=_aperture),
-    Command(header="SENSe:AVERage:COUNt", **integer_setting("average_count", "average_limits")),
+    integer_setting("SENSe:AVERage:COUNt", "average_count", "average_limits"),
     Command(header="SENSe:TEMPerature", query=_temperature, group="TEMP"),
 )

@@ -1,12 +1,11 @@
-"""Handlers of plain settings: a number with a range, set and asked alike in every subsystem."""
+"""Commands of plain settings: a number with a range, set and asked alike in every subsystem."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from crosscal.firmware_models.board_settings import BoardSettings
 from crosscal.firmware_models.call import Call
 from crosscal.firmware_models.data_format import number
+from crosscal.firmware_models.header_tree import Command
 from crosscal.firmware_models.numeric import Limits, Unit
 from crosscal.firmware_models.program_message import Block
 from crosscal.firmware_models.scpi_errors import ScpiFault
@@ -28,8 +27,8 @@ def limit_keyword(call: Call, limits: Limits) -> float | None:
     return value
 
 
-def real_setting(name: str, limits: str, unit: Unit) -> dict[str, Callable]:
-    """`set` and `query` of a real setting: attribute `name`, its range in attribute `limits`."""
+def real_setting(header: str, name: str, limits: str, unit: Unit, *, group: str | None = None) -> Command:
+    """Make the command of a real setting: attribute `name` of `BoardSettings`, its range in `limits`."""
 
     def set_value(call: Call) -> None:
         settings = call.board.settings
@@ -41,11 +40,11 @@ def real_setting(name: str, limits: str, unit: Unit) -> dict[str, Callable]:
         asked = limit_keyword(call, _limits(settings, limits))
         return number(getattr(settings, name) if asked is None else asked)
 
-    return {"set": set_value, "query": value}
+    return Command(header=header, set=set_value, query=value, group=group)
 
 
-def integer_setting(name: str, limits: str) -> dict[str, Callable]:
-    """`set` and `query` of a whole-number setting: attribute `name`, its range in attribute `limits`."""
+def integer_setting(header: str, name: str, limits: str, *, group: str | None = None) -> Command:
+    """Make the command of a whole-number setting: attribute `name`, its range in `limits`."""
 
     def set_value(call: Call) -> None:
         settings = call.board.settings
@@ -56,7 +55,7 @@ def integer_setting(name: str, limits: str) -> dict[str, Callable]:
         asked = limit_keyword(call, _limits(settings, limits))
         return str(int(getattr(settings, name) if asked is None else asked))
 
-    return {"set": set_value, "query": value}
+    return Command(header=header, set=set_value, query=value, group=group)
 
 
 def _limits(settings: BoardSettings, name: str) -> Limits:

@@ -98,7 +98,7 @@ COMMANDS = (
     Command(header="SOURce:VOLTage:PROTection", set=_set_protection, query=_protection),
     Command(header="SOURce:SEQuence:DATA", set=_set_sequence, group="SEQ"),
     Command(header="SOURce:SEQuence:POINts", query=_points, group="SEQ"),
-    Command(header="SOURce:SEQuence:DWELl", **real_setting("dwell_s", "dwell_limits", SECOND), group="SEQ"),
+    real_setting("SOURce:SEQuence:DWELl", "dwell_s", "dwell_limits", SECOND, group="SEQ"),
     Command(header="SOURce:SEQuence:CLEar", set=_clear_sequence, group="SEQ"),
     Command(header="OUTPut[:STATe]", set=_set_output, query=_output),
 )

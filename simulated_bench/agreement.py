@@ -1,8 +1,6 @@
-"""How far the wires and the cells' law agree on given cell currents."""
+"""How far the wires and the cells' law agree on assumed cell currents."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,78 +17,82 @@ Rounding alone leaves about 5e-16; the promise for Kirchhoff's law is 1e-12 of t
 ROUNDING = 4 * np.finfo(np.float64).eps  # of a cell's voltage, in parts of the drive
 
 
-@dataclass(frozen=True, slots=True)
 class Agreement:
-    """What the wires make of cell currents, and what the cells' law says to that; one entry per vector.
+    """What the wires make of the cell currents of a batch, and what the cells' law says to that.
+
+    The large arrays are lent and overwritten, for at this speed fresh memory costs as much as arithmetic.
 
     Attributes:
-        word_v, bit_v: node voltages that the currents cause [V], (B, N, M).
-        mismatch_a: current of the law at these voltages less the current assumed [A], (B, N, M).
+        across_v: voltage across each cell [V], (B, N, M).
+        mismatch_a: current of the law at that voltage, less the current assumed [A], (B, N, M).
         slope_s: slope of the law there [S], (B, N, M).
         left_a, size_a: 2-norms of the mismatch and of the law's currents [A], (B,).
-        solved: the mismatch is small enough to stop, (B,).
     """
 
-    word_v: np.ndarray
-    bit_v: np.ndarray
-    mismatch_a: np.ndarray
-    slope_s: np.ndarray
-    left_a: np.ndarray
-    size_a: np.ndarray
-    solved: np.ndarray
+    def __init__(self, circuit: Circuit, room: np.ndarray) -> None:
+        """Work in `room`, (3, B, N, M)."""
+        self._circuit = circuit
+        self.across_v, self.mismatch_a, self.slope_s = room
+        self._norms = np.zeros((4, room.shape[1]))
+        self.left_a, self.size_a = self._norms[0], self._norms[1]
 
-    @classmethod
-    def of(cls, circuit: Circuit, voltage_v: np.ndarray, cell_a: np.ndarray) -> Agreement:
-        """Compare for drives [V], (B, N), and assumed cell currents [A], (B, N, M).
+    def ask_law(self, live: np.ndarray) -> None:
+        """Evaluate the law at `across_v` into `mismatch_a` and `slope_s`, for some vectors of the batch."""
+        evaluate, conductance_s = self._circuit.device.evaluate, self._circuit.conductance_s
+        if len(live) == len(self.across_v):
+            evaluate(conductance_s, self.across_v, self.mismatch_a, self.slope_s)
+            return
+        for b in live:
+            one = slice(b, b + 1)
+            evaluate(conductance_s, self.across_v[one], self.mismatch_a[one], self.slope_s[one])
+
+    def compare(
+        self,
+        live: np.ndarray,
+        voltage_v: np.ndarray,
+        cell_a: np.ndarray,
+        word_v: np.ndarray,
+        bit_v: np.ndarray,
+    ) -> np.ndarray:
+        """Compare for some vectors, and compute their node voltages.
+
+        Args:
+            live: vectors to compare, (L,).
+            voltage_v: drives [V], (B, N).
+            cell_a: assumed cell currents [A], (B, N, M).
+            word_v, bit_v: receive the node voltages [V], (B, N, M).
+
+        Returns:
+            Which of the vectors agree well enough to stop, (L,).
 
         Raises:
             SolverError: the law falls somewhere as the voltage rises.
         """
-        word_v, bit_v, across_v, law_a, slope_s = (np.empty_like(cell_a) for _ in range(5))
-        norms, least_slope_s = np.empty((3, len(cell_a))), np.empty(len(cell_a))
-        node_voltages(cell_a, voltage_v, *circuit.wires, word_v, bit_v, across_v)
-        circuit.device.evaluate(circuit.conductance_s, across_v, law_a, slope_s)
-        mismatch(law_a, slope_s, cell_a, norms, least_slope_s)
+        node_voltages(live, cell_a, voltage_v, *self._circuit.wires, word_v, bit_v, self.across_v)
+        self.ask_law(live)
+        mismatch(live, self.mismatch_a, self.slope_s, cell_a, self._norms)
+        left_a, size_a, slope_s, least_slope_s = self._norms[:, live]
         if (least_slope_s < 0).any():
-            where, falling = (
-                law_place(circuit, across_v, slope_s < 0),
-                "a current that falls as the voltage rises",
-            )
-            raise SolverError(
-                wanted(got=f"{falling} {where}", allowed="rising laws", remedy="correct the device")
-            )
-        rounding_a = ROUNDING * np.abs(voltage_v).max(axis=1) * norms[2]
-        solved = norms[0] <= TOLERANCE * norms[1] + rounding_a
-        return cls(word_v, bit_v, law_a, slope_s, norms[0], norms[1], solved)
+            where = self._place(live[least_slope_s < 0][0], self.slope_s < 0)
+            got = f"a current that falls as the voltage rises {where}"
+            raise SolverError(wanted(got=got, allowed="rising laws", remedy="correct the device"))
+        rounding_a = ROUNDING * np.abs(voltage_v[live]).max(axis=1) * slope_s
+        return left_a <= TOLERANCE * size_a + rounding_a
 
-    def keep(self, which: np.ndarray) -> Agreement:
-        """The same of some vectors, (B,) booleans."""
-        if which.all():
-            return self
-        return Agreement(*(getattr(self, name)[which] for name in self.__slots__))
-
-    def require_finite(self, circuit: Circuit) -> None:
+    def require_finite(self) -> None:
         """Refuse to start where the device gives no numbers.
 
         Raises:
             RangeError: a current or slope is not finite; the message names the cell.
         """
-        if np.isfinite(self.left_a).all():
-            return
-        bad = ~(np.isfinite(self.mismatch_a) & np.isfinite(self.slope_s))
-        where = law_place(circuit, self.word_v - self.bit_v, bad)
-        got = f"no finite current or slope {where}"
-        raise RangeError(
-            wanted(
-                got=got,
-                allowed="voltages the device is made for",
-                remedy="lower the drive or correct the device",
-            )
-        )
+        lost = ~np.isfinite(self._norms[:3]).all(axis=0)
+        if lost.any():
+            bad = ~(np.isfinite(self.mismatch_a) & np.isfinite(self.slope_s))
+            got = f"no finite current or slope {self._place(np.flatnonzero(lost)[0], bad)}"
+            remedy = "lower the drive or correct the device"
+            raise RangeError(wanted(got=got, allowed="voltages the device is made for", remedy=remedy))
 
-
-def law_place(circuit: Circuit, across_v: np.ndarray, bad: np.ndarray) -> str:
-    """Say where in the array a law misbehaves first."""
-    b, i, j = (int(k) for k in np.argwhere(bad)[0])
-    cell = f"cell [{i}, {j}], G = {circuit.conductance_s[i, j]:g} S, v = {across_v[b, i, j]:g} V"
-    return f"from {circuit.device!r} in {cell}"
+    def _place(self, vector: int, bad: np.ndarray) -> str:
+        i, j = (int(k) for k in np.argwhere(bad[vector])[0])
+        cell = f"G = {self._circuit.conductance_s[i, j]:g} S, v = {self.across_v[vector, i, j]:g} V"
+        return f"from {self._circuit.device!r} in cell [{i}, {j}], {cell}"

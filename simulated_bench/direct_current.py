@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from crosscal.simulated_bench.circuit import Circuit
 from crosscal.simulated_bench.devices.law import CellLaw
-from crosscal.simulated_bench.newton import solve_batch
+from crosscal.simulated_bench.newton import Newton
 from crosscal.simulated_bench.solution import Solution
 from crosscal.simulated_bench.wires import Wires
-from crosscal.simulated_bench.workers import pieces_of, run_all
+from crosscal.simulated_bench.workers import piece_size, share
 
 
 def solve_dc(
@@ -37,15 +39,22 @@ def solve_dc(
     """
     circuit = Circuit.of(conductance_s, wires, device)
     vectors_v, batched = circuit.drives(voltage_v)
-    shape = (len(vectors_v), *circuit.shape)
-    current_a, word_v, bit_v = np.empty((shape[0], shape[2])), np.empty(shape), np.empty(shape)
+    count, (rows, columns) = len(vectors_v), circuit.shape
+    current_a = np.empty((count, columns))
+    word_v, bit_v = np.empty((count, rows, columns)), np.empty((count, rows, columns))
+    size = piece_size(count, rows * columns)
 
-    def solve(piece: slice) -> None:
-        solved = solve_batch(circuit, vectors_v[piece])
-        current_a[piece] = solved.cell_a.sum(axis=1)
-        word_v[piece], bit_v[piece] = solved.word_v, solved.bit_v
+    def begin() -> Callable[[slice], None]:
+        newton, cells_a = Newton(circuit, size), np.empty((size, rows, columns))
 
-    run_all(solve, pieces_of(len(vectors_v), circuit.conductance_s.size))
+        def solve(piece: slice) -> None:
+            cell_a = cells_a[: piece.stop - piece.start]
+            newton.solve(vectors_v[piece], cell_a, word_v[piece], bit_v[piece])
+            current_a[piece] = cell_a.sum(axis=1)
+
+        return solve
+
+    share(count, size, begin)
     if batched:
         return Solution(current_a=current_a, word_v=word_v, bit_v=bit_v)
     return Solution(current_a=current_a[0], word_v=word_v[0], bit_v=bit_v[0])

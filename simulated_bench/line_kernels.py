@@ -4,7 +4,8 @@ An array of K × L holds L lines side by side, from the open end (k = 0) to the 
 the innermost loops run over lines, which do not depend on each other, and use the processor's vector units.
 Columns lie so as they are; rows do after `to_rows`.
 
-Only resistances occur and nothing is divided by them: a wire of exactly zero ohms is an ordinary case.
+Only resistances occur and nothing is divided by them: a wire of exactly zero ohms is an ordinary case. All
+arguments of a kernel share one floating type, single or double.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def drop(current: np.ndarray, segment_ohm: float, end_ohm: np.ndarray, voltage: 
         voltage: receives the voltage against the held end [V], (K, L).
     """
     count, lanes = current.shape
-    carried = np.zeros(lanes)
+    carried = np.zeros_like(current[0])
     for k in range(count):
         here, out = current[k], voltage[k]
         for m in range(lanes):
@@ -90,13 +91,13 @@ def factor(
         admittance: receives the admittance that the next node sees [S], (K, L).
     """
     count, lanes = shunt.shape
-    behind = np.zeros(lanes)
+    behind, unit = np.zeros_like(shunt[0]), shunt.dtype.type(1)
     for k in range(count):
         here, damp, seen = shunt[k], damping[k], admittance[k]
         for m in range(lanes):
             ohm = segment_ohm + end_ohm[m] if k == count - 1 else segment_ohm
             total = here[m] + behind[m]
-            damp[m] = 1.0 / (1.0 + ohm * total)
+            damp[m] = unit / (unit + ohm * total)
             behind[m] = total * damp[m]
             seen[m] = behind[m]
 
@@ -118,7 +119,7 @@ def respond(
         voltage: receives the voltage against the held end [V], (K, L).
     """
     count, lanes = current.shape
-    carried = np.zeros(lanes)
+    carried = np.zeros_like(current[0])
     for k in range(count):
         here, damp, out = current[k], damping[k], voltage[k]
         for m in range(lanes):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache
 
-CELLS_AT_ONCE = 16384  # a dozen working arrays of that many doubles fill a second-level cache of 2 MiB
+CELLS_AT_ONCE = 16384  # ten working arrays of that many doubles stay in a second-level cache of 2 MiB
 
 
 def worker_count() -> int:
@@ -17,27 +18,51 @@ def worker_count() -> int:
     return os.cpu_count() or 1
 
 
-def pieces_of(count: int, cells: int) -> list[slice]:
-    """Cut a batch of `count` arrays into pieces that stay in a processor's cache and keep all workers busy."""
-    size = max(1, min(CELLS_AT_ONCE // cells, -(-count // worker_count())))
-    return [slice(first, min(first + size, count)) for first in range(0, count, size)]
+def piece_size(count: int, cells: int) -> int:
+    """How many of `count` arrays to solve at once: few enough for the cache, many enough for all workers."""
+    return max(1, min(CELLS_AT_ONCE // cells, -(-count // worker_count())))
 
 
-def run_all(work: Callable[[slice], None], pieces: Iterable[slice]) -> None:
-    """Run `work` on every piece and wait; the first exception is raised when all have ended.
+def share(count: int, size: int, begin: Callable[[], Callable[[slice], None]]) -> None:
+    """Cut `count` items into pieces and have all workers take them in turn.
 
     All callers, from whatever thread, share one pool as large as the machine, so that nothing is
-    oversubscribed; the kernels release the interpreter's lock, so that the threads really run side by side.
-    A single piece runs in the caller's own thread.
+    oversubscribed; kernels release the interpreter's lock, so that threads really run side by side. A single
+    piece runs in the caller's own thread.
+
+    Args:
+        count: number of items.
+        size: largest number of items in a piece.
+        begin: called once by each worker; gives the function that does a piece.
+
+    Raises:
+        Exception: the first that a worker raised; the pieces not yet begun are dropped.
     """
-    pieces = list(pieces)
-    if len(pieces) == 1:
-        work(pieces[0])
+    pieces = deque(slice(first, min(first + size, count)) for first in range(0, count, size))
+    if len(pieces) <= 1:
+        _drain(pieces, begin)
         return
-    futures = [_pool().submit(work, piece) for piece in pieces]
-    errors = [error for error in (future.exception() for future in futures) if error is not None]
-    if errors:
-        raise errors[0]
+    try:
+        futures = [_pool().submit(_drain, pieces, begin) for _ in range(min(len(pieces), worker_count()))]
+        wait(futures)
+    finally:
+        pieces.clear()
+    for future in futures:
+        future.result()
+
+
+def _drain(pieces: deque[slice], begin: Callable[[], Callable[[slice], None]]) -> None:
+    work = begin()
+    while pieces:
+        try:
+            piece = pieces.popleft()
+        except IndexError:  # another worker was faster
+            return
+        try:
+            work(piece)
+        except BaseException:
+            pieces.clear()
+            raise
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,57 @@
+"""Kernels of the start: resistors that agree with the cells at one voltage."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def spread(part: float, voltage_v: np.ndarray, across_v: np.ndarray) -> None:
+    """Give all cells (B, N, M) of a row a part of its drive (B, N)."""
+    batch, rows, columns = across_v.shape
+    for b in range(batch):
+        for i in range(rows):
+            for j in range(columns):
+                across_v[b, i, j] = part * voltage_v[b, i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def chords(
+    part: float,
+    voltage_v: np.ndarray,
+    law_a: np.ndarray,
+    slope_s: np.ndarray,
+    size_a: np.ndarray,
+    bend: np.ndarray,
+) -> None:
+    """Turn a law's currents and slopes into those of resistors that have the law's current there.
+
+    Args:
+        part: of the drive at which the law was asked.
+        voltage_v: drives [V], (B, N).
+        law_a: currents of the law [A], (B, N, M); becomes what the resistors pass at the whole drive.
+        slope_s: slopes of the law [S], (B, N, M); becomes the resistors' conductances, never negative.
+        size_a: receives the 2-norm of the resistors' currents [A], (B,).
+        bend: receives how far slopes and resistors differ, relative to the resistors (2-norms), (B,).
+    """
+    batch, rows, columns = law_a.shape
+    sums = np.empty((3, columns))
+    for b in range(batch):
+        sums[:] = 0.0
+        for i in range(rows):
+            drive = voltage_v[b, i]
+            asked = part * drive
+            for j in range(columns):
+                slope = max(slope_s[b, i, j], 0.0)
+                chord = law_a[b, i, j] / asked if asked != 0 else slope
+                chord = chord if chord >= 0 else slope
+                sums[0, j] += (chord * drive) ** 2
+                sums[1, j] += chord**2
+                sums[2, j] += (chord - slope) ** 2
+                law_a[b, i, j], slope_s[b, i, j] = chord * drive, chord
+        size_a[b] = math.sqrt(sums[0].sum())
+        whole = sums[1].sum()
+        bend[b] = math.sqrt(sums[2].sum() / whole) if whole > 0 else 0.0

@@ -24,10 +24,10 @@ line, one step:
     ! dropped             ... the board asks that the link be closed; it stays open
 
 In what is sent and in literal replies `\x0a`, `\n`, `\t` and `\\` stand for those bytes, `{>d 1.5,0.5*4}` for
-a definite-length block of big-endian doubles (`struct`'s letters: `<` little-endian, `f` single; `0.5*4` is four
-times 0.5, inside of braces only). A reply that is such a block is compared number by number.
+a definite-length block of big-endian doubles (`struct`'s letters: `<` little-endian, `f` single; inside of
+braces `0.5*4` is four times 0.5). A reply that is such a block is compared number by number.
 
-At its end a transcript must leave nothing unread, neither a reply nor an error; `transcript_replay` checks it.
+At its end a transcript must leave nothing unread, neither a reply nor an error: `transcript_replay` looks.
 """
 
 from __future__ import annotations

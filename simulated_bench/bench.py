@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from crosscal.core.array_types import Currents, Matrix, Vectors
-from crosscal.core.errors import SettingsError, wanted
+from crosscal.core.errors import SettingsError, SolverError, wanted
 from crosscal.firmware_models import BoardFacts, ProgrammingStep, Reading
 from crosscal.simulated_bench.board_facts import board_facts
 from crosscal.simulated_bench.cells import Cells
@@ -126,6 +126,9 @@ class Bench:
         """Drive vectors in turn (count × N) and read all columns of each.
 
         The array settles at once, so `dwell_s` changes nothing.
+
+        Raises:
+            ArithmeticError: no solution of the circuit was found; the firmware makes -240 of it.
         """
         del dwell_s
         vectors_v = np.asarray(voltage_v).reshape(-1, self._cells.shape[0])
@@ -146,12 +149,12 @@ class Bench:
 
     def true_current(self, voltage_v: Vectors, *, range_index: int) -> Currents:
         """Currents that really flow into the amplifiers [A], (B, M), before any error of theirs."""
-        return solve_dc(
-            self._cells.conductance_s(self._temperature_c),
-            voltage_v,
-            wires=self.wires(range_index),
-            device=self._device,
-        ).current_a
+        conductance_s = self._cells.conductance_s(self._temperature_c)
+        wires = self.wires(range_index)
+        try:
+            return solve_dc(conductance_s, voltage_v, wires=wires, device=self._device).current_a
+        except SolverError as error:
+            raise ArithmeticError(str(error)) from error
 
     def begin_programming(self, target_s: array[float], tolerance: float) -> None:
         """Prepare to write a target (N × M)."""

@@ -12,6 +12,10 @@ WAKE_S = 0.02
 """While a link waits it looks this often for what ends by the firmware's clock, such as a stalled reply."""
 
 
+NEWLINE = ord("\n")
+"""Ends every reply, so that the half of a stalled one is not taken for the whole."""
+
+
 class ReadEnd(Enum):
     """Why a read ended."""
 
@@ -211,7 +215,7 @@ class BoardLink:
     ) -> ReadEnd | None:
         if not taken:
             return None
-        if until_quiet and not self._available():
+        if until_quiet and not self._available() and (taken[-1] == NEWLINE or not self._message_based):
             return ReadEnd.MESSAGE
         if terminator is not None and taken[-1] == terminator:
             return ReadEnd.TERMINATOR

@@ -147,6 +147,11 @@ class InstrumentBoardSession(BoardSession, tcpip.TCPIPInstrumentSession):
 class SocketBoardSession(StreamBoardSession, tcpip.TCPIPSocketSession):
     """TCP."""
 
+    @property
+    def stops_at_end(self) -> bool:
+        """A socket has no END; a read without a termination character stops where nothing more is there."""
+        return self.terminator is None and super().stops_at_end
+
 
 class SerialBoardSession(StreamBoardSession, serial.SerialInstrumentSession):
     """A serial line: silence ends no read; the end of a message, by default, is the termination character."""

@@ -23,10 +23,9 @@ def random_target(board, seed=0):
 
 def program(board, target_s, *, tolerance=0.01, iterations=50):
     board.begin_programming(array("d", target_s.ravel()), tolerance)
-    for used in range(1, iterations + 1):
-        step = board.programming_iteration()
-        if step.finished:
-            break
+    step, used = board.programming_iteration(), 1
+    while not step.finished and used < iterations:
+        step, used = board.programming_iteration(), used + 1
     return step, used
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from crosscal.firmware_models.numeric import Unit, parse_number, require_finite
+from crosscal.firmware_models.numeric import NOT_A_NUMBER, Unit, parse_number, require_finite
 from crosscal.firmware_models.program_message import Block
 from crosscal.firmware_models.scpi_errors import ScpiFault
 
@@ -50,7 +51,8 @@ class DataFormat:
         """Put whole numbers on the wire: decimal under `ASCii`, else as reals."""
         if self.kind == ASCII:
             return ",".join(map(str, values)).encode()
-        return self._block(values)
+        # Bytes would be taken for the memory of reals, not for a sequence of numbers.
+        return self._block(map(float, values))
 
     def _block(self, values: Iterable[float]) -> bytes:
         raw = array(self._typecode, values)
@@ -126,5 +128,5 @@ def require_length(values: array[float], wanted: int, *, block: bool) -> None:
 
 
 def number(value: float) -> str:
-    """A scalar in ASCII: the shortest decimal that reads back as the same number."""
-    return repr(float(value)).upper()
+    """A scalar in ASCII: the shortest decimal that reads back as the same number; 9.91E37 for none."""
+    return repr(NOT_A_NUMBER if math.isnan(value) else float(value)).upper()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from crosscal.firmware_models.scpi_errors import TEXTS
+from crosscal.firmware_models.scpi_errors import QUEUE_OVERFLOW, TEXTS
 
 CAPACITY = 32
 _DETAIL_LIMIT = 200
@@ -20,12 +20,13 @@ class ErrorQueue:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def push(self, code: int, detail: str = "") -> None:
-        """Add an error; in a full queue the newest entry becomes -350."""
+    def push(self, code: int, detail: str = "") -> bool:
+        """Add an error; in a full queue the newest entry becomes -350, and the answer is False."""
         if len(self._entries) >= CAPACITY:
-            self._entries[-1] = _entry(-350)
-            return
+            self._entries[-1] = _entry(QUEUE_OVERFLOW)
+            return False
         self._entries.append(_entry(code, detail))
+        return True
 
     def pop(self) -> str:
         """Take the oldest error; `0,"No error"` if there is none."""

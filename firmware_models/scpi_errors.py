@@ -8,6 +8,8 @@ DEVICE_ERROR = 1 << 3
 EXECUTION_ERROR = 1 << 4
 COMMAND_ERROR = 1 << 5
 
+QUEUE_OVERFLOW = -350
+
 TEXTS = {
     -102: "Syntax error",
     -104: "Data type error",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crosscal.firmware_models.error_queue import ErrorQueue
-from crosscal.firmware_models.scpi_errors import OPERATION_COMPLETE, event_bit
+from crosscal.firmware_models.scpi_errors import OPERATION_COMPLETE, QUEUE_OVERFLOW, event_bit
 
 # Operation register.
 MEASURING = 1 << 4
@@ -91,8 +91,9 @@ class StatusRegisters:
         self._request_enable = mask & ~MASTER_SUMMARY & 0xFF
 
     def report(self, code: int, detail: str = "") -> None:
-        """Queue an error and set its bit of the standard event register."""
-        self.errors.push(code, detail)
+        """Queue an error and set its bit of the standard event register; an overflow is an error as well."""
+        if not self.errors.push(code, detail):
+            self._event_status |= event_bit(QUEUE_OVERFLOW)
         self._event_status |= event_bit(code)
 
     def operation_complete(self) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from array import array
+
 from crosscal.firmware_models.call import Call
 from crosscal.firmware_models.commands.settings_access import integer_setting, real_setting
 from crosscal.firmware_models.data_format import number, require_length
 from crosscal.firmware_models.header_tree import Command
-from crosscal.firmware_models.numeric import PURE, SIEMENS
+from crosscal.firmware_models.numeric import NOT_A_NUMBER, PURE, SIEMENS
 from crosscal.firmware_models.program_message import Block
 from crosscal.firmware_models.scpi_errors import ScpiFault
 
@@ -64,7 +67,10 @@ def _result(call: Call) -> str:
 def _read_back(call: Call) -> bytes:
     call.at_most(0)
     call.board.complete()
-    return call.board.settings.format.encode(call.board.hardware.read_conductance())
+    measured_s = call.board.hardware.read_conductance()
+    return call.board.settings.format.encode(
+        array("d", (NOT_A_NUMBER if math.isnan(value) else value for value in measured_s))
+    )
 
 
 COMMANDS = (

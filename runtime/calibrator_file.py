@@ -1,10 +1,9 @@
-"""Reads and writes `calibrator.onnx`: the model's bytes between a first entry that names the format and a seal."""
+"""Reads and writes `calibrator.onnx`: a model between an entry that names the format and a seal."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from os import PathLike
 from pathlib import Path
 
@@ -26,7 +25,7 @@ def seal_calibrator(model: bytes, metadata: CalibratorMetadata) -> bytes:
 
 
 def write_calibrator(path: str | PathLike[str], model: bytes, metadata: CalibratorMetadata) -> None:
-    """Write a calibrator file; a reader sees the old file or the whole new one, whenever the process is killed.
+    """Write a calibrator file; at any kill the old file or the whole new one is there.
 
     Args:
         path: the file, replaced if it exists.
@@ -75,7 +74,9 @@ def is_sealed(content: bytes) -> bool:
     if not content.startswith(_OPENING):
         return False
     if content[-_SEAL_BYTES:] != _seal(content[:-_SEAL_BYTES]):
-        raise CalibratorFileError("it is damaged: cut off, or changed since it was exported; restore it from a copy")
+        raise CalibratorFileError(
+            "it is damaged: cut off, or changed since it was exported; restore it from a copy"
+        )
     return True
 
 
@@ -84,10 +85,9 @@ def _seal(content: bytes) -> bytes:
 
 
 def _replace(target: Path, content: bytes) -> None:
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    unfinished = Path(name)
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with unfinished.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

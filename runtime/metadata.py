@@ -26,7 +26,7 @@ class CalibratorMetadata:
         conductance_range_s: smallest and largest conductance trained on [S].
         current_range_a: smallest and largest measured current trained on [A].
         probes: inputs with the training framework's own answers.
-        fold: names of the graph's tensors that depend on the matrix alone, as the kind asks; None without a kernel.
+        fold: names of tensors that depend on the matrix alone, as the kind asks; None without a kernel.
         normalisation: what the graph does to its inputs and output, for people.
         provenance: training data, seed, versions, scores.
     """
@@ -49,10 +49,13 @@ class CalibratorMetadata:
         _check_range("conductance_range_s", self.conductance_range_s)
         _check_range("current_range_a", self.current_range_a)
         if self.conductance_range_s[0] < 0.0:
-            raise RangeError(f"got a negative conductance_range_s {self.conductance_range_s}; allowed: 0 S and more")
+            raise RangeError(
+                f"got a negative conductance_range_s {self.conductance_range_s}; allowed: 0 S and more"
+            )
         if self.probes.conductance_s.shape[1:] != (self.rows, self.columns):
             raise ShapeError(
-                f"got probes for an array of {self.probes.conductance_s.shape[1:]}; allowed: {self.rows, self.columns}"
+                f"got probes for an array of {self.probes.conductance_s.shape[1:]}; allowed: "
+                f"{self.rows, self.columns}"
             )
 
     def to_properties(self) -> dict[str, str]:
@@ -100,15 +103,21 @@ class CalibratorMetadata:
         except KeyError as error:
             raise CalibratorFileError(f"its metadata lack {error}; export the calibrator again") from error
         except (TypeError, ValueError) as error:
-            raise CalibratorFileError(f"its metadata are impossible ({error}); export the calibrator again") from error
+            raise CalibratorFileError(
+                f"its metadata are impossible ({error}); export the calibrator again"
+            ) from error
 
 
 def _check_version(properties: Mapping[str, str]) -> None:
     name, version = properties.get("format"), properties.get("format_version", "")
     if name != FORMAT:
-        raise CalibratorFileError(f"its format is {name!r} instead of {FORMAT!r}; crosscal train writes calibrators")
+        raise CalibratorFileError(
+            f"its format is {name!r} instead of {FORMAT!r}; crosscal train writes calibrators"
+        )
     if not version.isdecimal():
-        raise CalibratorFileError(f"its format version is {version!r}, no number; export the calibrator again")
+        raise CalibratorFileError(
+            f"its format version is {version!r}, no number; export the calibrator again"
+        )
     if int(version) > FORMAT_VERSION:
         raise CalibratorFileError(
             f"it has format version {version}, this crosscal reads up to {FORMAT_VERSION}; update crosscal"
@@ -119,7 +128,11 @@ def _check_range(name: str, limits: tuple[float, float]) -> None:
     low, high = limits
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
         raise RangeError(
-            wanted(got=f"{name} {limits}", allowed="two finite numbers, the lower first", remedy="correct the range")
+            wanted(
+                got=f"{name} {limits}",
+                allowed="two finite numbers, the lower first",
+                remedy="correct the range",
+            )
         )
 
 
@@ -127,7 +140,9 @@ def _dump(document: Any) -> str:
     try:
         return json.dumps(document, allow_nan=False, ensure_ascii=True)
     except (TypeError, ValueError) as error:
-        raise InputError(f"got metadata that JSON cannot hold ({error}); allowed: text, finite numbers, lists") from error
+        raise InputError(
+            f"got metadata that JSON cannot hold ({error}); allowed: text, finite numbers, lists"
+        ) from error
 
 
 def _pair(text: str) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Parity probes: a few inputs with the training framework's own answers, carried inside every calibrator file."""
+"""Parity probes: a few inputs with the training framework's own answers, inside every calibrator file."""
 
 from __future__ import annotations
 
@@ -44,26 +44,28 @@ class Probes:
                     )
                 )
             if not np.isfinite(array).all():
-                raise RangeError(f"got probes with NaN or infinity in {name}; allowed: finite float32 numbers")
+                raise RangeError(
+                    f"got probes with NaN or infinity in {name}; allowed: finite float32 numbers"
+                )
             object.__setattr__(self, name, array)
         matrices, _, columns = self.conductance_s.shape
         expected = (matrices, self.current_a.shape[1], columns)
         if self.current_a.shape != expected or self.calibrated_a.shape != expected:
             raise ShapeError(
-                f"got probes with currents {self.current_a.shape} and answers {self.calibrated_a.shape} for matrices "
-                f"{self.conductance_s.shape}; allowed: both (P, B, M) where the matrices are (P, N, M)"
+                f"got probes with currents {self.current_a.shape} and answers {self.calibrated_a.shape} for "
+                f"matrices {self.conductance_s.shape}; allowed: (P, B, M) for matrices (P, N, M)"
             )
         if not 0.0 < self.relative_tolerance <= LOOSEST_TOLERANCE:
             raise RangeError(
                 wanted(
                     got=f"a probe tolerance of {self.relative_tolerance}",
                     allowed=f"above 0 and at most {LOOSEST_TOLERANCE}",
-                    remedy="find out why the exported model differs from the trained one rather than widen it",
+                    remedy="find out why the exported model differs from the trained one",
                 )
             )
 
     def worst_error(self, calibrate: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> float:
-        """Return the largest error of `calibrate(conductance_s, current_a)`, relative as `relative_tolerance` is."""
+        """Return the largest error of `calibrate(conductance_s, current_a)`, relative to the largest."""
         worst = 0.0
         for conductance_s, current_a, calibrated_a in zip(
             self.conductance_s, self.current_a, self.calibrated_a, strict=True

@@ -1,11 +1,11 @@
 """Adds graph outputs and metadata to a serialised ONNX model, without the onnx package.
 
-Protobuf defines that parsing two concatenated messages gives their merge: repeated fields are joined, submessages
-merged recursively. So `model + ModelProto{graph {output {name}}}` is the same model with one more graph output, and
-`model + ModelProto{metadata_props {key, value}}` is the same model with one more entry. All that has to be written
-are length-delimited fields; the machine beside a board then needs onnxruntime alone.
+Protobuf defines that parsing two concatenated messages gives their merge: repeated fields are joined,
+submessages merged recursively. So `model + ModelProto{graph {output {name}}}` is the same model with one more
+graph output, and `model + ModelProto{metadata_props {key, value}}` the same model with one more entry. All
+that has to be written are length-delimited fields; the machine beside a board then needs onnxruntime alone.
 
-Reference: protobuf.dev, "Encoding", sections "Message Structure" and "Last One Wins"; field numbers from onnx.proto3.
+Reference: protobuf.dev, "Encoding", "Message Structure" and "Last One Wins"; field numbers from onnx.proto3.
 """
 
 from __future__ import annotations

@@ -1,0 +1,38 @@
+"""Compiled gain and offset per column. Validation is the caller's."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, types
+
+from crosscal.runtime.reading_kernel import READABLE, WRITABLE, first_unreadable
+
+_COEFFICIENTS = types.Array(types.float64, 1, "C", readonly=True)
+_SIGNATURES = [
+    types.int64(readable, WRITABLE[dtype], _COEFFICIENTS, _COEFFICIENTS, types.float64)
+    for dtype, readable in READABLE.items()
+]
+
+
+@njit(_SIGNATURES, cache=True, nogil=True)
+def scale_and_shift(
+    current_a: np.ndarray, calibrated_a: np.ndarray, gain: np.ndarray, offset_a: np.ndarray, limit_a: float
+) -> int:
+    """Apply `gain · current + offset` to vectors that lie one after another.
+
+    Args:
+        current_a, calibrated_a: [A], (B · M,).
+        gain, offset_a: per column, (M,).
+        limit_a: largest magnitude that counts as a reading [A].
+
+    Returns:
+        -1, or the index of the first current that is no reading; then nothing was written.
+    """
+    unreadable = first_unreadable(current_a, limit_a)
+    if unreadable >= 0:
+        return unreadable
+    columns = gain.size
+    for start in range(0, current_a.size, columns):
+        for column in range(columns):
+            calibrated_a[start + column] = gain[column] * current_a[start + column] + offset_a[column]
+    return -1

@@ -1,0 +1,187 @@
+"""A trained calibrator, loaded from its file and checked; `program` compiles it for one matrix."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from crosscal.core.errors import CalibratorFileError, InputError, RangeError, wanted
+from crosscal.runtime.calibrator_file import is_sealed, read_calibrator_bytes
+from crosscal.runtime.correction import Correction, Fold
+from crosscal.runtime.given_arrays import given_matrix
+from crosscal.runtime.kinds import fold_of
+from crosscal.runtime.metadata import CalibratorMetadata
+from crosscal.runtime.onnx_correction import OnnxCorrection
+from crosscal.runtime.programmed import ProgrammedCalibrator
+from crosscal.runtime.protobuf_append import graph_outputs
+from crosscal.runtime.session import Shape, check_ports, evaluate, open_session
+
+FOREIGN_KIND = "onnx"
+"""Kind of a model that brings no metadata of ours."""
+
+# A current ten times beyond everything trained on is an overload or a mistaken unit, not a reading.
+_BEYOND_TRAINED = 10.0
+
+# SCPI's not-a-number, 9.91E37 (SCPI-1999, volume 1, 7.2.1.5): a sentinel, never a current.
+_SCPI_NAN_A = 9.9e37
+
+# Conductances travel as float32 and as decimal text: a limit itself must not fall outside for its last digit.
+_RANGE_SLACK = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Calibrator:
+    """A calibrator for every matrix of the boards it was trained for; made by `load`.
+
+    Attributes:
+        shape: `(N, M)`; None where a model of another maker leaves a dimension free.
+        metadata: what the file says of itself; None for a model of another maker.
+    """
+
+    shape: Shape
+    metadata: CalibratorMetadata | None
+    _session: onnxruntime.InferenceSession
+    _fold: Fold | None
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Calibrator:
+        """Read a calibrator file and check it: format, seal, inputs and output, probes on every path.
+
+        Raises:
+            CalibratorFileError: no calibrator, damaged, of a newer format, or it fails its own probes.
+        """
+        return cls.from_bytes(read_calibrator_bytes(path), origin=os.fspath(path))
+
+    @classmethod
+    def from_bytes(cls, content: bytes, *, origin: str) -> Calibrator:
+        """Do as `load` does with a file's content; `origin` names it in errors."""
+        try:
+            return cls._checked(content)
+        except (CalibratorFileError, InputError) as error:
+            raise CalibratorFileError(f"{origin} cannot be used: {error}") from error
+
+    @property
+    def kind(self) -> str:
+        """Name of the calibrator, such as `affine`."""
+        return FOREIGN_KIND if self.metadata is None else self.metadata.kind
+
+    @property
+    def conductance_range_s(self) -> tuple[float, float] | None:
+        """Smallest and largest conductance trained on [S]; None for a model of another maker."""
+        return None if self.metadata is None else self.metadata.conductance_range_s
+
+    @property
+    def folded(self) -> bool:
+        """Whether reads run a kernel of ours; otherwise the whole graph runs in onnxruntime at every read."""
+        return self._fold is not None
+
+    def program(self, conductance_s: Any, *, allow_extrapolation: bool = False) -> ProgrammedCalibrator:
+        """Compile the calibrator for one matrix, in milliseconds.
+
+        Args:
+            conductance_s: the target matrix [S], (N, M): what was asked for, not what was read back.
+            allow_extrapolation: take matrices outside the trained range, and currents far outside it, knowing
+                that the corrections may then be worse than none.
+
+        Returns:
+            The calibrator of this matrix.
+
+        Raises:
+            ShapeError: a matrix of another size.
+            RangeError: negative or not finite, or outside the range trained on.
+            CalibratorFileError: a model of another maker that cannot take this matrix.
+        """
+        matrix = given_matrix(conductance_s, *self.shape)
+        limit_a = _SCPI_NAN_A
+        if self.metadata is not None and not allow_extrapolation:
+            _require_trained(matrix, self.metadata.conductance_range_s)
+            limit_a = _BEYOND_TRAINED * max(abs(limit) for limit in self.metadata.current_range_a)
+        return ProgrammedCalibrator(
+            conductance_s=matrix,
+            kind=self.kind,
+            correction=self._correction(matrix),
+            limit_a=limit_a,
+            current_range_a=None if self.metadata is None else self.metadata.current_range_a,
+        )
+
+    @classmethod
+    def _checked(cls, content: bytes) -> Calibrator:
+        sealed = is_sealed(content)
+        session = open_session(content)
+        properties = session.get_modelmeta().custom_metadata_map
+        if not sealed:
+            if "format" in properties:
+                raise CalibratorFileError(
+                    "its seal is gone: another program has saved it again; use the file as it was exported"
+                )
+            return cls(shape=check_ports(session), metadata=None, _session=session, _fold=None)
+        metadata = CalibratorMetadata.from_properties(properties)
+        shape = check_ports(session)
+        if shape != (metadata.rows, metadata.columns):
+            raise CalibratorFileError(
+                f"its graph is for {shape}, its metadata for {metadata.rows, metadata.columns}; export again"
+            )
+        fold = fold_of(metadata.kind, metadata.fold)
+        if fold is not None:
+            session = open_session(content + graph_outputs(dict.fromkeys(fold.tensor_names)))
+        calibrator = cls(shape=shape, metadata=metadata, _session=session, _fold=fold)
+        calibrator._check_probes(metadata)
+        return calibrator
+
+    def _check_probes(self, metadata: CalibratorMetadata) -> None:
+        self._check_path("onnxruntime", self._whole_graph, metadata)
+        if self._fold is not None:
+            self._check_path("the folded path", self._correction, metadata)
+
+    def _check_path(
+        self, name: str, correction_of: Callable[[np.ndarray], Correction], metadata: CalibratorMetadata
+    ) -> None:
+        def calibrate(matrix: np.ndarray, current_a: np.ndarray) -> np.ndarray:
+            answer = np.full_like(current_a, np.nan)
+            correction_of(matrix).apply(current_a, answer, _SCPI_NAN_A)
+            return answer
+
+        worst, allowed = metadata.probes.worst_error(calibrate), metadata.probes.relative_tolerance
+        if not worst <= allowed:
+            raise CalibratorFileError(
+                wanted(
+                    got=f"parity probes that {name} misses by {worst:.2g} of the largest current",
+                    allowed=f"{allowed:.2g}",
+                    remedy="export the calibrator again, or try another version of onnxruntime or numba",
+                )
+            )
+
+    def _whole_graph(self, matrix: np.ndarray) -> Correction:
+        return OnnxCorrection.of(self._session, matrix)
+
+    def _correction(self, matrix: np.ndarray) -> Correction:
+        if self._fold is None:
+            return self._whole_graph(matrix)
+        # The graph asks for currents too; what folds does not depend on them.
+        current_a = np.zeros((1, matrix.shape[1]), dtype=np.float32)
+        names = dict.fromkeys(self._fold.tensor_names)
+        return self._fold.compile(
+            evaluate(self._session, names, matrix.astype(np.float32), current_a), matrix
+        )
+
+
+def _require_trained(matrix: np.ndarray, trained_s: tuple[float, float]) -> None:
+    low, high = trained_s
+    outside = (matrix < low * (1.0 - _RANGE_SLACK)) | (matrix > high * (1.0 + _RANGE_SLACK))
+    if outside.any():
+        row, column = np.argwhere(outside)[0]
+        raise RangeError(
+            wanted(
+                got=f"{int(outside.sum())} of {matrix.size} conductances outside the range trained on, "
+                f"such as {matrix[row, column]:.4g} S in row {row + 1}, column {column + 1} (counted from 1)",
+                allowed=f"{low:.4g} S to {high:.4g} S",
+                remedy="train on matrices like this one, or pass allow_extrapolation=True and check the "
+                "result against known vectors",
+            )
+        )

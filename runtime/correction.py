@@ -1,0 +1,55 @@
+"""The two seams a kind of calibrator is written against: what its file folds to, and what a read runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+
+
+class Correction(Protocol):
+    """What one programmed matrix compiles to: currents in, calibrated currents out, from any thread."""
+
+    @property
+    def columns_independent(self) -> bool:
+        """Whether a column is calibrated from its own current alone, so that NaN stays in its column."""
+        ...
+
+    def apply(self, current_a: np.ndarray, calibrated_a: np.ndarray, limit_a: float) -> int:
+        """Calibrate into `calibrated_a` if every current is a number of magnitude at most `limit_a`.
+
+        Args:
+            current_a: [A], (M,) or (B, M), float32 or float64, contiguous and aligned.
+            calibrated_a: the same shape and type; it may be `current_a` itself.
+            limit_a: largest magnitude that counts as a reading [A].
+
+        Returns:
+            -1, or the flat index of the first current that is no reading; then nothing was written.
+        """
+        ...
+
+    def trimmed(self, gain: np.ndarray, offset_a: np.ndarray) -> Correction:
+        """Return a correction whose output is `gain · calibrated + offset_a`, both (M,)."""
+        ...
+
+
+class Fold(Protocol):
+    """The `fold` entry of a file: tensors that depend on the matrix alone, and what they become."""
+
+    @property
+    def tensor_names(self) -> tuple[str, ...]:
+        """Tensors to evaluate at program time."""
+        ...
+
+    def compile(self, tensors: Mapping[str, np.ndarray], conductance_s: np.ndarray) -> Correction:
+        """Build the correction of one matrix.
+
+        Args:
+            tensors: name → value, float32, for every name in `tensor_names`.
+            conductance_s: the matrix [S], (N, M).
+
+        Raises:
+            CalibratorFileError: tensors of the wrong shape, or not finite.
+        """
+        ...

@@ -1,0 +1,132 @@
+"""Checks the arrays that callers hand in, before anything is computed from them or written into."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
+
+_READING_TYPES = (np.dtype(np.float64), np.dtype(np.float32))
+
+
+def readable_currents(current_a: Any, columns: int) -> np.ndarray:
+    """Return currents as kernels take them: float32 or float64, contiguous, aligned; copied only if needed.
+
+    Args:
+        current_a: [A], (M,) or (B, M).
+        columns: M.
+
+    Raises:
+        InputError: values that are no real numbers.
+        ShapeError: another shape.
+    """
+    if type(current_a) is not np.ndarray or current_a.dtype not in _READING_TYPES:
+        current_a = _real(current_a, "currents")
+    if current_a.ndim not in (1, 2) or current_a.shape[-1] != columns:
+        raise ShapeError(
+            wanted(
+                got=f"currents of shape {current_a.shape}",
+                allowed=f"({columns},) or (vectors, {columns}), as this calibrator is for {columns} columns",
+                remedy="use the calibrator that was trained for this board's size",
+            )
+        )
+    if not current_a.flags.carray:
+        # Also reached by read-only arrays, which are returned as they are.
+        current_a = np.require(current_a, requirements=("C", "A"))
+    return current_a
+
+
+def writable_output(out: Any, current_a: np.ndarray) -> np.ndarray:
+    """Return `out`, if currents like `current_a` can be calibrated into it.
+
+    Raises:
+        InputError: not a writable, contiguous array of the same type, or one that overlaps the currents.
+        ShapeError: another shape.
+    """
+    if not isinstance(out, np.ndarray) or out.dtype != current_a.dtype or not out.flags.carray:
+        got = (
+            f"{out.dtype} {out.flags}".replace("\n", "")
+            if isinstance(out, np.ndarray)
+            else type(out).__name__
+        )
+        raise InputError(
+            wanted(
+                got=f"out= {got}",
+                allowed=f"a writable, contiguous {current_a.dtype} array, as the currents are",
+                remedy="make it with np.empty_like(currents)",
+            )
+        )
+    if out.shape != current_a.shape:
+        raise ShapeError(f"got out= of shape {out.shape}; allowed: that of the currents, {current_a.shape}")
+    if out is not current_a and _overlap_in_part(out, current_a):
+        raise InputError(
+            "got out= that overlaps the currents in part; allowed: the same array, or one apart from it"
+        )
+    return out
+
+
+def _overlap_in_part(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether writing one could change what is still to be read of the other; exactly the same memory could not."""
+    return np.may_share_memory(one, other) and one.ctypes.data != other.ctypes.data
+
+
+def given_matrix(conductance_s: Any, rows: int | None, columns: int | None) -> np.ndarray:
+    """Return a matrix [S], (N, M), as a read-only float64 copy.
+
+    Raises:
+        InputError, ShapeError, RangeError: no real numbers; not rows × columns; negative or not finite.
+    """
+    matrix = np.array(_real(conductance_s, "a matrix"), dtype=np.float64, order="C")
+    allowed = f"({'any' if rows is None else rows}, {'any' if columns is None else columns})"
+    fits = matrix.ndim == 2 and matrix.size > 0
+    if not fits or rows not in (None, matrix.shape[0]) or columns not in (None, matrix.shape[1]):
+        raise ShapeError(
+            wanted(
+                got=f"a matrix of shape {matrix.shape}",
+                allowed=f"{allowed} (rows, columns), the size this calibrator was trained for",
+                remedy="use the calibrator of this board; rows are inputs, columns are outputs",
+            )
+        )
+    if not np.isfinite(matrix).all() or (matrix < 0.0).any():
+        row, column = np.argwhere(~(matrix >= 0.0) | np.isinf(matrix))[0]
+        raise RangeError(
+            f"got a conductance of {matrix[row, column]} S in row {row + 1}, column {column + 1} (counted "
+            "from 1); allowed: finite and not negative"
+        )
+    matrix.flags.writeable = False
+    return matrix
+
+
+def given_vectors(values: Any, what: str, columns: int) -> np.ndarray:
+    """Return (K, columns) finite float64.
+
+    Raises:
+        InputError, ShapeError, RangeError: no real numbers; another shape; NaN or infinity.
+    """
+    vectors = _real(values, what).astype(np.float64)
+    if vectors.ndim != 2 or vectors.shape[1] != columns:
+        raise ShapeError(f"got {what} of shape {vectors.shape}; allowed: (vectors, {columns})")
+    if not np.isfinite(vectors).all():
+        raise RangeError(
+            f"got {what} with NaN or infinity; allowed: finite numbers; leave out unusable readings"
+        )
+    return vectors
+
+
+def _real(values: Any, what: str) -> np.ndarray:
+    """Return an array of real numbers; float32 stays, everything else becomes float64."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise InputError(f"got {what} that make no array ({error}); allowed: rows of equal length") from error
+    if array.dtype.kind not in "fiu":
+        raise InputError(
+            wanted(
+                got=f"{what} of type {array.dtype}",
+                allowed="real numbers",
+                remedy="convert them, in SI units",
+            )
+        )
+    return array.astype(np.float32 if array.dtype == np.float32 else np.float64, copy=False)

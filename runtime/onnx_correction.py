@@ -1,0 +1,116 @@
+"""Runs a whole graph at every read, through onnxruntime: any model with the documented inputs and output."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnxruntime
+
+from crosscal.core.errors import CalibratorFileError, RangeError
+from crosscal.runtime.reading_kernel import first_unreadable
+from crosscal.runtime.session import CALIBRATED, CONDUCTANCE, CURRENT, MODEL_ERRORS, evaluate, failure
+
+
+class _Binding(threading.local):
+    """Buffers of the batch size last seen by this thread, bound once so that a read only copies into them."""
+
+    batch = -1
+    current_a: np.ndarray
+    calibrated_a: np.ndarray
+    binding: onnxruntime.IOBinding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OnnxCorrection:
+    """A session with its matrix bound.
+
+    Attributes:
+        session: the model. conductance_s: the matrix [S], (N, M), float32.
+        gain, offset_a: applied to what the model answers, (M,).
+    """
+
+    session: onnxruntime.InferenceSession
+    conductance_s: np.ndarray
+    gain: np.ndarray
+    offset_a: np.ndarray
+    _bound: _Binding = field(default_factory=_Binding, init=False, repr=False)
+
+    @classmethod
+    def of(cls, session: onnxruntime.InferenceSession, conductance_s: np.ndarray) -> OnnxCorrection:
+        """Bind a matrix, and try the model once.
+
+        Raises:
+            CalibratorFileError: the model fails, or answers another shape than that of its currents.
+        """
+        columns = conductance_s.shape[1]
+        matrix = np.ascontiguousarray(conductance_s, dtype=np.float32)
+        trial = np.zeros((2, columns), dtype=np.float32)
+        answer = evaluate(session, [CALIBRATED], matrix, trial)[CALIBRATED]
+        if answer.shape != trial.shape:
+            raise CalibratorFileError(
+                f"the model answers {answer.shape} to currents of {trial.shape}; allowed: the same shape; "
+                "export it again"
+            )
+        return cls(session=session, conductance_s=matrix, gain=np.ones(columns), offset_a=np.zeros(columns))
+
+    @property
+    def columns_independent(self) -> bool:
+        """Nothing is known of the graph, so none is taken to be."""
+        return False
+
+    def apply(self, current_a: np.ndarray, calibrated_a: np.ndarray, limit_a: float) -> int:
+        """See `Correction.apply`.
+
+        Raises:
+            RangeError: the model answers NaN or infinity; then nothing was written.
+        """
+        unreadable = first_unreadable(current_a.reshape(-1), limit_a)
+        if unreadable >= 0 or current_a.size == 0:
+            return unreadable
+        bound = self._bound_to(current_a.size // self.gain.size)
+        np.copyto(bound.current_a, current_a, casting="same_kind")
+        try:
+            self.session.run_with_iobinding(bound.binding)
+        except MODEL_ERRORS as error:
+            raise failure(error, f"currents {bound.current_a.shape}") from error
+        answer = bound.calibrated_a
+        if first_unreadable(answer.reshape(-1), float(np.finfo(np.float32).max)) >= 0:
+            raise RangeError(
+                "the model answered NaN or infinity to currents that are finite; allowed: currents and "
+                "matrices like those it was trained on"
+            )
+        calibrated_a = calibrated_a.reshape(answer.shape)
+        np.multiply(answer, self.gain, out=calibrated_a, casting="same_kind")
+        np.add(calibrated_a, self.offset_a, out=calibrated_a, casting="same_kind")
+        return -1
+
+    def trimmed(self, gain: np.ndarray, offset_a: np.ndarray) -> OnnxCorrection:
+        """See `Correction.trimmed`."""
+        return OnnxCorrection(
+            session=self.session,
+            conductance_s=self.conductance_s,
+            gain=gain * self.gain,
+            offset_a=gain * self.offset_a + offset_a,
+        )
+
+    def _bound_to(self, batch: int) -> _Binding:
+        bound = self._bound
+        if bound.batch != batch:
+            bound.batch = -1
+            bound.current_a = np.empty((batch, self.gain.size), dtype=np.float32)
+            bound.calibrated_a = np.empty_like(bound.current_a)
+            bound.binding = self.session.io_binding()
+            matrix = onnxruntime.OrtValue.ortvalue_from_numpy(self.conductance_s)
+            bound.binding.bind_ortvalue_input(CONDUCTANCE, matrix)
+            bind = {
+                "device_type": "cpu",
+                "device_id": 0,
+                "element_type": np.float32,
+                "shape": bound.current_a.shape,
+            }
+            bound.binding.bind_input(CURRENT, buffer_ptr=bound.current_a.ctypes.data, **bind)
+            bound.binding.bind_output(CALIBRATED, buffer_ptr=bound.calibrated_a.ctypes.data, **bind)
+            bound.batch = batch
+        return bound

@@ -8,13 +8,15 @@ from crosscal.core.errors import RangeError, SolverError, wanted
 from crosscal.simulated_bench.circuit import Circuit
 from crosscal.simulated_bench.newton_kernels import mismatch, node_voltages
 
-TOLERANCE = 5e-14
+TOLERANCE = 1e-13
 """Solved when the cells' law and the wires disagree by no more than this part of the cell currents (2-norm).
 
 Rounding alone leaves about 5e-16; the promise for Kirchhoff's law is 1e-12 of the largest column current.
 """
 
-ROUNDING = 4 * np.finfo(np.float64).eps  # of a cell's voltage, in parts of the drive
+ROUNDING = (
+    4 * np.finfo(np.float64).eps
+)  # of a cell's voltage, in parts of the voltages it is the difference of
 
 
 class Agreement:
@@ -26,15 +28,22 @@ class Agreement:
         across_v: voltage across each cell [V], (B, N, M).
         mismatch_a: current of the law at that voltage, less the current assumed [A], (B, N, M).
         slope_s: slope of the law there [S], (B, N, M).
-        left_a, size_a: 2-norms of the mismatch and of the law's currents [A], (B,).
+        norms: 2-norms of mismatch, currents [A] and slopes [S], and the smallest slope [S], (4, B).
+        left_a, size_a: the first two of these, (B,).
     """
 
     def __init__(self, circuit: Circuit, room: np.ndarray) -> None:
         """Work in `room`, (3, B, N, M)."""
         self._circuit = circuit
         self.across_v, self.mismatch_a, self.slope_s = room
-        self._norms = np.zeros((4, room.shape[1]))
-        self.left_a, self.size_a = self._norms[0], self._norms[1]
+        self.norms = np.zeros((4, room.shape[1]))
+        self.left_a, self.size_a = self.norms[:2]
+        self._typical_ohm = circuit.way_ohm / np.sqrt(circuit.conductance_s.size)
+
+    @property
+    def load(self) -> np.ndarray:
+        """How the resistance of the wires compares with that of the cells, (B,)."""
+        return self._typical_ohm * self.norms[2]
 
     def ask_law(self, live: np.ndarray) -> None:
         """Evaluate the law at `across_v` into `mismatch_a` and `slope_s`, for some vectors of the batch."""
@@ -70,14 +79,14 @@ class Agreement:
         """
         node_voltages(live, cell_a, voltage_v, *self._circuit.wires, word_v, bit_v, self.across_v)
         self.ask_law(live)
-        mismatch(live, self.mismatch_a, self.slope_s, cell_a, self._norms)
-        left_a, size_a, slope_s, least_slope_s = self._norms[:, live]
+        mismatch(live, self.mismatch_a, self.slope_s, cell_a, self.norms)
+        left_a, size_a, slope_norm_s, least_slope_s = self.norms[:, live]
+        met_v = np.abs(voltage_v[live]).max(axis=1) + self._typical_ohm * size_a
         if (least_slope_s < 0).any():
             where = self._place(live[least_slope_s < 0][0], self.slope_s < 0)
             got = f"a current that falls as the voltage rises {where}"
             raise SolverError(wanted(got=got, allowed="rising laws", remedy="correct the device"))
-        rounding_a = ROUNDING * np.abs(voltage_v[live]).max(axis=1) * slope_s
-        return left_a <= TOLERANCE * size_a + rounding_a
+        return left_a <= TOLERANCE * size_a + ROUNDING * met_v * slope_norm_s
 
     def require_finite(self) -> None:
         """Refuse to start where the device gives no numbers.
@@ -85,7 +94,7 @@ class Agreement:
         Raises:
             RangeError: a current or slope is not finite; the message names the cell.
         """
-        lost = ~np.isfinite(self._norms[:3]).all(axis=0)
+        lost = ~np.isfinite(self.norms[:3]).all(axis=0)
         if lost.any():
             bad = ~(np.isfinite(self.mismatch_a) & np.isfinite(self.slope_s))
             got = f"no finite current or slope {self._place(np.flatnonzero(lost)[0], bad)}"

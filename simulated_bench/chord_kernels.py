@@ -24,7 +24,7 @@ def chords(
     voltage_v: np.ndarray,
     law_a: np.ndarray,
     slope_s: np.ndarray,
-    size_a: np.ndarray,
+    norms: np.ndarray,
     bend: np.ndarray,
 ) -> None:
     """Turn a law's currents and slopes into those of resistors that have the law's current there.
@@ -34,7 +34,7 @@ def chords(
         voltage_v: drives [V], (B, N).
         law_a: currents of the law [A], (B, N, M); becomes what the resistors pass at the whole drive.
         slope_s: slopes of the law [S], (B, N, M); becomes the resistors' conductances, never negative.
-        size_a: receives the 2-norm of the resistors' currents [A], (B,).
+        norms: receives the 2-norms of the resistors' currents, twice [A], and of their conductances [S], (3+, B).
         bend: receives how far slopes and resistors differ, relative to the resistors (2-norms), (B,).
     """
     batch, rows, columns = law_a.shape
@@ -52,6 +52,6 @@ def chords(
                 sums[1, j] += chord**2
                 sums[2, j] += (chord - slope) ** 2
                 law_a[b, i, j], slope_s[b, i, j] = chord * drive, chord
-        size_a[b] = math.sqrt(sums[0].sum())
-        whole = sums[1].sum()
-        bend[b] = math.sqrt(sums[2].sum() / whole) if whole > 0 else 0.0
+        norms[0, b] = norms[1, b] = math.sqrt(sums[0].sum())
+        norms[2, b] = math.sqrt(sums[1].sum())
+        bend[b] = math.sqrt(sums[2].sum()) / norms[2, b] if norms[2, b] > 0 else 0.0

@@ -76,6 +76,14 @@ class Circuit:
         """Row and column segments, sources (N,) and senses (M,) [Ω]: the order in which kernels take them."""
         return self.row_ohm, self.column_ohm, self.source_ohm, self.sense_ohm
 
+    @property
+    def way_ohm(self) -> float:
+        """Voltage lost along a row and a column, on average, per ampere in each of their cells [Ω]."""
+        rows, columns = self.shape
+        row_ohm = columns * self.source_ohm.mean() + self.row_ohm * (columns + 1) * (2 * columns + 1) / 6
+        column_ohm = rows * self.sense_ohm.mean() + self.column_ohm * (rows + 1) * (2 * rows + 1) / 6
+        return float(row_ohm + column_ohm)
+
     def drives(self, voltage_v: np.ndarray) -> tuple[np.ndarray, bool]:
         """Check input vectors.
 

@@ -75,42 +75,38 @@ def solve(
     Returns:
         Iterations used; `most` if the goal was not reached.
     """
-    left, gained, search = cells[0], cells[1], cells[2]
-    search_a, pushed, other = cells[3], cells[4], cells[5]
+    left, gained, asked, search, pushed, other = cells[0], cells[1], cells[2], cells[3], cells[4], cells[5]
     fed, answer = lines[0], lines[1]
     count, lanes = right_a.shape
+    sums = np.zeros((2, lanes), dtype=cells.dtype)
     to_rows(right_a, fed)
     respond(fed, row_ohm, source_ohm, rows[0], rows[1], answer)
     from_rows(answer, other)
     for i in range(count):
         for j in range(lanes):
             left[i, j] = right_a[i, j] - slope_s[i, j] * other[i, j]
-    cell_a[:] = 0
+    asked[:] = 0
     search[:] = 0
-    search_a[:] = 0
-    sums = np.zeros((2, lanes), dtype=cells.dtype)
-    before = np.inf
+    fallen = cell_a  # until the end, the voltage of the columns is gathered here
+    fallen[:] = 0
+    before, used = np.inf, most
     for iteration in range(most):
         respond(left, column_ohm, sense_ohm, columns[0], columns[1], gained)
         sums[:] = 0
         for i in range(count):
             for j in range(lanes):
-                pushed[i, j] = slope_s[i, j] * gained[i, j]
                 sums[0, j] += left[i, j] * gained[i, j]
-                sums[1, j] += pushed[i, j] * pushed[i, j]
+                sums[1, j] += (slope_s[i, j] * gained[i, j]) ** 2
         now = float(sums[0].sum())
         if math.sqrt(sums[1].sum()) <= goal_a:
-            # what is left still passes through the preconditioner: one more sweep for nothing
-            for i in range(count):
-                for j in range(lanes):
-                    cell_a[i, j] += left[i, j] - pushed[i, j]
-            return iteration
+            used = iteration
+            break
         keep = cells.dtype.type(now / before)
         before = now
         for i in range(count):
             for j in range(lanes):
+                asked[i, j] = left[i, j] + keep * asked[i, j]
                 search[i, j] = gained[i, j] + keep * search[i, j]
-                search_a[i, j] = left[i, j] - pushed[i, j] + keep * search_a[i, j]
                 pushed[i, j] = slope_s[i, j] * search[i, j]
         to_rows(pushed, fed)
         respond(fed, row_ohm, source_ohm, rows[0], rows[1], answer)
@@ -118,11 +114,22 @@ def solve(
         sums[:] = 0
         for i in range(count):
             for j in range(lanes):
-                other[i, j] = search_a[i, j] + pushed[i, j] - slope_s[i, j] * other[i, j]
+                other[i, j] = asked[i, j] - slope_s[i, j] * other[i, j]
                 sums[0, j] += search[i, j] * other[i, j]
         length = cells.dtype.type(now / float(sums[0].sum()))
         for i in range(count):
             for j in range(lanes):
                 left[i, j] -= length * other[i, j]
-                cell_a[i, j] += length * search_a[i, j]
-    return most
+                fallen[i, j] += length * search[i, j]
+    # what is left has already passed through the columns: one more sweep for nothing, then the rows once more
+    for i in range(count):
+        for j in range(lanes):
+            fallen[i, j] += gained[i, j]
+            other[i, j] = right_a[i, j] - slope_s[i, j] * fallen[i, j]
+    to_rows(other, fed)
+    respond(fed, row_ohm, source_ohm, rows[0], rows[1], answer)
+    from_rows(answer, pushed)
+    for i in range(count):
+        for j in range(lanes):
+            cell_a[i, j] = other[i, j] - slope_s[i, j] * pushed[i, j]
+    return used

@@ -15,7 +15,7 @@ from numba import njit
 from crosscal.simulated_bench.line_kernels import drop, from_rows, to_rows
 from crosscal.simulated_bench.linear_kernels import CELL_ROOM, LINE_ROOM, prepare, solve
 
-FINEST = 1e-6  # how far single precision can be asked to reduce a mismatch in one correction
+FINEST = 2e-7  # how far single precision can be asked to reduce a mismatch in one correction
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -99,11 +99,12 @@ def newton_steps(
     left_a: np.ndarray,
     forcing: np.ndarray,
     most: int,
+    precision: float,
     step_a: np.ndarray,
 ) -> None:
     """Correction of the cell currents, `step + slope · A(step) = mismatch`, for some vectors of a batch.
 
-    Works in single precision on half the memory: a correction need not be better than Newton's own error,
+    Single precision will do, on half the memory: a correction need not be better than Newton's own error,
     and what it misses the next one finds, for the mismatch is always measured in double precision.
 
     Args:
@@ -113,19 +114,16 @@ def newton_steps(
         left_a: 2-norm of each mismatch [A], (B,).
         forcing: part of it that may be left over, (B,).
         most: largest number of iterations.
+        precision: any number of the floating type to work in.
         step_a: receives the corrections [A], (B, N, M).
     """
     _, n, m = slope_s.shape
-    single = np.float32
-    cells, lines = np.empty((CELL_ROOM, n, m), dtype=single), np.empty((LINE_ROOM, m, n), dtype=single)
-    columns, rows = np.empty((2, n, m), dtype=single), np.empty((2, m, n), dtype=single)
-    right, slope, answer = (
-        np.empty((n, m), dtype=single),
-        np.empty((n, m), dtype=single),
-        np.empty((n, m), dtype=single),
-    )
-    row, column = single(row_ohm), single(column_ohm)
-    source, sense = source_ohm.astype(single), sense_ohm.astype(single)
+    kind = np.full(1, precision).dtype
+    cells, lines = np.empty((CELL_ROOM + 3, n, m), dtype=kind), np.empty((LINE_ROOM, m, n), dtype=kind)
+    columns, rows = np.empty((2, n, m), dtype=kind), np.empty((2, m, n), dtype=kind)
+    right, slope, answer = cells[-3], cells[-2], cells[-1]
+    row, column = kind.type(row_ohm), kind.type(column_ohm)
+    source, sense = source_ohm.astype(kind), sense_ohm.astype(kind)
     for b in live:
         if left_a[b] == 0:
             step_a[b] = 0.0
@@ -135,7 +133,7 @@ def newton_steps(
                 right[i, j] = mismatch_a[b, i, j] / left_a[b]
                 slope[i, j] = slope_s[b, i, j]
         prepare(slope, row, column, source, sense, columns, rows)
-        goal = max(forcing[b], FINEST)
+        goal = kind.type(max(forcing[b], FINEST))
         solve(right, slope, row, column, source, sense, columns, rows, goal, most, cells, lines, answer)
         for i in range(n):
             for j in range(m):

@@ -251,7 +251,7 @@ def _read_plan(file: h5py.File, path: Path) -> RunPlan:
     attributes = file.attrs
     if attributes.get("format") != FORMAT:
         raise RunFileError(f"{path} is an HDF5 file but not a crosscal run; crosscal collect writes one")
-    version = int(attributes["format_version"])
+    version = int(str(attributes["format_version"]))
     if version > FORMAT_VERSION:
         raise RunFileError(
             f"{path} has format version {version}, this crosscal reads up to {FORMAT_VERSION}; "
@@ -259,7 +259,10 @@ def _read_plan(file: h5py.File, path: Path) -> RunPlan:
         )
     try:
         return RunPlan(
-            **{name: int(attributes[name]) for name in ("matrices", "vectors", "rows", "columns", "seed")},
+            **{
+                name: int(str(attributes[name]))
+                for name in ("matrices", "vectors", "rows", "columns", "seed")
+            },
             inputs=str(attributes["inputs"]),
             identity=str(attributes["identity"]),
             has_truth=bool(attributes["has_truth"]),
@@ -293,4 +296,4 @@ def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
 
 
 def _dataset_names(file: h5py.File) -> list[str]:
-    return [name for name in file if isinstance(file[name], h5py.Dataset)]
+    return [str(name) for name in file if isinstance(file[name], h5py.Dataset)]

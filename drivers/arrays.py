@@ -65,7 +65,7 @@ def ask_readings(
         after: commands to put behind.
 
     Returns:
-        The currents, (count,), NaN where the board sent 9.91E37; the status bits, (count,); answers of `before`.
+        Currents, (count,), NaN where the board sent 9.91E37; status bits, (count,); answers of `before`.
     """
     data, answers = _ask(session, (*before, _TEXT, status), query, after, count, 0.0)
     return _numbers(data, count), read_status(text_of(answers.pop()), count), answers

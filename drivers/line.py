@@ -42,6 +42,11 @@ class Line:
         """True for a line on which bytes of an earlier conversation may stand."""
         return self._link.continuous
 
+    @property
+    def in_process(self) -> bool:
+        """True where the board works only while an answer is awaited."""
+        return self._link.in_process
+
     def send(self, message: bytes) -> None:
         """Send all of a message."""
         with board_errors(self.resource):

@@ -9,7 +9,7 @@ from crosscal.core.errors import BoardConnectionError, CrosscalError, InputError
 from crosscal.drivers.link import Link
 from crosscal.drivers.serial_link import SerialLink
 from crosscal.drivers.socket_link import SocketLink
-from crosscal.drivers.visa_errors import board_errors
+from crosscal.drivers.visa_errors import ABSENT, board_errors
 from crosscal.drivers.visa_link import VisaLink
 
 
@@ -58,9 +58,24 @@ def _through_visa(manager: pyvisa.ResourceManager, resource: str, *, baud: int, 
         return VisaLink(manager, resource, baud=baud, timeout_s=timeout_s)
     except CrosscalError:
         raise
+    except pyvisa.VisaIOError as error:
+        if error.error_code not in ABSENT:
+            raise
+        raise BoardConnectionError(
+            f"got {resource!r}, where this backend has nothing; allowed: {_listed(manager)}; correct the "
+            "name, or check the cable and that the board is on"
+        ) from error
     except ValueError as error:
         # PyVISA-py answers so for kinds of resource whose libraries are not installed.
         raise BoardConnectionError(
             f"{resource}: this backend cannot open it ({error}); install what it names, or use another "
             "backend"
         ) from error
+
+
+def _listed(manager: pyvisa.ResourceManager) -> str:
+    """What a backend has, as far as it can tell."""
+    try:
+        return ", ".join(manager.list_resources("?*")) or "nothing that it lists"
+    except pyvisa.VisaIOError:
+        return "nothing that it lists"

@@ -43,7 +43,7 @@ def program(session: Session, matrix: np.ndarray, pace: Pace) -> ProgramReport:
     session.exchange(*array_command(TARGET, matrix))
     conditions = run_to_end(session, (START,), PROGRAMMING, pace=pace)
     answer = session.exchange(RESULT)
-    conditions += [c for c in (*answer.earlier, *answer.conditions) if c.asynchronous]
+    conditions += [*answer.earlier, *answer.conditions]
     failed, error, iterations = read_list(text_of(answer.elements[0]), 3)
     return ProgramReport(
         cells_failed=int(failed),

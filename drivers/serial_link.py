@@ -30,6 +30,7 @@ class SerialLink:
     """
 
     continuous = True
+    in_process = False
 
     def __init__(
         self,

@@ -76,6 +76,11 @@ class Session:
         """How the session stands with its board."""
         return self._state
 
+    @property
+    def in_process(self) -> bool:
+        """True where the board is simulated in this process, and works only while an answer is awaited."""
+        return self._line.in_process
+
     def identify(self) -> str:
         """Ask who is there, and skip what an earlier program may have left on the line.
 

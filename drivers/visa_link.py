@@ -33,6 +33,10 @@ class VisaLink:
         self._baud = baud
         self._timeout_s = timeout_s
         self._visa = self._open()
+        # Simulators stand on pyvisa-sim's library and compute in the caller's thread, while they are read.
+        self.in_process = any(
+            base.__module__.startswith("pyvisa_sim") for base in type(manager.visalib).__mro__
+        )
         self.continuous = self._visa.interface_type == InterfaceType.asrl
         self.bytes_per_s = baud / _BITS_PER_BYTE if self.continuous else 100e3
 
@@ -54,7 +58,10 @@ class VisaLink:
         return opened
 
     def discard_input(self) -> None:
-        """Nothing can be pending that the backend would tell of."""
+        """Forget bytes that came unasked, where the backend can tell; raise if it has lost the link."""
+        with contextlib.suppress(NotImplementedError):
+            if self.continuous and self._visa.get_visa_attribute(ResourceAttribute.asrl_avalaible_number):
+                self._visa.flush(constants.BufferOperation.discard_read_buffer)
 
     def send(self, message: bytes, timeout_s: float) -> None:
         """Send all of a message."""

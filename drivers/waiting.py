@@ -1,4 +1,8 @@
-"""Waits for an overlapped operation by asking: a wait can be interrupted, and a dead board is noticed."""
+"""Waits for an overlapped operation.
+
+A board is asked again and again: so a wait can be interrupted, an emergency stop gets through, and a dead
+board is noticed. A board simulated in this process works only while an answer is awaited: there, `*OPC?`.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,12 @@ from crosscal.drivers.reply import text_of
 from crosscal.drivers.scpi_format import read_integer
 from crosscal.drivers.session import Session
 
-OPERATION = b":STAT:OPER:COND?"
+OPERATION, COMPLETE = b":STAT:OPER:COND?", b"*OPC?"
 MEASURING, WAITING_FOR_TRIGGER, PROGRAMMING = 1 << 4, 1 << 5, 1 << 8
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5e-3, 0.1
+_COMPUTING_S = 86400.0
+"""A simulation in this process cannot die alone: only a limit that no work reaches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +47,7 @@ def run_to_end(
     progress: bytes | None = None,
     patience_s: float | None = None,
 ) -> list[Condition]:
-    """Start an overlapped operation and ask until none of `bits` is set any more.
+    """Start an overlapped operation and wait until none of `bits` is set any more.
 
     Args:
         session: the conversation; hold its lock.
@@ -58,6 +64,8 @@ def run_to_end(
     Raises:
         BoardTimeoutError: no progress for `patience_s`.
     """
+    if session.in_process:
+        return list(session.exchange(*start, COMPLETE, allowance_s=_COMPUTING_S).conditions)
     asked = (OPERATION, progress) if progress else (OPERATION,)
     answer = session.exchange(*start, *asked, allowance_s=allowance_s)
     conditions = list(answer.conditions)
@@ -73,5 +81,5 @@ def run_to_end(
         pace.sleep(pause_s)
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
         answer = session.exchange(*asked, allowance_s=allowance_s)
-        conditions += [c for c in (*answer.earlier, *answer.conditions) if c.asynchronous]
+        conditions += [*answer.earlier, *answer.conditions]
     return conditions

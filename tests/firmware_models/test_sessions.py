@@ -1,0 +1,227 @@
+"""Several clients of one board: what they share, and what each has for itself."""
+
+from __future__ import annotations
+
+import pytest
+from engine_rig import EngineRig
+
+
+@pytest.fixture
+def rig() -> EngineRig:
+    return EngineRig()
+
+
+def test_output_queues_are_each_client_s_own(rig: EngineRig) -> None:
+    one, two = rig.open_link(message_based=True), rig.open_link(message_based=True)
+    one.tell("ARR:SIZE?")
+    two.tell("SYST:CAP?")
+    assert two.receive() == b"PROG,READBACK,SEQ,TEMP,SIM\n"
+    assert one.receive() == b"3,2\n"
+    assert one.errors() == two.errors() == []
+
+
+def test_settings_and_format_are_shared(rig: EngineRig) -> None:
+    # Decision 19.
+    one, two = rig.open_link(), rig.open_link(message_based=True)
+    one.tell("FORM REAL,64;:SENS:AVER:COUN 7;:SOUR:VOLT:LIST 0.5,0.25,0.125")
+    assert two.ask("FORM?") == "REAL,64"
+    assert two.ask("SENS:AVER:COUN?") == "7"
+    two.tell("FORM ASC")
+    assert one.ask("FORM?") == "ASC,17"
+    assert [float(v) for v in one.ask("SOUR:VOLT:LIST?").split(",")] == [0.5, 0.25, 0.125]
+
+
+def test_error_queue_and_events_are_shared(rig: EngineRig) -> None:
+    one, two = rig.open_link(), rig.open_link()
+    one.tell("*CLS")
+    one.tell("FOO")
+    assert two.ask("*STB?") == "4"
+    assert two.errors() == [-113]
+    assert two.ask("*ESR?") == "32"
+    assert one.ask("*STB?") == "0"
+
+
+def test_current_node_is_each_client_s_own(rig: EngineRig) -> None:
+    one, two = rig.open_link(), rig.open_link()
+    one.session.receive(b"SENS:CURR:RANG 1e-3;")
+    two.session.receive(b"SOUR:VOLT:PROT 0.5;")
+    one.session.receive(b"APER?\n")
+    two.session.receive(b"PROT?\n")
+    assert float(one.receive()) == 1e-3
+    assert float(two.receive()) == 0.5
+    assert one.errors() == []
+
+
+def test_message_available_is_each_client_s_own(rig: EngineRig) -> None:
+    one, two = rig.open_link(message_based=True), rig.open_link(message_based=True)
+    one.tell("*CLS;*SRE 16")
+    one.tell("*OPC?")
+    assert one.session.service_requested
+    assert not two.session.service_requested
+    assert one.session.status_byte() == 80
+    assert two.session.status_byte() == 0
+
+
+def test_service_is_requested_of_every_client(rig: EngineRig) -> None:
+    one, two = rig.open_link(message_based=True), rig.open_link(message_based=True)
+    one.tell("*CLS;*ESE 32;*SRE 32")
+    two.tell("FOO")
+    assert one.session.service_requested
+    assert two.session.service_requested
+    assert one.session.status_byte() == 4 + 32 + 64
+    assert not one.session.service_requested
+    # A poll takes its own client's request only.
+    assert two.session.service_requested
+    assert two.session.status_byte() == 4 + 32 + 64
+    assert one.session.status_byte() == two.session.status_byte() == 4 + 32
+
+
+def test_service_is_requested_when_an_operation_ends(rig: EngineRig) -> None:
+    link = rig.open_link(message_based=True)
+    link.tell("*CLS;*ESE 1;*SRE 32")
+    link.tell("ARR:PROG;*OPC")
+    assert not link.session.service_requested
+    rig.run()
+    assert link.session.service_requested
+    assert link.session.status_byte() == 32 + 64
+
+
+def test_new_reason_requests_service_again(rig: EngineRig) -> None:
+    link = rig.open_link(message_based=True)
+    link.tell("*CLS;*SRE 36;*ESE 1")
+    link.tell("FOO")
+    assert link.session.status_byte() == 4 + 64
+    link.tell("*OPC")
+    assert link.session.service_requested
+    assert link.session.status_byte() == 4 + 32 + 64
+
+
+def test_device_clear_drops_input_output_and_what_awaits_completion(rig: EngineRig) -> None:
+    link = rig.open_link(message_based=True)
+    link.tell("*CLS;*ESE 1")
+    link.tell("SENS:AVER:COUN 9;:ARR:PROG;*OPC;*IDN?")
+    link.session.receive(b"SENS:AVER:COUN 3;FORM REAL,64;:SOUR:VOLT:LIST #224half a bl")
+    link.session.device_clear()
+    assert link.session.pending == 0
+    rig.run()
+    # IEEE 488.2, 5.8: settings, programming and the error queue are not touched, *OPC is forgotten.
+    assert link.ask("*ESR?;:SENS:AVER:COUN?;:FORM?") == "0;9;ASC,17"
+    assert link.ask("ARR:PROG:RES?").startswith("0,")
+    assert link.errors() == []
+
+
+def test_device_clear_ends_the_wait_for_a_trigger(rig: EngineRig) -> None:
+    link = rig.open_link(message_based=True)
+    link.tell("TRIG:SOUR BUS;:INIT;*OPC?")
+    rig.run()
+    assert link.session.pending == 0
+    link.session.device_clear()
+    assert link.ask("*IDN?").startswith("crosscal,")
+
+
+def test_device_clear_leaves_other_clients_alone(rig: EngineRig) -> None:
+    one, two = rig.open_link(message_based=True), rig.open_link(message_based=True)
+    two.tell("ARR:SIZE?")
+    one.tell("*IDN?")
+    one.session.device_clear()
+    assert one.session.pending == 0
+    assert two.receive() == b"3,2\n"
+
+
+def test_new_message_interrupts_a_reply_on_message_based_links_only(rig: EngineRig) -> None:
+    # Decision 6.
+    link = rig.open_link(message_based=True)
+    link.tell("*IDN?")
+    assert link.session.transmit(4) == b"cros"
+    assert link.ask("ARR:SIZE?") == "3,2"
+    assert link.errors() == [-410]
+    stream = rig.open_link()
+    stream.tell("*IDN?")
+    stream.tell("ARR:SIZE?")
+    assert stream.receive() == b"crosscal,REFERENCE,REF32,1.0\n3,2\n"
+    assert stream.errors() == []
+
+
+def test_reading_nothing_is_an_error_on_message_based_links_only(rig: EngineRig) -> None:
+    link, stream = rig.open_link(message_based=True), rig.open_link()
+    stream.session.query_unterminated()
+    assert stream.errors() == []
+    link.session.query_unterminated()
+    assert link.errors() == [-420]
+
+
+def test_end_alone_ends_a_message(rig: EngineRig) -> None:
+    link = rig.open_link(message_based=True)
+    link.session.receive(b"ARR:")
+    link.session.receive(b"SIZE?")
+    assert link.session.pending == 0
+    link.session.end_message()
+    assert link.receive() == b"3,2\n"
+    link.session.receive(b"FORM REAL,32;:SOUR:VOLT:LIST #212\x00\x00\x00\x00\x00\x00\x00\x00\x3e\x80\x00\x0a")
+    link.session.end_message()
+    assert link.errors() == []
+    link.tell("FORM ASC")
+    assert float(link.ask("SOUR:VOLT:LIST?").split(",")[2]) == pytest.approx(0.25, rel=1e-5)
+
+
+def test_newline_then_end_is_one_end(rig: EngineRig) -> None:
+    link = rig.open_link(message_based=True)
+    link.session.receive(b"*OPC?\n")
+    link.session.end_message()
+    assert link.receive() == b"1\n"
+    assert link.errors() == []
+
+
+def test_replies_can_be_taken_in_pieces(rig: EngineRig) -> None:
+    link = rig.open_link(message_based=True)
+    link.tell("*CLS;*IDN?")
+    taken = bytearray()
+    while link.session.pending:
+        assert link.session.status_byte() & 16
+        taken += link.session.transmit(3)
+    assert taken == b"crosscal,REFERENCE,REF32,1.0\n"
+    assert link.session.status_byte() & 16 == 0
+    assert link.session.transmit(3) == b""
+
+
+@pytest.mark.parametrize("by_message", [True, False], ids=["*TRG", "group execute trigger"])
+def test_trigger_releases_the_client_that_waits(rig: EngineRig, by_message: bool) -> None:
+    # Decision 7: INITiate;*OPC? waits; meanwhile the other client is served.
+    waiting, other = rig.open_link(message_based=True), rig.open_link(message_based=True)
+    waiting.tell("*CLS;TRIG:SOUR BUS;:INIT;*OPC?")
+    rig.run()
+    assert waiting.session.pending == 0
+    assert other.ask("STAT:OPER:COND?") == "32"
+    if by_message:
+        other.tell("*TRG")
+    else:
+        waiting.session.trigger()
+    rig.run()
+    assert waiting.receive() == b"1\n"
+    assert other.ask("STAT:OPER:COND?") == "0"
+    assert waiting.errors() == []
+
+
+def test_group_execute_trigger_that_nothing_waits_for_is_ignored(rig: EngineRig) -> None:
+    link = rig.open_link(message_based=True)
+    link.session.trigger()
+    assert link.errors() == [-211]
+
+
+def test_closed_link_leaves_the_board_to_the_others(rig: EngineRig) -> None:
+    one, two = rig.open_link(), rig.open_link()
+    one.tell("SENS:AVER:COUN 4;:ARR:PROG")
+    one.session.receive(b"SOUR:VOLT:LIST #22")
+    one.session.close()
+    rig.clock.advance(10.0)
+    rig.run()
+    assert two.ask("SENS:AVER:COUN?") == "4"
+    assert two.ask("ARR:PROG:RES?").startswith("0,")
+    assert two.errors() == []
+
+
+def test_closing_twice_is_harmless(rig: EngineRig) -> None:
+    link = rig.open_link()
+    link.session.close()
+    link.session.close()
+    assert rig.open_link().ask("*OPC?") == "1"

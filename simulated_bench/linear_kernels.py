@@ -53,6 +53,7 @@ def solve(
     columns: np.ndarray,
     rows: np.ndarray,
     goal_a: float,
+    rounding: float,
     most: int,
     cells: np.ndarray,
     lines: np.ndarray,
@@ -68,6 +69,8 @@ def solve(
         right_a: right-hand side [A], (N, M).
         slope_s, row_ohm, column_ohm, source_ohm, sense_ohm, columns, rows: as in `prepare`.
         goal_a: stop when another sweep would change the cells' currents by less than this (2-norm) [A].
+        rounding: stop, too, when that change is less than this part of the currents it is computed from. Where
+            wires without resistance let currents circulate, these grow and would drown it.
         most: largest number of iterations.
         cells, lines: room to work in, (CELL_ROOM, N, M) and (LINE_ROOM, M, N).
         cell_a: receives the currents [A], (N, M).
@@ -78,7 +81,7 @@ def solve(
     left, gained, asked, search, pushed, other = cells[0], cells[1], cells[2], cells[3], cells[4], cells[5]
     fed, answer = lines[0], lines[1]
     count, lanes = right_a.shape
-    sums = np.zeros((2, lanes), dtype=cells.dtype)
+    sums = np.zeros((3, lanes), dtype=cells.dtype)
     to_rows(right_a, fed)
     respond(fed, row_ohm, source_ohm, rows[0], rows[1], answer)
     from_rows(answer, other)
@@ -97,8 +100,9 @@ def solve(
             for j in range(lanes):
                 sums[0, j] += left[i, j] * gained[i, j]
                 sums[1, j] += (slope_s[i, j] * gained[i, j]) ** 2
-        now = float(sums[0].sum())
-        if math.sqrt(sums[1].sum()) <= goal_a:
+                sums[2, j] += left[i, j] ** 2
+        now, change_a = float(sums[0].sum()), math.sqrt(sums[1].sum())
+        if change_a <= max(goal_a, rounding * math.sqrt(sums[2].sum())):
             used = iteration
             break
         keep = cells.dtype.type(now / before)

@@ -12,6 +12,7 @@ from crosscal.simulated_bench.newton_kernels import newton_steps, walk
 
 FORCING = 0.1  # the first linear systems are solved this far; later ones as far as Newton's own error repays
 START_FORCING = 0.05
+SINGLE, DOUBLE = np.float32(3e-7), np.float64(1e-15)  # a little more than the rounding of each type
 LOAD_OF_SINGLE = 1e4  # 1 + load bounds the condition of a correction; single precision holds 7 digits
 DECREASE = 1e-4  # part of the predicted progress that a step must make to be taken
 STEPS_MOST = 200
@@ -118,10 +119,10 @@ class Newton:
         part = np.ones(len(look.load))
         part[live] = left_part / (1 + load)  # a sweep that changes little may leave that much more mismatch
         light = load <= LOAD_OF_SINGLE
-        for group, precision in ((live[light], np.float32(0)), (live[~light], np.float64(0))):
+        for group, rounding in ((live[light], SINGLE), (live[~light], DOUBLE)):
             if len(group):
                 arrays = look.mismatch_a, look.slope_s, *self._circuit.wires, look.left_a
-                newton_steps(group, *arrays, part, ITERATIONS_MOST, precision, step_a)
+                newton_steps(group, *arrays, np.maximum(part, rounding), rounding, ITERATIONS_MOST, step_a)
 
 
 def part_left(circuit: Circuit) -> float:

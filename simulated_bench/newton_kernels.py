@@ -15,8 +15,6 @@ from numba import njit
 from crosscal.simulated_bench.line_kernels import drop, from_rows, to_rows
 from crosscal.simulated_bench.linear_kernels import CELL_ROOM, LINE_ROOM, prepare, solve
 
-FINEST = 2e-7  # how far single precision can be asked to reduce a mismatch in one correction
-
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def node_voltages(
@@ -98,8 +96,8 @@ def newton_steps(
     sense_ohm: np.ndarray,
     left_a: np.ndarray,
     forcing: np.ndarray,
+    rounding: float,
     most: int,
-    precision: float,
     step_a: np.ndarray,
 ) -> None:
     """Correction of the cell currents, `step + slope · A(step) = mismatch`, for some vectors of a batch.
@@ -113,12 +111,12 @@ def newton_steps(
         row_ohm, column_ohm, source_ohm, sense_ohm: the wires, as in `node_voltages`.
         left_a: 2-norm of each mismatch [A], (B,).
         forcing: part of it that may be left over, (B,).
+        rounding: of the floating type to work in: what it cannot tell from nothing, in parts of what it has.
         most: largest number of iterations.
-        precision: any number of the floating type to work in.
         step_a: receives the corrections [A], (B, N, M).
     """
     _, n, m = slope_s.shape
-    kind = np.full(1, precision).dtype
+    kind = np.full(1, rounding).dtype
     cells, lines = np.empty((CELL_ROOM + 3, n, m), dtype=kind), np.empty((LINE_ROOM, m, n), dtype=kind)
     columns, rows = np.empty((2, n, m), dtype=kind), np.empty((2, m, n), dtype=kind)
     right, slope, answer = cells[-3], cells[-2], cells[-1]
@@ -133,8 +131,23 @@ def newton_steps(
                 right[i, j] = mismatch_a[b, i, j] / left_a[b]
                 slope[i, j] = slope_s[b, i, j]
         prepare(slope, row, column, source, sense, columns, rows)
-        goal = kind.type(max(forcing[b], FINEST))
-        solve(right, slope, row, column, source, sense, columns, rows, goal, most, cells, lines, answer)
+        goal = kind.type(forcing[b])
+        solve(
+            right,
+            slope,
+            row,
+            column,
+            source,
+            sense,
+            columns,
+            rows,
+            goal,
+            rounding,
+            most,
+            cells,
+            lines,
+            answer,
+        )
         for i in range(n):
             for j in range(m):
                 step_a[b, i, j] = answer[i, j] * left_a[b]

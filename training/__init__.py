@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from crosscal.training.affine_fit import AffineFit, fit_affine
     from crosscal.training.calibrator import Batch, Stage, TrainableCalibrator, normalised_error
     from crosscal.training.collection import CollectionPlan, CollectionProgress, collect
+    from crosscal.training.evaluation import Evaluation, KindEvaluation, evaluate
     from crosscal.training.export import calibrate, export_calibrator
     from crosscal.training.inputs import INPUT_KINDS, Segment, draw_vectors, parse_inputs
     from crosscal.training.measurements import Measurements, split_matrices
     from crosscal.training.measures import Score, score
     from crosscal.training.onnx_graph import GraphFacts, GraphWriter
     from crosscal.training.registry import calibrator_class, calibrator_names
+    from crosscal.training.report import to_json, write_report
     from crosscal.training.trainer import EpochReport, TrainingPlan, TrainingResult, train
 
 __all__ = [
@@ -27,8 +29,10 @@ __all__ = [
     "CollectionPlan",
     "CollectionProgress",
     "EpochReport",
+    "Evaluation",
     "GraphFacts",
     "GraphWriter",
+    "KindEvaluation",
     "Measurements",
     "Score",
     "Segment",
@@ -41,25 +45,30 @@ __all__ = [
     "calibrator_names",
     "collect",
     "draw_vectors",
+    "evaluate",
     "export_calibrator",
     "fit_affine",
     "normalised_error",
     "parse_inputs",
     "score",
     "split_matrices",
+    "to_json",
     "train",
+    "write_report",
 ]
 
 _MODULES = {
     "affine_fit": ("AffineFit", "fit_affine"),
     "calibrator": ("Batch", "Stage", "TrainableCalibrator", "normalised_error"),
     "collection": ("CollectionPlan", "CollectionProgress", "collect"),
+    "evaluation": ("Evaluation", "KindEvaluation", "evaluate"),
     "export": ("calibrate", "export_calibrator"),
     "inputs": ("INPUT_KINDS", "Segment", "draw_vectors", "parse_inputs"),
     "measurements": ("Measurements", "split_matrices"),
     "measures": ("Score", "score"),
     "onnx_graph": ("GraphFacts", "GraphWriter"),
     "registry": ("calibrator_class", "calibrator_names"),
+    "report": ("to_json", "write_report"),
     "trainer": ("EpochReport", "TrainingPlan", "TrainingResult", "train"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -1,11 +1,12 @@
-"""The circuit that `whitebox` believes in: wires, a smooth cell law, and what they make of a matrix and inputs.
+"""The circuit that `whitebox` believes in: wires, a smooth cell law, and what they make of a matrix and
+inputs.
 
 It stands on its own: training never sees the bench, so belief and truth share nothing but Kirchhoff's laws.
 
-Topology: row `n` is driven at its left end through `source_ohm` and one full segment `row_ohm` before its first
-cell; its right end is open. Column `m` is open at its top; after its last cell come one full segment `column_ohm`,
-then `sense_ohm`, then the amplifier's virtual ground. Instead of 2NM wire nodes, the unknowns are the NM cell
-voltages, with currents `c = G f(u)`:
+Topology: row `n` is driven at its left end through `source_ohm` and one full segment `row_ohm` before its
+first cell; its right end is open. Column `m` is open at its top; after its last cell come one full segment
+`column_ohm`, then `sense_ohm`, then the amplifier's virtual ground. Instead of 2NM wire nodes, the unknowns
+are the NM cell voltages, with currents `c = G f(u)`:
 
     u[n,m] = v[n] − Σ_k (source + row·min(m,k)) c[n,k] − Σ_k (sense + column·(N − max(n,k))) c[k,m]
 
@@ -31,7 +32,7 @@ TANGENT_TOLERANCE = 1e-6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BelievedWires:
-    """Resistances [Ω], none negative: of a row segment, a column segment, a row's driver, a column's sense end."""
+    """Resistances [Ω] of a row segment, a column segment, a driver and a sense end; none negative."""
 
     row_ohm: float
     column_ohm: float
@@ -56,9 +57,9 @@ class BelievedWires:
 class BelievedLaw:
     """Current of a cell: `G · s · [Σ_qp a_qp γ^q (u/s)^p + Σ_p k_p min(u/s, 0)^p]`, p from 1, q from 0.
 
-    A polynomial, because any smooth law is one over the volts that a board drives, odd or not; it is linear in
-    its unknowns, and it costs no transcendental function. `γ = (G − middle)/half` lets the law's shape vary with
-    the conductance. The second sum, absent unless the data ask for it, breaks the slope at u = 0.
+    A polynomial, because any smooth law is one over the volts that a board drives, odd or not; it is linear
+    in its unknowns, and it costs no transcendental function. `γ = (G − middle)/half` lets the law's shape
+    vary with the conductance. The second sum, absent unless the data ask for it, breaks the slope at u = 0.
 
     Attributes:
         coefficients: `a`, (degree in γ + 1, degree in u).

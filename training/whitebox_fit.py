@@ -1,8 +1,8 @@
 """Fit of the believed circuit to measured currents: Levenberg–Marquardt through the solver's own derivatives.
 
-Unknown are the wires, the law's coefficients, and a gain and an offset per column: `I ≈ gain · F(v; G) + offset`.
-Scaling the law up and all resistances down by one factor changes nothing that gains could not undo, so gains
-carry a prior around 1, the only place where an assumption enters.
+Unknown are the wires, the law's coefficients, and a gain and an offset per column: `I ≈ gain · F(v; G) +
+offset`. Scaling the law up and all resistances down by one factor changes nothing that gains could not undo,
+so gains carry a prior around 1, the only place where an assumption enters.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ class _NormalEquations:
         return np.linalg.solve(balanced, self.slope / scale) / scale
 
     def standard_error(self) -> np.ndarray:
-        """Sandwich estimate, clustered by matrix and column: one matrix's reads share its programming errors."""
+        """Sandwich estimate, clustered by matrix and column, whose reads share their programming errors."""
         count = self.scores.shape[1] - 2 * self.residual.shape[1]
         inverse = np.linalg.pinv(self.matrix, hermitian=True)
         spread = self.scores.T @ self.scores

@@ -1,9 +1,9 @@
 """Does the believed circuit fit? A test of what it leaves, that needs no repeated reads and no known noise.
 
-Two things are told apart. Errors of programming are drawn anew with every matrix: they make a matrix's residual
-follow its own cells, and no calibrator can know them beforehand. A wrong law makes residuals alike on every
-matrix: then a regression that knows nothing of circuits, fitted to the residuals of some matrices, predicts those
-of others. What share it predicts is what the belief gives away.
+Two things are told apart. Errors of programming are drawn anew with every matrix: they make a matrix's
+residual follow its own cells, and no calibrator can know them beforehand. A wrong law makes residuals alike
+on every matrix: then a regression that knows nothing of circuits, fitted to the residuals of some matrices,
+predicts those of others. What share it predicts is what the belief gives away.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from crosscal.training.whitebox_fit import CircuitFit, Reads
 from crosscal.training.whitebox_selection import in_first_half
 
 MISFIT_SHARE = 0.1
-"""Predictable share of the residual's variance from which on the belief is called wrong: a tenth of the noise's
-variance moves the floor ratio by about a tenth."""
+"""Predictable share of the residual's variance from which on the belief is called wrong: a tenth of the
+noise's variance moves the floor ratio by about a tenth."""
 
 MISFIT_STANDARD_ERRORS = 4.0
 """How far from zero that share must be, to be believed."""

@@ -86,7 +86,7 @@ def reads_of(data: Measurements, rng: np.random.Generator, cells: int = CELLS_TO
 
 
 def in_first_half(reads: Reads) -> np.ndarray:
-    """Divide by matrices, by vectors where there are fewer than four matrices; True for the first half, (B,)."""
+    """Divide by matrices, or by vectors among fewer than four matrices; True for the first half, (B,)."""
     present = np.unique(reads.matrix)
     if len(present) >= 4:
         return np.isin(reads.matrix, present[::2])
@@ -94,7 +94,7 @@ def in_first_half(reads: Reads) -> np.ndarray:
 
 
 def select_circuit(reads: Reads) -> CircuitFit:
-    """Fit circuits with ever richer laws, and refit the last that predicts held-out matrices better, to all reads."""
+    """Fit ever richer laws; refit the last that predicts held-out matrices better, to all reads."""
     first = in_first_half(reads)
     learn, judge = reads.of(np.flatnonzero(first)), reads.of(np.flatnonzero(~first))
     best = fit_circuit(_first_guess(reads), learn, _SETTLED_WHILE_GROWING)

@@ -1,0 +1,109 @@
+"""How far to go: which kinds of change the residuals of K readings are evidence of, and how large they are.
+
+The spreads that may have changed (cells, gains, offsets) and the noise are a handful of numbers that all
+columns share; they are set where they make the residuals most probable, once for each depth, and the most
+probable depth wins. Weak beliefs of what is usual keep few readings from saying anything absurd.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import astuple, replace
+from enum import StrEnum
+
+import numpy as np
+
+from crosscal.runtime.recalibration_posterior import ColumnReads, Spread, log_evidence
+
+_USUAL = Spread(cell=0.01, gain=0.005, offset=0.002, noise=1.0)
+"""Usual sizes; the noise is relative to what the calibrator says of it."""
+
+_USUAL_FACTOR = Spread(cell=4.0, gain=4.0, offset=4.0, noise=3.0)
+"""What factor beside the usual is one standard deviation of belief."""
+
+_STEPS = (0.25, 0.5, 0.8, 1.25, 2.0, 4.0)
+_LEAST_GAIN = 1e-2
+_ROUNDS = 12
+
+
+class Depth(StrEnum):
+    """What a recalibration corrects."""
+
+    NOTHING = "nothing"
+    COLUMNS = "columns"
+    CELLS = "cells"
+
+
+_FREE = {
+    Depth.NOTHING: ("noise",),
+    Depth.COLUMNS: ("noise", "gain", "offset"),
+    Depth.CELLS: ("noise", "gain", "offset", "cell"),
+}
+
+
+def choose_depth(
+    reads: ColumnReads, before: np.ndarray | None, stated_noise: float
+) -> tuple[Depth, Spread, dict[Depth, float]]:
+    """Find the depth, and the spreads at it, that make the residuals most probable.
+
+    Args:
+        reads: readings of all columns.
+        before: covariance that an earlier recalibration left, (M, N + 1, N + 1); None if there was none.
+        stated_noise: standard deviation of a reading that the calibrator was made with, in parts of the full
+            scale.
+
+    Returns:
+        The depth; the spreads, zero where the depth excludes them; the logarithm of the evidence for each
+        depth.
+    """
+    few, chosen = reads.thinned()
+    some = None if before is None else before[chosen]
+    found = {depth: _most_probable(few, some, stated_noise, depth) for depth in Depth}
+    best = max(found, key=lambda depth: found[depth][1])
+    return best, found[best][0], {depth: value for depth, (_, value) in found.items()}
+
+
+def _most_probable(
+    reads: ColumnReads, before: np.ndarray | None, stated_noise: float, depth: Depth
+) -> tuple[Spread, float]:
+    free = _FREE[depth]
+    start = Spread(
+        **{name: getattr(_USUAL, name) if name in free else 0.0 for name in ("cell", "gain", "offset")},
+        noise=stated_noise,
+    )
+    rows = reads.sensitivity.shape[2] - 1
+
+    def score(spread: Spread) -> float:
+        prior = spread.covariance(rows)
+        covariance = reads.covariance(prior if before is None else before + prior, spread.noise)
+        return log_evidence(reads, covariance) - _unusual(spread, stated_noise, free)
+
+    return _climb(score, start, free)
+
+
+def _unusual(spread: Spread, stated_noise: float, free: tuple[str, ...]) -> float:
+    """Half the squared distance from what is usual, on a logarithmic scale."""
+    total = 0.0
+    for name in free:
+        usual = getattr(_USUAL, name) * (stated_noise if name == "noise" else 1.0)
+        total += (np.log(getattr(spread, name) / usual) / np.log(getattr(_USUAL_FACTOR, name))) ** 2
+    return 0.5 * total
+
+
+def _climb(score: Callable[[Spread], float], start: Spread, free: tuple[str, ...]) -> tuple[Spread, float]:
+    """Multiply one spread at a time by one of a few factors, for as long as that helps."""
+    best, value = start, score(start)
+    seen = {astuple(start)}
+    for _ in range(_ROUNDS):
+        before = value
+        for name in free:
+            for step in _STEPS:
+                trial = replace(best, **{name: getattr(best, name) * step})
+                if astuple(trial) in seen:
+                    continue
+                seen.add(astuple(trial))
+                if (trial_value := score(trial)) > value + _LEAST_GAIN:
+                    best, value = trial, trial_value
+        if value - before <= _LEAST_GAIN:
+            break
+    return best, value

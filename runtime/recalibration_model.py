@@ -1,0 +1,123 @@
+"""What a matrix's surrogate says of single cells: how readings answer to them, how it changes with them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from crosscal.core.array_types import Currents, Float, Vectors
+from crosscal.core.errors import RangeError, wanted
+from crosscal.runtime.inverse import InverseTensors
+
+_NEWTON_STEPS = 30
+
+
+def standardised_inputs(tensors: InverseTensors, voltage_v: Vectors) -> Float[np.ndarray, "batch rows"]:
+    """Invert `v = Σ_k expansion[k] z^k`, (B, N).
+
+    Raises:
+        RangeError: inputs [V] far outside those that the calibrator was trained on.
+    """
+    least, most = float(tensors.walls[3]), float(tensors.walls[4])
+    volts = np.polynomial.Polynomial(tensors.expansion)
+    low_v, high_v = float(volts(least)), float(volts(most))
+    if not ((voltage_v >= low_v) & (voltage_v <= high_v)).all():
+        raise RangeError(
+            wanted(
+                got=f"known inputs of {voltage_v.min():.3g}…{voltage_v.max():.3g} V",
+                allowed=f"{low_v:.3g}…{high_v:.3g} V, around what the calibrator was trained on",
+                remedy="recalibrate with vectors in that range",
+            )
+        )
+    rate = volts.deriv()
+    z = np.clip((voltage_v - tensors.expansion[0]) / tensors.expansion[1], least, most)
+    for _ in range(_NEWTON_STEPS):
+        step = (volts(z) - voltage_v) / rate(z)
+        z = np.clip(z - step, least, most)
+        if np.abs(step).max(initial=0.0) < 1e-12:
+            break
+    return z
+
+
+def predicted(tensors: InverseTensors, z: Float[np.ndarray, "batch rows"]) -> Currents:
+    """Scaled currents that inputs `z` should cause, (B, M)."""
+    total = tensors.constant + np.zeros((len(z), 1))
+    for power, weight in enumerate(tensors.polynomial, start=1):
+        total = total + z**power @ weight
+    for moment, coupling in zip(tensors.moment, tensors.coupling, strict=True):
+        total = total + (z @ (tensors.pattern * moment[:, None])) * (z @ coupling)
+    return total
+
+
+def resting_currents(tensors: InverseTensors) -> Float[np.ndarray, "rows columns"]:
+    """Share of each cell in its column's scaled current at `z` = 0, (N, M).
+
+    The surrogate knows only their sum. Cells of a column answer alike to their inputs, so it is divided as
+    their slopes are; what is wrong about that, an offset makes up for.
+    """
+    total = tensors.constant + tensors.current_shift * tensors.current_scale
+    slopes = np.maximum(tensors.polynomial[0], 0.0)
+    whole = slopes.sum(axis=0)
+    return slopes * np.divide(total, whole, out=np.zeros_like(total), where=whole > 0)
+
+
+def cell_sensitivity(
+    tensors: InverseTensors, z: Float[np.ndarray, "batch rows"]
+) -> Float[np.ndarray, "columns batch unknowns"]:
+    """Derivative of scaled currents by a column's offset and its cells' relative errors, (M, B, N + 1)."""
+    columns = tensors.constant.size
+    powers = np.stack([z**power for power in range(1, len(tensors.polynomial) + 1)])
+    own = np.einsum("pbn,pnm->mbn", powers, tensors.polynomial, optimize=True)
+    own += resting_currents(tensors).T[:, None, :]
+    for moment, coupling in zip(tensors.moment, tensors.coupling, strict=True):
+        load = z @ (tensors.pattern * moment[:, None])
+        own += load.T[:, :, None] * (coupling.T[:, None, :] * z)
+    return np.concatenate([np.ones((columns, len(z), 1)), own], axis=2)
+
+
+def with_changes(
+    tensors: InverseTensors,
+    offset: Float[np.ndarray, " columns"],
+    relative: Float[np.ndarray, "rows columns"],
+    variance: Float[np.ndarray, " columns"],
+    inflation: Float[np.ndarray, " 1"],
+) -> InverseTensors:
+    """Return the surrogate of cells that carry `1 + relative` times as much; the target matrix stays.
+
+    Args:
+        tensors: of the cells as they were taken to be.
+        offset: added to each column, scaled.
+        relative: (N, M).
+        variance: of readings around the new surrogate, (M,), scaled.
+        inflation: what the posterior's standard deviations are multiplied by, (1,).
+    """
+    factor = 1.0 + relative
+    resting = (resting_currents(tensors) * relative).sum(axis=0) + offset
+    linear = tensors.linear * factor
+    return replace(
+        tensors,
+        polynomial=tensors.polynomial * factor,
+        coupling=tensors.coupling * factor,
+        pattern=tensors.pattern * factor,
+        constant=tensors.constant + resting,
+        linear=linear,
+        offset=tensors.offset + resting,
+        gain=_linear_estimate(tensors, linear, variance),
+        variance=variance,
+        inflation=inflation,
+    )
+
+
+def _linear_estimate(tensors: InverseTensors, linear: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Gain (N, M) of the best linear estimate for new slopes and noise.
+
+    The linearisation's own error is not among the tensors, but the old gain was made with it:
+    `gain = C L W` with `C = (L W Lᵀ + 1)⁻¹ = 1 − gain Lᵀ` gives the weights `W` back.
+    """
+    covariance = np.eye(len(linear)) - tensors.gain @ tensors.linear.T
+    image = covariance @ tensors.linear
+    weight = (image * tensors.gain).sum(axis=0) / np.maximum((image**2).sum(axis=0), np.finfo(float).tiny)
+    spread = np.maximum(1.0 / np.maximum(weight, np.finfo(float).tiny) - tensors.variance, 0.0) + variance
+    weighted = linear / spread
+    return np.linalg.solve(weighted @ linear.T + np.eye(len(linear)), weighted)

@@ -1,0 +1,264 @@
+"""Recalibration on boards whose surrogate is exact, ohmic cells and no wires, so that bounds are known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from crosscal.core.errors import InputError, RangeError, ShapeError
+from crosscal.runtime.inverse import Inverse, InverseTensors
+from crosscal.runtime.recalibration import CellBelief, believed_tensors, recalibrate
+from crosscal.runtime.recalibration_evidence import Depth
+from crosscal.runtime.recalibration_model import cell_sensitivity, predicted, standardised_inputs
+from crosscal.runtime.recalibration_posterior import ColumnReads, Spread, condition
+from crosscal.runtime.recalibration_vectors import informative_vectors
+
+ROWS, COLUMNS = 12, 17
+MIDDLE_V, DEVIATION_V = 0.3, 0.4 / np.sqrt(12)
+LOW_V, HIGH_V = 0.1, 0.5
+FULL_SCALE_A = 3e-4
+
+
+def tensors_of(conductance_s: np.ndarray, noise: float) -> InverseTensors:
+    """The exact surrogate of ohmic cells without wires."""
+    rows, columns = conductance_s.shape
+    slopes = conductance_s * DEVIATION_V / FULL_SCALE_A
+    polynomial = np.zeros((3, rows, columns))
+    polynomial[0] = slopes
+    constant = MIDDLE_V * conductance_s.sum(axis=0) / FULL_SCALE_A
+    return InverseTensors(
+        polynomial=polynomial,
+        coupling=np.zeros((1, rows, columns)),
+        pattern=conductance_s / conductance_s.mean(),
+        moment=np.ones((1, rows)),
+        constant=constant,
+        variance=np.full(columns, noise**2),
+        gain=np.linalg.solve(slopes @ slopes.T / noise**2 + np.eye(rows), slopes / noise**2),
+        linear=slopes,
+        offset=constant,
+        walls=np.array([-1.8, 1.8, 0.0, -3.0, 3.0]),
+        widening=np.zeros(3),
+        inflation=np.ones(1),
+        current_scale=np.full(columns, 1 / FULL_SCALE_A),
+        current_shift=np.zeros(columns),
+        expansion=np.array([MIDDLE_V, DEVIATION_V]),
+        conductance=conductance_s,
+    )
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20)
+
+
+@pytest.fixture
+def target_s(rng: np.random.Generator) -> np.ndarray:
+    return rng.uniform(16.6e-6, 100e-6, (ROWS, COLUMNS))
+
+
+def noisy(current_a: np.ndarray, noise: float, rng: np.random.Generator) -> np.ndarray:
+    return current_a + noise * FULL_SCALE_A * rng.standard_normal(current_a.shape)
+
+
+def squared_error(tensors: InverseTensors, voltage_v: np.ndarray, current_a: np.ndarray) -> float:
+    ideal_a = voltage_v @ tensors.conductance
+    return float(np.mean((Inverse(tensors).read(current_a).calibrated_a - ideal_a) ** 2))
+
+
+def test_model_predicts_what_cells_carry_and_how_readings_answer_to_them(rng, target_s):
+    tensors = tensors_of(target_s, 1e-3)
+    voltage_v = rng.uniform(LOW_V, HIGH_V, (4, ROWS))
+    z = standardised_inputs(tensors, voltage_v)
+    np.testing.assert_allclose(predicted(tensors, z) * FULL_SCALE_A, voltage_v @ target_s, rtol=1e-12)
+    carried = voltage_v[:, :, None] * target_s / FULL_SCALE_A
+    sensitivity = cell_sensitivity(tensors, z)
+    np.testing.assert_allclose(sensitivity[:, :, 1:], carried.transpose(2, 0, 1), rtol=1e-9)
+    np.testing.assert_array_equal(sensitivity[:, :, 0], 1.0)
+
+
+def test_inputs_are_standardised_through_a_bent_expansion(rng, target_s):
+    bent = replace(tensors_of(target_s, 1e-3), expansion=np.array([0.3, 0.1, 0.01, 0.004]))
+    z = rng.uniform(-1.7, 1.7, (5, ROWS))
+    voltage_v = np.polynomial.polynomial.polyval(z, bent.expansion)
+    np.testing.assert_allclose(standardised_inputs(bent, voltage_v), z, atol=1e-9)
+
+
+def test_cells_come_out_when_vectors_are_many_and_noise_is_small(rng, target_s):
+    error = 0.03 * rng.standard_normal(target_s.shape)
+    voltage_v = informative_vectors(64, ROWS, low_v=LOW_V, high_v=HIGH_V, rng=rng)
+    current_a = noisy(voltage_v @ (target_s * (1 + error)), 1e-6, rng)
+    done = recalibrate(tensors_of(target_s, 1e-4), voltage_v, current_a)
+    assert done.depth is Depth.CELLS
+    np.testing.assert_allclose(done.belief.mean[:, 1:].T, error, atol=1e-3)
+
+
+@pytest.mark.parametrize("count", [3, 8, 40])
+def test_error_is_within_twice_the_linear_gaussian_bound(count, rng, target_s):
+    noise, spread, draws = 1e-3, 0.02, 12
+    tensors = tensors_of(target_s, noise)
+    fresh_v = rng.uniform(LOW_V, HIGH_V, (60, ROWS))
+    got, bound, without = [], [], []
+    for _ in range(draws):
+        real_s = target_s * (1 + spread * rng.standard_normal(target_s.shape))
+        voltage_v = informative_vectors(count, ROWS, low_v=LOW_V, high_v=HIGH_V, rng=rng)
+        done = recalibrate(tensors, voltage_v, noisy(voltage_v @ real_s, noise, rng))
+        fresh_a = noisy(fresh_v @ real_s, noise, rng)
+        got.append(squared_error(done.tensors, fresh_v, fresh_a))
+        without.append(squared_error(tensors, fresh_v, fresh_a))
+        bound.append(_bound_a2(target_s, voltage_v, fresh_v, noise, spread))
+    assert np.mean(got) <= 2.0 * np.mean(bound)
+    assert np.mean(got) < np.mean(without)
+
+
+def _bound_a2(target_s, voltage_v, fresh_v, noise, spread) -> float:
+    """Mean squared error of the best estimate when cells have been seen through `voltage_v` alone."""
+    columns = target_s.shape[1]
+    posterior = []
+    for m in range(columns):
+        seen = voltage_v * target_s[:, m] / FULL_SCALE_A
+        posterior.append(np.linalg.inv(seen.T @ seen / noise**2 + np.eye(ROWS) / spread**2))
+    total = 0.0
+    slopes = target_s.T * DEVIATION_V / FULL_SCALE_A
+    for vector_v in fresh_v:
+        carried = (vector_v[:, None] * target_s / FULL_SCALE_A).T
+        scatter = np.einsum("mi,mij,mj->m", carried, np.array(posterior), carried)
+        covariance = np.linalg.inv((slopes.T / (noise**2 + scatter)) @ slopes + np.eye(ROWS))
+        total += np.einsum("nm,nk,km->m", target_s, covariance, target_s).mean() * DEVIATION_V**2
+    return total / len(fresh_v)
+
+
+def test_posterior_is_the_textbook_one(rng):
+    prior = Spread(cell=0.1, gain=0.05, offset=0.02, noise=0.0).covariance(3)
+    sensitivity, residual = rng.standard_normal((2, 5, 4)), rng.standard_normal((2, 5))
+    reads = ColumnReads(sensitivity=sensitivity, residual=residual, present=np.ones((2, 5), dtype=bool))
+    mean, covariance = condition(reads, np.broadcast_to(prior, (2, 4, 4)), 0.3)
+    for m in range(2):
+        precision = np.linalg.inv(prior) + sensitivity[m].T @ sensitivity[m] / 0.3**2
+        np.testing.assert_allclose(covariance[m], np.linalg.inv(precision), rtol=1e-9, atol=1e-14)
+        expected = np.linalg.solve(precision, sensitivity[m].T @ residual[m] / 0.3**2)
+        np.testing.assert_allclose(mean[m], expected, rtol=1e-9)
+
+
+def test_two_steps_through_the_posterior_equal_one_with_all_readings(rng):
+    prior = np.broadcast_to(Spread(cell=0.1, gain=0.0, offset=0.1, noise=0.0).covariance(4), (3, 5, 5))
+    sensitivity, residual = rng.standard_normal((3, 9, 5)), rng.standard_normal((3, 9))
+    present = np.ones((3, 9), dtype=bool)
+
+    def reads(part: slice, shift: np.ndarray) -> ColumnReads:
+        known = np.einsum("mkn,mn->mk", sensitivity[:, part], shift)
+        return ColumnReads(
+            sensitivity=sensitivity[:, part], residual=residual[:, part] - known, present=present[:, part]
+        )
+
+    none = np.zeros((3, 5))
+    at_once, covariance = condition(reads(slice(0, 9), none), prior, 0.2)
+    first, between = condition(reads(slice(0, 4), none), prior, 0.2)
+    second, after = condition(reads(slice(4, 9), first), between, 0.2)
+    np.testing.assert_allclose(first + second, at_once, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(after, covariance, rtol=1e-9, atol=1e-14)
+
+
+def test_second_recalibration_builds_on_the_first(rng, target_s):
+    noise = 1e-3
+    real_s = target_s * (1 + 0.02 * rng.standard_normal(target_s.shape))
+    tensors, fresh_v = tensors_of(target_s, noise), rng.uniform(LOW_V, HIGH_V, (200, ROWS))
+    fresh_a = noisy(fresh_v @ real_s, noise, rng)
+    belief, errors = None, []
+    for _ in range(3):
+        voltage_v = informative_vectors(8, ROWS, low_v=LOW_V, high_v=HIGH_V, rng=rng)
+        done = recalibrate(tensors, voltage_v, noisy(voltage_v @ real_s, noise, rng), belief=belief)
+        belief = done.belief
+        errors.append(squared_error(done.tensors, fresh_v, fresh_a))
+    assert errors[2] < errors[0]
+
+
+def test_nothing_is_changed_on_a_board_that_has_not_changed(rng, target_s):
+    tensors = tensors_of(target_s, 1e-3)
+    voltage_v = informative_vectors(16, ROWS, low_v=LOW_V, high_v=HIGH_V, rng=rng)
+    done = recalibrate(tensors, voltage_v, noisy(voltage_v @ target_s, 1e-3, rng))
+    assert done.depth is Depth.NOTHING
+    assert done.tensors is tensors
+    assert done.belief is None
+
+
+def test_drifted_amplifiers_are_told_from_drifted_cells(rng, target_s):
+    gain, offset_a = (
+        1 + 0.02 * rng.standard_normal(COLUMNS),
+        0.01 * FULL_SCALE_A * rng.standard_normal(COLUMNS),
+    )
+    voltage_v = informative_vectors(16, ROWS, low_v=LOW_V, high_v=HIGH_V, rng=rng)
+    tensors = tensors_of(target_s, 1e-3)
+    done = recalibrate(tensors, voltage_v, noisy(voltage_v @ target_s * gain + offset_a, 1e-3, rng))
+    assert done.depth is Depth.COLUMNS
+    fresh_v = rng.uniform(LOW_V, HIGH_V, (50, ROWS))
+    fresh_a = noisy(fresh_v @ target_s * gain + offset_a, 1e-3, rng)
+    assert squared_error(done.tensors, fresh_v, fresh_a) < 0.2 * squared_error(tensors, fresh_v, fresh_a)
+
+
+def test_missing_readings_count_as_if_they_had_not_been_made(rng, target_s):
+    tensors = tensors_of(target_s, 1e-3)
+    real_s = target_s * (1 + 0.05 * rng.standard_normal(target_s.shape))
+    voltage_v = informative_vectors(14, ROWS, low_v=LOW_V, high_v=HIGH_V, rng=rng)
+    current_a = noisy(voltage_v @ real_s, 1e-3, rng)
+    missing, saturated = current_a.copy(), current_a.copy()
+    missing[3] = np.nan
+    saturated[3] = FULL_SCALE_A
+    usable = np.ones(current_a.shape, dtype=bool)
+    usable[3] = False
+    left_out = recalibrate(tensors, np.delete(voltage_v, 3, axis=0), np.delete(current_a, 3, axis=0))
+    for done in (
+        recalibrate(tensors, voltage_v, missing),
+        recalibrate(tensors, voltage_v, saturated, usable=usable),
+    ):
+        assert done.readings_missing == COLUMNS
+        np.testing.assert_allclose(done.belief.mean, left_out.belief.mean, atol=2e-3)
+
+
+def test_repeats_of_one_vector_are_counted_as_one_and_do_no_harm(rng, target_s):
+    noise = 1e-3
+    tensors = tensors_of(target_s, noise)
+    real_s = target_s * (1 + 0.02 * rng.standard_normal(target_s.shape))
+    voltage_v = np.repeat(rng.uniform(LOW_V, HIGH_V, (1, ROWS)), 10, axis=0)
+    done = recalibrate(tensors, voltage_v, noisy(voltage_v @ real_s, noise, rng))
+    assert done.independent_vectors == 1
+    fresh_v = rng.uniform(LOW_V, HIGH_V, (200, ROWS))
+    fresh_a = noisy(fresh_v @ real_s, noise, rng)
+    assert squared_error(done.tensors, fresh_v, fresh_a) < squared_error(tensors, fresh_v, fresh_a)
+
+
+def test_unknown_cells_widen_the_stated_deviation(rng, target_s):
+    tensors = tensors_of(target_s, 1e-3)
+    unknown = np.broadcast_to(
+        Spread(cell=0.05, gain=0.0, offset=0.0, noise=0.0).covariance(ROWS), (COLUMNS, ROWS + 1, ROWS + 1)
+    )
+    belief = CellBelief(mean=np.zeros((COLUMNS, ROWS + 1)), covariance=unknown)
+    current_a = rng.uniform(LOW_V, HIGH_V, (3, ROWS)) @ target_s
+    wide = Inverse(believed_tensors(tensors, belief, 1e-3)).read(current_a, deviation=True).deviation_a
+    narrow = Inverse(tensors).read(current_a, deviation=True).deviation_a
+    assert (wide > 2.0 * narrow).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (lambda v, i: (v[:0], i[:0]), ShapeError),
+        (lambda v, i: (v[:, :-1], i), ShapeError),
+        (lambda v, i: (v, i[:-1]), ShapeError),
+        (lambda v, i: (np.where(v > 0.3, np.nan, v), i), RangeError),
+        (lambda v, i: (v + 5.0, i), RangeError),
+        (lambda v, i: (v, np.full_like(i, np.nan)), InputError),
+    ],
+)
+def test_impossible_readings_are_refused(change, error, rng, target_s):
+    voltage_v = informative_vectors(6, ROWS, low_v=LOW_V, high_v=HIGH_V, rng=rng)
+    with pytest.raises(error, match="allowed"):
+        recalibrate(tensors_of(target_s, 1e-3), *change(voltage_v, voltage_v @ target_s))
+
+
+def test_belief_of_another_array_is_refused(rng, target_s):
+    voltage_v = informative_vectors(6, ROWS, low_v=LOW_V, high_v=HIGH_V, rng=rng)
+    other = CellBelief(mean=np.zeros((COLUMNS, ROWS)), covariance=np.zeros((COLUMNS, ROWS, ROWS)))
+    with pytest.raises(ShapeError, match="belief"):
+        recalibrate(tensors_of(target_s, 1e-3), voltage_v, voltage_v @ target_s, belief=other)

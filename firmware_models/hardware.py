@@ -11,6 +11,11 @@ from array import array
 from dataclasses import dataclass
 from typing import Protocol
 
+from crosscal.core.errors import CrosscalError
+
+FAILURES = (CrosscalError, ArithmeticError, ValueError, RuntimeError, OSError)
+"""What an implementation of `Hardware` may raise when it breaks: the firmware reports it, and goes on."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardFacts:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from crosscal.firmware_models.acquisition import Acquisition, Trace
 from crosscal.firmware_models.board_settings import IMMEDIATE, BoardSettings
 from crosscal.firmware_models.commands import COMMANDS
-from crosscal.firmware_models.hardware import Hardware
+from crosscal.firmware_models.hardware import FAILURES, Hardware
 from crosscal.firmware_models.header_tree import HeaderTree
 from crosscal.firmware_models.link_fault import LinkFault
 from crosscal.firmware_models.programming import Programming, ProgrammingResult
@@ -218,7 +218,7 @@ class Instrument:
                 self.trace = self._acquisition.trace
                 if not more:
                     self._end_acquisition(self._acquisition)
-        except (ArithmeticError, ValueError, RuntimeError, OSError) as error:
+        except FAILURES as error:
             # The hardware broke in the middle of an operation: tell the clients, and stay alive for them.
             logger.exception("the hardware failed")
             self._drop_operations()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from crosscal.firmware_models.call import Call, NotYet
 from crosscal.firmware_models.framing import Framing
+from crosscal.firmware_models.hardware import FAILURES
 from crosscal.firmware_models.link_fault import DROP, GARBLE, STALL, STALL_S, garble
 from crosscal.firmware_models.program_message import Unit, units
 from crosscal.firmware_models.scpi_errors import ScpiFault
@@ -15,6 +17,8 @@ from crosscal.firmware_models.status_registers import MASTER_SUMMARY
 
 if TYPE_CHECKING:
     from crosscal.firmware_models.instrument import Instrument
+
+logger = logging.getLogger(__name__)
 
 BLOCK_SILENCE_S = 5.0
 _TRIGGER_MESSAGE = b"*TRG"
@@ -224,6 +228,10 @@ class Session:
             return False
         except ScpiFault as fault:
             self._fail(fault)
+        except FAILURES as error:
+            # Nothing that the contract has a code for; the board stays alive for its clients.
+            logger.exception("%s failed", path)
+            self._fail(ScpiFault(-310, str(error)))
         else:
             if reply is not None:
                 self._replies.append(reply if isinstance(reply, bytes) else reply.encode())

@@ -63,6 +63,8 @@ OVER_RANGE, UNDER_RESOLUTION, AMPLIFIER_FAULT = 1, 2, 4
 class ReferenceBoard:
     """Implements `crosscal.firmware_models.Hardware` with the standard library alone.
 
+    Values that the firmware should have refused are an `AssertionError`: a test must not pass with them.
+
     Args:
         capabilities: the groups present; the others must be undefined headers.
 
@@ -115,7 +117,7 @@ class ReferenceBoard:
         self._check_settings(range_index, aperture_s, averages, dwell_s)
         rows, columns = self._facts.rows, self._facts.columns
         if len(voltage_v) % rows or any(abs(v) > self._facts.protection_max_v for v in voltage_v):
-            raise ValueError(f"vectors that the firmware should have refused: {voltage_v}")
+            raise AssertionError(f"vectors that the firmware should have refused: {voltage_v}")
         count = len(voltage_v) // rows
         self.vectors_measured += count
         conductance_s = self.true_conductance()
@@ -138,7 +140,7 @@ class ReferenceBoard:
         """Verify all cells once; nothing is written yet."""
         low_s, high_s = self._facts.conductance_min_s, self._facts.conductance_max_s
         if len(target_s) != self._cells or not all(low_s <= g <= high_s for g in target_s):
-            raise ValueError(f"target that the firmware should have refused: {target_s}")
+            raise AssertionError(f"target that the firmware should have refused: {target_s}")
         self._target_s, self._tolerance = list(target_s), tolerance
         self._reading_s, self._failed = list(self.read_conductance()), list(range(self._cells))
         self._pulses = 0
@@ -190,15 +192,15 @@ class ReferenceBoard:
     def fault_cell(self, row: int, column: int, kind: str) -> None:
         """Break a cell, counted from 1."""
         if kind not in ("OPEN", "SHORT", "STUCK"):
-            raise ValueError(f"kind of fault that the firmware should have refused: {kind}")
+            raise AssertionError(f"kind of fault that the firmware should have refused: {kind}")
         if not (1 <= row <= self._facts.rows and 1 <= column <= self._facts.columns):
-            raise ValueError(f"cell that the firmware should have refused: {row},{column}")
+            raise AssertionError(f"cell that the firmware should have refused: {row},{column}")
         self._broken[(row - 1) * self._facts.columns + column - 1] = kind
 
     def fault_amplifier(self, column: int) -> None:
         """Break a column's amplifier, counted from 1."""
         if not 1 <= column <= self._facts.columns:
-            raise ValueError(f"column that the firmware should have refused: {column}")
+            raise AssertionError(f"column that the firmware should have refused: {column}")
         self._faulty_columns.add(column - 1)
 
     def clear_faults(self) -> None:
@@ -232,7 +234,7 @@ class ReferenceBoard:
             and 1 <= averages <= facts.average_max
             and facts.adc_settling_s <= dwell_s <= facts.dwell_max_s
         ):
-            raise ValueError(f"settings: {range_index=}, {aperture_s=}, {averages=}, {dwell_s=}")
+            raise AssertionError(f"settings: {range_index=}, {aperture_s=}, {averages=}, {dwell_s=}")
 
     def _within_tolerance(self, cell: int) -> bool:
         return abs(self._reading_s[cell] - self._target_s[cell]) <= self._tolerance * self._target_s[cell]

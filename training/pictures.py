@@ -102,7 +102,8 @@ def _heat_map(figure: Figure, axes: Axes, error: np.ndarray, name: str) -> None:
 def _cell_error(evaluation: Evaluation, kind: KindEvaluation, current_a: np.ndarray) -> np.ndarray:
     """Mean over the matrices of each cell's effective weight error [% of the mean target], (N, M).
 
-    The effective weight is the slope of a column's current against one row's input, over the scored vectors.
+    The effective weight is the slope of a column's current against one row's input, all others held: a linear
+    regression over the scored vectors.
     """
     data = evaluation.data
     errors = np.zeros(data.shape)
@@ -110,10 +111,10 @@ def _cell_error(evaluation: Evaluation, kind: KindEvaluation, current_a: np.ndar
         usable = data.usable[k, kind.vectors]
         voltage_v = data.voltage_v[k, kind.vectors][usable]
         error_a = (current_a[k, kind.vectors] - data.ideal_a[k, kind.vectors])[usable]
-        voltage_v = voltage_v - voltage_v.mean(axis=0)
-        variance = (voltage_v**2).sum(axis=0)[:, None]
-        covariance = voltage_v.T @ (error_a - error_a.mean(axis=0))
-        errors += np.divide(covariance, variance, out=np.zeros(data.shape), where=variance > 0.0)
+        slopes, *_ = np.linalg.lstsq(
+            voltage_v - voltage_v.mean(axis=0), error_a - error_a.mean(axis=0), rcond=None
+        )
+        errors += slopes
     return 100.0 * errors / data.matrices / float(data.conductance_s.mean())
 
 

@@ -31,10 +31,10 @@ DEFAULT_PROFILE = "lab-16x12"
 )
 @click.option("--seed", type=click.IntRange(0), help="Replaces the seed of the settings.")
 def command(settings: str, port: int | None, host: str, link: Path | None, seed: int | None) -> None:
-    """Serve a simulated crossbar test board until Ctrl-C, over TCP, on a pseudo-terminal, or both.
+    """Serve a simulated crossbar test board until Ctrl-C: over TCP, on a pseudo-terminal, or both.
 
-    SETTINGS is a bench.toml, or the name of a profile. Whatever talks to the physical board talks to this one:
-    it obeys the same SCPI commands.
+    SETTINGS is a bench.toml, or the name of a profile. Whatever talks to the physical board talks to this
+    one: it obeys the same SCPI commands.
 
     \b
     crosscal bench --tcp 5025                     then open TCPIP::localhost::5025::SOCKET

@@ -1,8 +1,8 @@
 """The four measures of error, counted alike for everything that is compared.
 
 MSE in mA²; NMSE, the MSE in parts of the variance that the inputs cause in the ideal currents, matrix by
-matrix; effective bits `−log2(sqrt(NMSE))` with the RMSE in percent of full scale; and the floor ratio, NMSE over
-what no calibrator can beat. A vector with a saturated or missing reading is left out, and counted.
+matrix; effective bits `−log2(sqrt(NMSE))` with the RMSE in percent of full scale; and the floor ratio, NMSE
+over what no calibrator can beat. A vector with a saturated or missing reading is left out, and counted.
 """
 
 from __future__ import annotations

@@ -156,7 +156,7 @@ def _run_stage(
     progress: Callable[[EpochReport], None] | None,
 ) -> None:
     training, validation = tensors
-    state.begin(index)
+    state.begin(index, lambda: _validate(state.calibrator, stage, validation))
     while state.epoch < stage.epochs and state.waited < stage.patience:
         state.set_learning_rate(_learning_rate(stage, state.epoch))
         rng = np.random.default_rng([seed, _ORDER, index, state.epoch])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,12 +51,12 @@ class TrainingState:
                 digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
-    def begin(self, stage: int) -> None:
-        """Enter a stage afresh, or do nothing if a checkpoint was taken inside it."""
+    def begin(self, stage: int, validate: Callable[[], float]) -> None:
+        """Enter a stage afresh, its first state the best so far; nothing if a checkpoint is inside it."""
         if stage == self.stage:
             return
         self.stage, self.epoch, self.waited = stage, 0, 0
-        self.best_error = float("inf")
+        self.best_error = validate()
         self._optimiser = _adam(self.calibrator)
         self._best = _copied(self.calibrator)
 

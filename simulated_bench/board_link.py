@@ -80,7 +80,7 @@ class BoardLink:
         Raises:
             BoardConnectionError: the link was lost.
         """
-        deadline_s = None if timeout_s is None else self._board.clock() + timeout_s
+        deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
         taken = bytearray()
         self._read_in_vain = False
         while True:
@@ -95,7 +95,7 @@ class BoardLink:
                     continue
                 if not busy and not taken:
                     self._note_vain_read()
-                left_s = WAKE_S if deadline_s is None else min(WAKE_S, deadline_s - self._board.clock())
+                left_s = WAKE_S if deadline_s is None else min(WAKE_S, deadline_s - time.monotonic())
                 if left_s <= 0.0:
                     return bytes(taken), ReadEnd.TIMEOUT
                 if not busy:
@@ -121,7 +121,7 @@ class BoardLink:
 
     def wait_for_request(self, timeout_s: float | None) -> bool:
         """Wait for a service request that was not reported yet; False if none came in time."""
-        deadline_s = None if timeout_s is None else self._board.clock() + timeout_s
+        deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
             with self._board.lock:
                 self._check()
@@ -131,7 +131,7 @@ class BoardLink:
                     return True
                 self._request_seen = requested
                 busy = self._board.advance()
-                left_s = WAKE_S if deadline_s is None else min(WAKE_S, deadline_s - self._board.clock())
+                left_s = WAKE_S if deadline_s is None else min(WAKE_S, deadline_s - time.monotonic())
                 if self._session.service_requested and not self._request_seen:
                     continue
                 if left_s <= 0.0:

@@ -15,7 +15,7 @@ class PoweredBoard:
 
     Args:
         bench: the analogue side.
-        clock: monotonic time [s], which the firmware's own timeouts run on.
+        clock: monotonic time [s] that the firmware's own timeouts run on; clients wait by the wall clock.
 
     Attributes:
         bench: the analogue side; hold `lock` to touch it while links are open.
@@ -24,7 +24,6 @@ class PoweredBoard:
 
     def __init__(self, bench: Bench, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.bench = bench
-        self.clock = clock
         self.lock = threading.Condition()
         self._instrument = Instrument(bench, clock=clock)
 

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from crosscal.simulated_bench.bench import Bench
     from crosscal.simulated_bench.devices import CellLaw, Ohmic, Sinh, SmoothLaw, cell_current
-    from crosscal.simulated_bench.direct_current import solve_dc
+    from crosscal.simulated_bench.direct_current import solve_currents, solve_dc
+    from crosscal.simulated_bench.floor import NoiseFloor, noise_floor
     from crosscal.simulated_bench.powered_board import PoweredBoard
+    from crosscal.simulated_bench.sensitivities import sensitivity, transfer_matrix
     from crosscal.simulated_bench.server import BenchServer, serve_pty, serve_tcp
     from crosscal.simulated_bench.settings import BenchSettings
     from crosscal.simulated_bench.settings_file import load_settings, profile_names
@@ -26,6 +28,7 @@ __all__ = [
     "BenchServer",
     "BenchSettings",
     "CellLaw",
+    "NoiseFloor",
     "Ohmic",
     "PoweredBoard",
     "Sinh",
@@ -35,17 +38,23 @@ __all__ = [
     "add_to_sim",
     "cell_current",
     "load_settings",
+    "noise_floor",
     "profile_names",
+    "sensitivity",
     "serve_pty",
     "serve_tcp",
+    "solve_currents",
     "solve_dc",
+    "transfer_matrix",
 ]
 
 _MODULES = {
     "bench": ("Bench",),
     "devices": ("CellLaw", "Ohmic", "Sinh", "SmoothLaw", "cell_current"),
-    "direct_current": ("solve_dc",),
+    "direct_current": ("solve_currents", "solve_dc"),
+    "floor": ("NoiseFloor", "noise_floor"),
     "powered_board": ("PoweredBoard",),
+    "sensitivities": ("sensitivity", "transfer_matrix"),
     "server": ("BenchServer", "serve_pty", "serve_tcp"),
     "settings": ("BenchSettings",),
     "settings_file": ("load_settings", "profile_names"),

@@ -34,7 +34,8 @@ def chords(
         voltage_v: drives [V], (B, N).
         law_a: currents of the law [A], (B, N, M); becomes what the resistors pass at the whole drive.
         slope_s: slopes of the law [S], (B, N, M); becomes the resistors' conductances, never negative.
-        norms: receives the 2-norms of the resistors' currents, twice [A], and of their conductances [S], (3+, B).
+        norms: receives the 2-norms of the resistors' currents [A], twice, and of their conductances [S],
+            (3 or more, B).
         bend: receives how far slopes and resistors differ, relative to the resistors (2-norms), (B,).
     """
     batch, rows, columns = law_a.shape

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from crosscal.core.errors import ShapeError, wanted
 from crosscal.simulated_bench.circuit import Circuit
 from crosscal.simulated_bench.devices.law import CellLaw
 from crosscal.simulated_bench.newton import Newton
@@ -20,6 +21,7 @@ def solve_dc(
     *,
     wires: Wires,
     device: CellLaw,
+    start: Solution | None = None,
 ) -> Solution:
     """Solve for the currents and node voltages of a crossbar at rest.
 
@@ -28,10 +30,13 @@ def solve_dc(
         voltage_v: input vectors [V], (N,) or (B, N).
         wires: resistances of wires, drivers and amplifiers.
         device: current–voltage law of the cells, such as `Ohmic()` or `Sinh()`.
+        start: a solution of the same shape to start from, such as that before the cells drifted. The result
+            is as accurate without it, only later.
 
     Returns:
         Currents (M,) or (B, M) and node voltages (N, M) or (B, N, M). Kirchhoff's law holds at every node to
         1e-12 of the largest column current, or as far as double precision can tell node voltages apart.
+        Without `start`, the solution of a vector is the same to the bit in whatever batch it stands.
 
     Raises:
         ShapeError, RangeError, InputError: an argument that cannot be used; the message names the place.
@@ -39,22 +44,76 @@ def solve_dc(
     """
     circuit = Circuit.of(conductance_s, wires, device)
     vectors_v, batched = circuit.drives(voltage_v)
-    count, (rows, columns) = len(vectors_v), circuit.shape
-    current_a = np.empty((count, columns))
-    word_v, bit_v = np.empty((count, rows, columns)), np.empty((count, rows, columns))
-    size = piece_size(count, rows * columns)
-
-    def begin() -> Callable[[slice], None]:
-        newton, cells_a = Newton(circuit, size), np.empty((size, rows, columns))
-
-        def solve(piece: slice) -> None:
-            cell_a = cells_a[: piece.stop - piece.start]
-            newton.solve(vectors_v[piece], cell_a, word_v[piece], bit_v[piece])
-            current_a[piece] = cell_a.sum(axis=1)
-
-        return solve
-
-    share(count, size, begin)
+    shape = (len(vectors_v), *circuit.shape)
+    across_v = None if start is None else _start_v(start, shape)
+    current_a, word_v, bit_v = np.empty((shape[0], shape[2])), np.empty(shape), np.empty(shape)
+    _solve(circuit, vectors_v, across_v, current_a, word_v, bit_v)
     if batched:
         return Solution(current_a=current_a, word_v=word_v, bit_v=bit_v)
     return Solution(current_a=current_a[0], word_v=word_v[0], bit_v=bit_v[0])
+
+
+def solve_currents(
+    conductance_s: np.ndarray, voltage_v: np.ndarray, *, wires: Wires, device: CellLaw
+) -> np.ndarray:
+    """Solve for the column currents alone: as `solve_dc`, without the memory that node voltages take.
+
+    Args:
+        conductance_s: nominal conductance of each cell [S], (N, M), 0 or more.
+        voltage_v: input vectors [V], (N,) or (B, N).
+        wires: resistances of wires, drivers and amplifiers.
+        device: current–voltage law of the cells.
+
+    Returns:
+        Currents [A], (M,) or (B, M), the same to the bit as those of `solve_dc`.
+
+    Raises:
+        ShapeError, RangeError, InputError, SolverError: as `solve_dc`.
+    """
+    circuit = Circuit.of(conductance_s, wires, device)
+    vectors_v, batched = circuit.drives(voltage_v)
+    current_a = np.empty((len(vectors_v), circuit.shape[1]))
+    _solve(circuit, vectors_v, None, current_a, None, None)
+    return current_a if batched else current_a[0]
+
+
+def _solve(
+    circuit: Circuit,
+    voltage_v: np.ndarray,
+    across_v: np.ndarray | None,
+    current_a: np.ndarray,
+    word_v: np.ndarray | None,
+    bit_v: np.ndarray | None,
+) -> None:
+    """Solve drives (B, N) into currents (B, M) and, if wanted, node voltages (B, N, M), on all processors."""
+    size = piece_size(len(voltage_v), circuit.conductance_s.size)
+
+    def begin() -> Callable[[slice], None]:
+        newton, (cell_a, spare_word_v, spare_bit_v) = (
+            Newton(circuit, size),
+            np.empty((3, size, *circuit.shape)),
+        )
+
+        def solve(piece: slice) -> None:
+            count = piece.stop - piece.start
+            word = spare_word_v[:count] if word_v is None else word_v[piece]
+            bit = spare_bit_v[:count] if bit_v is None else bit_v[piece]
+            if across_v is not None:
+                slope_s = np.empty_like(word)  # which this start has no use for
+                circuit.device.evaluate(circuit.conductance_s, across_v[piece], cell_a[:count], slope_s)
+            newton.solve(voltage_v[piece], cell_a[:count], word, bit, warm=across_v is not None)
+            cell_a[:count].sum(axis=1, out=current_a[piece])
+
+        return solve
+
+    share(len(voltage_v), size, begin)
+
+
+def _start_v(start: Solution, shape: tuple[int, ...]) -> np.ndarray:
+    """Cell voltages of a start [V], (B, N, M)."""
+    across_v = np.ascontiguousarray(start.cell_v)
+    if across_v.shape not in (shape, shape[1:]) or across_v.size != np.prod(shape):
+        got = f"a start with node voltages of shape {across_v.shape}"
+        remedy = "start from a solution of as many vectors on an array of that size"
+        raise ShapeError(wanted(got=got, allowed=f"{shape}", remedy=remedy))
+    return across_v.reshape(shape)

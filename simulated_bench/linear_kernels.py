@@ -1,8 +1,8 @@
 """Kernels of the linearised array: cells are conductances, and any currents may be fed into them.
 
 One system is `q + slope · A(q) = right`: the current q of each cell is what is asked of it, less what the
-voltage A(q) that all currents leave on the wires takes away. `prepare` once per slopes, `solve` per right-hand
-side. All arguments of a kernel share one floating type, single or double.
+voltage A(q) that all currents leave on the wires takes away. `prepare` once per array of slopes, `solve` per
+right-hand side. All arguments of a kernel share one floating type, single or double.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def solve(
         right_a: right-hand side [A], (N, M).
         slope_s, row_ohm, column_ohm, source_ohm, sense_ohm, columns, rows: as in `prepare`.
         goal_a: stop when another sweep would change the cells' currents by less than this (2-norm) [A].
-        rounding: stop, too, when that change is less than this part of the currents it is computed from. Where
-            wires without resistance let currents circulate, these grow and would drown it.
+        rounding: stop, too, when that change is less than this part of the currents it is computed from:
+            where wires without resistance let currents circulate, these grow and would drown it.
         most: largest number of iterations.
         cells, lines: room to work in, (CELL_ROOM, N, M) and (LINE_ROOM, M, N).
         cell_a: receives the currents [A], (N, M).

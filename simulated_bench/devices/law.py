@@ -8,7 +8,7 @@ import numpy as np
 
 
 class CellLaw(Protocol):
-    """Current–voltage law of a two-terminal cell without memory, the same for every cell but for its conductance.
+    """Current–voltage law of a cell without memory, the same for every cell but for its conductance.
 
     The current must be continuous and must nowhere fall as the voltage rises; the slope may jump.
     A new device is one class with this one method.

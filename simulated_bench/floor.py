@@ -1,0 +1,108 @@
+"""The error that read noise leaves to the best of all calibrators."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from crosscal.core.errors import RangeError, ShapeError, wanted
+from crosscal.simulated_bench.circuit import checked_array
+from crosscal.simulated_bench.devices.law import CellLaw
+from crosscal.simulated_bench.sensitivities import sensitivity
+from crosscal.simulated_bench.wires import Wires
+
+PRIOR_SIGMA_V = 0.4 / math.sqrt(12)
+"""Standard deviation of inputs that are uniform in 0.1–0.5 V."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseFloor:
+    """Least error of an estimate of the ideal currents from the measured ones, averaged over columns.
+
+    Attributes:
+        mse_a2: mean squared error [A²].
+        nmse: the same, in parts of the variance that the inputs cause in the ideal currents.
+    """
+
+    mse_a2: float
+    nmse: float
+
+
+def noise_floor(
+    conductance_s: np.ndarray,
+    voltage_v: np.ndarray,
+    *,
+    wires: Wires,
+    device: CellLaw,
+    noise_a: float | np.ndarray,
+    target_s: np.ndarray | None = None,
+    prior_sigma_v: float = PRIOR_SIGMA_V,
+) -> NoiseFloor:
+    """Bound what a calibrator can reach, knowing the circuit exactly and the currents up to noise.
+
+    With `J` the sensitivity of the true circuit, `σ` the noise and `σ_v` the spread of the inputs, the inputs
+    can be known from the currents to the covariance `C = (JᵀJ/σ² + 1/σ_v²)⁻¹`, and the ideal currents
+    `I = Gᵀv` to `Gᵀ C G`. A nonlinear array has another J at every input: the floor is the mean over those
+    given, and a Gaussian prior stands for the uniform one.
+
+    Noise is often given in parts of full scale. Where this project does so, full scale is the largest
+    magnitude among the measured column currents of the matrix. With 64×64 cells of `Sinh()`, 16.6–100 µS,
+    2 Ω per segment, 50 Ω drivers and 10 Ω amplifiers, a noise of 1e-3 of it has a median floor of 2.0e-3 over
+    matrices; at 1e-4 and 1e-5 the floor differs tenfold and more from matrix to matrix.
+
+    Args:
+        conductance_s: actual conductance of each cell [S], (N, M).
+        voltage_v: inputs over which to average [V], (N,) or (B, N).
+        wires: resistances of wires, drivers and amplifiers.
+        device: current–voltage law of the cells.
+        noise_a: standard deviation of a reading [A], one number or one per column (M,).
+        target_s: conductances that the ideal currents refer to [S], (N, M); the actual ones if None.
+        prior_sigma_v: standard deviation of the inputs [V].
+
+    Returns:
+        The floor.
+
+    Raises:
+        ShapeError, RangeError, InputError, SolverError: as `solve_dc`; or no noise, or no spread of inputs.
+    """
+    jacobian_s = sensitivity(conductance_s, voltage_v, wires=wires, device=device)
+    if jacobian_s.size == 0:
+        raise ShapeError(
+            wanted(got="no input vectors", allowed="one or more", remedy="give inputs to average over")
+        )
+    columns, rows = jacobian_s.shape[-2:]
+    ideal_s = _target(conductance_s if target_s is None else target_s, rows, columns)
+    sigma_a = _positive("noise_a", noise_a, (columns,))
+    sigma_v = float(_positive("prior_sigma_v", prior_sigma_v, ())[0])
+    whitened = jacobian_s.reshape(-1, columns, rows) / sigma_a[:, None]
+    information = whitened.transpose(0, 2, 1) @ whitened + np.eye(rows) / sigma_v**2
+    mse_a2 = (ideal_s * np.linalg.solve(information, ideal_s[None])).sum(axis=1).mean()
+    variance_a2 = (ideal_s**2).sum(axis=0).mean() * sigma_v**2
+    if variance_a2 == 0:
+        raise RangeError(
+            wanted(got="a target of zeros", allowed="some conductance", remedy="give the target")
+        )
+    return NoiseFloor(mse_a2=float(mse_a2), nmse=float(mse_a2 / variance_a2))
+
+
+def _target(target_s: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    checked_s = checked_array("target_s", target_s, ranks=(2,), axes="rows × columns")
+    if checked_s.shape != (rows, columns):
+        got, allowed = f"target_s of shape {checked_s.shape}", f"({rows}, {columns})"
+        raise ShapeError(wanted(got=got, allowed=allowed, remedy="give the target of the same array"))
+    return checked_s
+
+
+def _positive(name: str, value: float | np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    checked = checked_array(
+        name, np.asarray(value), ranks=(0, len(shape)), axes="one number, or one per column"
+    )
+    if checked.size not in (1, math.prod(shape)):
+        got = f"{name} of shape {np.shape(value)}"
+        raise ShapeError(wanted(got=got, allowed=f"one number, or {shape}", remedy="give one per column"))
+    if not (checked > 0).all():
+        got = f"{name} = {checked.min():g}"
+        raise RangeError(wanted(got=got, allowed="above 0", remedy="give a standard deviation"))
+    return np.broadcast_to(checked.ravel(), shape or (1,))

@@ -164,7 +164,7 @@ def _real(values: ArrayLike, name: str) -> np.ndarray:
         raise InputError(
             f"got {name} that are not real numbers ({error}); give an array of floats"
         ) from error
-    return np.ascontiguousarray(array, dtype=np.float64)
+    return np.asarray(array, dtype=np.float64, order="C")
 
 
 def _require_finite(array: np.ndarray, name: str) -> None:

@@ -1,0 +1,84 @@
+"""The driver on the real SCPI engine, with no wire between: the firmware judges what the driver sends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from paper_board import PaperBoard
+
+from crosscal.core.errors import BoardConnectionError, BoardTimeoutError
+from crosscal.drivers.board import Board
+from crosscal.drivers.line import Line
+from crosscal.drivers.nameplate import read_nameplate
+from crosscal.drivers.session import Session
+from crosscal.drivers.waiting import Pace
+from crosscal.firmware_models import Instrument
+
+
+class EngineLink:
+    """Implements `Link`; between two messages the engine does one slice of its work, as between two polls.
+
+    Args:
+        instrument: the engine.
+        in_process: whether to say that the board works only while an answer is awaited.
+
+    Attributes:
+        sent: every message so far.
+        on_send: called before each message, to do what another client does meanwhile.
+        reopened: how often the link was opened anew.
+    """
+
+    resource = "ENGINE"
+    continuous = False
+    bytes_per_s = 1e6
+
+    def __init__(self, instrument: Instrument, *, in_process: bool = False) -> None:
+        self.instrument = instrument
+        self.in_process = in_process
+        self.sent: list[bytes] = []
+        self.on_send: Callable[[bytes], None] = lambda _: None
+        self.reopened = 0
+        self._session = instrument.open_session(message_based=False)
+
+    def discard_input(self) -> None:
+        self._session.transmit()
+
+    def send(self, message: bytes, timeout_s: float) -> None:
+        del timeout_s
+        self.on_send(message)
+        self.sent.append(message)
+        self.instrument.poll()
+        self._session.receive(message)
+
+    def receive(self, count: int | None, timeout_s: float) -> bytes:
+        while True:
+            if self._session.link_dropped:
+                raise BoardConnectionError("the board closed the link")
+            if data := self._session.transmit(count):
+                return data
+            if not self.instrument.poll():
+                raise BoardTimeoutError(f"nothing for {timeout_s} s")
+
+    def reset(self) -> None:
+        self.reopen()
+
+    def reopen(self) -> None:
+        self._session.close()
+        self._session = self.instrument.open_session(message_based=False)
+        self.reopened += 1
+
+    def close(self) -> None:
+        self._session.close()
+
+
+@contextmanager
+def board_on_paper(
+    paper: PaperBoard | None = None, *, in_process: bool = False
+) -> Iterator[tuple[Board, EngineLink, PaperBoard]]:
+    """A driver on an engine on a paper board."""
+    paper = paper or PaperBoard()
+    link = EngineLink(Instrument(paper), in_process=in_process)
+    session = Session(Line(link, timeout_s=1.0))
+    with Board(session, read_nameplate(session), pace=Pace(sleep=lambda _: None)) as board:
+        yield board, link, paper

@@ -15,19 +15,24 @@ where `m`, `k` count from 1 along a row and from 0 along a column.
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from crosscal.core.array_types import Currents, Float, Vectors
 from crosscal.core.errors import RangeError, ShapeError, TrainingError, wanted
-from crosscal.training.belief_kernels import LANES, differentiate_many, solve_many
+from crosscal.training.belief_batch_kernels import solve_blocks
+from crosscal.training.belief_kernels import LANES
 
 SOLVE_TOLERANCE_V = 1e-9
 """Kirchhoff residual at which a solve stops: 1e-8 of the inputs, far under any read noise."""
 
 TANGENT_TOLERANCE = 1e-6
 """Relative residual at which a derivative stops; Gauss–Newton needs no more."""
+
+_THREADS_MOST = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,12 +164,7 @@ class BelievedCircuit:
             ShapeError: arrays that do not go together.
             TrainingError: Newton's method found no solution: the law does not rise everywhere.
         """
-        _check(conductance_s, matrix, voltage_v)
-        current = np.empty((len(voltage_v), conductance_s.shape[2]))
-        worst = np.empty(-(-len(voltage_v) // LANES))
-        solve_many(*self._inputs(conductance_s, matrix, voltage_v), tolerance_v, current, worst)
-        _require_solved(worst, tolerance_v)
-        return current
+        return self._run(conductance_s, matrix, voltage_v, tolerance_v, parameters=0)[0]
 
     def differentiate(
         self,
@@ -179,13 +179,33 @@ class BelievedCircuit:
         Returns:
             Column currents [A], (B, M), and their derivatives by `parameters`, (B, M, P).
         """
+        count = self.parameters.size
+        return self._run(conductance_s, matrix, voltage_v, SOLVE_TOLERANCE_V, parameters=count)
+
+    def _run(
+        self,
+        conductance_s: np.ndarray,
+        matrix: np.ndarray,
+        voltage_v: np.ndarray,
+        tolerance_v: float,
+        *,
+        parameters: int,
+    ) -> tuple[np.ndarray, np.ndarray]:
         _check(conductance_s, matrix, voltage_v)
         current = np.empty((len(voltage_v), conductance_s.shape[2]))
-        tangent = np.empty((*current.shape, self.parameters.size))
+        tangent = np.empty((*current.shape, parameters))
         worst = np.empty(-(-len(voltage_v) // LANES))
         inputs = self._inputs(conductance_s, matrix, voltage_v)
-        differentiate_many(*inputs, SOLVE_TOLERANCE_V, TANGENT_TOLERANCE, current, tangent, worst)
-        _require_solved(worst, SOLVE_TOLERANCE_V)
+        outputs = current, tangent, worst
+
+        def piece(first: int, last: int) -> None:
+            solve_blocks(first, last, *inputs, tolerance_v, TANGENT_TOLERANCE, *outputs)
+
+        threads = min(_THREADS_MOST, os.cpu_count() or 1)
+        ends = np.linspace(0, worst.size, threads + 1).astype(int)
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(piece, ends[:-1], ends[1:]))
+        _require_solved(worst, tolerance_v)
         return current, tangent
 
     def _inputs(self, conductance_s: np.ndarray, matrix: np.ndarray, voltage_v: np.ndarray) -> tuple:

@@ -11,16 +11,19 @@ known in closed form, and `G f(u)` the cells, the circuit is `u + A(G f(u)) = v`
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 LANES = 8
 NEWTON_LIMIT = 60
 KRYLOV_LIMIT = 400
 
+# Sums may be reassociated and products fused; NaN keeps its meaning: it is how a failure shows.
+FAST = {"contract", "reassoc", "nsz", "arcp"}
+
 # Wires are (row, column, source, sense) ohms; a law is (G-degree, u-degree) coefficients of (u / scale).
 
 
-@njit(cache=True, fastmath=True)
+@njit(cache=True, fastmath=FAST, error_model="numpy")
 def wire_drop(current, wires, out):
     """Drop from the ideal input to every cell, over its row's and its column's wire: `out = A current`."""
     rows, columns, _ = current.shape
@@ -55,7 +58,7 @@ def wire_drop(current, wires, out):
                 drop[k] -= wires[1] * carried[k]
 
 
-@njit(cache=True, fastmath=True)
+@njit(cache=True, fastmath=FAST, error_model="numpy")
 def cell_currents(cell_v, conductance, shade, law, kink, span, current, slope):
     """Currents and differential conductances of all cells.
 
@@ -104,7 +107,7 @@ def cell_currents(cell_v, conductance, shade, law, kink, span, current, slope):
                 slope[n, m, k] = conductance[n, m, k] * rise[k]
 
 
-@njit(cache=True, fastmath=True)
+@njit(cache=True, fastmath=FAST, error_model="numpy")
 def conjugate_gradient(root, residual, wires, relative, step, ahead, work, image):
     """Solve `(1 + S A S) step = residual` with `S = root`; `residual` is used up.
 
@@ -156,13 +159,13 @@ def conjugate_gradient(root, residual, wires, relative, step, ahead, work, image
                     ahead[n, m, k] = residual[n, m, k] + factor[k] * ahead[n, m, k]
 
 
-@njit(cache=True, fastmath=True)
-def operating_point(conductance, shade, voltage, wires, law, kink, span, tolerance_v, cell_v, current, root):
-    """Newton's method from the ideal voltages; returns the largest Kirchhoff residual left [V]."""
-    shape = conductance.shape
-    drop, residual, step = np.empty(shape), np.empty(shape), np.empty(shape)
-    ahead, image = np.empty(shape), np.empty(shape)
-    rows, columns, _ = shape
+@njit(cache=True, fastmath=FAST, error_model="numpy")
+def operating_point(
+    conductance, shade, voltage, wires, law, kink, span, tolerance_v, cell_v, current, root, scratch
+):
+    """Newton's method from the ideal voltages; returns the norm of the Kirchhoff residual left [V]."""
+    drop, residual, step, ahead, image = scratch
+    rows, columns, _ = conductance.shape
     for n in range(rows):
         for m in range(columns):
             for k in range(LANES):
@@ -171,15 +174,16 @@ def operating_point(conductance, shade, voltage, wires, law, kink, span, toleran
     for _ in range(NEWTON_LIMIT):
         cell_currents(cell_v, conductance, shade, law, kink, span, current, root)
         wire_drop(current, wires, drop)
-        worst = 0.0
+        square = 0.0
         for n in range(rows):
             for m in range(columns):
                 for k in range(LANES):
                     left = voltage[n, k] - cell_v[n, m, k] - drop[n, m, k]
-                    worst = max(worst, abs(left))
+                    square += left * left
                     root[n, m, k] = np.sqrt(root[n, m, k])
                     residual[n, m, k] = root[n, m, k] * left
-        # A law that is nowhere rising makes NaN of the root: the caller sees it in what is returned.
+        worst = np.sqrt(square)
+        # A law that falls makes NaN of the root: it spreads, and the caller sees it in what is returned.
         if not worst > tolerance_v:
             break
         relative = min(0.05, max(0.3 * worst, 0.3 * tolerance_v / worst))
@@ -189,129 +193,3 @@ def operating_point(conductance, shade, voltage, wires, law, kink, span, toleran
                 for k in range(LANES):
                     cell_v[n, m, k] += step[n, m, k] / root[n, m, k]
     return worst
-
-
-@njit(cache=True)
-def fill_lanes(block, conductance, shade, matrix, voltage, g, s, v):
-    """Gather the circuits of one block of lanes; a last, short block repeats its last circuit."""
-    count = matrix.shape[0]
-    for k in range(LANES):
-        b = min(block * LANES + k, count - 1)
-        g[:, :, k] = conductance[matrix[b]]
-        s[:, :, k] = shade[matrix[b]]
-        v[:, k] = voltage[b]
-
-
-@njit(cache=True, parallel=True)
-def solve_many(
-    conductance, shade, matrix, voltage, wires, law, kink, span, tolerance_v, current_out, worst_out
-):
-    """Column currents (B, M) of vector b on matrix `matrix[b]`."""
-    count, columns = current_out.shape
-    rows = voltage.shape[1]
-    for block in prange((count + LANES - 1) // LANES):
-        shape = (rows, columns, LANES)
-        g, s, v = np.empty(shape), np.empty(shape), np.empty((rows, LANES))
-        fill_lanes(block, conductance, shade, matrix, voltage, g, s, v)
-        cell_v, current, root = np.empty(shape), np.empty(shape), np.empty(shape)
-        worst_out[block] = operating_point(
-            g, s, v, wires, law, kink, span, tolerance_v, cell_v, current, root
-        )
-        for k in range(min(LANES, count - block * LANES)):
-            for m in range(columns):
-                current_out[block * LANES + k, m] = current[:, m, k].sum()
-
-
-@njit(cache=True, fastmath=True)
-def tangent_of(direct, root, wires, relative, columns_out, scratch):
-    """Change of the column currents when cells inject `direct` more current at unchanged voltages.
-
-    Implicit differentiation: `u` answers with `(1 + A D) du = −A direct`, the currents with `D du + direct`.
-    """
-    drop, residual, step, ahead, image = scratch
-    rows, columns, _ = direct.shape
-    wire_drop(direct, wires, drop)
-    for n in range(rows):
-        for m in range(columns):
-            for k in range(LANES):
-                residual[n, m, k] = -root[n, m, k] * drop[n, m, k]
-    conjugate_gradient(root, residual, wires, relative, step, ahead, drop, image)
-    for m in range(columns):
-        for k in range(LANES):
-            total = 0.0
-            for n in range(rows):
-                total += direct[n, m, k] + root[n, m, k] * step[n, m, k]
-            columns_out[m, k] = total
-
-
-@njit(cache=True, parallel=True)
-def differentiate_many(
-    conductance,
-    shade,
-    matrix,
-    voltage,
-    wires,
-    law,
-    kink,
-    span,
-    tolerance_v,
-    relative,
-    current_out,
-    tangent_out,
-    worst_out,
-):
-    """Currents (B, M), and their derivatives by the wires and the law's coefficients, (B, M, P)."""
-    count, columns = current_out.shape
-    rows = voltage.shape[1]
-    degrees, order = law.shape
-    for block in prange((count + LANES - 1) // LANES):
-        shape = (rows, columns, LANES)
-        g, s, v = np.empty(shape), np.empty(shape), np.empty((rows, LANES))
-        fill_lanes(block, conductance, shade, matrix, voltage, g, s, v)
-        cell_v, current, root = np.empty(shape), np.empty(shape), np.empty(shape)
-        worst_out[block] = operating_point(
-            g, s, v, wires, law, kink, span, tolerance_v, cell_v, current, root
-        )
-        lanes = min(LANES, count - block * LANES)
-        for k in range(lanes):
-            for m in range(columns):
-                current_out[block * LANES + k, m] = current[:, m, k].sum()
-        direct, answer = np.empty(shape), np.empty((columns, LANES))
-        scratch = (np.empty(shape), np.empty(shape), np.empty(shape), np.empty(shape), np.empty(shape))
-        for p in range(4 + degrees * order + kink.shape[0]):
-            if p < 4:
-                unit = np.zeros(4)
-                unit[p] = 1.0
-                wire_drop(current, unit, direct)
-                for n in range(rows):
-                    for m in range(columns):
-                        for k in range(LANES):
-                            direct[n, m, k] *= -root[n, m, k] * root[n, m, k]
-            else:
-                _power_currents(cell_v, g, s, span, p - 4, order, degrees, direct)
-            tangent_of(direct, root, wires, relative, answer, scratch)
-            for k in range(lanes):
-                for m in range(columns):
-                    tangent_out[block * LANES + k, m, p] = answer[m, k]
-
-
-@njit(cache=True)
-def _power_currents(cell_v, conductance, shade, span, index, order, degrees, out):
-    """Cell currents of a unit coefficient: (degree in G, power of u) in C order, then those of the kink."""
-    scale, low, high = span[0], span[1], span[2]
-    rows, columns, _ = out.shape
-    bent = index >= degrees * order
-    power = (index - degrees * order if bent else index % order) + 1
-    degree = 0 if bent else index // order
-    for n in range(rows):
-        for m in range(columns):
-            for k in range(LANES):
-                inside = min(max(cell_v[n, m, k], low), high) / scale
-                beyond = cell_v[n, m, k] - inside * scale
-                if bent:
-                    inside = min(inside, 0.0)
-                steep = inside ** (power - 1)
-                rise = power * steep if not (bent and inside == 0.0) else 0.0
-                out[n, m, k] = (
-                    conductance[n, m, k] * shade[n, m, k] ** degree * (scale * steep * inside + rise * beyond)
-                )

@@ -109,7 +109,8 @@ class BoardLink:
             self._check()
             if not self._available() and not self._board.advance() and not self._available():
                 self._note_vain_read()
-            return self._session.transmit(1), not self._available()
+            taken = self._session.transmit(1)
+            return taken, bool(taken) and not self._available()
 
     def status_byte(self) -> int:
         """Serial poll: the status byte with RQS in bit 6, which this clears."""

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from crosscal.core.errors import BoardConnectionError, InputError, wanted
 
+HAS_TERMINALS = os.name == "posix"
+
 
 class PtyPort:
     """A pseudo-terminal under a name of its own.
@@ -26,7 +28,7 @@ class PtyPort:
     can_close = False
 
     def __init__(self, link: str | os.PathLike[str] | None = None) -> None:
-        if os.name != "posix":
+        if not HAS_TERMINALS:
             raise InputError(
                 wanted(
                     got=f"a pseudo-terminal on {os.name}",

@@ -8,10 +8,12 @@ import selectors
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from types import FrameType, TracebackType
 
+from crosscal.core.errors import CrosscalError
 from crosscal.simulated_bench.bench import Bench
 from crosscal.simulated_bench.powered_board import PoweredBoard
 from crosscal.simulated_bench.pty_port import PtyPort
@@ -86,7 +88,7 @@ class BenchServer:
             while not self._stopping.is_set():
                 self._step()
         finally:
-            self._close()
+            self.close()
 
     def stop(self) -> None:
         """End serving soon; callable from any thread and from signal handlers."""
@@ -95,8 +97,11 @@ class BenchServer:
         with suppress(OSError):
             self._wake_out.send(b"\0")
 
-    def wait(self) -> None:
+    def wait(self, on_ready: Callable[[], object] | None = None) -> None:
         """Go on serving until Ctrl-C, SIGTERM or `stop`; for the main thread, inside `with server:`.
+
+        Args:
+            on_ready: called once those signals end it cleanly, such as to print where the board is.
 
         Raises:
             RuntimeError: called outside of `with server:`.
@@ -110,6 +115,8 @@ class BenchServer:
 
         before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
+            if on_ready is not None:
+                on_ready()
             self._served.result()
         finally:
             for number, handler in before.items():
@@ -124,8 +131,20 @@ class BenchServer:
     ) -> None:
         self.stop()
         self._thread.shutdown()
+        self.close()
         if self._served is not None:
             self._served.result()
+
+    def close(self) -> None:
+        """Close every way in; for a server that is not entered. Closing twice is harmless."""
+        self._selector.close()
+        with self.board.lock:
+            while self._links:
+                self._links.pop().close()
+        while self._ports:
+            self._ports.pop().close()
+        self._wake_in.close()
+        self._wake_out.close()
 
     def _step(self) -> None:
         ready = self._selector.select(0.0 if self._busy else IDLE_S)
@@ -171,16 +190,6 @@ class BenchServer:
         with suppress(BlockingIOError):
             self._wake_in.recv(AT_ONCE)
 
-    def _close(self) -> None:
-        self._selector.close()
-        with self.board.lock:
-            for link in self._links:
-                link.close()
-        for port in self._ports:
-            port.close()
-        self._wake_in.close()
-        self._wake_out.close()
-
 
 def serve_tcp(bench: Bench, *, host: str = "127.0.0.1", port: int = 0) -> BenchServer:
     """Put a bench on a TCP port: `with serve_tcp(bench) as server: ... server.resource ...`.
@@ -188,9 +197,7 @@ def serve_tcp(bench: Bench, *, host: str = "127.0.0.1", port: int = 0) -> BenchS
     Raises:
         BoardConnectionError: the port cannot be had.
     """
-    server = BenchServer(PoweredBoard(bench))
-    server.listen_tcp(host, port)
-    return server
+    return _serve(bench, lambda server: server.listen_tcp(host, port))
 
 
 def serve_pty(bench: Bench, *, link: str | os.PathLike[str] | None = None) -> BenchServer:
@@ -200,6 +207,14 @@ def serve_pty(bench: Bench, *, link: str | os.PathLike[str] | None = None) -> Be
         InputError: this operating system has no pseudo-terminals.
         BoardConnectionError: `link` exists already, or cannot be made.
     """
+    return _serve(bench, lambda server: server.open_pty(link))
+
+
+def _serve(bench: Bench, open_way_in: Callable[[BenchServer], object]) -> BenchServer:
     server = BenchServer(PoweredBoard(bench))
-    server.open_pty(link)
+    try:
+        open_way_in(server)
+    except CrosscalError:
+        server.close()
+        raise
     return server

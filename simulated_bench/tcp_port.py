@@ -7,6 +7,7 @@ import socket
 from crosscal.core.errors import BoardConnectionError, wanted
 
 ANY_ADDRESS = ("", "0.0.0.0")
+LAST_PORT = 65535
 
 
 class TcpStream:
@@ -63,8 +64,10 @@ class TcpPort:
 
     def __init__(self, host: str, port: int) -> None:
         try:
+            if not 0 <= port <= LAST_PORT:
+                raise OSError(f"ports end at {LAST_PORT}")
             self._listener = socket.create_server((host, port))
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             raise BoardConnectionError(
                 wanted(
                     got=f"TCP {host or '0.0.0.0'}:{port} ({error})",

@@ -117,6 +117,9 @@ def given_vectors(values: Any, what: str, columns: int) -> np.ndarray:
 
 def _real(values: Any, what: str) -> np.ndarray:
     """Return an array of real numbers; float32 stays, everything else becomes float64."""
+    if isinstance(values, np.ma.MaskedArray):
+        # What is masked must not come back as whatever number lies under the mask.
+        values = np.ma.filled(values.astype(np.float64), np.nan)
     try:
         array = np.asarray(values)
     except ValueError as error:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import onnxruntime
 
 from crosscal.core.errors import CalibratorFileError, RangeError
+from crosscal.runtime.affine import AffineCorrection
 from crosscal.runtime.reading_kernel import first_unreadable
 from crosscal.runtime.session import CALIBRATED, CONDUCTANCE, CURRENT, MODEL_ERRORS, evaluate, failure
+
+_LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 
 
 class _Binding(threading.local):
@@ -28,13 +31,12 @@ class OnnxCorrection:
 
     Attributes:
         session: the model. conductance_s: the matrix [S], (N, M), float32.
-        gain, offset_a: applied to what the model answers, (M,).
+        trim: gain and offset per column for what the model answers.
     """
 
     session: onnxruntime.InferenceSession
     conductance_s: np.ndarray
-    gain: np.ndarray
-    offset_a: np.ndarray
+    trim: AffineCorrection
     _bound: _Binding = field(default_factory=_Binding, init=False, repr=False)
 
     @classmethod
@@ -53,7 +55,8 @@ class OnnxCorrection:
                 f"the model answers {answer.shape} to currents of {trial.shape}; allowed: the same shape; "
                 "export it again"
             )
-        return cls(session=session, conductance_s=matrix, gain=np.ones(columns), offset_a=np.zeros(columns))
+        trim = AffineCorrection(gain=np.ones(columns), offset_a=np.zeros(columns))
+        return cls(session=session, conductance_s=matrix, trim=trim)
 
     @property
     def columns_independent(self) -> bool:
@@ -69,37 +72,29 @@ class OnnxCorrection:
         unreadable = first_unreadable(current_a.reshape(-1), limit_a)
         if unreadable >= 0 or current_a.size == 0:
             return unreadable
-        bound = self._bound_to(current_a.size // self.gain.size)
+        bound = self._bound_to(current_a.size // self.conductance_s.shape[1])
         np.copyto(bound.current_a, current_a, casting="same_kind")
         try:
             self.session.run_with_iobinding(bound.binding)
         except MODEL_ERRORS as error:
             raise failure(error, f"currents {bound.current_a.shape}") from error
-        answer = bound.calibrated_a
-        if first_unreadable(answer.reshape(-1), float(np.finfo(np.float32).max)) >= 0:
+        if self.trim.apply(bound.calibrated_a, bound.calibrated_a, _LARGEST_FLOAT32) >= 0:
             raise RangeError(
                 "the model answered NaN or infinity to currents that are finite; allowed: currents and "
                 "matrices like those it was trained on"
             )
-        calibrated_a = calibrated_a.reshape(answer.shape)
-        np.multiply(answer, self.gain, out=calibrated_a, casting="same_kind")
-        np.add(calibrated_a, self.offset_a, out=calibrated_a, casting="same_kind")
+        np.copyto(calibrated_a, bound.calibrated_a.reshape(calibrated_a.shape))
         return -1
 
     def trimmed(self, gain: np.ndarray, offset_a: np.ndarray) -> OnnxCorrection:
         """See `Correction.trimmed`."""
-        return OnnxCorrection(
-            session=self.session,
-            conductance_s=self.conductance_s,
-            gain=gain * self.gain,
-            offset_a=gain * self.offset_a + offset_a,
-        )
+        return replace(self, trim=self.trim.trimmed(gain, offset_a))
 
     def _bound_to(self, batch: int) -> _Binding:
         bound = self._bound
         if bound.batch != batch:
             bound.batch = -1
-            bound.current_a = np.empty((batch, self.gain.size), dtype=np.float32)
+            bound.current_a = np.empty((batch, self.conductance_s.shape[1]), dtype=np.float32)
             bound.calibrated_a = np.empty_like(bound.current_a)
             bound.binding = self.session.io_binding()
             matrix = onnxruntime.OrtValue.ortvalue_from_numpy(self.conductance_s)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnx
-from crosscal.runtime import CalibratorMetadata, Probes
 from onnx import TensorProto, helper, numpy_helper
+
+from crosscal.runtime import CalibratorMetadata, Probes
 
 CONDUCTANCE_RANGE_S = (16.6e-6, 100e-6)
 LARGEST_INPUT_V = 0.5
@@ -91,7 +93,7 @@ def concatsquash_model(
     columns: int,
     rng: np.random.Generator,
     *,
-    hidden: tuple[int, ...] = (24, 20),
+    hidden: tuple[int, ...] = (12, 10),
     activation: str = "sigmoid",
 ) -> Model:
     """The seed paper's layers, folded in the graph; the encoder is one linear layer with tanh."""
@@ -114,7 +116,7 @@ def concatsquash_model(
         helper.make_node("Mul", ["centred", "input_scale"], ["x0"]),
     ]
     layers = []
-    for i, (inputs, units) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+    for i, (inputs, units) in enumerate(itertools.pairwise(widths)):
         parameters |= {
             f"weight_{i}": rng.normal(0.0, 1.5 / np.sqrt(inputs), (units, inputs)),
             f"bias_{i}": rng.normal(0.0, 0.3, units),

@@ -19,7 +19,7 @@ from crosscal.core.run_file import read_run
 from crosscal.front_door import load_calibrator, open_board
 from crosscal.training import CollectionPlan, draw_vectors, parse_inputs, write_report
 
-PROFILE = "lab-16x12"
+PROFILE = "lab-12x16"
 RESOURCE = "TCPIP0::localhost::inst0::INSTR"
 CALIBRATOR = "concatsquash"
 TRAINING_MATRICES = 300
@@ -48,7 +48,7 @@ TEST_VECTORS = 350
 def command(train_afresh: bool, output: Path, seed: int) -> None:
     """Watch wrong currents from a board become right ones, in about a minute.
 
-    A simulated 16×12 board (2 Ω wires, sinh cells, an 18-bit front end with gain and offset errors) is opened
+    A simulated 12×16 board (2 Ω wires, sinh cells, an 18-bit front end with gain and offset errors) is opened
     through PyVISA like a physical one. It is programmed and read; a calibrator that never saw these matrices
     calibrates the currents. A table compares it with no calibration and with gain and offset per column.
     """

@@ -15,6 +15,9 @@ from crosscal.core.run_file import Run, read_run
 from crosscal.front_door import load_calibrator
 from crosscal.training import Evaluation, evaluate, write_report
 
+FLOOR_VECTORS = 8
+"""Inputs that the floor of a matrix is averaged over; it hardly depends on them."""
+
 
 @click.command("evaluate")
 @click.argument("calibrator", type=click.Path(path_type=Path))
@@ -83,7 +86,10 @@ def noise_floor(truth: str, run: Run) -> np.ndarray:
         for k in range(len(run.target_s)):
             floors.append(
                 bench.noise_floor(
-                    run.target_s[k], run.true_conductance_s[k], run.voltage_v[k], float(run.range_a[k])
+                    run.target_s[k],
+                    run.true_conductance_s[k],
+                    run.voltage_v[k, :FLOOR_VECTORS],
+                    float(run.range_a[k]),
                 )
             )
             bar.advance(task)

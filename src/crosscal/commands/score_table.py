@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich import box
 from rich.table import Table
 
 from crosscal.training import Evaluation
@@ -10,10 +11,14 @@ from crosscal.training import Evaluation
 def score_table(evaluation: Evaluation) -> Table:
     """Lay out all four error measures by kind of input and method, with the factor against no calibration."""
     rows, columns = evaluation.data.shape
-    table = Table(title=f"{evaluation.calibrator}, {rows}×{columns}, {evaluation.data.matrices} matrices")
+    table = Table(
+        title=f"{evaluation.calibrator}, {rows}×{columns}, {evaluation.data.matrices} matrices",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     table.add_column("inputs")
     table.add_column("calibration")
-    for name in ("MSE (mA²)", "factor", "NMSE", "bits", "RMSE (% FS)", "× floor"):
+    for name in ("MSE (mA²)", "factor", "NMSE", "bits", "RMSE (%)", "× floor"):
         table.add_column(name, justify="right")
     for kind in evaluation.kinds:
         raw = next(iter(kind.scores.values()))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -123,7 +124,7 @@ def command(
 
 def paper_table(evaluations: dict[str, tuple[Evaluation, Evaluation]]) -> Table:
     """Lay out the paper's four rows: published, the affine fit on known vectors, and each calibrator."""
-    table = Table(title="the seed paper's table")
+    table = Table(title="the seed paper's table", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("row", "calibration"):
         table.add_column(name, no_wrap=True)
     for name in ("before (mA²)", "after (mA²)", "factor", "NMSE"):

@@ -77,8 +77,11 @@ def noise_floor(
     sigma_a = _positive("noise_a", noise_a, (columns,))
     sigma_v = float(_positive("prior_sigma_v", prior_sigma_v, ())[0])
     whitened = jacobian_s.reshape(-1, columns, rows) / sigma_a[:, None]
-    information = whitened.transpose(0, 2, 1) @ whitened + np.eye(rows) / sigma_v**2
-    mse_a2 = (ideal_s * np.linalg.solve(information, ideal_s[None])).sum(axis=1).mean()
+    # by singular values, for the inverse of JᵀJ would lose what it is asked for when the noise is small
+    _, strengths, directions = np.linalg.svd(whitened, full_matrices=True)
+    information = np.full((len(whitened), rows), 1 / sigma_v**2)
+    information[:, : strengths.shape[1]] += strengths**2
+    mse_a2 = ((directions @ ideal_s) ** 2 / information[:, :, None]).sum(axis=1).mean()
     variance_a2 = (ideal_s**2).sum(axis=0).mean() * sigma_v**2
     if variance_a2 == 0:
         raise RangeError(

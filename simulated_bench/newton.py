@@ -82,6 +82,7 @@ class Newton:
         spread(part, voltage_v, look.across_v)
         look.ask_law(live)
         chords(part, voltage_v, look.mismatch_a, look.slope_s, look.norms, bend)
+        look.require_finite()
         self._correct(live, look, np.minimum(bend, START_FORCING), cell_a)
 
     def _go_on(
@@ -95,7 +96,7 @@ class Newton:
     ) -> None:
         """Take a whole step from currents that are better than the last."""
         best_a[live], length[live] = look.left_a[live], 1.0
-        relative = look.left_a[live] / look.size_a[live]
+        relative = look.left_a[live] / (look.size_a[live] + look.left_a[live])
         wanted_part = np.maximum(np.minimum(FORCING, relative), TOLERANCE / 5 / relative)
         self._correct(live, look, wanted_part, step_a)
         walk(live, length, step_a, cell_a)

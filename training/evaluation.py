@@ -32,7 +32,7 @@ class KindEvaluation:
     Attributes:
         kind: such as `random` or `sine`.
         vectors: which vectors of each matrix were scored, a slice.
-        scores: by method: `nothing`, `affine, 8 known`, …, `calibrator`.
+        scores: by method: `nothing`, `affine K=8`, …, `calibrator`.
     """
 
     kind: str
@@ -134,7 +134,7 @@ def affine_per_matrix(data: Measurements, known: int) -> Float[np.ndarray, "matr
 
 
 def _affine_name(known: int) -> str:
-    return f"affine, {known} known"
+    return f"affine K={known}"
 
 
 def _known_limit(segments: tuple[Segment, ...]) -> int:

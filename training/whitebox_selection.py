@@ -20,7 +20,7 @@ CELLS_TO_SOLVE = 1_600_000
 """Budget of a fit: cells × vectors per iteration; some 400 vectors at 64×64, a few seconds per iteration."""
 
 _VECTORS_AT_LEAST, _VECTORS_AT_MOST = 64, 4096
-_BETTER_BY_STANDARD_ERRORS = 2.5
+_BETTER_BY_STANDARD_ERRORS = 0.5
 _SETTLED_WHILE_GROWING = 1e-3
 
 # Wires to begin with [Ω]: anything between ideal and bad is within Newton's reach.

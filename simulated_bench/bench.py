@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from crosscal.core.array_types import Currents, Matrix, Vectors
-from crosscal.core.errors import InputError, SettingsError, SolverError, wanted
+from crosscal.core.errors import SettingsError, SolverError, wanted
 from crosscal.firmware_models import BoardFacts, ProgrammingStep, Reading
 from crosscal.simulated_bench.board_facts import board_facts
 from crosscal.simulated_bench.cells import Cells
 from crosscal.simulated_bench.devices import Ohmic, Sinh
 from crosscal.simulated_bench.direct_current import solve_currents
 from crosscal.simulated_bench.floor import noise_floor
-from crosscal.simulated_bench.floor import NoiseFloor, noise_floor
 from crosscal.simulated_bench.front_end import FrontEnd
 from crosscal.simulated_bench.randomness import RandomStreams, fixed_error_streams
 from crosscal.simulated_bench.readback import Readback
@@ -170,72 +169,18 @@ class Bench:
     ) -> float:
         """NMSE that no calibrator can beat on a matrix, whatever it knows of this board.
 
-        Noise and converter steps count; gains are taken as 1, from which they differ by less than a percent.
-
-        Args:
-            target_s: what the ideal currents refer to [S], (N, M).
-            true_conductance_s: actual conductances [S], (N, M).
-            voltage_v: inputs to average over [V], (B, N); a dozen will do.
-            range_a: full scale that was measured in [A].
-            aperture_s, averages: as measured.
-
-        Raises:
-            InputError: the board has no such range, or no noise, so that there is no floor.
-        """
-        ranges_a = self._facts.ranges_a
-        if range_a not in ranges_a:
-            raise InputError(
-                wanted(
-                    got=f"a range of {range_a:g} A",
-                    allowed=", ".join(f"{full_a:g}" for full_a in ranges_a),
-                    remedy="name the board that the run was measured on",
-                )
-            )
-        range_index = ranges_a.index(range_a)
-        noise_a = np.hypot(
-            self.noise_a(aperture_s=aperture_s, averages=averages),
-            self._front_end.step_a(range_index) / np.sqrt(12),
-        )
-        if noise_a == 0.0:
-            raise InputError(
-                wanted(
-                    got="a board without noise", allowed="read noise above 0", remedy="leave the floor out"
-                )
-            )
-        floor = noise_floor(
-            true_conductance_s,
-            voltage_v,
-            wires=self.wires(range_index),
-            device=self._device,
-            noise_a=noise_a,
-            target_s=target_s,
-        )
-        return floor.nmse
-
-    def noise_floor(
-        self,
-        target_s: Matrix,
-        true_conductance_s: Matrix,
-        voltage_v: Vectors,
-        range_a: float,
-        *,
-        aperture_s: float = 1e-3,
-        averages: int = 1,
-    ) -> NoiseFloor:
-        """Bound what a calibrator of this board can reach: what noise leaves, were all else known exactly.
-
-        Noise is that of `noise_a` and of the converter's steps, referred to the current by each channel's gain.
+        Read noise and the converter's steps leave it, referred to the current by each channel's gain.
 
         Args:
             target_s: what the ideal currents refer to [S], (N, M).
             true_conductance_s: what the cells really are [S], (N, M).
-            voltage_v: inputs over which to average [V], (B, N).
+            voltage_v: inputs over which to average [V], (B, N); a dozen will do.
             range_a: full scale that the currents were taken in [A].
             aperture_s: integration time [s].
             averages: readings averaged.
 
         Raises:
-            RangeError, ShapeError: no such range, or arrays that do not fit the board.
+            RangeError, ShapeError: the board has no such range, or arrays do not fit it.
         """
         range_index = self._front_end.range_index(range_a)
         steps_a = self._front_end.step_a(range_index) / np.sqrt(12.0 * averages)
@@ -247,7 +192,7 @@ class Bench:
             device=self._device,
             noise_a=noise_a / self._front_end.gain(range_index, self._temperature_c),
             target_s=target_s,
-        )
+        ).nmse
 
     def begin_programming(self, target_s: array[float], tolerance: float) -> None:
         """Prepare to write a target (N × M)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from crosscal.core.array_types import Currents, StatusBits
+from crosscal.core.errors import RangeError, wanted
 from crosscal.core.readout import Status
 from crosscal.simulated_bench.settings import FrontEndSettings
 
@@ -37,6 +38,20 @@ class FrontEnd:
         self._gain_drift = rng.uniform(-1.0, 1.0, columns) * settings.gain_drift_per_c
         self._offset_drift = rng.uniform(-1.0, 1.0, columns) * settings.offset_drift_per_c
         self.faulty = np.zeros(columns, dtype=bool)
+
+    def range_index(self, range_a: float) -> int:
+        """Find a range by its full scale [A], counted from 0.
+
+        Raises:
+            RangeError: there is no such range.
+        """
+        near = np.flatnonzero(np.isclose(self._ranges_a, range_a, rtol=1e-6, atol=0.0))
+        if not near.size:
+            allowed = ", ".join(f"{full_scale_a:g}" for full_scale_a in self._settings.ranges_a)
+            raise RangeError(
+                wanted(got=f"range {range_a:g} A", allowed=allowed, remedy="give one of the board's ranges")
+            )
+        return int(near[0])
 
     def input_ohm(self, range_index: int) -> float:
         """Input resistance of the amplifiers in a range [Ω]: their virtual ground is not ideal."""

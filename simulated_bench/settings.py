@@ -102,10 +102,10 @@ class ProgrammingSettings(Table, frozen=True, kw_only=True):
 class NoiseSettings(Table, frozen=True, kw_only=True):
     """`[noise]`: white read noise of the array, rms of one reading of one column over `aperture_s`.
 
-    It averages down with the square root of aperture and count. `read_relative` is in parts of full scale,
-    which is N · conductance_max_s · 0.5 V unless `full_scale_a` says otherwise: the current of a column of
-    fully conducting ohmic cells without wires, whatever range the amplifiers are in. `read_a` adds to it as
-    independent noise does. The amplifiers' own noise is the front end's.
+    It averages down with the square root of aperture and count. `read_relative` is in parts of
+    `full_scale_a`, whatever range the amplifiers are in; without one, of N · conductance_max_s · 0.5 V, the
+    current of a column of fully conducting ohmic cells without wires. `read_a` adds to it as independent
+    noise does. The amplifiers' own noise is the front end's.
     """
 
     read_relative: Fraction = 0.0

@@ -5,6 +5,7 @@ from array import array
 import numpy as np
 import pytest
 
+from crosscal.core.errors import RangeError
 from crosscal.core.readout import Status
 from crosscal.simulated_bench import Bench, Ohmic, Sinh, Wires, solve_dc
 
@@ -98,9 +99,9 @@ def test_a_small_range_saturates_and_says_so():
 
 
 def test_noise_is_in_parts_of_full_scale_and_averages_with_aperture_and_count():
-    board = bench(noise={"read_relative": 1e-3}, seed=4)
+    full_scale_a = 2.5e-4
+    board = bench(noise={"read_relative": 1e-3, "full_scale_a": full_scale_a}, seed=4)
     program(board)
-    full_scale_a = 5 * 100e-6 * 0.5
     repeated = np.tile(vectors(5, 1), (4000, 1))
     for aperture_s, averages in ((1e-3, 1), (4e-3, 1), (1e-3, 9), (0.25e-3, 4)):
         current_a, _, _ = measure(board, repeated, aperture_s=aperture_s, averages=averages)
@@ -230,3 +231,43 @@ def test_zero_volts_measure_the_offsets_alone():
     program(board)
     current_a, _, _ = measure(board, np.zeros((2, 5)), range_index=2)
     assert 0 < np.abs(current_a).max() < 0.0006 * 12.337e-3
+
+
+def test_noise_floor_of_the_reference_protocol_is_the_known_one():
+    board = Bench.from_profile("memsys2025", noise={"read_relative": 1e-3})
+    floors = []
+    for seed in range(3):
+        target_s = program(board, seed)
+        floors.append(board.noise_floor(target_s, target_s, vectors(64, 2, seed), 10e-3))
+    # Known to be 2.0e-3 as a median over matrices, which scatter by some 15 %.
+    assert np.median(floors) == pytest.approx(2.0e-3, rel=0.2)
+
+
+def test_the_best_linear_estimate_of_a_linear_board_meets_the_noise_floor():
+    """Resistors and Gaussian inputs: least squares reaches the floor, and nothing can be below it."""
+    front_end = {"profile": "lab", "offset_error": 0.0}
+    board = bench(device={"law": "ohmic"}, noise={"read_a": 2e-6}, front_end=front_end)
+    target_s = program(board)
+    rng = np.random.default_rng(6)
+    voltage_v = 0.3 + rng.normal(0.0, 0.4 / np.sqrt(12), (6000, 5))
+    current_a, _, _ = measure(board, voltage_v, range_index=2)
+    ideal_a = voltage_v @ target_s
+    taught, tested = slice(0, 3000), slice(3000, None)
+    design = np.column_stack([current_a * 1e6, np.ones(len(current_a))])
+    weights = np.linalg.lstsq(design[taught], ideal_a[taught], rcond=None)[0]
+    error_a = design[tested] @ weights - ideal_a[tested]
+    nmse = (error_a**2).mean() / (target_s**2).sum(axis=0).mean() / (0.4**2 / 12)
+    true_s = np.array(board.true_conductance()).reshape(5, 9)
+    floor = board.noise_floor(target_s, true_s, voltage_v[:3], 12.337e-3)
+    # 3000 vectors of 9 columns: the mean square scatters by 1 % or so.
+    assert nmse == pytest.approx(floor, rel=0.05)
+
+
+def test_the_noise_floor_falls_with_averaging_and_knows_the_boards_ranges():
+    board = bench(noise={"read_a": 1e-6})
+    target_s = program(board)
+    one, many = (board.noise_floor(target_s, target_s, vectors(5, 2), 1e-2, averages=n) for n in (1, 100))
+    assert many < one / 20
+    assert board.noise_floor(target_s, target_s, vectors(5, 2), 1e-2, aperture_s=0.1) == pytest.approx(many)
+    with pytest.raises(RangeError, match="allowed: 1e-06"):
+        board.noise_floor(target_s, target_s, vectors(5, 2), 3e-3)

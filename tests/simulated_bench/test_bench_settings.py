@@ -27,7 +27,15 @@ def test_reference_protocol_has_the_published_array():
     assert (settings.array.rows, settings.array.columns) == (64, 64)
     assert (settings.array.conductance_min_s, settings.array.conductance_max_s) == (16.6e-6, 100e-6)
     # The largest current of such a matrix: noise of 1e-3 of it leaves a floor of 2.0e-3.
-    assert settings.noise_full_scale_a == pytest.approx(1.08e-3)
+    assert settings.noise_full_scale_a == 1.08e-3
+
+
+def test_full_scale_of_the_noise_is_stated_or_that_of_a_fully_conducting_column(tmp_path):
+    table = "rows = 3\ncolumns = 7\nconductance_max_s = 200e-6\n"
+    path = write(tmp_path, f"[array]\n{table}")
+    assert load_settings(path).noise_full_scale_a == pytest.approx(3 * 200e-6 * 0.5)
+    path = write(tmp_path, f"noise.full_scale_a = 1e-3\n[array]\n{table}")
+    assert load_settings(path).noise_full_scale_a == 1e-3
 
 
 def test_own_keys_go_on_top_of_the_profile(tmp_path):

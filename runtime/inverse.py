@@ -4,6 +4,7 @@ At program time a calibrator condenses a matrix's circuit to a surrogate that co
 standardised inputs `z` (zero mean, unit variance over what the board is driven with) and scaled currents `y`,
 
     y[m] = constant[m] + Σ_n Σ_p polynomial[p,n,m] z[n]^(p+1) + Σ_j (Σ_n pattern[n,m] moment[j,n] z[n]) (Σ_n coupling[j,n,m] z[n])
+         + c[m] Σ_n bent[n,m] z[n]² + lift[0,m] c[m]³ + lift[1,m] c[m]⁴      with c[m] = Σ_n pattern[n,m] z[n]
 
 Each input bends its own cells' currents (the polynomials), and what a whole column carries lifts the ground under its cells
 (the products). A read looks for the `z` that is likeliest given the reading, the noise and the spread of inputs, and answers
@@ -29,7 +30,7 @@ class InverseTensors:
     """What depends on the matrix alone, as the calibrator's graph computes it; checked on construction.
 
     Attributes:
-        polynomial: (3, N, M). coupling: (J, N, M). pattern: (N, M). moment: (J, N). constant: (M,). As above.
+        polynomial: (3, N, M). coupling: (J, N, M), J 1 or more. bent: (N, M). lift: (2, M). pattern: (N, M). moment: (J, N). constant: (M,). As above.
         variance: noise plus misfit of the surrogate, (M,), of scaled currents.
         gain, linear, offset: (N, M), (N, M), (M,): the best linear estimate is `gain (y − offset)`, belonging to the
             linear prediction `y = offset + linearᵀ z`.
@@ -44,6 +45,8 @@ class InverseTensors:
 
     polynomial: Float[np.ndarray, "3 rows columns"]
     coupling: Float[np.ndarray, "modes rows columns"]
+    bent: Matrix
+    lift: Float[np.ndarray, "2 columns"]
     pattern: Matrix
     moment: Float[np.ndarray, "modes rows"]
     constant: Float[np.ndarray, " columns"]
@@ -71,7 +74,7 @@ class InverseTensors:
             )
         (rows, columns), modes = self.conductance.shape, len(self.coupling)
         shapes = {
-            "polynomial": (3, rows, columns), "coupling": (modes, rows, columns), "pattern": (rows, columns),
+            "polynomial": (3, rows, columns), "coupling": (modes, rows, columns), "pattern": (rows, columns), "bent": (rows, columns), "lift": (2, columns),
             "moment": (modes, rows), "constant": (columns,), "variance": (columns,), "gain": (rows, columns),
             "linear": (rows, columns), "offset": (columns,), "walls": (5,), "inflation": (1,),
             "current_scale": (columns,), "current_shift": (columns,),
@@ -99,6 +102,16 @@ class InverseTensors:
                     remedy="export the calibrator again",
                 )
             )
+
+    def predicted(self, z: Float[np.ndarray, "batch rows"]) -> Currents:
+        """Scaled currents that standardised inputs would cause, (B, M)."""
+        total = self.constant + np.zeros((len(z), 1))
+        for power, weight in enumerate(self.polynomial, start=1):
+            total = total + z**power @ weight
+        for moment, coupling in zip(self.moment, self.coupling, strict=True):
+            total = total + (z @ (self.pattern * moment[:, None])) * (z @ coupling)
+        carried = z @ self.pattern
+        return total + carried * (z**2 @ self.bent) + carried**3 * (self.lift[0] + carried * self.lift[1])
 
     @classmethod
     def from_mapping(cls, tensors: Mapping[str, np.ndarray]) -> InverseTensors:
@@ -145,6 +158,8 @@ class Inverse:
             turned(tensors.conductance),
             turned(tensors.polynomial),
             turned(tensors.coupling),
+            turned(tensors.bent),
+            np.ascontiguousarray(np.pad(tensors.lift, ((0, 0), (0, m)))),
             turned(tensors.pattern),
             np.ascontiguousarray(np.pad(tensors.moment, ((0, 0), (0, n)))),
             columnwise(tensors.constant),

@@ -14,7 +14,7 @@ _FAST = {"contract", "reassoc", "nsz", "arcp"}
 
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
-def predict(z, polynomial, coupling, pattern, moment, constant, along, across, predicted):
+def predict(z, polynomial, coupling, bent, lift, pattern, moment, constant, along, across, predicted):
     """Currents that inputs `z` would cause; also the products' factors `along`, `across` (modes, M)."""
     modes = coupling.shape[0]
     columns, rows = pattern.shape
@@ -31,6 +31,11 @@ def predict(z, polynomial, coupling, pattern, moment, constant, along, across, p
             for n in range(rows):
                 here += weights[n] * place[n] * z[n]
                 there += link[n] * z[n]
+            if j == 0:
+                bend = bent[m]
+                for n in range(rows):
+                    there += bend[n] * z[n] * z[n]
+                total += here * here * here * (lift[0, m] + here * lift[1, m])
             along[j, m] = here
             across[j, m] = there
             total += here * there
@@ -38,7 +43,7 @@ def predict(z, polynomial, coupling, pattern, moment, constant, along, across, p
 
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
-def differentiate(z, polynomial, coupling, pattern, moment, along, across, slope):
+def differentiate(z, polynomial, coupling, bent, lift, pattern, moment, along, across, slope):
     """Derivative of `predict` by each input: `slope` (M, N)."""
     modes = coupling.shape[0]
     columns, rows = pattern.shape
@@ -49,6 +54,11 @@ def differentiate(z, polynomial, coupling, pattern, moment, along, across, slope
             row[n] = first[n] + z[n] * (2.0 * second[n] + 3.0 * z[n] * third[n])
         for j in range(modes):
             here, there, link, place = along[j, m], across[j, m], coupling[j, m], moment[j]
+            if j == 0:
+                bend = bent[m]
+                there += here * here * (3.0 * lift[0, m] + 4.0 * here * lift[1, m])
+                for n in range(rows):
+                    row[n] += 2.0 * here * bend[n] * z[n]
             for n in range(rows):
                 row[n] += here * link[n] + there * weights[n] * place[n]
 
@@ -173,7 +183,7 @@ def apply_covariance(slope, stiffness, narrow, gram, inverse_pivot, b, middle):
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
 def find_mode(
-    y, polynomial, coupling, pattern, moment, constant, variance, gain, linear, offset, walls, widening, narrow,
+    y, polynomial, coupling, bent, lift, pattern, moment, constant, variance, gain, linear, offset, walls, widening, narrow,
     z, slope, gram, inverse_pivot, stiffness, scratch_rows, scratch_columns, transposed, scratch,
 ):  # fmt: skip
     """Inputs `z` (N,) that best explain one reading `y` (M,); leaves `slope`, `stiffness` and the factor at the last step.
@@ -199,7 +209,7 @@ def find_mode(
             for m in range(columns):
                 residual[m] = y[m] - offset[m]
         else:
-            predict(z, polynomial, coupling, pattern, moment, constant, along, across, predicted)
+            predict(z, polynomial, coupling, bent, lift, pattern, moment, constant, along, across, predicted)
             for m in range(columns):
                 total = 0.0
                 for n in range(rows):
@@ -212,12 +222,12 @@ def find_mode(
         for n in range(rows):
             z[n] = min(max(z[n], least), most)
     for step in range(widening.size):
-        predict(z, polynomial, coupling, pattern, moment, constant, along, across, predicted)
+        predict(z, polynomial, coupling, bent, lift, pattern, moment, constant, along, across, predicted)
         for m in range(columns):
             weight[m] = 1.0 / (variance[m] + widening[step] * widening[step])
         for n in range(rows):
             stiffness[n] = 1.0 + (spring if z[n] < low or z[n] > high else 0.0)
-        differentiate(z, polynomial, coupling, pattern, moment, along, across, slope)
+        differentiate(z, polynomial, coupling, bent, lift, pattern, moment, along, across, slope)
         precision_factor(slope, transposed, weight, stiffness, narrow, scratch, gram, inverse_pivot)
         for n in range(rows):
             beyond = z[n] - min(max(z[n], low), high)
@@ -249,7 +259,7 @@ def spread(rate, conductance, slope, stiffness, narrow, gram, inverse_pivot, scr
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
 def calibrate_batch(
-    current, scale, shift, expansion, conductance, polynomial, coupling, pattern, moment, constant, variance, gain,
+    current, scale, shift, expansion, conductance, polynomial, coupling, bent, lift, pattern, moment, constant, variance, gain,
     linear, offset, walls, widening, narrow, wants_spread, calibrated, voltage, deviation,
 ):  # fmt: skip
     """Calibrate readings (B, M) one after another: `calibrated` (B, M), `voltage` (B, N), `deviation` (B, M) or (0, 0).
@@ -270,7 +280,7 @@ def calibrate_batch(
         for m in range(given):
             y[m] = (current[b, m] - shift[m]) * scale[m]
         find_mode(
-            y, polynomial, coupling, pattern, moment, constant, variance, gain, linear, offset, walls, widening,
+            y, polynomial, coupling, bent, lift, pattern, moment, constant, variance, gain, linear, offset, walls, widening,
             narrow, z, slope, gram, inverse_pivot, stiffness, scratch_rows, scratch_columns, transposed, scratch,
         )  # fmt: skip
         for n in range(rows):

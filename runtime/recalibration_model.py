@@ -42,12 +42,7 @@ def standardised_inputs(tensors: InverseTensors, voltage_v: Vectors) -> Float[np
 
 def predicted(tensors: InverseTensors, z: Float[np.ndarray, "batch rows"]) -> Currents:
     """Scaled currents that inputs `z` should cause, (B, M)."""
-    total = tensors.constant + np.zeros((len(z), 1))
-    for power, weight in enumerate(tensors.polynomial, start=1):
-        total = total + z**power @ weight
-    for moment, coupling in zip(tensors.moment, tensors.coupling, strict=True):
-        total = total + (z @ (tensors.pattern * moment[:, None])) * (z @ coupling)
-    return total
+    return tensors.predicted(z)
 
 
 def resting_currents(tensors: InverseTensors) -> Float[np.ndarray, "rows columns"]:
@@ -73,6 +68,8 @@ def cell_sensitivity(
     for moment, coupling in zip(tensors.moment, tensors.coupling, strict=True):
         load = z @ (tensors.pattern * moment[:, None])
         own += load.T[:, :, None] * (coupling.T[:, None, :] * z)
+    load = z @ tensors.pattern
+    own += load.T[:, :, None] * (tensors.bent.T[:, None, :] * z**2)
     return np.concatenate([np.ones((columns, len(z), 1)), own], axis=2)
 
 
@@ -99,6 +96,7 @@ def with_changes(
         tensors,
         polynomial=tensors.polynomial * factor,
         coupling=tensors.coupling * factor,
+        bent=tensors.bent * factor,
         pattern=tensors.pattern * factor,
         constant=tensors.constant + resting,
         linear=linear,

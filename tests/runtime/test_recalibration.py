@@ -31,6 +31,8 @@ def tensors_of(conductance_s: np.ndarray, noise: float) -> InverseTensors:
     return InverseTensors(
         polynomial=polynomial,
         coupling=np.zeros((1, rows, columns)),
+        bent=np.zeros((rows, columns)),
+        lift=np.zeros((2, columns)),
         pattern=conductance_s / conductance_s.mean(),
         moment=np.ones((1, rows)),
         constant=constant,

@@ -8,6 +8,7 @@ from crosscal.drivers.error_queue import Condition
 from crosscal.drivers.expected_protocol import Refusal, expected_protocol
 from crosscal.drivers.nameplate import Converter
 from crosscal.drivers.programming import ProgramReport
+from crosscal.drivers.scpi_format import block as scpi_block
 from crosscal.drivers.simulation import Simulation
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "Refusal",
     "Simulation",
     "expected_protocol",
+    "scpi_block",
 ]

@@ -16,8 +16,7 @@ from crosscal.drivers.scpi_format import read_integer, read_number
 from crosscal.drivers.session import Session
 from crosscal.drivers.waiting import MEASURING, WAITING_FOR_TRIGGER, Pace, run_to_end
 
-AT_ONCE = b":TRIG:SOUR IMM"
-START = (b":OUTP ON", b":INIT")
+START = (b":TRIG:SOUR IMM", b":OUTP ON", b":INIT")
 ABORT = b":ABOR"
 APERTURE, AVERAGES, AUTO = b":SENS:CURR:APER?", b":SENS:AVER:COUN?", b":SENS:CURR:RANG:AUTO?"
 RANGE = b":SENS:CURR:RANG?"
@@ -60,7 +59,7 @@ def _parts(vectors: np.ndarray, most: int) -> Iterator[np.ndarray]:
 def _sequence(session: Session, board: Nameplate, vectors: np.ndarray, pace: Pace) -> BoardReadout:
     """One sequence: load, run, pull, unload."""
     load = array_command(b":SOUR:SEQ:DATA", vectors)
-    loaded, *timing = session.exchange(AT_ONCE, *load, LOADED, APERTURE, AVERAGES, AUTO, DWELL).elements
+    loaded, *timing = session.exchange(*load, LOADED, APERTURE, AVERAGES, AUTO, DWELL).elements
     _require_count(loaded, len(vectors), "loaded")
     conditions = _run(session, _reading_s(board, timing), len(vectors), pace, progress=MEASURED)
     return _pull(session, board, len(vectors), conditions)
@@ -93,7 +92,7 @@ def _pull(session: Session, board: Nameplate, count: int, conditions: list[Condi
 def _vector(session: Session, board: Nameplate, vector: np.ndarray, pace: Pace) -> BoardReadout:
     """One vector on a board without sequences."""
     load = array_command(b":SOUR:VOLT:LIST", vector)
-    timing = session.exchange(AT_ONCE, *load, APERTURE, AVERAGES, AUTO).elements
+    timing = session.exchange(*load, APERTURE, AVERAGES, AUTO).elements
     conditions = _run(session, _reading_s(board, timing), 1, pace)
     currents, status, (used,) = ask_readings(
         session, b":FETC?", b":FETC:STAT?", board.columns, before=(RANGE,), after=()

@@ -12,7 +12,7 @@ import numpy as np
 from crosscal.core.errors import BoardError
 from crosscal.drivers.envelope import is_query
 from crosscal.drivers.reply import Block, Element, text_of
-from crosscal.drivers.scpi_format import block, read_block, read_list, read_status
+from crosscal.drivers.scpi_format import block, excerpt, read_block, read_status
 from crosscal.drivers.session import Session
 
 _BINARY = (b":FORM REAL,64", b":FORM:BORD SWAP")
@@ -96,4 +96,8 @@ def _ask(
 
 
 def _numbers(data: Element, count: int) -> np.ndarray:
-    return read_block(data.payload, count) if isinstance(data, Block) else read_list(data, count)
+    if not isinstance(data, Block):
+        raise BoardError(
+            f"got {excerpt(data)} where {count} numbers were to come as a block: repeat the call"
+        )
+    return read_block(data.payload, count)

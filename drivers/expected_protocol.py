@@ -7,15 +7,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from crosscal.core.errors import BoardTimeoutError
+from crosscal.core.errors import BoardConnectionError, BoardTimeoutError
+from crosscal.drivers.acquisition import ABORT
 from crosscal.drivers.board import Board
 from crosscal.drivers.envelope import ERRORS
 from crosscal.drivers.line import Line
 from crosscal.drivers.nameplate import read_nameplate
+from crosscal.drivers.programming import STOP
+from crosscal.drivers.safety import OUTPUT_OFF
 from crosscal.drivers.session import Session
 from crosscal.drivers.waiting import Pace
 
 NO_ERROR = b'0,"No error"'
+LEAVING = tuple(b"".join((*stop, OUTPUT_OFF)) for stop in ((), (ABORT, b";"), (STOP, b";")))
+"""However a conversation ends, the driver leaves the outputs at 0 V: no script need say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +44,6 @@ class ScriptedLink:
 
     Args:
         pairs: what must be sent, and what is answered to it.
-
-    Attributes:
-        sent: every message so far, for a look after the test.
     """
 
     resource = "SCRIPT"
@@ -53,7 +55,8 @@ class ScriptedLink:
         self._pairs = deque((_bytes(sent), reply) for sent, reply in pairs)
         self._output = b""
         self._raise: BaseException | None = None
-        self.sent: list[bytes] = []
+        self._failure: AssertionError | None = None
+        self._over = False
 
     def discard_input(self) -> None:
         """Forget what was not read."""
@@ -62,18 +65,9 @@ class ScriptedLink:
     def send(self, message: bytes, timeout_s: float) -> None:
         """Compare a message with the script and prepare its answer."""
         del timeout_s
-        self.sent.append(message)
         checked = message.startswith(ERRORS + b";") and message.endswith(b";" + ERRORS + b"\n")
         body = message[len(ERRORS) + 1 : -len(ERRORS) - 2] if checked else message.rstrip(b"\n")
-        if body == b":OUTP OFF" and (not self._pairs or self._pairs[0][0] != body):
-            # However a conversation ends, the driver leaves the outputs at 0 V: no script need say so.
-            reply = None
-        elif not self._pairs:
-            raise AssertionError(f"sent after the end of the script: {body!r}")
-        else:
-            expected, reply = self._pairs.popleft()
-            if body != expected:
-                raise AssertionError(f"sent {body!r} where the script has {expected!r}")
+        reply = self._scripted(body)
         if isinstance(reply, BaseException):
             self._raise = reply
             return
@@ -81,6 +75,22 @@ class ScriptedLink:
         answer = b"" if reply is None or isinstance(reply, Refusal) else _bytes(reply)
         parts = [NO_ERROR, *([answer] if answer else []), refusal] if checked else [answer]
         self._output += b";".join(parts) + b"\n"
+
+    def _scripted(self, body: bytes) -> Reply:
+        if self._failure is not None:
+            # What the driver does to leave the board in order must not hide where the script was left.
+            raise self._failure
+        if self._pairs and self._pairs[0][0] == body:
+            return self._pairs.popleft()[1]
+        if body in LEAVING:
+            return None
+        if self._over:
+            return BoardConnectionError("the script is over")
+        expected = (
+            f"where the script has {self._pairs[0][0]!r}" if self._pairs else "after the end of the script"
+        )
+        self._failure = AssertionError(f"sent {body!r} {expected}")
+        raise self._failure
 
     def receive(self, count: int | None, timeout_s: float) -> bytes:
         """Hand out the scripted answer."""
@@ -105,6 +115,7 @@ class ScriptedLink:
 
     def require_finished(self) -> None:
         """Fail unless everything in the script was sent."""
+        self._over = True
         if self._pairs:
             rest = ", ".join(repr(sent) for sent, _ in self._pairs)
             raise AssertionError(f"never sent: {rest}")
@@ -162,7 +173,7 @@ def expected_protocol(
     session = Session(Line(link, timeout_s=1.0))
     with Board(session, read_nameplate(session), pace=Pace(sleep=lambda _: None)) as board:
         yield board
-    link.require_finished()
+        link.require_finished()
 
 
 def _bytes(text: str | bytes) -> bytes:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from crosscal.core.errors import BoardError, BoardTimeoutError, IncompatibleBoardError
+from crosscal.core.errors import BoardConnectionError, BoardError, BoardTimeoutError, IncompatibleBoardError
 from crosscal.drivers.reply import Element, text_of
-from crosscal.drivers.scpi_format import excerpt, read_integer, read_list
+from crosscal.drivers.scpi_format import read_integer, read_list, whole
 from crosscal.drivers.session import Session
 
 SIZE, CAPABILITY = b":ARR:SIZE?", b":SYST:CAP?"
@@ -29,6 +29,13 @@ class Converter:
     bits: int
     full_scale: float
     settling_s: float
+
+    def __post_init__(self) -> None:
+        if self.bits < 1 or not (math.isfinite(self.full_scale) and 0 <= self.settling_s < math.inf):
+            raise BoardError(
+                f"got a converter of {self.bits} bits, full scale {self.full_scale}, settling "
+                f"{self.settling_s} s; allowed: finite numbers: repeat the call"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +61,22 @@ class Nameplate:
     settling_s: float
     sequence_most: int
 
+    def __post_init__(self) -> None:
+        low, high = self.conductance_limits_s
+        makes_sense = (
+            self.rows >= 1
+            and self.columns >= 1
+            and 0 <= low < high < math.inf
+            and all(0 < full_scale < math.inf for full_scale in self.ranges_a)
+            and list(self.ranges_a) == sorted(self.ranges_a)
+            and self.sequence_most >= 1
+        )
+        if not makes_sense:
+            raise BoardError(
+                f"got an array of {self.rows} x {self.columns}, conductances from {low} to {high} S, ranges "
+                f"{self.ranges_a} A, sequences of {self.sequence_most}; allowed: positive, ascending numbers"
+            )
+
 
 def read_nameplate(session: Session) -> Nameplate:
     """Ask a board who it is. It is known by its answers to SIZE? and CAPability?, not by its name.
@@ -67,7 +90,7 @@ def read_nameplate(session: Session) -> Nameplate:
         rows, columns, capabilities = _what_it_is(session)
         facts = session.exchange(LIMITS, RANGES, DAC, *([SEQUENCE_MOST] if "SEQ" in capabilities else []))
         low, high = (float(limit) for limit in read_list(text_of(facts.elements[0]), 2))
-        ranges = _ranges(text_of(facts.elements[1]))
+        full_scales = text_of(facts.elements[1])
         most = read_integer(text_of(facts.elements[3])) if "SEQ" in capabilities else 1
         return Nameplate(
             identity=identity,
@@ -75,39 +98,29 @@ def read_nameplate(session: Session) -> Nameplate:
             columns=columns,
             capabilities=capabilities,
             conductance_limits_s=(low, high),
-            ranges_a=ranges,
+            ranges_a=tuple(map(float, read_list(full_scales, full_scales.count(b",") + 1))),
             settling_s=read_converter(facts.elements[2]).settling_s,
-            sequence_most=max(1, most),
+            sequence_most=most,
         )
     except BoardTimeoutError as error:
         raise _no_board(session, identity, f"and then nothing within {session.timeout_s:.3g} s") from error
+    except (BoardConnectionError, IncompatibleBoardError):
+        raise
     except BoardError as error:
-        if isinstance(error, IncompatibleBoardError):
-            raise
         raise _no_board(session, identity, str(error)) from error
 
 
 def read_converter(element: Element) -> Converter:
     """Read an answer of `DIAGnostic:…:INFO?`."""
     bits, full_scale, settling_s = (float(value) for value in read_list(text_of(element), 3))
-    if not math.isfinite(settling_s):
-        raise BoardError(
-            f"got {excerpt(text_of(element))} for a converter; the reply is garbled: repeat the call"
-        )
-    return Converter(bits=int(bits), full_scale=full_scale, settling_s=settling_s)
+    return Converter(bits=whole(bits), full_scale=full_scale, settling_s=settling_s)
 
 
 def _what_it_is(session: Session) -> tuple[int, int, frozenset[str]]:
     size, groups = (text_of(element) for element in session.exchange(SIZE, CAPABILITY).elements)
-    rows, columns = (int(value) for value in read_list(size, 2))
-    if rows < 1 or columns < 1:
-        raise BoardError(f"got {excerpt(size)} as the array's size; allowed: two positive whole numbers")
+    rows, columns = (whole(value) for value in read_list(size, 2))
     words = groups.decode("latin-1").replace('"', "").split(",")
     return rows, columns, frozenset(word.strip().upper() for word in words if word.strip())
-
-
-def _ranges(text: bytes) -> tuple[float, ...]:
-    return tuple(float(value) for value in read_list(text, text.count(b",") + 1))
 
 
 def _no_board(session: Session, identity: str, found: str) -> IncompatibleBoardError:

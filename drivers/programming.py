@@ -9,7 +9,7 @@ import numpy as np
 from crosscal.drivers.arrays import array_command
 from crosscal.drivers.error_queue import Condition
 from crosscal.drivers.reply import text_of
-from crosscal.drivers.scpi_format import read_list
+from crosscal.drivers.scpi_format import read_list, whole
 from crosscal.drivers.session import Session
 from crosscal.drivers.waiting import PROGRAMMING, Pace, run_to_end
 
@@ -46,8 +46,8 @@ def program(session: Session, matrix: np.ndarray, pace: Pace) -> ProgramReport:
     conditions += [*answer.earlier, *answer.conditions]
     failed, error, iterations = read_list(text_of(answer.elements[0]), 3)
     return ProgramReport(
-        cells_failed=int(failed),
+        cells_failed=whole(failed),
         rms_relative_error=float(error),
-        iterations=int(iterations),
+        iterations=whole(iterations),
         conditions=tuple(dict.fromkeys(conditions)),
     )

@@ -83,9 +83,19 @@ def read_integer(text: bytes) -> int:
     Raises:
         BoardError: it is none.
     """
-    value = read_number(text)
-    if not value.is_integer():
-        raise BoardError(f"got {excerpt(text)} as a whole number; the reply is garbled: repeat the call")
+    return whole(read_number(text))
+
+
+def whole(value: float) -> int:
+    """Turn a number that is to be whole into an integer.
+
+    Raises:
+        BoardError: it is not whole, or NaN.
+    """
+    if not float(value).is_integer():
+        raise BoardError(
+            f"got {value} where a whole number was to come; the reply is garbled: repeat the call"
+        )
     return int(value)
 
 

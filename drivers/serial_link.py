@@ -86,9 +86,10 @@ class SerialLink:
         limit = min(count or _READ_BYTES, _READ_BYTES)
         deadline = self._clock() + timeout_s
         while True:
-            data = self._port.read(max(1, min(limit, self._port.in_waiting)))
+            data = self._port.read(1)
             if data:
-                return data
+                # The rest of what is there in one go: byte by byte a block takes seconds.
+                return data + self._port.read(min(limit - 1, self._port.in_waiting))
             if self._clock() >= deadline:
                 raise BoardTimeoutError(
                     f"{self.resource}: no byte came for {timeout_s:.3g} s; check that the board is on, the "

@@ -89,10 +89,11 @@ class Session:
             IncompatibleBoardError: what answers speaks no SCPI.
         """
         with self.lock:
-            if self._line.continuous:
-                self._line.reset()
-            self._line.send(b";".join((VERSION, VERSION, IDENTITY)) + b"\n")
-            seen = self._line.read_until(self._introduced)
+            seen = self._ask_introduction()
+            if not seen and self._line.continuous:
+                # An earlier program may have left the board waiting for the rest of a block.
+                self._keep_silent()
+                seen = self._ask_introduction()
             if not seen:
                 raise BoardTimeoutError(
                     f"{self.resource}: nothing answers within {self.timeout_s:.3g} s; check that this is the "
@@ -209,6 +210,16 @@ class Session:
         self._state = State.READY
         return elements
 
+    def _ask_introduction(self) -> bytes:
+        if self._line.continuous:
+            self._line.reset()
+        self._line.send(b";".join((VERSION, VERSION, IDENTITY)) + b"\n")
+        return self._line.read_until(self._introduced)
+
+    def _keep_silent(self) -> None:
+        """After a timeout, wait for what is left until the board forgets an incomplete block."""
+        self._line.listen(max(0.0, self._block_silence_s - self.timeout_s))
+
     def _introduced(self, seen: bytes) -> bool:
         """Whether to stop listening: on a continuous line something stale may come first, elsewhere not."""
         return bool(_INTRODUCTION.search(seen)) or (seen.endswith(b"\n") and not self._line.continuous)
@@ -221,7 +232,7 @@ class Session:
             self._probe()
         except BoardTimeoutError:
             # The board may be waiting for the rest of a block: only silence ends that.
-            self._line.listen(self._block_silence_s)
+            self._keep_silent()
             self._probe()
         except BoardConnectionError:
             self.reconnect()

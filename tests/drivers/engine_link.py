@@ -25,6 +25,7 @@ class EngineLink:
 
     Attributes:
         sent: every message so far.
+        timeouts_s: the timeout of every receive.
         on_send: called before each message, to do what another client does meanwhile.
         reopened: how often the link was opened anew.
     """
@@ -36,6 +37,7 @@ class EngineLink:
     def __init__(self, instrument: Instrument, *, in_process: bool = False) -> None:
         self.instrument = instrument
         self.in_process = in_process
+        self.timeouts_s: list[float] = []
         self.sent: list[bytes] = []
         self.on_send: Callable[[bytes], None] = lambda _: None
         self.reopened = 0
@@ -52,6 +54,7 @@ class EngineLink:
         self._session.receive(message)
 
     def receive(self, count: int | None, timeout_s: float) -> bytes:
+        self.timeouts_s.append(timeout_s)
         while True:
             if self._session.link_dropped:
                 raise BoardConnectionError("the board closed the link")

@@ -1,0 +1,241 @@
+"""Serial ports: one program at a time, any byte in a block, stale bytes, lines that die."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tty
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from paper_board import PaperBoard
+
+import crosscal
+from crosscal.core.errors import BoardConnectionError, BoardTimeoutError
+from crosscal.drivers import Board
+from crosscal.drivers.line import Line
+from crosscal.drivers.nameplate import read_nameplate
+from crosscal.drivers.port_lock import PortLock
+from crosscal.drivers.serial_link import SerialLink
+from crosscal.drivers.session import Session
+from crosscal.simulated_bench import BenchServer, PoweredBoard
+
+MATRIX = np.array([[1e-4, 2e-4], [3e-4, 4e-4], [5e-4, 6e-4]])
+
+
+@pytest.fixture
+def served() -> Iterator[BenchServer]:
+    """A board on paper behind a real pseudo-terminal."""
+    server = BenchServer(PoweredBoard(PaperBoard()))  # pyright: ignore[reportArgumentType]  (any Hardware will do)
+    server.open_pty()
+    with server:
+        yield server
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, str]]:
+    """A pseudo-terminal whose other end the test holds: its descriptor and its resource name."""
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    yield master, os.ttyname(slave)
+    os.close(slave)
+    os.close(master)
+
+
+def test_a_board_on_a_serial_port_is_used_like_any_other(served: BenchServer) -> None:
+    with crosscal.open_board(served.resource, backend="@py") as board:
+        assert board.program(MATRIX).cells_failed == 0
+        vectors = np.random.default_rng(0).uniform(-0.5, 0.5, (25, 3))
+        assert np.allclose(board.measure(vectors), vectors @ MATRIX, rtol=1e-9)
+
+
+def test_any_byte_passes_both_ways(served: BenchServer) -> None:
+    """XON, XOFF, newline, carriage return, interrupt, end of file, delete: a cooked line would eat them."""
+    special = np.array(
+        [0x11, 0x13, 0x0A, 0x0D, 0x03, 0x04, 0x1A, 0x7F, 0x15, 0x16, 0x1C, 0x00, 0xFF], np.uint8
+    )
+    low = np.random.default_rng(1).choice(special, (6, 6))
+    data = np.full(6, 1e-4).view(np.uint8).reshape(6, 8).copy()
+    data[:, :6] = low
+    matrix = data.reshape(-1).view(np.float64).reshape(3, 2)
+    with crosscal.open_board(served.resource, backend="@py") as board:
+        board.program(matrix)
+        assert np.array_equal(board.target_s, matrix)
+
+
+def test_bytes_that_an_earlier_program_left_do_no_harm(served: BenchServer) -> None:
+    path = served.resource.removeprefix("ASRL").removesuffix("::INSTR")
+    port = os.open(path, os.O_RDWR | os.O_NOCTTY)
+    try:
+        os.write(port, b":SYST:VERS?\n*IDN?\n:NONSENSE\n:SENS:AVER:COUN 5")
+        with crosscal.open_board(served.resource, backend="@py") as board:
+            assert board.identity == "crosscal,PAPER,P1,1.0"
+            assert board.measure([0.1, 0.1, 0.1]).shape == (2,)
+    finally:
+        os.close(port)
+
+
+# One at a time
+
+
+def test_a_held_port_is_one_clear_error_that_names_who_holds_it(served: BenchServer) -> None:
+    with crosscal.open_board(served.resource, backend="@py") as board:
+        with pytest.raises(BoardConnectionError, match=rf"held by another program \(process {os.getpid()}\)"):
+            crosscal.open_board(served.resource, backend="@py")
+        assert board.measure([0.1, 0.1, 0.1]).shape == (2,)
+    with crosscal.open_board(served.resource, backend="@py") as board:
+        assert board.shape == (3, 2)
+
+
+def test_all_names_of_a_port_share_one_lock(served: BenchServer, tmp_path: Path) -> None:
+    path = served.resource.removeprefix("ASRL").removesuffix("::INSTR")
+    (tmp_path / "board").symlink_to(path)
+    with (
+        crosscal.open_board(served.resource, backend="@py"),
+        pytest.raises(BoardConnectionError, match="held"),
+    ):
+        crosscal.open_board(f"ASRL{tmp_path / 'board'}::INSTR", backend="@py")
+
+
+def test_a_port_that_could_not_be_opened_is_not_left_locked(tmp_path: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(BoardConnectionError, match="nothing answers there"):
+            crosscal.open_board(f"ASRL{tmp_path / 'missing'}::INSTR", backend="@py")
+
+
+def test_a_lock_ends_with_the_program_that_held_it(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from crosscal.drivers.port_lock import PortLock;"
+        "lock = PortLock('/dev/board', folder=pathlib.Path(sys.argv[1]));"
+        "print('held', flush=True); sys.stdin.read()"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline().strip() == b"held"
+        with pytest.raises(BoardConnectionError, match=f"process {holder.pid}"):
+            PortLock("/dev/board", folder=tmp_path)
+        holder.kill()
+    PortLock("/dev/board", folder=tmp_path).release()
+
+
+def test_locks_of_different_ports_do_not_meet(tmp_path: Path) -> None:
+    one, other = PortLock("/dev/a/tty0", folder=tmp_path), PortLock("/dev/b/tty0", folder=tmp_path)
+    one.release()
+    one.release()
+    other.release()
+
+
+def test_a_lock_file_that_cannot_be_written_still_locks(tmp_path: Path) -> None:
+    PortLock("/dev/board", folder=tmp_path).release()
+    (path,) = tmp_path.iterdir()
+    assert path.stat().st_mode & 0o777 == 0o666
+    path.chmod(0o444)
+    lock = PortLock("/dev/board", folder=tmp_path)
+    with pytest.raises(BoardConnectionError, match="held by another program"):
+        PortLock("/dev/board", folder=tmp_path)
+    lock.release()
+
+
+# Lines that die
+
+
+def link_to(terminal: str) -> SerialLink:
+    return SerialLink("SERIAL", terminal, baud=115_200, timeout_s=0.05)
+
+
+def test_a_silent_line_times_out(terminal: tuple[int, str]) -> None:
+    link = link_to(terminal[1])
+    with pytest.raises(BoardTimeoutError, match="no byte came"):
+        link.receive(None, 0.01)
+    link.close()
+
+
+def test_what_is_there_is_read_at_once_and_no_more_than_is_wanted(terminal: tuple[int, str]) -> None:
+    link = link_to(terminal[1])
+    os.write(terminal[0], b"0123456789")
+    first = link.receive(4, 1.0)
+    rest = b""
+    while len(first + rest) < 10:
+        rest += link.receive(None, 1.0)
+    assert first == b"0123"
+    assert rest == b"456789"
+    link.close()
+
+
+def test_unasked_bytes_are_forgotten(terminal: tuple[int, str]) -> None:
+    link = link_to(terminal[1])
+    os.write(terminal[0], b"late\n")
+    assert link.receive(1, 1.0) == b"l"
+    link.discard_input()
+    os.write(terminal[0], b"new\n")
+    assert link.receive(None, 1.0)[:1] == b"n"
+    link.close()
+
+
+def test_a_line_that_takes_no_more_bytes_times_out(terminal: tuple[int, str]) -> None:
+    link = link_to(terminal[1])
+    line = Line(link, timeout_s=0.05)
+    with pytest.raises(BoardTimeoutError):
+        line.send(bytes(1 << 16))
+    link.close()
+
+
+def test_an_unplugged_line_is_one_clear_error() -> None:
+    server = BenchServer(PoweredBoard(PaperBoard()))  # pyright: ignore[reportArgumentType]
+    resource = server.open_pty()
+    with server:
+        board = crosscal.open_board(resource, backend="@py", timeout_s=5.0)
+    with pytest.raises(BoardConnectionError) as raised:
+        board.measure([0.1, 0.1, 0.1])
+    assert resource in str(raised.value)
+    board.close()
+    # The lock is given back.
+    PortLock(resource.removeprefix("ASRL").removesuffix("::INSTR")).release()
+
+
+def test_the_time_for_a_transfer_follows_from_the_bit_rate(terminal: tuple[int, str]) -> None:
+    slow = SerialLink("SERIAL", terminal[1], baud=9600, timeout_s=1.0)
+    assert slow.bytes_per_s == 960.0
+    slow.close()
+
+
+def test_flow_control_is_off_whatever_the_port_was_set_to(terminal: tuple[int, str]) -> None:
+    link = link_to(terminal[1])
+    assert (link._port.xonxoff, link._port.rtscts, link._port.dsrdtr) == (False, False, False)
+    link.close()
+
+
+def test_a_half_received_block_of_an_earlier_program_delays_opening_but_does_not_prevent_it() -> None:
+    class Skipping:
+        """Monotonic time that the engine and the driver share, and that passes while the driver waits."""
+
+        now_s = 0.0
+
+        def __call__(self) -> float:
+            return self.now_s
+
+    clock = Skipping()
+    server = BenchServer(PoweredBoard(PaperBoard(), clock=clock))  # pyright: ignore[reportArgumentType]
+    resource = server.open_pty()
+    path = resource.removeprefix("ASRL").removesuffix("::INSTR")
+    with server:
+        port = os.open(path, os.O_RDWR | os.O_NOCTTY)
+        os.write(port, b":FORM REAL,64;:SOUR:VOLT:LIST #224abc")
+        link = SerialLink("SERIAL", path, baud=115_200, timeout_s=0.2)
+        session = Session(Line(link, timeout_s=0.2), block_silence_s=0.3)
+        listen = session._line.listen
+
+        def pass_time(duration_s: float) -> None:
+            clock.now_s += 5.1
+            listen(duration_s)
+
+        session._line.listen = pass_time
+        with Board(session, read_nameplate(session)) as board:
+            assert board.measure([0.1, 0.1, 0.1]).shape == (2,)
+        os.close(port)

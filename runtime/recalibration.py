@@ -97,7 +97,7 @@ def recalibrate(
     sensitivity = cell_sensitivity(original, z)
     mean = np.zeros((columns, rows + 1)) if belief is None else belief.mean
     known = np.einsum("mkn,mn->km", sensitivity, mean, optimize=True)
-    residual = scaled - predicted(original, z) - known
+    residual = scaled - original.predicted(z) - known
     reads = ColumnReads(sensitivity=sensitivity, residual=residual.T, present=np.ascontiguousarray(present.T))
     stated = float(np.sqrt(np.median(original.variance)))
     before = None if belief is None else belief.covariance

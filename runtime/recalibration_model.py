@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from crosscal.core.array_types import Currents, Float, Vectors
+from crosscal.core.array_types import Float, Vectors
 from crosscal.core.errors import RangeError, wanted
 from crosscal.runtime.inverse import InverseTensors
 
@@ -40,11 +40,6 @@ def standardised_inputs(tensors: InverseTensors, voltage_v: Vectors) -> Float[np
     return z
 
 
-def predicted(tensors: InverseTensors, z: Float[np.ndarray, "batch rows"]) -> Currents:
-    """Scaled currents that inputs `z` should cause, (B, M)."""
-    return tensors.predicted(z)
-
-
 def resting_currents(tensors: InverseTensors) -> Float[np.ndarray, "rows columns"]:
     """Share of each cell in its column's scaled current at `z` = 0, (N, M).
 
@@ -65,11 +60,19 @@ def cell_sensitivity(
     powers = np.stack([z**power for power in range(1, len(tensors.polynomial) + 1)])
     own = np.einsum("pbn,pnm->mbn", powers, tensors.polynomial, optimize=True)
     own += resting_currents(tensors).T[:, None, :]
-    for moment, coupling in zip(tensors.moment, tensors.coupling, strict=True):
-        load = z @ (tensors.pattern * moment[:, None])
-        own += load.T[:, :, None] * (coupling.T[:, None, :] * z)
-    load = z @ tensors.pattern
-    own += load.T[:, :, None] * (tensors.bent.T[:, None, :] * z**2)
+    # A stronger cell also loads its column more, and with it all other cells.
+    pulled = np.zeros((columns, len(z)))
+    for j, (moment, coupling) in enumerate(zip(tensors.moment, tensors.coupling, strict=True)):
+        load = (z @ (tensors.pattern * moment[:, None])).T[:, :, None]
+        across = (z @ coupling).T
+        own += load * (coupling.T[:, None, :] * z)
+        if j == 0:
+            own += load * (tensors.bent.T[:, None, :] * z**2)
+            across = across + (z**2 @ tensors.bent).T
+            carried = load[:, :, 0]
+            pulled = carried**2 * (3.0 * tensors.lift[0, :, None] + 4.0 * carried * tensors.lift[1, :, None])
+        own += across[:, :, None] * tensors.pattern.T[:, None, :] * (moment * z)
+    own += pulled[:, :, None] * (tensors.pattern.T[:, None, :] * z)
     return np.concatenate([np.ones((columns, len(z), 1)), own], axis=2)
 
 

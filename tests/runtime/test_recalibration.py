@@ -11,7 +11,7 @@ from crosscal.core.errors import InputError, RangeError, ShapeError
 from crosscal.runtime.inverse import Inverse, InverseTensors
 from crosscal.runtime.recalibration import CellBelief, believed_tensors, recalibrate
 from crosscal.runtime.recalibration_evidence import Depth
-from crosscal.runtime.recalibration_model import cell_sensitivity, predicted, standardised_inputs
+from crosscal.runtime.recalibration_model import cell_sensitivity, standardised_inputs, with_changes
 from crosscal.runtime.recalibration_posterior import ColumnReads, Spread, condition
 from crosscal.runtime.recalibration_vectors import informative_vectors
 
@@ -73,11 +73,33 @@ def test_model_predicts_what_cells_carry_and_how_readings_answer_to_them(rng, ta
     tensors = tensors_of(target_s, 1e-3)
     voltage_v = rng.uniform(LOW_V, HIGH_V, (4, ROWS))
     z = standardised_inputs(tensors, voltage_v)
-    np.testing.assert_allclose(predicted(tensors, z) * FULL_SCALE_A, voltage_v @ target_s, rtol=1e-12)
+    np.testing.assert_allclose(tensors.predicted(z) * FULL_SCALE_A, voltage_v @ target_s, rtol=1e-12)
     carried = voltage_v[:, :, None] * target_s / FULL_SCALE_A
     sensitivity = cell_sensitivity(tensors, z)
     np.testing.assert_allclose(sensitivity[:, :, 1:], carried.transpose(2, 0, 1), rtol=1e-9)
     np.testing.assert_array_equal(sensitivity[:, :, 0], 1.0)
+
+
+def test_sensitivities_are_those_of_the_changed_surrogate(rng, target_s):
+    tensors = replace(
+        tensors_of(target_s, 1e-3),
+        polynomial=0.02 * rng.uniform(0.5, 1.0, (3, ROWS, COLUMNS)),
+        coupling=0.003 * rng.standard_normal((2, ROWS, COLUMNS)),
+        moment=np.stack([np.ones(ROWS), np.linspace(-1, 1, ROWS)]),
+        bent=0.002 * rng.standard_normal((ROWS, COLUMNS)),
+        lift=0.001 * rng.standard_normal((2, COLUMNS)),
+    )
+    z = rng.uniform(-1.7, 1.7, (3, ROWS))
+    direction = rng.standard_normal((ROWS, COLUMNS))
+    shift = rng.standard_normal(COLUMNS)
+
+    def changed(step: float) -> np.ndarray:
+        surrogate = with_changes(tensors, step * shift, step * direction, tensors.variance, np.ones(1))
+        return surrogate.predicted(z)
+
+    along = np.concatenate([shift[:, None], direction.T], axis=1)
+    expected = np.einsum("mbn,mn->bm", cell_sensitivity(tensors, z), along)
+    np.testing.assert_allclose((changed(1e-6) - changed(-1e-6)) / 2e-6, expected, rtol=1e-5, atol=1e-7)
 
 
 def test_inputs_are_standardised_through_a_bent_expansion(rng, target_s):

@@ -237,6 +237,15 @@ def test_a_signal_ends_a_server_cleanly(number):
     assert (process.returncode, said, complained) == (0, "ended\n", "")
 
 
+def test_a_program_and_200_vectors_pass_within_a_second_over_tcp_and_a_pty():
+    benchmark = Path(__file__).parents[2] / "benchmarks" / "transfer.py"
+    command = [sys.executable, str(benchmark), "--bare", "--repeat", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "TCP, bare socket" in done.stdout
+    assert "pty, bare pyserial" in done.stdout
+
+
 def test_waiting_outside_of_the_block_is_refused():
     server = serve_tcp(bench())
     with pytest.raises(RuntimeError, match="outside"):

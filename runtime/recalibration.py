@@ -17,7 +17,6 @@ from crosscal.runtime.inverse import InverseTensors
 from crosscal.runtime.recalibration_evidence import Depth, choose_depth
 from crosscal.runtime.recalibration_model import (
     cell_sensitivity,
-    predicted,
     standardised_inputs,
     with_changes,
 )

@@ -16,7 +16,7 @@ from crosscal.runtime.calibrator_file import is_sealed, read_calibrator_bytes
 from crosscal.runtime.correction import Correction, Fold
 from crosscal.runtime.given_arrays import given_matrix
 from crosscal.runtime.kinds import fold_of
-from crosscal.runtime.metadata import CalibratorMetadata
+from crosscal.runtime.metadata import FORMAT, CalibratorMetadata
 from crosscal.runtime.onnx_correction import OnnxCorrection
 from crosscal.runtime.programmed import ProgrammedCalibrator
 from crosscal.runtime.protobuf_append import graph_outputs
@@ -28,8 +28,9 @@ FOREIGN_KIND = "onnx"
 # A current ten times beyond everything trained on is an overload or a mistaken unit, not a reading.
 _BEYOND_TRAINED = 10.0
 
-# SCPI's not-a-number, 9.91E37 (SCPI-1999, volume 1, 7.2.1.5): a sentinel, never a current.
-_SCPI_NAN_A = 9.9e37
+# No crossbar carries this, whatever is known of the model. SCPI's not-a-number 9.91E37 (SCPI-1999, volume 1,
+# 7.2.1.5) lies beyond it, and below it float32 arithmetic does not overflow.
+_NO_CURRENT_A = 1e6
 
 # Conductances travel as float32 and as decimal text: a limit itself must not fall outside for its last digit.
 _RANGE_SLACK = 1e-6
@@ -87,7 +88,7 @@ class Calibrator:
         Args:
             conductance_s: the target matrix [S], (N, M): what was asked for, not what was read back.
             allow_extrapolation: take matrices outside the trained range, and currents far outside it, knowing
-                that the corrections may then be worse than none.
+                that corrections may then be worse than none.
 
         Returns:
             The calibrator of this matrix.
@@ -98,7 +99,7 @@ class Calibrator:
             CalibratorFileError: a model of another maker that cannot take this matrix.
         """
         matrix = given_matrix(conductance_s, *self.shape)
-        limit_a = _SCPI_NAN_A
+        limit_a = _NO_CURRENT_A
         if self.metadata is not None and not allow_extrapolation:
             _require_trained(matrix, self.metadata.conductance_range_s)
             limit_a = _BEYOND_TRAINED * max(abs(limit) for limit in self.metadata.current_range_a)
@@ -116,7 +117,7 @@ class Calibrator:
         session = open_session(content)
         properties = session.get_modelmeta().custom_metadata_map
         if not sealed:
-            if "format" in properties:
+            if properties.get("format") == FORMAT:
                 raise CalibratorFileError(
                     "its seal is gone: another program has saved it again; use the file as it was exported"
                 )
@@ -144,7 +145,7 @@ class Calibrator:
     ) -> None:
         def calibrate(matrix: np.ndarray, current_a: np.ndarray) -> np.ndarray:
             answer = np.full_like(current_a, np.nan)
-            correction_of(matrix).apply(current_a, answer, _SCPI_NAN_A)
+            correction_of(matrix).apply(current_a, answer, _NO_CURRENT_A)
             return answer
 
         worst, allowed = metadata.probes.worst_error(calibrate), metadata.probes.relative_tolerance

@@ -6,8 +6,9 @@ import hashlib
 import os
 from os import PathLike
 from pathlib import Path
+from uuid import uuid4
 
-from crosscal.core.errors import CalibratorFileError
+from crosscal.core.errors import CalibratorFileError, InputError
 from crosscal.runtime.metadata import FORMAT, CalibratorMetadata
 from crosscal.runtime.protobuf_append import metadata_entry
 
@@ -17,7 +18,15 @@ _SEAL_BYTES = len(metadata_entry("sha256", hashlib.sha256().hexdigest()))
 
 
 def seal_calibrator(model: bytes, metadata: CalibratorMetadata) -> bytes:
-    """Return `model` with its metadata and a digest over everything: the content of a calibrator file."""
+    """Return `model` with its metadata and a digest over everything: the content of a calibrator file.
+
+    Raises:
+        InputError: the model is a calibrator file already, whose old entries would stay beside the new ones.
+    """
+    if model.startswith(_OPENING):
+        raise InputError(
+            "got a calibrator file as the model; allowed: the bare ONNX model that it was made from"
+        )
     entries = metadata.to_properties()
     del entries["format"]
     content = _OPENING + model + b"".join(metadata_entry(key, value) for key, value in entries.items())
@@ -85,7 +94,7 @@ def _seal(content: bytes) -> bytes:
 
 
 def _replace(target: Path, content: bytes) -> None:
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
+    unfinished = target.with_name(f".{target.name}.{uuid4().hex}.unfinished")
     try:
         with unfinished.open("wb") as file:
             file.write(content)

@@ -39,13 +39,14 @@ def readable_currents(current_a: Any, columns: int) -> np.ndarray:
 
 
 def writable_output(out: Any, current_a: np.ndarray) -> np.ndarray:
-    """Return `out`, if currents like `current_a` can be calibrated into it.
+    """Return the memory of `out`, if currents like `current_a` can be calibrated into it.
 
     Raises:
         InputError: not a writable, contiguous array of the same type, or one that overlaps the currents.
         ShapeError: another shape.
     """
-    if not isinstance(out, np.ndarray) or out.dtype != current_a.dtype or not out.flags.carray:
+    plain = isinstance(out, np.ndarray) and not isinstance(out, np.ma.MaskedArray)
+    if not plain or out.dtype != current_a.dtype or not out.flags.carray:
         got = (
             f"{out.dtype} {out.flags}".replace("\n", "")
             if isinstance(out, np.ndarray)
@@ -64,11 +65,11 @@ def writable_output(out: Any, current_a: np.ndarray) -> np.ndarray:
         raise InputError(
             "got out= that overlaps the currents in part; allowed: the same array, or one apart from it"
         )
-    return out
+    return out if type(out) is np.ndarray else out.view(np.ndarray)
 
 
 def _overlap_in_part(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether writing one could change what is still to be read of the other; exactly the same memory could not."""
+    """Whether writing one could change what is still to be read of the other; the same memory could not."""
     return np.may_share_memory(one, other) and one.ctypes.data != other.ctypes.data
 
 

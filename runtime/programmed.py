@@ -38,7 +38,9 @@ class ProgrammedCalibrator:
         rows, columns = self.conductance_s.shape
         return rows, columns
 
-    def __call__(self, current_a: Any, out: np.ndarray | None = None, *, allow_nan: bool = False) -> Currents:
+    def __call__(
+        self, current_a: Any, out: np.ndarray | None = None, *, allow_nan: bool = False
+    ) -> np.ndarray:
         """Calibrate measured currents.
 
         Args:
@@ -63,7 +65,7 @@ class ProgrammedCalibrator:
             if not allow_nan:
                 raise self._refusal(current_a, unreadable)
             self._apply_with_gaps(current_a, target)
-        return target
+        return target if out is None else out
 
     def within_trained_range(self, current_a: Any) -> np.ndarray:
         """Tell which vectors lie within the currents that were trained on; outside, a correction is a guess.

@@ -11,7 +11,7 @@ import onnx
 import pytest
 from calibrator_models import Model, affine_model, concatsquash_model
 
-from crosscal.core.errors import CalibratorFileError
+from crosscal.core.errors import CalibratorFileError, InputError
 from crosscal.runtime import Calibrator, CalibratorMetadata, Probes, write_calibrator
 from crosscal.runtime.calibrator_file import seal_calibrator
 
@@ -97,6 +97,11 @@ def test_a_file_that_another_program_saved_again_is_refused(tmp_path: Path):
     again = onnx.load_from_string(sealed()).SerializeToString()
     with pytest.raises(CalibratorFileError, match="saved it again"):
         load_bytes(tmp_path, again)
+
+
+def test_a_file_of_ours_is_not_taken_for_a_bare_model():
+    with pytest.raises(InputError, match="calibrator file as the model"):
+        seal_calibrator(sealed(), AFFINE.metadata(np.random.default_rng(2), fold=None))
 
 
 def test_a_newer_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -23,6 +23,7 @@ def foreign(
     inputs: Sequence[Port] = (MATRIX, CURRENT),
     outputs: Sequence[Port] = (CALIBRATED,),
     nodes: Sequence[NodeProto] | None = None,
+    properties: dict[str, str] | None = None,
 ) -> Calibrator:
     """A model that scales each column by the sum of its conductances, unless told otherwise."""
     nodes = nodes or [
@@ -40,6 +41,7 @@ def foreign(
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, properties or {})
     return Calibrator.from_bytes(model.SerializeToString(), origin="theirs.onnx")
 
 
@@ -54,6 +56,10 @@ def test_runs_and_says_what_it_does_not_know():
     np.testing.assert_allclose(programmed(current_a[0]), current_a[0] * matrix.sum(axis=0), rtol=1e-6)
     with pytest.raises(RangeError, match="no range of currents"):
         programmed.within_trained_range(current_a)
+
+
+def test_metadata_of_theirs_are_none_of_ours():
+    assert foreign(properties={"format": "their own", "kind": "affine"}).metadata is None
 
 
 def test_a_model_for_any_size_takes_its_size_from_the_matrix():

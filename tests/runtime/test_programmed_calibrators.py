@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -128,11 +129,16 @@ def test_whole_numbers_are_taken_as_amperes():
     np.testing.assert_array_equal(programmed(whole), programmed(whole.astype(np.float64)))
 
 
-def test_writes_into_out_and_returns_it(programmed: ProgrammedCalibrator, current_a: np.ndarray):
+def test_writes_into_out_and_returns_it(
+    tmp_path: Path, programmed: ProgrammedCalibrator, current_a: np.ndarray
+):
     expected = programmed(current_a)
     out = np.full_like(current_a, np.nan)
     assert programmed(current_a, out) is out
     np.testing.assert_array_equal(out, expected)
+    mapped = np.memmap(tmp_path / "shared", dtype=np.float64, mode="w+", shape=current_a.shape)
+    assert programmed(current_a, out=mapped) is mapped
+    np.testing.assert_array_equal(mapped, expected)
     in_place = current_a.copy()
     programmed(in_place, out=in_place)
     np.testing.assert_array_equal(in_place, expected)
@@ -148,6 +154,7 @@ def test_out_that_cannot_be_used_is_one_error_and_stays_as_it_is(
         (np.zeros((6, 2 * COLUMNS))[:, ::2], InputError),
         (read_only(np.zeros((6, COLUMNS))), InputError),
         ([[0.0] * COLUMNS] * 6, InputError),
+        (np.ma.masked_array(np.zeros((6, COLUMNS))), InputError),
         (np.zeros((5, COLUMNS)), ShapeError),
         (np.zeros(COLUMNS), ShapeError),
         (room[1:7], InputError),

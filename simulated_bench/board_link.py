@@ -55,6 +55,7 @@ class BoardLink:
         """
         with self._board.lock:
             self._check()
+            self._board.catch_up()
             self._read_in_vain = False
             if self._message_based:
                 self._ahead.clear()
@@ -116,7 +117,7 @@ class BoardLink:
         """Serial poll: the status byte with RQS in bit 6, which this clears."""
         with self._board.lock:
             self._check()
-            self._board.advance()
+            self._board.catch_up()
             self._request_seen = False
             return self._session.status_byte()
 

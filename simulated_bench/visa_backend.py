@@ -67,7 +67,6 @@ class CrosscalVisaLibrary(SimVisaLibrary):
         return {"Version": __version__}
 
     def _init(self) -> None:
-        self.sessions: dict[Any, Any] = {}
         self._table = threading.RLock()
         self.stays_on = False
         self._power_on()
@@ -75,6 +74,7 @@ class CrosscalVisaLibrary(SimVisaLibrary):
     def _power_on(self) -> None:
         settings = load_settings(str(self.library_path))
         self._resources = board_resources(settings, origin=str(self.library_path))
+        self.sessions: dict[Any, Any] = {}
         self._locks = ResourceLocks()
         self._events_on: set[int] = set()
         self.board = PoweredBoard(Bench(settings))

@@ -1,6 +1,8 @@
 """The PyVISA backend `@crosscal`: plain PyVISA on the left, the board on the right."""
 
 import gc
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -19,6 +21,7 @@ from pyvisa.constants import (
 )
 
 from crosscal.core.errors import SettingsError
+from crosscal.simulated_bench import PoweredBoard
 
 TCP = "TCPIP0::localhost::inst0::INSTR"
 SOCKET = "TCPIP0::localhost::5025::SOCKET"
@@ -545,6 +548,40 @@ def test_an_attribute_that_the_interface_lacks_is_an_error(manager):
         opened(manager, GPIB).get_visa_attribute(ResourceAttribute.tcpip_port)
     assert code_of(caught) is StatusCode.error_nonsupported_attribute
     assert opened(manager, SOCKET).get_visa_attribute(ResourceAttribute.tcpip_port) == 5025
+
+
+@pytest.mark.parametrize("resource", EVERY_WAY)
+def test_asking_again_and_again_whether_it_measures_comes_to_an_end(manager, resource):
+    instrument = opened(manager, resource)
+    instrument.write("SOUR:SEQ:DATA " + ",".join(["0.1"] * 5 * 500))
+    instrument.write("INIT")
+    answers = [instrument.query("STAT:OPER:COND?")]
+    while answers[-1] != "0":
+        answers.append(instrument.query("STAT:OPER:COND?"))
+        assert len(answers) < 100
+    assert answers[0] == "16"
+
+
+def test_the_board_works_while_its_client_sleeps(manager):
+    now_s = [0.0]
+    manager.visalib.board = PoweredBoard(manager.visalib.board.bench, clock=lambda: now_s[0])
+    instrument = opened(manager)
+    instrument.write("SOUR:SEQ:DATA " + ",".join(["0.1"] * 5 * 500))
+    instrument.write("INIT")
+    assert instrument.query("STAT:OPER:COND?") == "16"
+    now_s[0] += 1.0
+    assert instrument.query("STAT:OPER:COND?") == "0"
+
+
+def test_a_missing_part_is_told_by_name_and_not_as_a_missing_backend():
+    program = (
+        "import sys; sys.modules['pyvisa_sim'] = None\n"
+        "import pyvisa\n"
+        "try: pyvisa.ResourceManager('lab-16x12@crosscal')\n"
+        "except ValueError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "pip install 'crosscal[bench]'" in done.stdout
 
 
 def test_infinite_timeouts_are_waited_out(manager):

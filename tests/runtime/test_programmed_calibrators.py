@@ -255,8 +255,9 @@ def test_a_call_with_out_allocates_no_arrays(programmed: ProgrammedCalibrator, m
 
 
 def test_threads_that_share_it_do_not_disturb_each_other(model: Model, programmed: ProgrammedCalibrator):
-    threads, reads = 4, 20 if config.DISABLE_JIT else 500
-    batches = [model.currents(np.random.default_rng(seed), 3 + seed) for seed in range(threads)]
+    # Long enough for calls to overlap: compiled, a batch takes about a millisecond.
+    threads, vectors, reads = (3, 20, 3) if config.DISABLE_JIT else (4, 3000, 40)
+    batches = [model.currents(np.random.default_rng(seed), vectors + seed) for seed in range(threads)]
     expected = [programmed(batch) for batch in batches]
     start = threading.Barrier(threads)
     wrong: list[int] = []

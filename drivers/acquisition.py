@@ -23,8 +23,12 @@ RANGE = b":SENS:CURR:RANG?"
 DWELL, LOADED, MEASURED = b":SOUR:SEQ:DWEL?", b":SOUR:SEQ:POIN?", b":TRAC:POIN:ACT?"
 UNLOAD = b":SOUR:SEQ:CLE"
 
-_PIECE_NUMBERS = 1 << 15
-"""Numbers pulled in one message: 256 KiB."""
+_LOAD_NUMBERS = 1 << 20
+"""Most numbers sent in one message, 8 MiB, whatever a sequence may hold."""
+_PIECE_NUMBERS, _PIECE_S = 1 << 15, 2.0
+"""Most numbers pulled in one message, and how long it should take on a slow line [s]."""
+_BYTES_PER_READING = 10
+"""Eight for the current, two for its status."""
 _PATIENCE_S = 30.0
 """A simulated board may compute for long what a real one measures at once."""
 _BEYOND_RANGE = 1.001
@@ -41,7 +45,8 @@ def acquire(session: Session, board: Nameplate, vectors: np.ndarray, pace: Pace)
         pace: clock and sleep.
     """
     run = _sequence if "SEQ" in board.capabilities else _vector
-    parts = [run(session, board, part, pace) for part in _parts(vectors, board.sequence_most)]
+    most = min(board.sequence_most, max(1, _LOAD_NUMBERS // board.rows))
+    parts = [run(session, board, part, pace) for part in _parts(vectors, most)]
     return parts[0] if len(parts) == 1 else BoardReadout.joined(parts)
 
 
@@ -70,7 +75,8 @@ def _pull(session: Session, board: Nameplate, count: int, conditions: list[Condi
     currents = np.empty((count, board.columns))
     status = np.empty((count, board.columns), np.uint8)
     range_a = 0.0
-    per_piece = max(1, _PIECE_NUMBERS // board.columns)
+    numbers = min(_PIECE_NUMBERS, int(_PIECE_S * session.line.bytes_per_s / _BYTES_PER_READING))
+    per_piece = max(1, numbers // board.columns)
     for first in range(0, count, per_piece):
         piece = slice(first, min(first + per_piece, count))
         where = b" %d,%d" % (piece.start + 1, piece.stop - piece.start)

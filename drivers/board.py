@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from crosscal.core.errors import InputError, ScpiError
+from crosscal.core.array_types import Matrix
+from crosscal.core.errors import InputError, ReadingError, ScpiError
 from crosscal.drivers.acquisition import ABORT, acquire, reading_s
 from crosscal.drivers.arrays import ask_array
 from crosscal.drivers.board_readout import BoardReadout
@@ -63,7 +64,7 @@ class Board:
         "SOUR:SEQ:DWEL", "s", "Wait between a vector of a sequence and its reading [s].", group="SEQ"
     )
     tolerance = NumberSetting("ARR:PROG:TOL", "", "Relative tolerance of write-verify.", group="PROG")
-    iterations = CountSetting("ARR:PROG:ITER", "", "Most iterations of write-verify.", group="PROG")
+    max_iterations = CountSetting("ARR:PROG:ITER", "", "Most iterations of write-verify.", group="PROG")
     range_auto = SwitchSetting("SENS:CURR:RANG:AUTO", "Whether the board chooses the range.")
     output_on = SwitchSetting("OUTP", "Whether the rows are driven; 0 V if not. Measuring switches it on.")
 
@@ -101,12 +102,12 @@ class Board:
         wait_s = DEFAULT_TIMEOUT_S if timeout_s is None else timeout_s
         wait_s = checked_number(wait_s, "timeout_s", (1e-3, 1e5), "s", whole=False)
         baud = int(checked_number(baud, "baud", (50, 1e9), "", whole=True))
-        link = open_link(resource, backend=backend, baud=baud, timeout_s=wait_s)
-        session = Session(Line(link, timeout_s=wait_s))
+        line = Line(open_link(resource, backend=backend, baud=baud, timeout_s=wait_s), timeout_s=wait_s)
         try:
+            session = Session(line)
             return cls(session, read_nameplate(session))
         except BaseException:
-            session.close()
+            line.close()
             raise
 
     def __enter__(self) -> Board:
@@ -174,7 +175,7 @@ class Board:
         return read_number(text_of(self._session.exchange(b":SENS:TEMP?").elements[0]))
 
     @property
-    def target_s(self) -> np.ndarray:
+    def target_s(self) -> Matrix:
         """The target matrix as the board holds it [S], (N, M)."""
         self._settings.require("PROG")
         return self._ask_matrix(TARGET + b"?")
@@ -208,7 +209,7 @@ class Board:
         with self._safe(STOP):
             return program(self._session, matrix, self._pace)
 
-    def read_conductance(self) -> np.ndarray:
+    def read_conductance(self) -> Matrix:
         """Measure the conductance of every cell [S], (N, M).
 
         Raises:
@@ -252,7 +253,13 @@ class Board:
             ShapeError, RangeError: the vectors do not fit; nothing was sent.
             ScpiError: the board refused.
         """
-        currents = self.read(voltage_v).require_usable()
+        readout = self.read(voltage_v)
+        try:
+            currents = readout.require_usable()
+        except ReadingError:
+            # What saturates an amplifier should not go on flowing.
+            switch_off(self._session)
+            raise
         return currents[0] if np.ndim(voltage_v) == 1 else currents
 
     def settings(self) -> dict[str, Any]:

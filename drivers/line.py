@@ -43,6 +43,11 @@ class Line:
         return self._link.continuous
 
     @property
+    def bytes_per_s(self) -> float:
+        """A cautious estimate of the link's throughput [bytes/s]."""
+        return self._link.bytes_per_s
+
+    @property
     def in_process(self) -> bool:
         """True where the board works only while an answer is awaited."""
         return self._link.in_process
@@ -113,4 +118,4 @@ class Line:
             return self._link.receive(count, left_s)
 
     def _transfer_s(self, count: int) -> float:
-        return _MARGIN * count / self._link.bytes_per_s
+        return _MARGIN * count / self.bytes_per_s

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
+@runtime_checkable
 class Link(Protocol):
     """An open way to one board; every method may raise what `visa_errors.board_errors` maps."""
 

@@ -50,8 +50,9 @@ def _manager(backend: str | None) -> pyvisa.ResourceManager:
         # pyvisa-sim puts a whole traceback into its message.
         told = str(error).partition(". 'Trace")[0]
         raise InputError(
-            f"got backend {backend!r} ({type(error).__name__}: {told}); allowed: @py, @ivi, a file followed by "
-            "@sim or @crosscal, or None for PyVISA's default; install the backend's package or correct its name"
+            f"got backend {backend!r} ({type(error).__name__}: {told}); allowed: @py, @ivi, a file followed "
+            "by @sim or @crosscal, or None for PyVISA's default; install the backend's package, or correct "
+            "its name"
         ) from error
 
 

@@ -85,7 +85,6 @@ def read_nameplate(session: Session) -> Nameplate:
         BoardConnectionError: nothing answers.
         IncompatibleBoardError: what answers is no crossbar test board.
     """
-    identity = session.identify()
     try:
         rows, columns, capabilities = _what_it_is(session)
         facts = session.exchange(LIMITS, RANGES, DAC, *([SEQUENCE_MOST] if "SEQ" in capabilities else []))
@@ -93,7 +92,7 @@ def read_nameplate(session: Session) -> Nameplate:
         full_scales = text_of(facts.elements[1])
         most = read_integer(text_of(facts.elements[3])) if "SEQ" in capabilities else 1
         return Nameplate(
-            identity=identity,
+            identity=session.identity,
             rows=rows,
             columns=columns,
             capabilities=capabilities,
@@ -103,11 +102,11 @@ def read_nameplate(session: Session) -> Nameplate:
             sequence_most=most,
         )
     except BoardTimeoutError as error:
-        raise _no_board(session, identity, f"and then nothing within {session.timeout_s:.3g} s") from error
+        raise _no_board(session, f"and then nothing within {session.line.timeout_s:.3g} s") from error
     except (BoardConnectionError, IncompatibleBoardError):
         raise
     except BoardError as error:
-        raise _no_board(session, identity, str(error)) from error
+        raise _no_board(session, str(error)) from error
 
 
 def read_converter(element: Element) -> Converter:
@@ -123,9 +122,9 @@ def _what_it_is(session: Session) -> tuple[int, int, frozenset[str]]:
     return rows, columns, frozenset(word.strip().upper() for word in words if word.strip())
 
 
-def _no_board(session: Session, identity: str, found: str) -> IncompatibleBoardError:
+def _no_board(session: Session, found: str) -> IncompatibleBoardError:
     return IncompatibleBoardError(
-        f"{session.resource}: got {identity!r} in answer to *IDN?, {found}; allowed: a board that answers "
-        "ARRay:SIZE? and SYSTem:CAPability?; this is no crossbar test board: give the board's own resource "
-        "name"
+        f"{session.resource}: got {session.identity!r} in answer to *IDN?, {found}; allowed: a board that "
+        "answers ARRay:SIZE? and SYSTem:CAPability?; this is no crossbar test board: give the board's own "
+        "resource name"
     )

@@ -60,12 +60,14 @@ class PortLock:
 
 def _open_shared(path: Path) -> int:
     """Open a file that any user may lock, whoever made it first."""
+    # In a folder that all users share, a link laid there by another must not be followed.
+    plain = getattr(os, "O_NOFOLLOW", 0)
     try:
-        descriptor = os.open(path, os.O_RDWR)
+        descriptor = os.open(path, os.O_RDWR | plain)
     except PermissionError:
-        return os.open(path, os.O_RDONLY)
+        return os.open(path, os.O_RDONLY | plain)
     except FileNotFoundError:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | plain, 0o666)
         if sys.platform != "win32":
             # The process's umask would keep other users out.
             os.fchmod(descriptor, 0o666)

@@ -63,6 +63,8 @@ class SerialLink:
             xonxoff=False,
             rtscts=False,
             dsrdtr=False,
+            # A second lock, on the device itself: it also holds where lock files are not shared.
+            exclusive=True,
         )
 
     def discard_input(self) -> None:
@@ -74,12 +76,12 @@ class SerialLink:
         """Send all of a message."""
         deadline = self._clock() + timeout_s
         for first in range(0, len(message), _WRITE_BYTES):
-            self._port.write(message[first : first + _WRITE_BYTES])
-            if self._clock() > deadline:
+            if first and self._clock() > deadline:
                 raise BoardTimeoutError(
                     f"{self.resource}: the port took {first} of {len(message)} bytes in {timeout_s:.3g} s; "
                     "check the cable and the baud rate"
                 )
+            self._port.write(message[first : first + _WRITE_BYTES])
 
     def receive(self, count: int | None, timeout_s: float) -> bytes:
         """Return what has come, at least one byte."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import logging
-import re
 import threading
 from collections.abc import Callable
 
@@ -16,18 +15,17 @@ from crosscal.core.errors import (
     ScpiError,
 )
 from crosscal.drivers.envelope import ERRORS, Answer, is_query, unwrapped, wrapped
+from crosscal.drivers.introduction import (
+    BLOCK_SILENCE_S,
+    MOST_PROBES,
+    come_into_step,
+    introduce,
+)
 from crosscal.drivers.line import Line
 from crosscal.drivers.reply import Element
 from crosscal.drivers.scpi_format import excerpt
 
 log = logging.getLogger(__name__)
-
-IDENTITY, VERSION = b"*IDN?", b":SYST:VERS?"
-BLOCK_SILENCE_S = 5.25
-"""A board gives up an incomplete block after 5 s of silence."""
-# Twice the version, of which the first may have something stale before it.
-_INTRODUCTION = re.compile(rb"(\d{4}\.\d+);\1;([^\n]+)\n$")
-_MOST_PROBES = 7
 
 
 class State(enum.Enum):
@@ -44,70 +42,43 @@ class Session:
     """One board's line of conversation, safe to use from several threads.
 
     Args:
-        line: the line to the board; the session closes it.
+        line: a line just opened; the session closes it.
         block_silence_s: after how long a silence the board forgets an incomplete block [s].
 
     Attributes:
+        line: the line; ask it for facts alone.
         lock: hold it for whatever must not be interrupted by other threads; re-entrant.
         on_reconnect: called when a lost link was opened anew.
+
+    Raises:
+        BoardConnectionError: nothing answers.
+        IncompatibleBoardError: what answers speaks no SCPI.
     """
 
     def __init__(self, line: Line, *, block_silence_s: float = BLOCK_SILENCE_S) -> None:
+        self.line = line
         self.lock = threading.RLock()
         self.on_reconnect: Callable[[], None] = lambda: None
-        self._line = line
         self._block_silence_s = block_silence_s
-        self._identity = self._version = b""
-        self._probes = 0
         self._state = State.READY
+        self._probe = 1
+        self._reconnecting = False
+        self._known = introduce(line, block_silence_s=block_silence_s)
 
     @property
     def resource(self) -> str:
         """The name the board was opened by."""
-        return self._line.resource
+        return self.line.resource
 
     @property
-    def timeout_s(self) -> float:
-        """How long the board may take to begin an answer [s]."""
-        return self._line.timeout_s
+    def identity(self) -> str:
+        """Answer of `*IDN?`."""
+        return self._known.identity.decode("latin-1")
 
     @property
     def state(self) -> State:
         """How the session stands with its board."""
         return self._state
-
-    @property
-    def in_process(self) -> bool:
-        """True where the board is simulated in this process, and works only while an answer is awaited."""
-        return self._line.in_process
-
-    def identify(self) -> str:
-        """Ask who is there, and skip what an earlier program may have left on the line.
-
-        Raises:
-            BoardConnectionError: nothing answers.
-            IncompatibleBoardError: what answers speaks no SCPI.
-        """
-        with self.lock:
-            seen = self._ask_introduction()
-            if not seen and self._line.continuous:
-                # An earlier program may have left the board waiting for the rest of a block.
-                self._keep_silent()
-                seen = self._ask_introduction()
-            if not seen:
-                raise BoardTimeoutError(
-                    f"{self.resource}: nothing answers within {self.timeout_s:.3g} s; check that this is the "
-                    "board's address, that the board is on, and that no other program holds it, or allow "
-                    "more with timeout_s"
-                )
-            found = _INTRODUCTION.search(seen)
-            if not found:
-                raise IncompatibleBoardError(
-                    f"{self.resource}: got {excerpt(seen)} in answer to *IDN?; allowed: a SCPI instrument's "
-                    "answer; this is no crossbar test board: give the board's own resource name"
-                )
-            self._version, self._identity = found[1], found[2].strip()
-            return self._identity.decode("latin-1")
 
     def exchange(
         self, *units: bytes, numbers: int = 0, allowance_s: float = 0.0, repeatable: bool | None = None
@@ -136,7 +107,8 @@ class Session:
             try:
                 elements = self._converse(message, numbers, allowance_s)
             except BoardConnectionError:
-                if self._state is not State.LOST or not repeatable:
+                # A link that breaks as soon as it is open must not be opened for ever.
+                if self._state is not State.LOST or not repeatable or self._reconnecting:
                     raise
                 log.warning("%s: the link was lost; opening it anew and asking again", self.resource)
                 self.reconnect()
@@ -146,7 +118,7 @@ class Session:
             except ScpiError:
                 raise
             except BoardError:
-                self._state = State.OUT_OF_STEP
+                self._fall_out_of_step()
                 raise
 
     def reconnect(self) -> None:
@@ -159,49 +131,72 @@ class Session:
         with self.lock:
             self._require_open()
             self._state = State.LOST
-            self._line.reopen()
-            before = self._identity
-            self.identify()
-            if self._identity != before:
-                found, self._identity = self._identity, before
+            self.line.reopen()
+            found = introduce(self.line, block_silence_s=self._block_silence_s)
+            if found.identity != self._known.identity:
                 raise IncompatibleBoardError(
-                    f"{self.resource}: got {excerpt(found)} after the link was lost; allowed: "
-                    f"{excerpt(before)}, the board that was opened; open the new one by itself"
+                    f"{self.resource}: got {excerpt(found.identity)} after the link was lost; allowed: "
+                    f"{excerpt(self._known.identity)}, the board that was opened; open the new one by itself"
                 )
             self._state = State.READY
             log.info("%s: the link is open again", self.resource)
-            self.on_reconnect()
+            self._reconnecting = True
+            try:
+                self.on_reconnect()
+            finally:
+                self._reconnecting = False
 
     def close(self) -> None:
         """Give the link back; closing twice is no error."""
         with self.lock:
             if self._state is not State.CLOSED:
                 self._state = State.CLOSED
-                self._line.close()
+                self.line.close()
 
     def _require_open(self) -> None:
         if self._state is State.CLOSED:
             raise BoardConnectionError(f"{self.resource} was closed; open the board again")
 
+    def _fall_out_of_step(self) -> None:
+        """What is read is not what was asked for; a link lost meanwhile stays lost."""
+        if self._state is State.READY:
+            self._state = State.OUT_OF_STEP
+
     def _make_ready(self) -> None:
         self._require_open()
         if self._state is State.READY:
             try:
-                self._line.discard_input()
+                self.line.discard_input()
             except BoardConnectionError:
                 self._state = State.LOST
         if self._state is State.LOST:
+            if self._reconnecting:
+                raise BoardConnectionError(
+                    f"{self.resource}: the link was lost again as soon as it was open; check the board and "
+                    "the link"
+                )
             self.reconnect()
         elif self._state is State.OUT_OF_STEP:
             self._come_into_step()
+
+    def _come_into_step(self) -> None:
+        log.info("%s: a conversation was cut; coming into step with the board again", self.resource)
+        probe, self._probe = self._probe, (self._probe + 1) % MOST_PROBES + 1
+        try:
+            come_into_step(self.line, self._known, probe=probe, block_silence_s=self._block_silence_s)
+        except BoardTimeoutError:
+            raise
+        except BoardConnectionError:
+            self.reconnect()
+        self._state = State.READY
 
     def _converse(self, message: bytes, numbers: int = 0, allowance_s: float = 0.0) -> list[Element]:
         """Send a message and read its line; whatever cuts this short leaves the session marked."""
         # Also an interrupt from the keyboard leaves half a reply on the wire.
         self._state = State.OUT_OF_STEP
         try:
-            self._line.send(message + b"\n")
-            elements = self._line.read_reply(numbers=numbers, allowance_s=allowance_s)
+            self.line.send(message + b"\n")
+            elements = self.line.read_reply(numbers=numbers, allowance_s=allowance_s)
         except BoardTimeoutError:
             raise
         except BoardConnectionError:
@@ -209,47 +204,3 @@ class Session:
             raise
         self._state = State.READY
         return elements
-
-    def _ask_introduction(self) -> bytes:
-        if self._line.continuous:
-            self._line.reset()
-        self._line.send(b";".join((VERSION, VERSION, IDENTITY)) + b"\n")
-        return self._line.read_until(self._introduced)
-
-    def _keep_silent(self) -> None:
-        """After a timeout, wait for what is left until the board forgets an incomplete block."""
-        self._line.listen(max(0.0, self._block_silence_s - self.timeout_s))
-
-    def _introduced(self, seen: bytes) -> bool:
-        """Whether to stop listening: on a continuous line something stale may come first, elsewhere not."""
-        return bool(_INTRODUCTION.search(seen)) or (seen.endswith(b"\n") and not self._line.continuous)
-
-    def _come_into_step(self) -> None:
-        """Ask in a way that only the answer to this very question fits, and drop everything before it."""
-        log.info("%s: a conversation was cut; coming into step with the board again", self.resource)
-        try:
-            self._line.reset()
-            self._probe()
-        except BoardTimeoutError:
-            # The board may be waiting for the rest of a block: only silence ends that.
-            self._keep_silent()
-            self._probe()
-        except BoardConnectionError:
-            self.reconnect()
-        self._state = State.READY
-
-    def _probe(self) -> None:
-        """Tell this question's answer from that of an earlier probe by how often it asks for the version."""
-        self._probes = self._probes % _MOST_PROBES + 1
-        self._line.send(b";".join((*[VERSION] * self._probes, IDENTITY)) + b"\n")
-        once = self._version + b";"
-        expected = once * self._probes + self._identity + b"\n"
-
-        def fits(seen: bytes) -> bool:
-            return seen.endswith(expected) and not seen[: -len(expected)].endswith(once)
-
-        if not fits(self._line.read_until(fits)):
-            raise BoardTimeoutError(
-                f"{self.resource}: the board did not come into step again within {self.timeout_s:.3g} s; "
-                "check that it is on, then call reconnect()"
-            )

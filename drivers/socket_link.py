@@ -13,6 +13,8 @@ import socket
 from crosscal.core.errors import BoardConnectionError
 
 _READ_BYTES = 1 << 18
+_MOST_DISCARDED = 100
+"""Whoever sends more than this unasked is not waited for: what follows will be noticed as garbled."""
 _CLOSED = "the other side closed the link; check that the board is on and answers to one client only"
 
 
@@ -40,9 +42,9 @@ class SocketLink:
         """Forget bytes that came unasked; raise if the other side has closed the link."""
         self._socket.setblocking(False)
         with contextlib.suppress(BlockingIOError):
-            while self._socket.recv(_READ_BYTES):
-                pass
-            raise BoardConnectionError(f"{self.resource}: {_CLOSED}")
+            for _ in range(_MOST_DISCARDED):
+                if not self._socket.recv(_READ_BYTES):
+                    raise BoardConnectionError(f"{self.resource}: {_CLOSED}")
 
     def send(self, message: bytes, timeout_s: float) -> None:
         """Send all of a message."""

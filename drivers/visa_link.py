@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import pyvisa
@@ -11,6 +12,7 @@ from pyvisa.constants import InterfaceType, ResourceAttribute, StatusCode
 from pyvisa.resources import MessageBasedResource
 
 from crosscal.core.errors import BoardConnectionError, BoardError
+from crosscal.drivers.visa_errors import UNSUPPORTED
 
 _READ_BYTES = 1 << 18
 _BITS_PER_BYTE = 10
@@ -59,7 +61,7 @@ class VisaLink:
 
     def discard_input(self) -> None:
         """Forget bytes that came unasked, where the backend can tell; raise if it has lost the link."""
-        with contextlib.suppress(NotImplementedError):
+        with contextlib.suppress(NotImplementedError), _unsupported_ignored():
             if self.continuous and self._visa.get_visa_attribute(ResourceAttribute.asrl_avalaible_number):
                 self._visa.flush(constants.BufferOperation.discard_read_buffer)
 
@@ -123,6 +125,15 @@ class VisaLink:
             self._visa.set_visa_attribute(
                 ResourceAttribute.asrl_end_in, end.termination_char if stop else end.none
             )
+
+
+@contextlib.contextmanager
+def _unsupported_ignored() -> Iterator[None]:
+    try:
+        yield
+    except pyvisa.VisaIOError as error:
+        if error.error_code not in UNSUPPORTED:
+            raise
 
 
 def _require(status: Any) -> None:

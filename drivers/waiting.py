@@ -64,7 +64,7 @@ def run_to_end(
     Raises:
         BoardTimeoutError: no progress for `patience_s`.
     """
-    if session.in_process:
+    if session.line.in_process:
         return list(session.exchange(*start, COMPLETE, allowance_s=_COMPUTING_S).conditions)
     asked = (OPERATION, progress) if progress else (OPERATION,)
     answer = session.exchange(*start, *asked, allowance_s=allowance_s)

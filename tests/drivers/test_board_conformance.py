@@ -53,7 +53,7 @@ def use_everything(board: Board) -> None:
     matrix = rng.uniform(*board.conductance_limits_s, board.shape)
     if "PROG" in groups:
         board.tolerance = 0.02
-        board.iterations = 20
+        board.max_iterations = 20
         assert board.program(matrix).cells_failed == 0
         assert np.array_equal(board.target_s, matrix)
     if "READBACK" in groups:

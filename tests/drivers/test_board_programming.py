@@ -42,7 +42,7 @@ def test_a_run_may_take_longer_than_any_timeout_while_the_board_answers() -> Non
     paper = PaperBoard()
     paper.iterations_needed = 400
     with board_on_paper(paper) as (board, link, _):
-        board.iterations = 1000
+        board.max_iterations = 1000
         assert board.program(MATRIX).iterations == 400
         assert sum(b":STAT:OPER:COND?" in message for message in link.sent) > 100
 
@@ -86,7 +86,7 @@ def test_a_board_that_is_busy_refuses_and_its_run_is_left_alone() -> None:
         ("PROG", lambda board: board.program(MATRIX)),
         ("PROG", lambda board: board.target_s),
         ("PROG", lambda board: board.tolerance),
-        ("PROG", lambda board: setattr(board, "iterations", 5)),
+        ("PROG", lambda board: setattr(board, "max_iterations", 5)),
         ("READBACK", lambda board: board.read_conductance()),
         ("SEQ", lambda board: board.dwell_s),
         ("SEQ", lambda board: setattr(board, "dwell_s", 1e-3)),

@@ -19,7 +19,7 @@ from crosscal.core.errors import InputError, RangeError, ScpiError
         ("protection_v", 0.75, 1.5),
         ("dwell_s", 0.5, 2.0),
         ("tolerance", 0.05, -1.0),
-        ("iterations", 33, 0),
+        ("max_iterations", 33, 0),
         ("range_a", 1e-3, 0.5),
     ],
 )

@@ -27,7 +27,7 @@ def session_on(wire: Wire) -> Session:
     """A session that has introduced itself already."""
     wire.arriving.appendleft(HELLO)
     session = Session(Line(wire, timeout_s=2.0, clock=wire.clock))
-    assert session.identify() == "maker,model,1,2"
+    assert session.identity == "maker,model,1,2"
     wire.log.clear()
     return session
 
@@ -41,14 +41,14 @@ def reply(*answers: bytes, before: bytes = QUIET, after: bytes = QUIET) -> bytes
 
 def test_whoever_answers_like_an_instrument_is_identified() -> None:
     wire = Wire(HELLO)
-    assert Session(Line(wire, timeout_s=1.0)).identify() == "maker,model,1,2"
+    assert Session(Line(wire, timeout_s=1.0)).identity == "maker,model,1,2"
     # *IDN? comes last: IEEE 488.2 allows no query behind it.
     assert wire.sent == [b":SYST:VERS?;:SYST:VERS?;*IDN?\n"]
 
 
 def test_what_an_earlier_program_left_on_a_serial_line_is_skipped() -> None:
     wire = Wire(b'7,8,9\n0,"No err', b"or\n#18\n\n\n", HELLO[:9], HELLO[9:], continuous=True)
-    assert Session(Line(wire, timeout_s=1.0, clock=wire.clock)).identify() == "maker,model,1,2"
+    assert Session(Line(wire, timeout_s=1.0, clock=wire.clock)).identity == "maker,model,1,2"
     # The line is ended first, should the board have received half of one.
     assert wire.log[0] == "reset"
 
@@ -56,7 +56,7 @@ def test_what_an_earlier_program_left_on_a_serial_line_is_skipped() -> None:
 def test_a_silent_address_says_so_in_one_error() -> None:
     wire = Wire(None)
     with pytest.raises(BoardTimeoutError, match=r"WIRE: nothing answers within 3 s; check .* timeout_s"):
-        Session(Line(wire, timeout_s=3.0, clock=wire.clock)).identify()
+        Session(Line(wire, timeout_s=3.0, clock=wire.clock))
 
 
 @pytest.mark.parametrize(
@@ -66,23 +66,23 @@ def test_a_silent_address_says_so_in_one_error() -> None:
 def test_who_answers_otherwise_is_no_board_and_is_quoted(said: bytes) -> None:
     wire = Wire(said)
     with pytest.raises(IncompatibleBoardError, match="is no crossbar test board"):
-        Session(Line(wire, timeout_s=1.0, clock=wire.clock)).identify()
+        Session(Line(wire, timeout_s=1.0, clock=wire.clock))
 
 
 def test_a_serial_board_that_waits_for_a_block_of_an_earlier_program_is_asked_twice() -> None:
     wire = Wire(None, None, HELLO, continuous=True)
     began_s = wire.clock.now_s
-    assert Session(Line(wire, timeout_s=1.0, clock=wire.clock)).identify() == "maker,model,1,2"
+    assert Session(Line(wire, timeout_s=1.0, clock=wire.clock)).identity == "maker,model,1,2"
     assert wire.clock.now_s - began_s == pytest.approx(5.25)
     silent = Wire(None, None, None, continuous=True)
     with pytest.raises(BoardTimeoutError, match="nothing answers"):
-        Session(Line(silent, timeout_s=1.0, clock=silent.clock)).identify()
+        Session(Line(silent, timeout_s=1.0, clock=silent.clock))
 
 
 def test_noise_on_a_serial_line_is_no_board() -> None:
     wire = Wire(b"\x00\xff" * 50, None, continuous=True)
     with pytest.raises(IncompatibleBoardError):
-        Session(Line(wire, timeout_s=1.0, clock=wire.clock)).identify()
+        Session(Line(wire, timeout_s=1.0, clock=wire.clock))
 
 
 # Errors

@@ -117,7 +117,7 @@ class ConcatSquash(TrainableCalibrator):
 
     def stages(self) -> tuple[Stage, ...]:
         """One stage, on the NMSE of the calibrated currents."""
-        return (Stage(name="end to end", epochs=60, learning_rate=1e-3, matrices_per_batch=16, patience=15),)
+        return (Stage(name="end to end", epochs=40, learning_rate=5e-4, matrices_per_batch=8, patience=15),)
 
     def forward(self, conductance_s: torch.Tensor, current_a: torch.Tensor) -> torch.Tensor:
         """Calibrate, (K, V, M); each matrix is encoded once for all its vectors."""

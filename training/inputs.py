@@ -106,6 +106,14 @@ def parse_inputs(text: str, vectors: int) -> tuple[Segment, ...]:
     if ":" not in text:
         return (Segment(kind=text.strip(), count=vectors),)
     segments = tuple(_parse_segment(part) for part in text.split(","))
+    kinds = [segment.kind for segment in segments]
+    for kind in kinds:
+        if kinds.count(kind) > 1:
+            raise InputError(
+                wanted(
+                    got=f"{kind} twice in {text!r}", allowed="each kind once", remedy="add their counts up"
+                )
+            )
     total = sum(segment.count for segment in segments)
     if total != vectors:
         raise InputError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from crosscal.firmware_models import Session
 
@@ -13,6 +13,7 @@ BACKLOG = 1 << 24
 """A client that leaves this much unread is not listened to until it reads."""
 
 
+@runtime_checkable
 class ByteStream(Protocol):
     """What carries bytes to a client and back, without blocking."""
 

@@ -180,7 +180,7 @@ class SerialBoardSession(StreamBoardSession, serial.SerialInstrumentSession):
             ending = bytes([self.attrs.get(ResourceAttribute.termchar, LINE_FEED)])
         return super().write(bytes(data) + ending)
 
-    def get_attribute(self, attribute: ResourceAttribute) -> tuple[Any, StatusCode]:
+    def get_attribute(self, attribute: Any) -> tuple[Any, StatusCode]:
         """Answer an attribute; how many bytes wait is looked up."""
         if attribute == constants.VI_ATTR_ASRL_AVAIL_NUM:
             return self.link.available, StatusCode.success

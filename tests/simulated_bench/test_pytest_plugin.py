@@ -3,9 +3,10 @@
 import subprocess
 import sys
 
+import pytest
+
 # A test run inside this process forgets again what it imported itself: let it find the kernels loaded.
 import crosscal.simulated_bench.visa_backend  # noqa: F401
-import pytest
 
 pytest_plugins = ["pytester"]
 

@@ -48,7 +48,6 @@ class ScriptedLink:
 
     resource = "SCRIPT"
     continuous = False
-    in_process = False
     bytes_per_s = 1e9
 
     def __init__(self, pairs: Iterable[tuple[str | bytes, Reply]]) -> None:

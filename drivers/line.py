@@ -47,11 +47,6 @@ class Line:
         """A cautious estimate of the link's throughput [bytes/s]."""
         return self._link.bytes_per_s
 
-    @property
-    def in_process(self) -> bool:
-        """True where the board works only while an answer is awaited."""
-        return self._link.in_process
-
     def send(self, message: bytes) -> None:
         """Send all of a message."""
         with board_errors(self.resource):

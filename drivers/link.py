@@ -24,11 +24,6 @@ class Link(Protocol):
         """True where bytes of an earlier conversation may still be on the line: serial ports."""
         ...
 
-    @property
-    def in_process(self) -> bool:
-        """True where the board is simulated in this process and works only while an answer is awaited."""
-        ...
-
     def discard_input(self) -> None:
         """Forget bytes that came unasked; raise if the other side has closed the link meanwhile."""
         ...

@@ -30,7 +30,6 @@ class SerialLink:
     """
 
     continuous = True
-    in_process = False
 
     def __init__(
         self,

@@ -22,7 +22,6 @@ class SocketLink:
     """A connected socket; implements `Link`."""
 
     continuous = False
-    in_process = False
     bytes_per_s = 250e3
     """A slow lab network or a microcontroller's stack; real ones are faster."""
 

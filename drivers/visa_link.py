@@ -35,10 +35,6 @@ class VisaLink:
         self._baud = baud
         self._timeout_s = timeout_s
         self._visa = self._open()
-        # Simulators stand on pyvisa-sim's library and compute in the caller's thread, while they are read.
-        self.in_process = any(
-            base.__module__.startswith("pyvisa_sim") for base in type(manager.visalib).__mro__
-        )
         self.continuous = self._visa.interface_type == InterfaceType.asrl
         self.bytes_per_s = baud / _BITS_PER_BYTE if self.continuous else 100e3
 

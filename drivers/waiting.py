@@ -1,7 +1,6 @@
-"""Waits for an overlapped operation.
+"""Waits for an overlapped operation by asking, instead of by `*OPC?`.
 
-A board is asked again and again: so a wait can be interrupted, an emergency stop gets through, and a dead
-board is noticed. A board simulated in this process works only while an answer is awaited: there, `*OPC?`.
+So a wait can be interrupted, an emergency stop gets through, and a dead board is noticed at once.
 """
 
 from __future__ import annotations
@@ -16,12 +15,10 @@ from crosscal.drivers.reply import text_of
 from crosscal.drivers.scpi_format import read_integer
 from crosscal.drivers.session import Session
 
-OPERATION, COMPLETE = b":STAT:OPER:COND?", b"*OPC?"
+OPERATION = b":STAT:OPER:COND?"
 MEASURING, WAITING_FOR_TRIGGER, PROGRAMMING = 1 << 4, 1 << 5, 1 << 8
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5e-3, 0.1
-_COMPUTING_S = 86400.0
-"""A simulation in this process cannot die alone: only a limit that no work reaches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +61,6 @@ def run_to_end(
     Raises:
         BoardTimeoutError: no progress for `patience_s`.
     """
-    if session.line.in_process:
-        return list(session.exchange(*start, COMPLETE, allowance_s=_COMPUTING_S).conditions)
     asked = (OPERATION, progress) if progress else (OPERATION,)
     answer = session.exchange(*start, *asked, allowance_s=allowance_s)
     conditions = list(answer.conditions)

@@ -21,7 +21,6 @@ class EngineLink:
 
     Args:
         instrument: the engine.
-        in_process: whether to say that the board works only while an answer is awaited.
 
     Attributes:
         sent: every message so far.
@@ -34,9 +33,8 @@ class EngineLink:
     continuous = False
     bytes_per_s = 1e6
 
-    def __init__(self, instrument: Instrument, *, in_process: bool = False) -> None:
+    def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
-        self.in_process = in_process
         self.timeouts_s: list[float] = []
         self.sent: list[bytes] = []
         self.on_send: Callable[[bytes], None] = lambda _: None
@@ -76,12 +74,10 @@ class EngineLink:
 
 
 @contextmanager
-def board_on_paper(
-    paper: PaperBoard | None = None, *, in_process: bool = False
-) -> Iterator[tuple[Board, EngineLink, PaperBoard]]:
+def board_on_paper(paper: PaperBoard | None = None) -> Iterator[tuple[Board, EngineLink, PaperBoard]]:
     """A driver on an engine on a paper board."""
     paper = paper or PaperBoard()
-    link = EngineLink(Instrument(paper), in_process=in_process)
+    link = EngineLink(Instrument(paper))
     session = Session(Line(link, timeout_s=1.0))
     with Board(session, read_nameplate(session), pace=Pace(sleep=lambda _: None)) as board:
         yield board, link, paper

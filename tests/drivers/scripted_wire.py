@@ -31,7 +31,6 @@ class Wire:
     """
 
     resource = "WIRE"
-    in_process = False
 
     def __init__(
         self, *arriving: bytes | BaseException | None, bytes_per_s: float = 1000.0, continuous: bool = False

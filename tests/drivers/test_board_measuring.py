@@ -160,12 +160,9 @@ def test_another_clients_mistake_is_not_blamed_on_us_but_logged(caplog: pytest.L
 # Many vectors
 
 
-@pytest.mark.parametrize("in_process", [False, True])
 @pytest.mark.parametrize("count", [1, 9, 10, 11, 25])
-def test_more_vectors_than_a_sequence_holds_are_split_and_come_back_in_order(
-    count: int, in_process: bool
-) -> None:
-    with board_on_paper(in_process=in_process) as (board, link, _):
+def test_more_vectors_than_a_sequence_holds_are_split_and_come_back_in_order(count: int) -> None:
+    with board_on_paper() as (board, link, _):
         board.program(MATRIX)
         vectors = np.random.default_rng(count).uniform(-0.5, 0.5, (count, 3))
         assert np.allclose(board.measure(vectors), vectors @ MATRIX, rtol=1e-9)
@@ -197,6 +194,28 @@ def test_results_are_pulled_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
             if b":TRAC:DATA" in message
         ]
         assert pulled == [b"1,4", b"5,4", b"9,2"]
+
+
+def test_pieces_are_smaller_on_a_slow_line() -> None:
+    with board_on_paper() as (board, link, _):
+        link.bytes_per_s = 40.0
+        board.measure(np.zeros((10, 3)))
+        pulled = [
+            message.split(b":TRAC:DATA? ")[1].split(b";")[0]
+            for message in link.sent
+            if b":TRAC:DATA" in message
+        ]
+        # Two seconds at 40 bytes per second are 8 readings of 10 bytes: 4 vectors.
+        assert pulled == [b"1,4", b"5,4", b"9,2"]
+
+
+def test_a_load_is_bounded_whatever_a_sequence_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acquisition, "_LOAD_NUMBERS", 10)
+    with board_on_paper() as (board, link, _):
+        board.program(MATRIX)
+        vectors = np.random.default_rng(2).uniform(-0.5, 0.5, (7, 3))
+        assert np.allclose(board.measure(vectors), vectors @ MATRIX, rtol=1e-9)
+        assert sum(b":SOUR:SEQ:DATA" in message for message in link.sent) == 3
 
 
 def test_a_piece_is_at_least_one_vector(monkeypatch: pytest.MonkeyPatch) -> None:

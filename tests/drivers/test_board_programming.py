@@ -15,11 +15,10 @@ from crosscal.drivers import ProgramReport
 MATRIX = np.array([[1e-4, 2e-4], [3e-4, 4e-4], [5e-4, 6e-4]])
 
 
-@pytest.mark.parametrize("in_process", [False, True])
-def test_a_run_is_reported(in_process: bool) -> None:
+def test_a_run_is_reported() -> None:
     paper = PaperBoard()
     paper.iterations_needed = 7
-    with board_on_paper(paper, in_process=in_process) as (board, _, _):
+    with board_on_paper(paper) as (board, _, _):
         report = board.program(MATRIX)
         assert report == ProgramReport(cells_failed=0, rms_relative_error=0.0, iterations=7)
         assert np.array_equal(board.simulation.true_conductance_s(), MATRIX)
@@ -27,11 +26,10 @@ def test_a_run_is_reported(in_process: bool) -> None:
             report.cells_failed = 1  # pyright: ignore[reportAttributeAccessIssue]  (that is the test)
 
 
-@pytest.mark.parametrize("in_process", [False, True])
-def test_a_stuck_cell_is_reported_and_no_error_nor_blamed_on_what_follows(in_process: bool) -> None:
+def test_a_stuck_cell_is_reported_and_no_error_nor_blamed_on_what_follows() -> None:
     paper = PaperBoard()
     paper.stuck = True
-    with board_on_paper(paper, in_process=in_process) as (board, _, _):
+    with board_on_paper(paper) as (board, _, _):
         report = board.program(MATRIX)
         assert (report.cells_failed, report.rms_relative_error) == (1, 0.25)
         assert [condition.code for condition in report.conditions] == [104]

@@ -10,7 +10,7 @@ import pytest
 from engine_link import EngineLink, board_on_paper
 from paper_board import PaperBoard
 
-from crosscal.core.errors import BoardConnectionError, BoardError, BoardTimeoutError
+from crosscal.core.errors import BoardConnectionError, BoardError, BoardTimeoutError, ReadingError
 from crosscal.drivers import Board
 from crosscal.drivers.line import Line
 from crosscal.drivers.nameplate import read_nameplate
@@ -60,10 +60,9 @@ def test_a_board_that_nobody_holds_any_more_is_switched_off() -> None:
     assert not output_is_on(link)
 
 
-@pytest.mark.parametrize("in_process", [False, True])
 @pytest.mark.parametrize("when", [b":SOUR:SEQ:DATA", b":INIT", b"STAT:OPER:COND?;:TRAC:POIN", b":TRAC:DATA?"])
-def test_an_interrupt_while_measuring_stops_the_board(when: bytes, in_process: bool) -> None:
-    with board_on_paper(in_process=in_process) as (board, link, _):
+def test_an_interrupt_while_measuring_stops_the_board(when: bytes) -> None:
+    with board_on_paper() as (board, link, _):
         board.program(MATRIX)
 
         def press(message: bytes) -> None:
@@ -71,8 +70,6 @@ def test_an_interrupt_while_measuring_stops_the_board(when: bytes, in_process: b
                 raise KeyboardInterrupt
 
         link.on_send = press
-        if in_process and b"COND" in when:
-            when = b"*OPC?"
         with pytest.raises(KeyboardInterrupt):
             board.measure(np.zeros((10, 3)))
         link.on_send = lambda _: None
@@ -195,3 +192,31 @@ def test_outputs_that_cannot_be_switched_off_are_logged_and_the_first_error_coun
             board.measure(VECTOR)
         assert "could not be set to 0 V" in caplog.text
     assert output_is_on(link)
+
+
+def test_a_reading_that_must_not_pass_switches_the_outputs_off() -> None:
+    with board_on_paper() as (board, link, _):
+        board.program(np.full((3, 2), 1e-3))
+        board.range_a = 1e-5
+        assert board.read(VECTOR).status.any()
+        assert output_is_on(link)
+        with pytest.raises(ReadingError):
+            board.measure(VECTOR)
+        assert not output_is_on(link)
+
+
+def test_a_link_that_breaks_whenever_it_is_open_is_not_opened_for_ever() -> None:
+    with board_on_paper() as (board, link, _):
+        board.averages = 7
+
+        def break_wire(message: bytes) -> None:
+            if b"*IDN?" not in message:
+                raise ConnectionResetError("wire cut")
+
+        link.on_send = break_wire
+        for attempt in (1, 2):
+            with pytest.raises(BoardConnectionError, match="wire cut"):
+                _ = board.temperature_c
+            assert link.reopened == attempt
+        link.on_send = lambda _: None
+        assert board.averages == 7

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
+import doctest
 import subprocess
 import sys
-from typing import TYPE_CHECKING
 
 import crosscal.drivers
 from crosscal.core.port import CrossbarPort
-from crosscal.drivers import Board, expected_protocol
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    is_a_port: Callable[[Board], CrossbarPort] = lambda board: board  # noqa: E731  (for the type checker alone)
+from crosscal.drivers import expected_protocol
 
 
 def test_all_that_is_offered_is_there_and_nothing_else() -> None:
@@ -30,6 +25,12 @@ def test_a_board_has_all_of_the_port() -> None:
     wanted = {name for name in vars(CrossbarPort) if not name.startswith("_")}
     with expected_protocol([]) as board:
         assert not {name for name in wanted if not hasattr(type(board), name)}
+
+
+def test_the_examples_in_the_docstrings_work() -> None:
+    found = doctest.testmod(sys.modules[expected_protocol.__module__])
+    assert found.attempted > 0
+    assert found.failed == 0
 
 
 def test_importing_the_drivers_loads_nothing_heavy() -> None:

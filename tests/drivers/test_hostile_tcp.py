@@ -200,6 +200,14 @@ def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one(server: Hos
         assert board.protection_v == 0.6
 
 
+def test_a_board_that_babbles_is_noticed_and_not_listened_to_for_ever(server: HostileServer) -> None:
+    with open_board(server) as board:
+        server.when(b":SOUR:VOLT:PROT?", say(QUIET + b";0.6;" + QUIET + b"\n" + bytes(1 << 22)))
+        with pytest.raises(BoardError):
+            _ = board.protection_v
+        assert board.protection_v == 0.6
+
+
 def test_a_format_that_another_client_changed_meanwhile_is_asked_for_again(server: HostileServer) -> None:
     big_endian = QUIET + b";1;1;0,0;#216" + 2 * b"\x3f\xf0\0\0\0\0\0\0" + b";REAL,64;NORM;" + QUIET + b"\n"
     text = QUIET + b";1;1;0,0;1,1;ASC,17;SWAP;" + QUIET + b"\n"

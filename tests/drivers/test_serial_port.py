@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import serial
 from paper_board import PaperBoard
 
 import crosscal
@@ -129,6 +130,26 @@ def test_locks_of_different_ports_do_not_meet(tmp_path: Path) -> None:
     one.release()
     one.release()
     other.release()
+
+
+def test_a_program_that_locks_the_device_itself_holds_it_too(terminal: tuple[int, str]) -> None:
+    with (
+        serial.Serial(terminal[1], exclusive=True),
+        pytest.raises(BoardConnectionError, match="another program holds it"),
+    ):
+        crosscal.open_board(f"ASRL{terminal[1]}::INSTR", backend="@py")
+
+
+def test_a_link_laid_where_the_lock_file_belongs_is_not_followed(tmp_path: Path) -> None:
+    PortLock("/dev/board", folder=tmp_path).release()
+    (path,) = tmp_path.iterdir()
+    precious = tmp_path / "precious"
+    precious.write_text("keep me")
+    path.unlink()
+    path.symlink_to(precious)
+    with pytest.raises(OSError, match="symbolic links"):
+        PortLock("/dev/board", folder=tmp_path)
+    assert precious.read_text() == "keep me"
 
 
 def test_a_lock_file_that_cannot_be_written_still_locks(tmp_path: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 
+@runtime_checkable
 class Correction(Protocol):
     """What one programmed matrix compiles to: currents in, calibrated currents out, from any thread."""
 
@@ -34,6 +35,7 @@ class Correction(Protocol):
         ...
 
 
+@runtime_checkable
 class Fold(Protocol):
     """The `fold` entry of a file: tensors that depend on the matrix alone, and what they become."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Sequence
-from typing import Self
 
 import numpy as np
 
@@ -54,7 +53,7 @@ class NetworkCorrection:
             current_a, calibrated_a, self._packed, self._widths, self._scratch.floats, self._columns, limit_a
         )
 
-    def trimmed(self, gain: np.ndarray, offset_a: np.ndarray) -> Self:
+    def trimmed(self, gain: np.ndarray, offset_a: np.ndarray) -> NetworkCorrection:
         """See `Correction.trimmed`; the new correction has its own copy of the network."""
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)

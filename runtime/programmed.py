@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from crosscal.core.array_types import Currents, Matrix, Vectors
+from crosscal.core.array_types import Matrix
 from crosscal.core.errors import RangeError, ShapeError, wanted
 from crosscal.runtime.column_refit import refit_columns
 from crosscal.runtime.correction import Correction
@@ -67,7 +67,7 @@ class ProgrammedCalibrator:
             self._apply_with_gaps(current_a, target)
         return target if out is None else out
 
-    def within_trained_range(self, current_a: Any) -> np.ndarray:
+    def within_trained_range(self, current_a: Any) -> np.ndarray | np.bool_:
         """Tell which vectors lie within the currents that were trained on; outside, a correction is a guess.
 
         Args:
@@ -87,9 +87,7 @@ class ProgrammedCalibrator:
         low, high = self.current_range_a
         return ((current_a >= low) & (current_a <= high)).all(axis=-1)
 
-    def recalibrated(
-        self, voltage_v: Vectors, current_a: Currents, *, ridge: float = 1e-3
-    ) -> ProgrammedCalibrator:
+    def recalibrated(self, voltage_v: Any, current_a: Any, *, ridge: float = 1e-3) -> ProgrammedCalibrator:
         """Refit a gain and an offset per column, behind the present calibration, to known vectors.
 
         Args:

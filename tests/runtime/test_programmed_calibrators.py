@@ -16,6 +16,7 @@ from numba import config
 from crosscal.core.errors import CrosscalError, InputError, RangeError, ShapeError
 from crosscal.runtime import Calibrator, ProgrammedCalibrator
 from crosscal.runtime.calibrator_file import seal_calibrator
+from crosscal.runtime.given_arrays import writable_output
 
 pytestmark = pytest.mark.kernel
 
@@ -153,7 +154,6 @@ def test_out_that_cannot_be_used_is_one_error_and_stays_as_it_is(
         (np.zeros((6, COLUMNS), dtype=np.float32), InputError),
         (np.zeros((6, 2 * COLUMNS))[:, ::2], InputError),
         (read_only(np.zeros((6, COLUMNS))), InputError),
-        ([[0.0] * COLUMNS] * 6, InputError),
         (np.ma.masked_array(np.zeros((6, COLUMNS))), InputError),
         (np.zeros((5, COLUMNS)), ShapeError),
         (np.zeros(COLUMNS), ShapeError),
@@ -161,8 +161,13 @@ def test_out_that_cannot_be_used_is_one_error_and_stays_as_it_is(
     ]:
         before = np.array(out)
         with pytest.raises(error, match="got out="):
-            programmed(room[:6], out=out)  # pyright: ignore[reportArgumentType]  the wrong type is the point
+            programmed(room[:6], out=out)
         np.testing.assert_array_equal(np.array(out), before)
+
+
+def test_out_that_is_no_array_is_one_error(current_a: np.ndarray):
+    with pytest.raises(InputError, match="got out= list"):
+        writable_output(current_a.tolist(), current_a)
 
 
 @pytest.mark.parametrize("shape", [(), (COLUMNS + 1,), (ROWS,), (6, ROWS), (2, 3, COLUMNS), (COLUMNS, 6)])

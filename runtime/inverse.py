@@ -36,7 +36,10 @@ class InverseTensors:
             linear prediction `y = offset + linearᵀ z`.
         walls: (5,): inputs trained on, low and high; how stiffly an estimate beyond them is pulled back (the prior's own pull
             is 1); least and most that `z` may become at all.
-        widening: (S,): a Gauss–Newton step for each, with the square of this added to `variance`.
+        widening: (S,): a Gauss–Newton step for each, at most; this many times what is left unexplained (root mean square
+            over columns) counts as further noise.
+        settled: (2,): steps taken in any case; a later one that moves the inputs by less than this, as mean square in parts
+            of their posterior variance, is the last.
         inflation: (1,): what the posterior's standard deviations are multiplied by, learned from validation matrices.
         current_scale, current_shift: (M,): `y = (I − shift) · scale` [1/A], [A].
         expansion: (K,): `v = Σ_k expansion[k] z^k` [V].
@@ -56,6 +59,7 @@ class InverseTensors:
     offset: Float[np.ndarray, " columns"]
     walls: Float[np.ndarray, " 5"]
     widening: Float[np.ndarray, " steps"]
+    settled: Float[np.ndarray, " 2"]
     inflation: Float[np.ndarray, " 1"]
     current_scale: Float[np.ndarray, " columns"]
     current_shift: Float[np.ndarray, " columns"]
@@ -76,7 +80,7 @@ class InverseTensors:
         shapes = {
             "polynomial": (3, rows, columns), "coupling": (modes, rows, columns), "pattern": (rows, columns), "bent": (rows, columns), "lift": (2, columns),
             "moment": (modes, rows), "constant": (columns,), "variance": (columns,), "gain": (rows, columns),
-            "linear": (rows, columns), "offset": (columns,), "walls": (5,), "inflation": (1,),
+            "linear": (rows, columns), "offset": (columns,), "walls": (5,), "settled": (2,), "inflation": (1,),
             "current_scale": (columns,), "current_shift": (columns,),
         }  # fmt: skip
         for name, shape in shapes.items():
@@ -169,6 +173,7 @@ class Inverse:
             columnwise(tensors.offset),
             tensors.walls,
             tensors.widening,
+            tensors.settled,
             rows + n > columns + m,
         )
 

@@ -183,14 +183,15 @@ def apply_covariance(slope, stiffness, narrow, gram, inverse_pivot, b, middle):
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
 def find_mode(
-    y, polynomial, coupling, bent, lift, pattern, moment, constant, variance, gain, linear, offset, walls, widening, narrow,
-    z, slope, gram, inverse_pivot, stiffness, scratch_rows, scratch_columns, transposed, scratch,
+    y, given, asked, polynomial, coupling, bent, lift, pattern, moment, constant, variance, gain, linear, offset, walls,
+    widening, settled, narrow, z, slope, gram, inverse_pivot, stiffness, scratch_rows, scratch_columns, transposed, scratch,
 ):  # fmt: skip
     """Inputs `z` (N,) that best explain one reading `y` (M,); leaves `slope`, `stiffness` and the factor at the last step.
 
     First the best linear estimate, `gain (y − offset)`, then one step of it against the true prediction, then a
-    Gauss–Newton step for every entry of `widening` (a further standard deviation that keeps a step from trusting a
-    linearisation more than it deserves).
+    Gauss–Newton step for every entry of `widening`: so many times what is left unexplained counts as noise, so that no step
+    trusts a linearisation further than it reaches. After `settled[0]` steps, one that moves an input by less than
+    `settled[1]` of its variance, on average, is the last.
     """
     low, high, spring, least, most = walls[0], walls[1], walls[2], walls[3], walls[4]
     columns, rows = pattern.shape
@@ -202,7 +203,7 @@ def find_mode(
         scratch_columns[2],
         scratch_columns[3],
     )
-    gradient = scratch_rows[0]
+    gradient, move = scratch_rows[0], scratch_rows[1]
     z[:] = 0.0
     for round_ in range(2):
         if round_ == 0:
@@ -223,8 +224,13 @@ def find_mode(
             z[n] = min(max(z[n], least), most)
     for step in range(widening.size):
         predict(z, polynomial, coupling, bent, lift, pattern, moment, constant, along, across, predicted)
+        unexplained = 0.0
         for m in range(columns):
-            weight[m] = 1.0 / (variance[m] + widening[step] * widening[step])
+            residual[m] = y[m] - predicted[m]
+            unexplained += residual[m] * residual[m]
+        unexplained *= widening[step] * widening[step] / given
+        for m in range(columns):
+            weight[m] = 1.0 / (variance[m] + unexplained)
         for n in range(rows):
             stiffness[n] = 1.0 + (spring if z[n] < low or z[n] > high else 0.0)
         differentiate(z, polynomial, coupling, bent, lift, pattern, moment, along, across, slope)
@@ -233,12 +239,18 @@ def find_mode(
             beyond = z[n] - min(max(z[n], low), high)
             gradient[n] = -z[n] - spring * beyond
         for m in range(columns):
-            pull = (y[m] - predicted[m]) * weight[m]
+            pull = residual[m] * weight[m]
             for n in range(rows):
                 gradient[n] += slope[m, n] * pull
-        apply_covariance(slope, stiffness, narrow, gram, inverse_pivot, gradient, middle)
         for n in range(rows):
-            z[n] = min(max(z[n] + gradient[n], least), most)
+            move[n] = gradient[n]
+        apply_covariance(slope, stiffness, narrow, gram, inverse_pivot, move, middle)
+        moved = 0.0
+        for n in range(rows):
+            moved += gradient[n] * move[n]
+            z[n] = min(max(z[n] + move[n], least), most)
+        if step + 1 >= settled[0] and moved < settled[1] * asked:
+            break
 
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
@@ -260,7 +272,7 @@ def spread(rate, conductance, slope, stiffness, narrow, gram, inverse_pivot, scr
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
 def calibrate_batch(
     current, scale, shift, expansion, conductance, polynomial, coupling, bent, lift, pattern, moment, constant, variance, gain,
-    linear, offset, walls, widening, narrow, wants_spread, calibrated, voltage, deviation,
+    linear, offset, walls, widening, settled, narrow, wants_spread, calibrated, voltage, deviation,
 ):  # fmt: skip
     """Calibrate readings (B, M) one after another: `calibrated` (B, M), `voltage` (B, N), `deviation` (B, M) or (0, 0).
 
@@ -280,7 +292,7 @@ def calibrate_batch(
         for m in range(given):
             y[m] = (current[b, m] - shift[m]) * scale[m]
         find_mode(
-            y, polynomial, coupling, bent, lift, pattern, moment, constant, variance, gain, linear, offset, walls, widening,
+            y, given, asked, polynomial, coupling, bent, lift, pattern, moment, constant, variance, gain, linear, offset, walls, widening, settled,
             narrow, z, slope, gram, inverse_pivot, stiffness, scratch_rows, scratch_columns, transposed, scratch,
         )  # fmt: skip
         for n in range(rows):

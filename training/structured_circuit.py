@@ -1,0 +1,206 @@
+"""A crossbar as a network whose layers are rounds of relaxation and whose weights are the board's unknowns.
+
+The unknown state is the voltage across every cell. One round adds up what the cells' currents lose in the wires of their row
+and of their column, and moves every cell towards Kirchhoff's law; the rounds are a Chebyshev iteration, so that half a dozen
+suffice. Learned are: wire, driver and sense resistances (a driver each), a cell law of volts and conductance (a polynomial, bent
+at zero volts), and gains and offsets of every input and output channel. Nothing of them is given.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from crosscal.training.structured_backend import Array, Backend
+
+WIRES = ("row", "column", "driver", "sense")
+_WIRES_FIRST_OHM = (1.0, 1.0, 20.0, 5.0)
+_POWER_ITERATIONS = 4
+_SLOPE_AT = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitForm:
+    """What is fixed about a board's network before anything is learned.
+
+    Attributes:
+        rows, columns: N and M.
+        largest_v: largest input [V].
+        middle_s, half_s: conductances are scaled by these [S].
+        orders: degree of the cell law in volts. shades: its degree in conductance. bends: terms of the bend at 0 V.
+        rounds: relaxation rounds.
+    """
+
+    rows: int
+    columns: int
+    largest_v: float
+    middle_s: float
+    half_s: float
+    orders: int = 6
+    shades: int = 2
+    bends: int = 2
+    rounds: int = 7
+
+    @property
+    def unit_a(self) -> float:
+        """Current that counts as 1: about what a column carries when every input is at its largest."""
+        return 0.6 * self.rows * self.middle_s * self.largest_v
+
+    def free_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the unknowns, each standardised: 0 is the first guess, 1 a plausible deviation."""
+        n, m = self.rows, self.columns
+        return {
+            "wires": (len(WIRES),),
+            "law": (self.shades + 1, self.orders),
+            "bend": (self.bends,),
+            "driver": (n,),
+            "input_gain": (n,),
+            "input_offset": (n,),
+            "gain": (m,),
+            "offset": (m,),
+        }
+
+
+SPREADS = {"law": 0.5, "bend": 0.3, "driver": 0.1, "input_gain": 0.01, "input_offset": 0.005, "gain": 0.02, "offset": 0.01}
+"""What a deviation of 1 stands for, in parts of the quantity, of full scale where that is 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CircuitUnknowns:
+    """The unknowns in physical terms, as arrays of one backend.
+
+    Attributes:
+        law: (shades + 1, orders): a cell's current per siemens is `u Σ_q γ^q Σ_p law[q,p] (u/largest_v)^p`.
+        bend: (bends,): plus `min(u, 0) Σ_p bend[p] (u/largest_v)^p`.
+        row_loss: (M, M) [Ω]: what a current in one column costs a cell in another of the same row.
+        column_loss: (N, N) [Ω]: the same along a column.
+        driver: (N, 1) [Ω].
+        input_gain, input_offset: (N,), (N,) [V]. gain, offset: (M,), (M,) in units of `CircuitForm.unit_a`.
+    """
+
+    law: Array
+    bend: Array
+    row_loss: Array
+    column_loss: Array
+    driver: Array
+    input_gain: Array
+    input_offset: Array
+    gain: Array
+    offset: Array
+
+
+def unknowns_of(form: CircuitForm, free: dict[str, torch.Tensor]) -> CircuitUnknowns:
+    """Turn standardised unknowns into physical ones; differentiable."""
+    kind = free["wires"].dtype
+    first = torch.log(torch.tensor(_WIRES_FIRST_OHM, dtype=kind))
+    row, column, driver, sense = torch.exp(first + free["wires"])
+    along_row, along_column = torch.arange(form.columns) + 1.0, torch.arange(form.rows) + 0.0
+    law = torch.zeros(form.shades + 1, form.orders, dtype=kind)
+    law[0, 0] = 1.0
+    shared = torch.minimum(along_row[:, None], along_row[None]).to(kind)
+    below = (form.rows - torch.maximum(along_column[:, None], along_column[None])).to(kind)
+    return CircuitUnknowns(
+        law=(law + SPREADS["law"] * free["law"]) @ _legendre(form.orders).to(kind),
+        bend=SPREADS["bend"] * free["bend"],
+        row_loss=row * shared,
+        column_loss=sense + column * below,
+        driver=(driver * torch.exp(SPREADS["driver"] * free["driver"]))[:, None],
+        input_gain=1.0 + SPREADS["input_gain"] * free["input_gain"],
+        input_offset=SPREADS["input_offset"] * form.largest_v * free["input_offset"],
+        gain=1.0 + SPREADS["gain"] * free["gain"],
+        offset=SPREADS["offset"] * free["offset"],
+    )
+
+
+def cell_terms(form: CircuitForm, unknowns: CircuitUnknowns, conductance_s: Array) -> list[Array]:
+    """Coefficients of every cell's law for given targets [S], (…, N, M): powers first, then the bend's."""
+    scaled = (conductance_s - form.middle_s) * (1.0 / form.half_s)
+    terms = []
+    for p in range(form.orders):
+        total = unknowns.law[form.shades, p]
+        for q in range(form.shades - 1, -1, -1):
+            total = total * scaled + unknowns.law[q, p]
+        terms.append(total * conductance_s)
+    return terms + [unknowns.bend[p] * conductance_s for p in range(form.bends)]
+
+
+class Relaxation:
+    """The rounds, for the matrices whose `cell_terms` it is given; any backend."""
+
+    def __init__(self, backend: Backend, form: CircuitForm, unknowns: CircuitUnknowns, terms: list[Array]) -> None:
+        self._backend, self._form, self._unknowns = backend, form, unknowns
+        self._powers, self._bends = terms[: form.orders], terms[form.orders :]
+        self._steps = self._chebyshev(self._strongest_loss())
+
+    def currents(self, drive_v: Array) -> Array:
+        """Column currents [unit_a], (B, 1, M), for what the drivers give [V], (B, N, 1)."""
+        cells = self.cell_currents(self.cell_voltages(drive_v))
+        return self._backend.sum(cells, -2) * (1.0 / self._form.unit_a)
+
+    def cell_voltages(self, drive_v: Array) -> Array:
+        """Voltage across every cell after all rounds [V], (B, N, M)."""
+        start, *steps = self._steps
+        move = self._excess(drive_v, drive_v * start[0]) * start[1]
+        voltage = drive_v * start[0] + move
+        for momentum, push in steps:
+            move = move * momentum + self._excess(drive_v, voltage) * push
+            voltage = voltage + move
+        return voltage
+
+    def _excess(self, drive_v: Array, voltage: Array) -> Array:
+        """What Kirchhoff's law finds too little across every cell [V]."""
+        return drive_v - voltage - self._lost(self.cell_currents(voltage))
+
+    def _lost(self, cells: Array) -> Array:
+        unknowns = self._unknowns
+        along_row = cells @ unknowns.row_loss + self._backend.sum(cells, -1) * unknowns.driver
+        return along_row + unknowns.column_loss @ cells
+
+    def cell_currents(self, voltage: Array) -> Array:
+        scaled = voltage * (1.0 / self._form.largest_v)
+        total = self._powers[-1]
+        for term in self._powers[-2::-1]:
+            total = total * scaled + term
+        total = total * voltage
+        if self._bends:
+            below = self._backend.clipped(voltage, -math.inf, 0.0)
+            bent = self._bends[-1]
+            for term in self._bends[-2::-1]:
+                bent = bent * scaled + term
+            total = total + bent * below
+        return total
+
+    def _strongest_loss(self) -> Array:
+        """Largest eigenvalue of losses times slopes: the iteration's spectrum is 1 … 1 + this."""
+        slope = self._powers[0]
+        for p, term in enumerate(self._powers[1:], start=1):
+            slope = slope + term * ((p + 1) * _SLOPE_AT**p)
+        field = slope
+        for _ in range(_POWER_ITERATIONS):
+            lost = self._lost(field)
+            loss = self._backend.largest(lost)
+            field = slope * lost / loss
+        return loss
+
+    def _chebyshev(self, loss: Array) -> list[tuple[Array, Array]]:
+        """Momentum and push of every round; the first pair is the scale of the first guess and its push."""
+        middle, ratio = 1.0 + 0.5 * loss, 1.0 + 2.0 / loss
+        damping = 1.0 / ratio
+        steps = [(1.0 / middle, 1.0 / middle)]
+        for _ in range(self._form.rounds - 1):
+            following = 1.0 / (2.0 * ratio - damping)
+            steps.append((following * damping, following * 4.0 / loss))
+            damping = following
+        return steps
+
+
+def _legendre(orders: int) -> torch.Tensor:
+    """Power series of the Legendre polynomials on 0…1: as unknowns they stay apart where powers look alike."""
+    rows = np.zeros((orders, orders))
+    for k in range(orders):
+        series = np.polynomial.Legendre.basis(k, domain=[0, 1]).convert(kind=np.polynomial.Polynomial)
+        rows[k, : k + 1] = series.coef
+    return torch.from_numpy(rows)

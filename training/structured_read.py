@@ -1,0 +1,139 @@
+"""Read time: the steps of `crosscal.runtime.inverse`, for a batch of readings, on any backend.
+
+The runtime's kernel takes the same steps one reading at a time; here they are matrix products over the batch, so that the ONNX
+file answers as the kernel does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from crosscal.training.structured_backend import Array, Backend
+from crosscal.training.structured_condense import Condensed, moments
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ReadRules:
+    """What every matrix of a board is read with; see `crosscal.runtime.inverse.InverseTensors`.
+
+    Attributes:
+        walls: (5,). widening: (S,). settled: (2,). expansion: (K,). current_scale, current_shift: (M,).
+    """
+
+    walls: np.ndarray
+    widening: np.ndarray
+    settled: np.ndarray
+    expansion: np.ndarray
+    current_scale: np.ndarray
+    current_shift: np.ndarray
+
+
+class Reader:
+    """Finds the likeliest inputs of readings of one matrix."""
+
+    def __init__(self, backend: Backend, condensed: Condensed, rules: ReadRules, shape: tuple[int, int]) -> None:
+        self._backend, self._condensed, self._rules = backend, condensed, rules
+        self._rows, self._columns = shape
+        self._patterns = [
+            condensed.pattern * backend.constant(moment[:, None]) for moment in moments(self._rows)
+        ]
+        self._lift = [backend.cut(condensed.lift, 0, j, j + 1) for j in range(2)]
+
+    def calibrated(self, current_a: Array, conductance_s: Array) -> Array:
+        """Calibrated currents [A], (B, M), float64, of measured ones and of the target [S], (N, M), both float64."""
+        shift = self._backend.constant(self._rules.current_shift[None])
+        scale = self._backend.constant(self._rules.current_scale[None])
+        return self._volts(self._inputs((current_a - shift) * scale)) @ conductance_s
+
+    def _inputs(self, y: Array) -> Array:
+        low, high, spring, least, most = (float(wall) for wall in self._rules.walls)
+        backend, condensed = self._backend, self._condensed
+        turned = backend.swap(condensed.gain, 2)
+        z = backend.clipped((y - condensed.offset) @ turned, least, most)
+        y_linear = y - self._predicted(z) + z @ condensed.linear
+        z = backend.clipped(y_linear @ turned, least, most)
+        moving: Array | None = None
+        for step, widening in enumerate(self._rules.widening, start=1):
+            wrong = y - self._predicted(z)
+            unexplained = backend.sum(wrong * wrong, -1) * (float(widening) ** 2 / self._columns)
+            weight = 1.0 / (condensed.variance + unexplained)
+            stiffness = backend.beyond(z, low, high) * spring + 1.0
+            pull = (backend.clipped(z, low, high) - z) * spring - z
+            slope = self._slope(z)
+            force = backend.reshaped(wrong * weight, (-1, self._columns, 1))
+            gradient = slope @ force + backend.reshaped(pull, (-1, self._rows, 1))
+            move = self._solved(slope, weight, backend.reshaped(stiffness, (-1, self._rows, 1)), gradient)
+            move = backend.reshaped(move, (-1, self._rows))
+            onward = z + (move if moving is None else move * moving)
+            z = backend.clipped(onward, least, most)
+            if step >= self._rules.settled[0]:
+                moved = backend.sum(backend.reshaped(gradient, (-1, self._rows)) * move, -1)
+                goes_on = backend.beyond(moved, -math.inf, float(self._rules.settled[1]) * self._rows)
+                moving = goes_on if moving is None else moving * goes_on
+        return z
+
+    def _predicted(self, z: Array) -> Array:
+        first, second, third = self._condensed.polynomial
+        total = z @ first + (z * z) @ second + (z * z * z) @ third + self._condensed.constant
+        for pattern, coupling in zip(self._patterns, self._condensed.coupling, strict=True):
+            total = total + (z @ pattern) * (z @ coupling)
+        carried, (cubic, quartic) = z @ self._condensed.pattern, self._lift
+        return total + carried * ((z * z) @ self._condensed.bent + carried * carried * (cubic + carried * quartic))
+
+    def _slope(self, z: Array) -> Array:
+        """Derivative of the prediction, (B, N, M)."""
+        first, second, third = self._condensed.polynomial
+        backend = self._backend
+        upright = backend.reshaped(z, (-1, self._rows, 1))
+        total = (third * 3.0 * upright + second * 2.0) * upright + first
+        for pattern, coupling in zip(self._patterns, self._condensed.coupling, strict=True):
+            along = backend.reshaped(z @ pattern, (-1, 1, self._columns))
+            across = backend.reshaped(z @ coupling, (-1, 1, self._columns))
+            total = total + coupling * along + pattern * across
+        carried, (cubic, quartic) = z @ self._condensed.pattern, self._lift
+        steep = (z * z) @ self._condensed.bent + carried * carried * (cubic * 3.0 + carried * quartic * 4.0)
+        total = total + self._condensed.bent * upright * (backend.reshaped(carried, (-1, 1, self._columns)) * 2.0)
+        return total + self._condensed.pattern * backend.reshaped(steep, (-1, 1, self._columns))
+
+    def _solved(self, slope: Array, weight: Array, stiffness: Array, gradient: Array) -> Array:
+        """`(J W Jᵀ + Λ)⁻¹ gradient` for `slope` J (B, N, M), by whichever side is smaller."""
+        backend = self._backend
+        turned = backend.swap(slope, 3)
+        across = backend.reshaped(weight, (-1, 1, self._columns))
+        if self._rows <= self._columns:
+            own = backend.constant(np.eye(self._rows)) * stiffness
+            return backend.solved((slope * across) @ turned + own, gradient, self._rows)
+        soft = slope / stiffness
+        start = gradient / stiffness
+        own = backend.constant(np.eye(self._columns)) * (1.0 / across)
+        middle = backend.solved(turned @ soft + own, turned @ start, self._columns)
+        return start - soft @ middle
+
+    def _volts(self, z: Array) -> Array:
+        *lower, highest = (float(c) for c in self._rules.expansion)
+        total = z * highest + lower[-1]
+        for c in lower[-2::-1]:
+            total = total * z + c
+        return total
+
+
+def tensors_of(condensed: Condensed, rules: ReadRules, inflation: float, shape: tuple[int, int]) -> dict[str, object]:
+    """Name every tensor of `InverseTensors` but the target; stacks are lists still."""
+    constants: dict[str, object] = {
+        "moment": moments(shape[0]),
+        "walls": rules.walls,
+        "widening": rules.widening,
+        "settled": rules.settled,
+        "inflation": np.array([inflation]),
+        "current_scale": rules.current_scale,
+        "current_shift": rules.current_shift,
+        "expansion": rules.expansion,
+    }
+    names: Sequence[str] = (
+        "polynomial", "coupling", "bent", "lift", "pattern", "constant", "variance", "gain", "linear", "offset",
+    )  # fmt: skip
+    return {**{name: getattr(condensed, name) for name in names}, **constants}

@@ -11,7 +11,6 @@ from crosscal.simulated_bench.powered_board import PoweredBoard
 WAKE_S = 0.02
 """While a link waits it looks this often for what ends by the firmware's clock, such as a stalled reply."""
 
-
 NEWLINE = ord("\n")
 """Ends every reply, so that the half of a stalled one is not taken for the whole."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
@@ -14,9 +14,6 @@ Celsius = Annotated[float, Meta(gt=-273.15, le=1000.0)]
 Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Lines = Annotated[int, Meta(ge=1, le=4096)]
 Bits = Annotated[int, Meta(ge=4, le=48)]
-Word = Annotated[str, Meta(pattern=r"^[ -+\--:<-~]+$", max_length=72)]
-"""A field of `*IDN?`: printable ASCII without comma or semicolon."""
-
 GROUPS = frozenset({"PROG", "READBACK", "SEQ", "TEMP", "SIM"})
 """Optional command groups of the board's interface."""
 
@@ -32,14 +29,19 @@ class BoardSettings(Table, frozen=True, kw_only=True):
     top-level `seed` nor `SIMulation:SEED` touches them.
     """
 
-    manufacturer: Word = "crosscal"
-    model: Word = "CB1"
-    serial: Word = "SIM0001"
-    firmware: Word = "1.0"
+    manufacturer: str = "crosscal"
+    model: str = "CB1"
+    serial: str = "SIM0001"
+    firmware: str = "1.0"
     seed: Seed = 1
     capabilities: tuple[str, ...] = ("PROG", "READBACK", "SEQ", "TEMP", "SIM")
 
     def __post_init__(self) -> None:
+        for key in ("manufacturer", "model", "serial", "firmware"):
+            value = getattr(self, key)
+            if not (value.isascii() and value.isprintable() and value) or set(value) & set(",;"):
+                allowed = "printable ASCII without comma and semicolon, as *IDN? needs"
+                raise ValueError(f"{key}: got {value!r}; allowed: {allowed}")
         unknown = sorted(set(self.capabilities) - GROUPS)
         if unknown:
             raise ValueError(f"capabilities: got {', '.join(unknown)}; allowed: {', '.join(sorted(GROUPS))}")
@@ -119,7 +121,7 @@ class CellFault(Table, frozen=True, kw_only=True):
 
     row: Lines
     column: Lines
-    kind: Annotated[str, Meta(pattern="^(OPEN|SHORT|STUCK)$")]
+    kind: Literal["OPEN", "SHORT", "STUCK"]
 
 
 class FaultSettings(Table, frozen=True, kw_only=True):

@@ -86,8 +86,13 @@ class TcpPort:
     def accept(self) -> TcpStream | None:
         """Accept a client; None if it is gone again."""
         try:
-            return TcpStream(self._listener.accept()[0])
+            connection, _ = self._listener.accept()
         except OSError:
+            return None
+        try:
+            return TcpStream(connection)
+        except OSError:
+            connection.close()
             return None
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any, NoReturn, SupportsInt, TypeVar
 
 from pyvisa import constants, rname
@@ -13,6 +14,7 @@ from pyvisa.constants import (
     EventAttribute,
     EventMechanism,
     EventType,
+    ResourceAttribute,
     StatusCode,
 )
 from pyvisa.errors import VisaIOError
@@ -62,9 +64,7 @@ class CrosscalVisaLibrary(SimVisaLibrary):
     @staticmethod
     def get_debug_info() -> dict[str, str]:
         """Say what `pyvisa-info` prints."""
-        from crosscal import __version__
-
-        return {"Version": __version__}
+        return {"Version": version("crosscal")}
 
     def _init(self) -> None:
         self._table = threading.RLock()
@@ -126,6 +126,7 @@ class CrosscalVisaLibrary(SimVisaLibrary):
         with self._table:
             closed = self.sessions.pop(session, None)
             self._events_on.discard(session)
+            self._last_status_in_session.pop(session, None)
         if closed is None:
             return StatusCode.error_invalid_object
         if isinstance(closed, BoardSession):
@@ -210,8 +211,11 @@ class CrosscalVisaLibrary(SimVisaLibrary):
     def discard_events(self, session: Any, event_type: EventType, mechanism: EventMechanism) -> None:
         """Forget a service request that was not waited for."""
         del mechanism
-        if event_type in (EventType.service_request, EventType.all_enabled):
-            self._session(session).link.forget_request()
+        opened = self.sessions.get(session)
+        known = event_type in (EventType.service_request, EventType.all_enabled)
+        # PyVISA discards before it closes, also what is no session any more.
+        if known and isinstance(opened, BoardSession):
+            opened.link.forget_request()
 
     def wait_on_event(
         self, session: Any, in_event_type: EventType, timeout: int
@@ -234,8 +238,17 @@ class CrosscalVisaLibrary(SimVisaLibrary):
         del event_type, handler, user_handle
         self._fail(session, StatusCode.error_nonsupported_mechanism)
 
+    def gpib_control_ren(self, session: Any, mode: constants.RENLineOperation) -> StatusCode:
+        """Take the board to remote or local, which makes no difference to it."""
+        del mode
+        self._session(session)
+        return self._succeed(session, StatusCode.success)
+
     def get_attribute(self, session: Any, attribute: Any) -> tuple[Any, StatusCode]:
         """Answer an attribute of a session or an event."""
+        opened = self.sessions.get(session)
+        if attribute == ResourceAttribute.resource_lock_state and isinstance(opened, BoardSession):
+            return self._locks.mode(opened.resource), self._succeed(session, StatusCode.success)
         value, status = super().get_attribute(session, attribute)
         return value, self._finish(session, status)
 

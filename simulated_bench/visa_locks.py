@@ -7,6 +7,8 @@ import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from pyvisa.constants import AccessModes
+
 
 @dataclass(slots=True)
 class ResourceLock:
@@ -73,6 +75,14 @@ class ResourceLocks:
         """Whether a session may use a resource now."""
         with self._changed:
             return self._locks[resource].admits(session)
+
+    def mode(self, resource: str) -> AccessModes:
+        """How a resource is locked at present; an exclusive lock hides shared ones."""
+        with self._changed:
+            lock = self._locks[resource]
+            if lock.exclusive:
+                return AccessModes.exclusive_lock
+            return AccessModes.shared_lock if lock.shared else AccessModes.no_lock
 
     def take(
         self,

@@ -16,6 +16,7 @@ from pyvisa.constants import (
     EventMechanism,
     EventType,
     InterfaceType,
+    RENLineOperation,
     ResourceAttribute,
     StatusCode,
 )
@@ -288,14 +289,14 @@ def test_one_session_may_be_shared_by_threads_that_lock_around_their_queries(man
 
 def test_a_reader_is_woken_by_another_threads_trigger(manager):
     """A read that waits does not keep the board to itself."""
-    reader, trigger = opened(manager, timeout=10_000), opened(manager, GPIB)
+    reader, trigger = opened(manager, timeout=60_000), opened(manager, GPIB)
     reader.write("TRIG:SOUR BUS;:INIT;*OPC?")
     answers = []
     thread = threading.Thread(target=lambda: answers.append(reader.read()))
     thread.start()
     assert trigger.query("STAT:OPER:COND?") == "32"
     trigger.assert_trigger()
-    thread.join(5)
+    thread.join(60)
     assert answers == ["1"]
     assert errors(trigger) == '0,"No error"'
 
@@ -486,6 +487,21 @@ def test_locks_keep_other_sessions_out_until_released(manager):
     with pytest.raises(pyvisa.VisaIOError) as caught:
         owner.unlock()
     assert code_of(caught) is StatusCode.error_session_not_locked
+
+
+def test_the_lock_state_can_be_asked_for(manager):
+    owner, other = opened(manager), opened(manager)
+    assert other.lock_state == AccessModes.no_lock
+    owner.lock(timeout=100)
+    assert other.lock_state == AccessModes.shared_lock
+    owner.lock_excl(timeout=100)
+    assert other.lock_state == AccessModes.exclusive_lock
+
+
+def test_remote_and_local_make_no_difference(manager):
+    instrument = opened(manager, USB)
+    instrument.control_ren(RENLineOperation.address_gtl)
+    assert instrument.query("ARR:SIZE?") == "5,9"
 
 
 def test_a_shared_lock_is_joined_by_its_key(manager):

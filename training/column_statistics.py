@@ -10,6 +10,9 @@ from crosscal.core.array_types import Float, Matrix
 from crosscal.core.errors import TrainingError
 from crosscal.training.measurements import Measurements
 
+_FAINTEST = 1e-7
+"""Variation in parts of the mean that single precision, in which calibrators run, takes for none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ColumnStatistics:
@@ -50,7 +53,7 @@ class ColumnStatistics:
         ideal_mean_a, ideal_a = _centred(data.ideal_a, usable)
         total = int(usable.sum())
         mean_voltage_v = (usable * data.voltage_v).sum(axis=(0, 1)) / total
-        current_spread_a = _spread((current_a**2).sum(axis=(0, 1)) / total)
+        current_spread_a = _spread(current_a, current_mean_a, total)
         gain = (current_a * ideal_a).sum(axis=(0, 1)) / total / current_spread_a**2
         # The few vectors of a matrix do not have the mean inputs of all: move its mean along the slope.
         surplus_a = ideal_mean_a - mean_voltage_v @ data.conductance_s
@@ -60,7 +63,7 @@ class ColumnStatistics:
             mean_voltage_v=mean_voltage_v,
             mean_current_a=current_mean_a - surplus_a / np.where(gain > 0.0, gain, np.inf),
             current_spread_a=current_spread_a,
-            ideal_spread_a=_spread((ideal_a**2).sum(axis=(0, 1)) / total),
+            ideal_spread_a=_spread(ideal_a, ideal_mean_a, total),
             gain=gain,
             covariance=scaled.T @ scaled / total,
         )
@@ -72,11 +75,13 @@ def _centred(values: np.ndarray, usable: np.ndarray) -> tuple[np.ndarray, np.nda
     return mean, usable * (values - mean[:, None, :])
 
 
-def _spread(variance: np.ndarray) -> np.ndarray:
-    """Root, per column; a column that does not vary gets the spread of the others."""
-    if not (variance > 0.0).any():
+def _spread(deviation_a: np.ndarray, mean_a: np.ndarray, total: int) -> np.ndarray:
+    """Root mean square per column, (M,); a column that does not vary gets the spread of the others."""
+    variance_a2 = (deviation_a**2).sum(axis=(0, 1)) / total
+    varies = variance_a2 > (_FAINTEST * np.abs(mean_a).max(axis=0)) ** 2
+    if not varies.any():
         raise TrainingError(
             "got currents that do not vary with the inputs; allowed: inputs that differ from vector to "
             "vector; collect with random inputs, and check that the board's output is on"
         )
-    return np.sqrt(np.where(variance > 0.0, variance, variance[variance > 0.0].mean()))
+    return np.sqrt(np.where(varies, variance_a2, variance_a2[varies].mean()))

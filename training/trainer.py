@@ -127,8 +127,9 @@ def train(
         data, validation = split_matrices(data, plan.validation_share, rng)
     _require_fit(data, validation)
     with _torch_threads(plan.threads):
-        calibrator = calibrator_class(plan.calibrator)(data.shape, **plan.options)
-        calibrator.prepare(data, np.random.default_rng([plan.seed, _PREPARE]))
+        with _seeded(plan.seed, _PREPARE):
+            calibrator = calibrator_class(plan.calibrator)(data.shape, **plan.options)
+            calibrator.prepare(data, np.random.default_rng([plan.seed, _PREPARE]))
         state = TrainingState(calibrator, TrainingState.fingerprint(plan, data, validation))
         if resume and checkpoint is not None and checkpoint.exists():
             state.load(checkpoint)
@@ -159,8 +160,9 @@ def _run_stage(
     state.begin(index, lambda: _validate(state.calibrator, stage, validation))
     while state.epoch < stage.epochs and state.waited < stage.patience:
         state.set_learning_rate(_learning_rate(stage, state.epoch))
-        rng = np.random.default_rng([seed, _ORDER, index, state.epoch])
-        loss = _epoch(state, stage, training, rng)
+        place = seed, _ORDER, index, state.epoch
+        with _seeded(*place):
+            loss = _epoch(state, stage, training, np.random.default_rng(place))
         error = _validate(state.calibrator, stage, validation)
         state.record(error)
         report = EpochReport(
@@ -231,6 +233,14 @@ def _require_fit(data: Measurements, validation: Measurements) -> None:
                 remedy="validate on runs of the same board",
             )
         )
+
+
+@contextmanager
+def _seeded(*place: int) -> Iterator[None]:
+    """Draw torch's own randomness (first weights, dropout) from the place too, and leave its state alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
+        yield
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,7 +76,10 @@ class Board:
         self._settings = Settings(session, nameplate)
         self._protection_v = 0.0
         session.on_reconnect = self._settings.restore
-        self._finalizer = weakref.finalize(self, leave, session)
+        self._leave = weakref.finalize(self, leave, session)
+        # At the end of the program PyVISA closes its sessions; registered after it, this runs before it.
+        self._leave.atexit = False
+        atexit.register(self._leave)
 
     @classmethod
     def open(
@@ -301,7 +305,8 @@ class Board:
 
     def close(self) -> None:
         """Set the outputs to 0 V and close the link; closing twice is no error."""
-        self._finalizer()
+        self._leave()
+        atexit.unregister(self._leave)
 
     def _ask_matrix(self, query: bytes, allowance_s: float = 0.0) -> np.ndarray:
         values = ask_array(self._session, query, self.shape[0] * self.shape[1], allowance_s=allowance_s)

@@ -13,7 +13,7 @@ BLOCK_TYPE = np.dtype("<f8")
 """`FORMat REAL,64` with `FORMat:BORDer SWAPped`: what ordinary computers hold in memory."""
 
 
-def number(value: float) -> bytes:
+def number(value: float | np.number) -> bytes:
     """Write a number so that reading it gives the very same one."""
     return repr(int(value) if isinstance(value, int | np.integer) else float(value)).encode()
 

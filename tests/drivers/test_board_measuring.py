@@ -47,6 +47,7 @@ def test_one_vector_gives_one_row_of_currents_and_a_batch_gives_a_batch() -> Non
         assert board.read(VECTOR).current_a.shape == board.read(VECTOR).status.shape == (1, 2)
 
 
+@pytest.mark.usefixtures("as_users_run_it")
 @pytest.mark.parametrize("vectors", [[0.1, 0.2], np.zeros((0, 3)), np.zeros((2, 2)), [0.1, np.nan, 0.1]])
 def test_vectors_that_do_not_fit_are_refused_before_anything_is_sent(vectors: object) -> None:
     with board_on_paper() as (board, link, _):

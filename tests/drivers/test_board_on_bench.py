@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -109,6 +111,32 @@ def test_a_backend_that_cannot_be_had_is_one_clear_error(backend: str) -> None:
     with pytest.raises(InputError, match="got backend") as raised:
         crosscal.open_board("GPIB0::9::INSTR", backend=backend)
     assert len(str(raised.value)) < 400
+
+
+SCRIPT = """
+import logging, sys
+import crosscal
+logging.basicConfig()
+board = crosscal.open_board(sys.argv[1], backend=sys.argv[2])
+board.measure([0.1] * board.shape[0])
+"""
+
+
+@pytest.mark.parametrize("way", ["tcp", "visa"])
+def test_a_script_that_ends_without_closing_leaves_nothing_driven(way: str) -> None:
+    powered = PoweredBoard(PaperBoard())  # pyright: ignore[reportArgumentType]  (any Hardware will do)
+    server = BenchServer(powered)
+    resource = server.listen_tcp("127.0.0.1", 0)
+    where = [resource, "@py"] if way == "tcp" else ["GPIB0::9::INSTR", "lab-16x12@crosscal"]
+    with server:
+        found = subprocess.run(
+            [sys.executable, "-c", SCRIPT, *where], capture_output=True, text=True, check=True
+        )
+        assert found.stderr == ""
+        if way == "tcp":
+            with crosscal.open_board(resource, backend="@py") as board:
+                assert board.output_on is False
+                assert board.query("TRAC:POIN:ACT?") == "1"
 
 
 class QuickBoard(PaperBoard):

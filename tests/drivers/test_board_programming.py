@@ -45,6 +45,7 @@ def test_a_run_may_take_longer_than_any_timeout_while_the_board_answers() -> Non
         assert sum(b":STAT:OPER:COND?" in message for message in link.sent) > 100
 
 
+@pytest.mark.usefixtures("as_users_run_it")
 @pytest.mark.parametrize("bad", [np.full((2, 3), 1e-4), np.full((3, 2), np.nan), np.full((3, 2), 1.0), "x"])
 def test_a_matrix_that_does_not_fit_changes_nothing(bad: object) -> None:
     with board_on_paper() as (board, link, _):

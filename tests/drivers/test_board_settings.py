@@ -11,6 +11,7 @@ from paper_board import PaperBoard, groups_without
 from crosscal.core.errors import InputError, RangeError, ScpiError
 
 
+@pytest.mark.usefixtures("as_users_run_it")
 @pytest.mark.parametrize(
     ("name", "value", "too_much"),
     [
@@ -52,6 +53,7 @@ def test_a_range_is_rounded_up_to_one_the_board_has_and_ends_automatic_ranging()
         assert board.ranges_a == (1e-5, 1e-3, 1e-2)
 
 
+@pytest.mark.usefixtures("as_users_run_it")
 def test_a_switch_takes_true_and_false_alone() -> None:
     with board_on_paper() as (board, _, _):
         for bad in (1, 0, "ON", None):
@@ -109,6 +111,7 @@ def test_commands_of_the_callers_own_are_checked_like_ours() -> None:
         assert board.query("*IDN?") == board.identity == "crosscal,PAPER,P1,1.0"
 
 
+@pytest.mark.usefixtures("as_users_run_it")
 @pytest.mark.parametrize(
     ("call", "error"),
     [

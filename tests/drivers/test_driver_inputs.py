@@ -71,6 +71,7 @@ def test_a_voltage_that_is_not_finite_is_refused() -> None:
         checked_vectors([[0.1, 0.1], [np.nan, 0.1]], 2)
 
 
+@pytest.mark.usefixtures("as_users_run_it")
 @pytest.mark.parametrize(
     "bad", ["abc", None, [[1], [1, 2]], [1j, 0, 0], [True, False, True], ["1", "2", "3"], {}]
 )
@@ -91,6 +92,7 @@ def test_a_setting_outside_its_limits_is_refused_by_name(bad: float) -> None:
         checked_number(bad, "aperture_s", (1e-3, 1.0), "s", whole=False)
 
 
+@pytest.mark.usefixtures("as_users_run_it")
 @pytest.mark.parametrize("bad", ["1", None, True, [1.0], 1j])
 def test_a_setting_that_is_no_number_is_refused(bad: object) -> None:
     with pytest.raises(InputError, match="allowed: a number"):

@@ -248,6 +248,7 @@ def test_nothing_on_the_wire_is_delayed_until_an_acknowledgement(server: Hostile
         assert link._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)  # pyright: ignore[reportAttributeAccessIssue]
 
 
+@pytest.mark.usefixtures("as_users_run_it")
 @pytest.mark.parametrize("bad", [0.0, -1.0, float("nan"), float("inf"), "1", None.__class__])
 def test_an_impossible_timeout_is_refused(bad: object) -> None:
     with pytest.raises(ValueError, match="timeout_s"):

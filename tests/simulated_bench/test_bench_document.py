@@ -1,0 +1,75 @@
+"""docs/bench.md says what a bench.toml may say."""
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from crosscal.simulated_bench import Bench, load_settings
+from crosscal.simulated_bench.settings import (
+    ArraySettings,
+    BenchSettings,
+    BoardSettings,
+    FaultSettings,
+    FrontEndSettings,
+    NoiseSettings,
+    ProgrammingSettings,
+    SinhSettings,
+    VisaSettings,
+    WireSettings,
+)
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "bench.md").read_text(encoding="utf-8")
+EXAMPLE = re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)[0]
+
+
+def test_the_example_builds_a_bench(tmp_path):
+    path = tmp_path / "bench.toml"
+    path.write_text(EXAMPLE, encoding="utf-8")
+    facts = Bench.from_toml(path).facts
+    assert (facts.rows, facts.columns, facts.adc_bits, facts.average_max) == (64, 48, 18, 2000)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        BenchSettings,
+        BoardSettings,
+        ArraySettings,
+        WireSettings,
+        SinhSettings,
+        ProgrammingSettings,
+        NoiseSettings,
+        FaultSettings,
+        VisaSettings,
+    ],
+)
+def test_the_example_has_every_key(table):
+    for key in msgspec.structs.fields(table):
+        assert re.search(rf"^(\[{key.name}\]|{key.name} = )", EXAMPLE, re.MULTILINE), key.name
+
+
+def test_every_key_of_the_front_end_is_in_its_table():
+    for key in msgspec.structs.fields(FrontEndSettings):
+        assert f"`{key.name}`" in DOCUMENT, key.name
+
+
+@pytest.mark.parametrize(
+    ("profile", "figures"),
+    [
+        ("ideal", ("48, ±10 V", "1024, 10000, 10 s", "125")),
+        ("lab", ("16, ±10 V", "1024, 4096, 1 s", "70")),
+        ("budget", ("12, ±2.5 V", "256, 256, 0.1 s", "60")),
+    ],
+)
+def test_the_table_has_the_figures_of_the_profiles(profile, figures):
+    front_end = load_settings("memsys2025", front_end={"profile": profile}).front_end
+    said = (
+        f"{front_end.dac_bits}, ±{front_end.dac_full_scale_v:g} V",
+        f"{front_end.average_max}, {front_end.sequence_max}, {front_end.dwell_max_s:g} s",
+        f"{front_end.temperature_max_c:g}",
+    )
+    assert said == figures
+    for figure in figures:
+        assert f"| {figure} " in DOCUMENT

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import Any
 
-from crosscal.core.errors import IncompatibleBoardError
+from crosscal.core.errors import IncompatibleBoardError, ScpiError
 from crosscal.drivers.arrays import ask_array
 from crosscal.drivers.nameplate import Nameplate
 from crosscal.drivers.reply import text_of
@@ -74,9 +75,7 @@ class Settings:
         """Smallest and largest value that a setting takes; asked for once."""
         with self._session.lock:
             if header not in self._limits:
-                answer = self._session.exchange(*(f":{header}? {end}".encode() for end in ("MIN", "MAX")))
-                low, high = (read_number(text_of(element)) for element in answer.elements)
-                self._limits[header] = low, high
+                self._limits[header] = self._ask_limits(header)
             return self._limits[header]
 
     def apply(self, header: str, value: str) -> None:
@@ -115,6 +114,15 @@ class Settings:
             for header, element in zip(headers, answer.elements, strict=True)
         }
         return {**found, VECTOR: vector.tolist()}
+
+    def _ask_limits(self, header: str) -> tuple[float, float]:
+        try:
+            answer = self._session.exchange(*(f":{header}? {end}".encode() for end in ("MIN", "MAX")))
+        except ScpiError:
+            # A board that does not tell its limits keeps them by itself.
+            return -math.inf, math.inf
+        low, high = (read_number(text_of(element)) for element in answer.elements)
+        return low, high
 
     def _ask(self, header: str) -> bytes:
         return text_of(self._session.exchange(_query(header)).elements[0])

@@ -15,6 +15,8 @@ from crosscal.drivers.session import Session
 
 CELL_FAULTS = ("OPEN", "SHORT", "STUCK")
 LINK_FAULTS = ("DROP", "STALL", "GARBLE")
+_SEED_MOST = 2**53
+"""Up to here a board that reads numbers as doubles gets the very seed."""
 
 
 class Simulation:
@@ -39,7 +41,7 @@ class Simulation:
 
     def reseed(self, seed: int) -> None:
         """Restart the randomness of noise, programming and drift; the board's fixed errors stay."""
-        value = checked_number(seed, "seed", (0, 2**31 - 1), "", whole=True)
+        value = checked_number(seed, "seed", (0, _SEED_MOST), "", whole=True)
         self._session.exchange(b":SIM:SEED " + number(value))
 
     def fault_cell(self, row: int, column: int, kind: str) -> None:

@@ -79,7 +79,7 @@ def test_real_sockets_and_terminals_serve(crosscal_bench, way: str) -> None:
 @pytest.mark.parametrize("fault", ["DROP", "GARBLE"])
 def test_a_spoiled_reply_is_survived_over_visa(crosscal_bench, kind: str, fault: str) -> None:
     (resource,) = (name for name in crosscal_bench.resources if kind in name)
-    with crosscal.open_board(resource, backend=crosscal_bench.backend, timeout_s=0.2) as board:
+    with crosscal.open_board(resource, backend=crosscal_bench.backend, timeout_s=1.0) as board:
         expected = board.measure(np.full(board.shape[0], 0.1))
         board.simulation.fault_link(fault)
         with pytest.raises(crosscal.core.errors.BoardError):

@@ -64,6 +64,12 @@ def test_a_refusal_is_raised_as_the_board_would() -> None:
     assert (raised.value.code, raised.value.text) == (-222, "Data out of range")
 
 
+def test_a_board_that_does_not_tell_its_limits_is_left_to_keep_them() -> None:
+    untold = (LIMITS[0], Refusal(-108, "Parameter not allowed"))
+    with expected_protocol([untold, SET, TEMPERATURE]) as board:
+        assert warm_up(board) == 31.5
+
+
 def test_a_board_that_falls_silent_can_be_played() -> None:
     again = (":SYST:VERS?;*IDN?", "1999.0;crosscal,scripted board,0,1.0")
     with expected_protocol([(":SENS:TEMP?", BoardTimeoutError("silence")), again, TEMPERATURE]) as board:

@@ -13,8 +13,8 @@ import crosscal
 from crosscal.core.errors import BoardConnectionError, BoardError, BoardTimeoutError, IncompatibleBoardError
 from crosscal.drivers import Board
 
-TIMEOUT_S = 0.25
-"""Long enough for a busy machine's loopback, short enough to wait for in a test."""
+PATIENT_S, IMPATIENT_S = 20.0, 0.25
+"""For boards that answer, however busy the machine; and for what is to be waited for in vain."""
 VECTOR = [0.1, 0.1, 0.1]
 
 
@@ -24,8 +24,8 @@ def server() -> Iterator[HostileServer]:
         yield serving
 
 
-def open_board(server: HostileServer) -> Board:
-    return crosscal.open_board(server.resource, backend="@py", timeout_s=TIMEOUT_S)
+def open_board(server: HostileServer, *, timeout_s: float = PATIENT_S) -> Board:
+    return crosscal.open_board(server.resource, backend="@py", timeout_s=timeout_s)
 
 
 def ones(board: Board) -> bool:
@@ -51,13 +51,13 @@ def test_a_port_that_refuses_is_one_clear_error() -> None:
 
 def test_a_host_that_does_not_exist_is_one_clear_error() -> None:
     with pytest.raises(BoardConnectionError, match=r"TCPIP::no-such-host\.invalid::5025::SOCKET"):
-        crosscal.open_board("TCPIP::no-such-host.invalid::5025::SOCKET", backend="@py", timeout_s=TIMEOUT_S)
+        crosscal.open_board("TCPIP::no-such-host.invalid::5025::SOCKET", backend="@py", timeout_s=IMPATIENT_S)
 
 
 def test_a_port_that_answers_nothing_is_one_clear_error(server: HostileServer) -> None:
     server.when(b"*IDN?")
     with pytest.raises(BoardTimeoutError, match=r"nothing answers within 0\.25 s.*no other program holds it"):
-        open_board(server)
+        open_board(server, timeout_s=IMPATIENT_S)
 
 
 def test_a_port_that_closes_at_once_is_one_clear_error(server: HostileServer) -> None:
@@ -88,7 +88,7 @@ def test_an_instrument_of_another_kind_is_no_board_and_is_named(server: HostileS
 def test_an_instrument_that_is_silent_where_a_board_answers_is_no_board(server: HostileServer) -> None:
     server.when(b":ARR:SIZE?")
     with pytest.raises(IncompatibleBoardError, match=r"and then nothing within 0\.25 s"):
-        open_board(server)
+        open_board(server, timeout_s=IMPATIENT_S)
 
 
 def test_an_echo_is_no_board(server: HostileServer) -> None:
@@ -128,7 +128,7 @@ PART = b":TRAC:DATA?"
 
 
 def test_a_board_that_stops_in_the_middle_of_a_block_times_out_and_recovers(server: HostileServer) -> None:
-    with open_board(server) as board:
+    with open_board(server, timeout_s=IMPATIENT_S) as board:
         server.when(PART, say(HALF_A_BLOCK))
         with pytest.raises(BoardTimeoutError, match="timeout_s"):
             board.measure(VECTOR)
@@ -191,7 +191,7 @@ def test_a_garbled_answer_is_an_error_and_the_next_is_right(server: HostileServe
 
 
 def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one(server: HostileServer) -> None:
-    with open_board(server) as board:
+    with open_board(server, timeout_s=IMPATIENT_S) as board:
         server.when(b":SOUR:VOLT:PROT?")
         with pytest.raises(BoardTimeoutError):
             _ = board.protection_v

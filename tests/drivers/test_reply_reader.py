@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosscal.core.errors import BoardError, BoardTimeoutError
@@ -30,6 +30,7 @@ BINARY = bytes(range(256)) + b'\n;"#11\n'
 LINE = b'0,"No error; or ""so""";1.5 ;#3264' + BINARY + b"0;;a\r\n"
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 1 << 16), max_size=40))
 def test_a_line_with_any_byte_in_its_block_is_the_same_however_it_is_cut(cuts: list[int]) -> None:
     payload = BINARY + b"0"
@@ -37,6 +38,7 @@ def test_a_line_with_any_byte_in_its_block_is_the_same_however_it_is_cut(cuts: l
     assert read(LINE, cuts) == [b'0,"No error; or ""so"""', b"1.5", Block(payload), b"", b"a"]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400), st.lists(st.integers(0, 1 << 16), max_size=9))
 def test_any_bytes_come_out_of_a_block_as_they_went_in(payload: bytes, cuts: list[int]) -> None:
     length = str(len(payload)).encode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosscal.core.errors import BoardError
@@ -22,6 +22,7 @@ from crosscal.drivers.scpi_format import (
 FINITE = st.floats(allow_nan=False, allow_infinity=False).filter(lambda x: x != 9.91e37)
 
 
+@settings(deadline=None)
 @given(FINITE)
 def test_a_number_written_and_read_is_the_very_same(value: float) -> None:
     assert read_number(number(value)) == value
@@ -33,6 +34,7 @@ def test_numpy_numbers_are_written_like_any_others() -> None:
     assert number(np.float32(0.5)) == b"0.5"
 
 
+@settings(deadline=None)
 @given(st.lists(FINITE, min_size=1, max_size=300))
 def test_a_block_says_its_length_and_holds_little_endian_doubles(values: list[float]) -> None:
     data = block(np.array(values))

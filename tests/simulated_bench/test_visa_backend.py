@@ -249,42 +249,52 @@ def test_sessions_have_output_queues_of_their_own(manager):
     assert one.read() == "crosscal,CB1,T59,1.0"
 
 
-def test_threads_get_their_own_replies(manager):
-    """600 queries each from four threads; every reply must be the answer to its own question."""
-    mixed = []
+ANSWERS = {
+    "*IDN?": "crosscal,CB1,T59,1.0",
+    "ARR:SIZE?": "5,9",
+    "SYST:VERS?": "1999.0",
+    "SYST:CAP?": "PROG,READBACK,SEQ,TEMP,SIM",
+    "DIAG:ADC:INFO?;:ARR:SIZE?": "48,1.0,1E-06;5,9",
+}
+"""Questions and their answers, all different, so that a reply that went astray shows."""
 
-    def ask(resource, number):
-        instrument = opened(manager, resource)
-        for k in range(600):
-            value = 1 + (number * 600 + k) % 1000
-            answer = instrument.query(f"*ESE {value % 256};:SYST:VERS?;:ARR:SIZE?")
-            if answer != "1999.0;5,9":
-                mixed.append(answer)
 
-    threads = [threading.Thread(target=ask, args=(EVERY_WAY[k], k)) for k in range(4)]
+def ask_in_threads(count, times, ask):
+    """Let threads ask the questions in orders of their own, and collect the wrong answers."""
+    wrong = []
+
+    def work(thread):
+        questions = list(ANSWERS) * times
+        np.random.default_rng(thread).shuffle(questions)
+        for question in questions:
+            answer = ask(thread, question)
+            if answer != ANSWERS[question]:
+                wrong.append((thread, question, answer))
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert mixed == []
+    return wrong
 
 
-def test_one_session_may_be_shared_by_threads_that_lock_around_their_queries(manager):
-    instrument = opened(manager)
-    guard, wrong = threading.Lock(), []
+def test_threads_with_sessions_of_their_own_get_their_own_replies(manager):
+    sessions = [opened(manager, resource) for resource in EVERY_WAY]
+    ask_once = {question: sessions[0].query(question) for question in ANSWERS}
+    assert ask_once == ANSWERS
+    assert ask_in_threads(len(EVERY_WAY), 250, lambda k, question: sessions[k].query(question)) == []
 
-    def ask():
-        for _ in range(200):
-            with guard:
-                if instrument.query("ARR:SIZE?") != "5,9":
-                    wrong.append(1)
 
-    threads = [threading.Thread(target=ask) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert wrong == []
+def test_one_session_may_be_shared_by_threads_that_take_turns(manager):
+    instrument, turn = opened(manager), threading.Lock()
+
+    def ask(thread, question):
+        del thread
+        with turn:
+            return instrument.query(question)
+
+    assert ask_in_threads(3, 60, ask) == []
 
 
 def test_a_reader_is_woken_by_another_threads_trigger(manager):

@@ -107,6 +107,7 @@ def fit_circuit(start: CircuitFit, reads: Reads, settled_gain: float = 1e-5) -> 
         if gained < settled_gain:
             settled = True
             break
+    state = state.with_gains_about_one()
     current, tangent = state.circuit.differentiate(reads.conductance_s, reads.matrix, reads.voltage_v)
     system = _NormalEquations.of(state, reads, current, tangent)
     return CircuitFit(
@@ -150,6 +151,19 @@ class _State:
         gains = ((self.gain - 1.0) / GAIN_SPREAD) ** 2
         offsets = (self.offset_a / (OFFSET_SPREAD * full_scale_a)) ** 2
         return self.noise_a**2 * float(gains.sum() + offsets.sum())
+
+    def with_gains_about_one(self) -> _State:
+        """Go along the scale that the data leave open, exactly: no step would, as it gains nothing there."""
+        scale = float(self.gain.mean())
+        values = self.circuit.parameters
+        values[:4] /= scale
+        values[4:] *= scale
+        return _State(
+            circuit=self.circuit.with_parameters(values),
+            gain=self.gain / scale,
+            offset_a=self.offset_a,
+            noise_a=self.noise_a,
+        )
 
     def moved(self, step: np.ndarray) -> _State:
         count = self.circuit.parameters.size

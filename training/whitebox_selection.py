@@ -98,22 +98,16 @@ def select_circuit(reads: Reads) -> CircuitFit:
     first = in_first_half(reads)
     learn, judge = reads.of(np.flatnonzero(first)), reads.of(np.flatnonzero(~first))
     best = fit_circuit(_first_guess(reads), learn, _SETTLED_WHILE_GROWING)
-    form = LawForm(degrees=1, order=1, bends=0)
     for order in _ODD[1:]:
-        richer = replace(form, order=order)
-        trial = _grown(best, richer, learn)
+        trial = _grown(best, learn, order=order)
         if not _predicts_better(trial, best, judge):
             break
-        best, form = trial, richer
-    for richer in (replace(form, order=form.order + 1), replace(form, degrees=2)):
-        trial = _grown(best, richer, learn)
-        if _predicts_better(trial, best, judge):
-            best, form = trial, richer
-    if best.circuit.law.low_v < 0:
-        richer = replace(form, bends=2)
-        trial = _grown(best, richer, learn)
-        if _predicts_better(trial, best, judge):
-            best, form = trial, richer
+        best = trial
+    best = _better(_grown(best, learn, order=_form(best).order + 1), best, judge)
+    best = _better(_grown(best, learn, degrees=2), best, judge)
+    if (reads.voltage_v < 0).any():
+        best = _better(_grown(best, learn, bends=2), best, judge)
+    form = _form(best)
     logger.info(
         "cell law with %d × %d coefficients, %d for a bend at 0", form.degrees, form.order, form.bends
     )
@@ -149,9 +143,19 @@ def _first_guess(reads: Reads) -> CircuitFit:
     )
 
 
-def _grown(fit: CircuitFit, form: LawForm, reads: Reads) -> CircuitFit:
-    circuit = replace(fit.circuit, law=form.applied(fit.circuit.law))
-    return fit_circuit(replace(fit, circuit=circuit), reads, _SETTLED_WHILE_GROWING)
+def _form(fit: CircuitFit) -> LawForm:
+    degrees, order = fit.circuit.law.coefficients.shape
+    return LawForm(degrees=degrees, order=order, bends=fit.circuit.law.kink.size)
+
+
+def _grown(fit: CircuitFit, reads: Reads, **more: int) -> CircuitFit:
+    law = replace(_form(fit), **more).applied(fit.circuit.law)
+    start = replace(fit, circuit=replace(fit.circuit, law=law))
+    return fit_circuit(start, reads, _SETTLED_WHILE_GROWING)
+
+
+def _better(trial: CircuitFit, best: CircuitFit, judge: Reads) -> CircuitFit:
+    return trial if _predicts_better(trial, best, judge) else best
 
 
 def _predicts_better(trial: CircuitFit, best: CircuitFit, judge: Reads) -> bool:

@@ -14,7 +14,14 @@ import torch
 from crosscal.core.array_types import Float
 from crosscal.core.errors import TrainingError
 from crosscal.training.structured_backend import TorchBackend
-from crosscal.training.structured_circuit import CircuitForm, CircuitUnknowns, Relaxation, cell_terms
+from crosscal.training.structured_circuit import (
+    SPREADS,
+    CircuitForm,
+    Relaxation,
+    cell_terms,
+    legendre_powers,
+    unknowns_of,
+)
 from crosscal.training.whitebox_fit import CircuitFit, Reads
 
 ROUNDS_LEAST, ROUNDS_MOST = 3, 40
@@ -27,6 +34,9 @@ _LEAST_ERROR = 2e-6
 """Single precision: no number of rounds gets closer, in parts of the largest current."""
 
 _CHECKED = 32
+
+_LEAST_WIRE_OHM = 1e-4
+"""The network's wires are logarithms: none is quite 0 Ω."""
 
 
 def form_of(fit: CircuitFit, rows: int, columns: int, rounds: int = ROUNDS_LEAST) -> CircuitForm:
@@ -46,32 +56,29 @@ def form_of(fit: CircuitFit, rows: int, columns: int, rounds: int = ROUNDS_LEAST
     )
 
 
-def unknowns_of(fit: CircuitFit, form: CircuitForm, kind: torch.dtype = torch.float32) -> CircuitUnknowns:
-    """State the fitted wires, law, gains and offsets in the network's terms."""
-    wires, law = fit.circuit.wires, fit.circuit.law
-    along_row, along_column = np.arange(form.columns), np.arange(form.rows)
-    shared = np.minimum.outer(along_row, along_row) + 1.0
-    below = form.rows - np.maximum.outer(along_column, along_column)
-
-    def tensor(values: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64)).to(kind)
-
-    return CircuitUnknowns(
-        law=tensor(law.coefficients),
-        bend=tensor(law.kink),
-        row_loss=tensor(wires.row_ohm * shared),
-        column_loss=tensor(wires.sense_ohm + wires.column_ohm * below),
-        driver=tensor(np.full((form.rows, 1), wires.source_ohm)),
-        input_gain=tensor(np.ones(form.rows)),
-        input_offset=tensor(np.zeros(form.rows)),
-        gain=tensor(fit.gain),
-        offset=tensor(fit.offset_a / form.unit_a),
-    )
+def free_of(fit: CircuitFit, form: CircuitForm) -> dict[str, torch.Tensor]:
+    """State the fitted wires, law, gains and offsets as the network's standardised unknowns, float64."""
+    zeros = {name: torch.zeros(shape, dtype=torch.float64) for name, shape in form.free_shapes().items()}
+    first_ohm = unknowns_of(form, zeros).wires_ohm.numpy()
+    wires_ohm = np.maximum(fit.circuit.wires.as_array(), _LEAST_WIRE_OHM)
+    powers = legendre_powers(form.orders).double().numpy()
+    series = np.linalg.solve(powers.T, fit.circuit.law.coefficients.T).T
+    # The network's law is a deviation from ohmic cells of their nominal conductance.
+    series[0, 0] -= 1.0
+    found = {
+        "wires": np.log(wires_ohm / first_ohm),
+        "law": series / SPREADS["law"],
+        "bend": fit.circuit.law.kink / SPREADS["bend"],
+        "gain": (fit.gain - 1.0) / SPREADS["gain"],
+        "offset": fit.offset_a / form.unit_a / SPREADS["offset"],
+    }
+    return zeros | {name: torch.from_numpy(values) for name, values in found.items()}
 
 
 def relaxed_currents(fit: CircuitFit, form: CircuitForm, reads: Reads) -> Float[np.ndarray, "batch columns"]:
     """Currents before the amplifiers [A], (B, M), as the network computes them in single precision."""
-    unknowns, backend = unknowns_of(fit, form), TorchBackend(exact=False)
+    free = {name: values.float() for name, values in free_of(fit, form).items()}
+    unknowns, backend = unknowns_of(form, free), TorchBackend(exact=False)
     conductance = torch.from_numpy(reads.conductance_s[reads.matrix].astype(np.float32))
     drive = torch.from_numpy(reads.voltage_v.astype(np.float32))[:, :, None]
     with torch.no_grad():

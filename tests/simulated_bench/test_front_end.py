@@ -147,7 +147,7 @@ def test_a_batch_too_large_for_one_piece_is_read_the_same(monkeypatch):
     assert (read(exact(), current_a, noise_a=1e-7, averages=5)[0] == whole_a).all()
 
 
-@pytest.mark.parametrize("protection_v", [0.3, 0.30001, 5.0, 1e-5])
+@pytest.mark.parametrize("protection_v", [0.3002, 1.7e-4, 0.3, 5.0])
 def test_no_voltage_goes_beyond_the_protection(protection_v):
     given_v = front_end().round_voltage(np.linspace(-protection_v, protection_v, 999), protection_v)
     assert np.abs(given_v).max() <= protection_v

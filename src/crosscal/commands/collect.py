@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from crosscal.commands.interrupt import interruptible
 from crosscal.commands.progress import console, progress_bar
 from crosscal.core.port import CrossbarPort
 from crosscal.front_door import open_board
@@ -77,10 +78,11 @@ def collect_with_bar(
     board: CrossbarPort, path: Path, plan: CollectionPlan, *, resume: bool, what: str = "collecting"
 ) -> CollectionProgress:
     """Collect with a progress bar on standard error."""
-    with progress_bar() as bar:
+    with progress_bar() as bar, interruptible() as check:
         task = bar.add_task(what, total=plan.matrices, note="")
 
         def show(state: CollectionProgress) -> None:
+            check()
             note = f"{state.unusable} unusable readings" if state.unusable else ""
             bar.update(task, completed=state.finished, note=note)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from crosscal.commands.interrupt import interruptible
 from crosscal.commands.progress import console, progress_bar
 from crosscal.core.run_file import read_run
 from crosscal.training import (
@@ -97,10 +98,11 @@ def train_and_export(
 ) -> TrainingResult:
     """Train with a progress bar, a checkpoint beside the output, and export."""
     checkpoint = output.with_suffix(output.suffix + ".checkpoint")
-    with progress_bar() as bar:
+    with progress_bar() as bar, interruptible() as check:
         task = bar.add_task(f"training {plan.calibrator}", total=None, note="")
 
         def show(report: EpochReport) -> None:
+            check()
             bar.update(
                 task,
                 description=f"training {plan.calibrator}, {report.stage}",

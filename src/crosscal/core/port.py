@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from crosscal.core.array_types import Currents, Matrix, Vectors
 from crosscal.core.readout import Readout
 
 
+@runtime_checkable
 class CrossbarPort(Protocol):
     """A crossbar with `N` rows (inputs) and `M` columns (outputs) that can be programmed and read."""
 

@@ -1,0 +1,5 @@
+"""`python -m crosscal` is the same as `crosscal`."""
+
+from crosscal.command_line import main
+
+main()

@@ -1,0 +1,80 @@
+"""The command line: it teaches, it explains errors in one line, and its exit codes mean something."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from crosscal.command_line import COMMANDS
+
+
+def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "crosscal", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=cwd,
+    )
+
+
+def test_help_names_every_command_and_the_exit_codes() -> None:
+    shown = run("--help")
+    assert shown.returncode == 0
+    assert all(name in shown.stdout for name in COMMANDS)
+    assert "Exit codes" in shown.stdout
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_help_of_every_command_shows_how_to_call_it(name: str) -> None:
+    shown = run(name, "--help")
+    assert shown.returncode == 0, shown.stderr
+    assert f"{name} [OPTIONS]" in shown.stdout
+
+
+def test_the_heavy_libraries_are_not_imported_for_help() -> None:
+    script = (
+        "import sys\nsys.argv = ['crosscal', '--help']\n"
+        "from crosscal.command_line import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        "heavy = {'torch', 'scipy', 'matplotlib', 'numba', 'onnxruntime', 'pyvisa'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("collect", "TCPIP::127.0.0.1::1::SOCKET", "--backend", "@py", "-o", "x.h5"), 1, "127.0.0.1"),
+        (("collect", "TCPIP9::nowhere::INSTR", "--backend", "lab-16x12@crosscal"), 1, "nowhere"),
+        (("collect", "ASRL1::INSTR", "--backend", "missing.toml@crosscal"), 1, "missing.toml"),
+        (("train", "missing.h5"), 1, "missing.h5"),
+        (("evaluate", "missing.onnx", "missing.h5"), 1, "missing.h5"),
+        (("train", "x.h5", "--calibrator", "magic"), 2, "magic"),
+        (("bench",), 2, "--tcp"),
+        (("bench", "no-such-board", "--tcp", "0"), 2, "no-such-board"),
+        (("study", "--calibrators", "magic"), 2, "magic"),
+        (("frobnicate",), 2, "frobnicate"),
+    ],
+)
+def test_an_error_is_one_message_without_a_traceback(
+    arguments: tuple[str, ...], code: int, said: str, tmp_path: Path
+) -> None:
+    ended = run(*arguments, cwd=tmp_path)
+    assert ended.returncode == code, ended.stderr
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not list(tmp_path.glob("*.h5")), "an error left a file behind"
+
+
+def test_a_settings_file_with_an_unknown_key_is_named_with_its_key(tmp_path: Path) -> None:
+    (tmp_path / "bench.toml").write_text('profile = "lab-16x12"\n[wires]\nrow_ohms = 3\n')
+    ended = run("collect", "ASRL1::INSTR", "--backend", "bench.toml@crosscal", cwd=tmp_path)
+    assert ended.returncode == 1
+    assert "row_ohms" in ended.stderr
+    assert "Traceback" not in ended.stderr

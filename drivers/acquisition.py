@@ -10,6 +10,7 @@ from crosscal.core.errors import BoardError
 from crosscal.drivers.arrays import array_command, ask_readings
 from crosscal.drivers.board_readout import BoardReadout
 from crosscal.drivers.error_queue import Condition
+from crosscal.drivers.inputs import require_protected
 from crosscal.drivers.nameplate import Nameplate
 from crosscal.drivers.reply import Element, text_of
 from crosscal.drivers.scpi_format import read_integer, read_number
@@ -19,7 +20,7 @@ from crosscal.drivers.waiting import MEASURING, WAITING_FOR_TRIGGER, Pace, run_t
 START = (b":TRIG:SOUR IMM", b":OUTP ON", b":INIT")
 ABORT = b":ABOR"
 APERTURE, AVERAGES, AUTO = b":SENS:CURR:APER?", b":SENS:AVER:COUN?", b":SENS:CURR:RANG:AUTO?"
-RANGE = b":SENS:CURR:RANG?"
+PROTECTION, RANGE = b":SOUR:VOLT:PROT?", b":SENS:CURR:RANG?"
 DWELL, LOADED, MEASURED = b":SOUR:SEQ:DWEL?", b":SOUR:SEQ:POIN?", b":TRAC:POIN:ACT?"
 UNLOAD = b":SOUR:SEQ:CLE"
 
@@ -41,19 +42,28 @@ def acquire(session: Session, board: Nameplate, vectors: np.ndarray, pace: Pace)
     Args:
         session: the conversation.
         board: the board's facts.
-        vectors: checked voltages [V], (B, N).
+        vectors: voltages [V], (B, N), of the right shape and finite.
         pace: clock and sleep.
+
+    Raises:
+        RangeError: voltages beyond the protection; nothing but a question was sent.
     """
+    protection, *timing = session.exchange(PROTECTION, *_timing(board)).elements
+    require_protected(vectors, read_number(text_of(protection)))
+    each_s = _reading_s(board, timing)
     run = _sequence if "SEQ" in board.capabilities else _vector
     most = min(board.sequence_most, max(1, _LOAD_NUMBERS // board.rows))
-    parts = [run(session, board, part, pace) for part in _parts(vectors, most)]
+    parts = [run(session, board, part, each_s, pace) for part in _parts(vectors, most)]
     return parts[0] if len(parts) == 1 else BoardReadout.joined(parts)
 
 
 def reading_s(session: Session, board: Nameplate) -> float:
     """How long the board takes for one vector with its settings as they are now [s]."""
-    dwell = (DWELL,) if "SEQ" in board.capabilities else ()
-    return _reading_s(board, session.exchange(APERTURE, AVERAGES, AUTO, *dwell).elements)
+    return _reading_s(board, session.exchange(*_timing(board)).elements)
+
+
+def _timing(board: Nameplate) -> tuple[bytes, ...]:
+    return (APERTURE, AVERAGES, AUTO, *((DWELL,) if "SEQ" in board.capabilities else ()))
 
 
 def _parts(vectors: np.ndarray, most: int) -> Iterator[np.ndarray]:
@@ -61,12 +71,13 @@ def _parts(vectors: np.ndarray, most: int) -> Iterator[np.ndarray]:
         yield vectors[first : first + most]
 
 
-def _sequence(session: Session, board: Nameplate, vectors: np.ndarray, pace: Pace) -> BoardReadout:
+def _sequence(
+    session: Session, board: Nameplate, vectors: np.ndarray, each_s: float, pace: Pace
+) -> BoardReadout:
     """One sequence: load, run, pull, unload."""
-    load = array_command(b":SOUR:SEQ:DATA", vectors)
-    loaded, *timing = session.exchange(*load, LOADED, APERTURE, AVERAGES, AUTO, DWELL).elements
-    _require_count(loaded, len(vectors), "loaded")
-    conditions = _run(session, _reading_s(board, timing), len(vectors), pace, progress=MEASURED)
+    answer = session.exchange(*array_command(b":SOUR:SEQ:DATA", vectors), LOADED)
+    _require_count(answer.elements[0], len(vectors), "loaded")
+    conditions = _run(session, each_s, len(vectors), pace, progress=MEASURED)
     return _pull(session, board, len(vectors), conditions)
 
 
@@ -95,11 +106,12 @@ def _pull(session: Session, board: Nameplate, count: int, conditions: list[Condi
     return _readout(currents, status, range_a, board, conditions)
 
 
-def _vector(session: Session, board: Nameplate, vector: np.ndarray, pace: Pace) -> BoardReadout:
+def _vector(
+    session: Session, board: Nameplate, vector: np.ndarray, each_s: float, pace: Pace
+) -> BoardReadout:
     """One vector on a board without sequences."""
-    load = array_command(b":SOUR:VOLT:LIST", vector)
-    timing = session.exchange(*load, APERTURE, AVERAGES, AUTO).elements
-    conditions = _run(session, _reading_s(board, timing), 1, pace)
+    session.exchange(*array_command(b":SOUR:VOLT:LIST", vector))
+    conditions = _run(session, each_s, 1, pace)
     currents, status, (used,) = ask_readings(
         session, b":FETC?", b":FETC:STAT?", board.columns, before=(RANGE,), after=()
     )

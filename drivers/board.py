@@ -23,7 +23,6 @@ from crosscal.drivers.inputs import (
     checked_number,
     checked_range,
     checked_vectors,
-    require_protected,
 )
 from crosscal.drivers.line import Line
 from crosscal.drivers.link_opening import open_link
@@ -74,7 +73,6 @@ class Board:
         self._nameplate = nameplate
         self._pace = pace or Pace()
         self._settings = Settings(session, nameplate)
-        self._protection_v = 0.0
         session.on_reconnect = self._settings.restore
         self._leave = weakref.finalize(self, leave, session)
         # At the end of the program PyVISA closes its sessions; registered after it, this runs before it.
@@ -226,7 +224,7 @@ class Board:
             return self._ask_matrix(b":ARR:COND?", allowance_s)
 
     def read(self, voltage_v: ArrayLike) -> BoardReadout:
-        """Apply input vectors and return the currents, good or bad, with their status bits.
+        """Apply input vectors at once and return the currents, good or bad, with their status bits.
 
         Args:
             voltage_v: voltages [V], (N,) or (B, N), at most `protection_v` in magnitude.
@@ -240,7 +238,6 @@ class Board:
         """
         vectors = checked_vectors(voltage_v, self.shape[0])
         with self._safe(ABORT):
-            self._require_protected(vectors)
             return acquire(self._session, self._nameplate, vectors, self._pace)
 
     def measure(self, voltage_v: ArrayLike) -> np.ndarray:
@@ -311,12 +308,6 @@ class Board:
     def _ask_matrix(self, query: bytes, allowance_s: float = 0.0) -> np.ndarray:
         values = ask_array(self._session, query, self.shape[0] * self.shape[1], allowance_s=allowance_s)
         return values.reshape(self.shape)
-
-    def _require_protected(self, vectors: np.ndarray) -> None:
-        """Check against the protection last known; before refusing ask again, for clients may change it."""
-        if np.abs(vectors).max() > self._protection_v:
-            self._protection_v = self.protection_v
-        require_protected(vectors, self._protection_v)
 
     @contextmanager
     def _safe(self, *stop: bytes) -> Iterator[None]:

@@ -46,6 +46,14 @@ class VisaLink:
                 f"got {self.resource}, which carries no messages; allowed: INSTR and SOCKET resources; "
                 "give the name that the board is listed under"
             )
+        try:
+            self._set_up(opened)
+        except BaseException:
+            opened.close()
+            raise
+        return opened
+
+    def _set_up(self, opened: MessageBasedResource) -> None:
         self._by_newline = opened.interface_type == InterfaceType.asrl or opened.resource_class == "SOCKET"
         if self._by_newline:
             opened.read_termination = "\n"
@@ -53,7 +61,6 @@ class VisaLink:
             opened.set_visa_attribute(ResourceAttribute.asrl_baud_rate, self._baud)
             # XON/XOFF would take bytes out of binary blocks and hang the line.
             opened.set_visa_attribute(ResourceAttribute.asrl_flow_control, constants.ControlFlow.none)
-        return opened
 
     def discard_input(self) -> None:
         """Forget bytes that came unasked, where the backend can tell; raise if it has lost the link."""

@@ -75,16 +75,27 @@ def test_a_protection_that_another_client_raises_counts_at_once() -> None:
         assert paper.driven_v[-1] == [0.1, -0.7, 0.1]
 
 
-def test_a_protection_that_another_client_lowers_is_kept_by_the_board() -> None:
+def test_a_protection_that_another_client_lowers_counts_at_once() -> None:
     with board_on_paper() as (board, link, paper):
         board.measure([0.5, 0.5, 0.5])
         other_client(link, "SOUR:VOLT:LIST 0,0,0;:SOUR:VOLT:PROT 0.2")
+        with pytest.raises(RangeError, match=r"0\.2 V, the board's protection voltage"):
+            board.measure([0.5, 0.5, 0.5])
+        board.measure([0.2, 0.2, 0.2])
+        assert paper.driven_v[-1] == [0.2, 0.2, 0.2]
+
+
+def test_a_protection_that_another_client_lowers_at_the_last_moment_is_kept_by_the_board() -> None:
+    def interfere(message: bytes) -> None:
+        if b":SOUR:SEQ:DATA" in message:
+            other_client(link, "SOUR:VOLT:PROT 0.2")
+
+    with board_on_paper() as (board, link, paper):
+        link.on_send = interfere
         with pytest.raises(ScpiError, match="-222"):
             board.measure([0.5, 0.5, 0.5])
         assert not output_is_on(link)
-        assert paper.driven_v[-1] == [0.5, 0.5, 0.5]
-        # The driver has learned nothing wrong: what is allowed now is measured.
-        board.measure([0.2, 0.2, 0.2])
+        assert paper.driven_v == []
 
 
 # Bad readings

@@ -104,15 +104,39 @@ def test_a_dropped_link_is_opened_anew_under_a_query() -> None:
         assert link.reopened == 1
 
 
-def test_a_link_dropped_under_a_measurement_is_reported_and_the_next_one_works() -> None:
+@pytest.mark.parametrize("when", [b":SOUR:SEQ:DATA", b":INIT"])
+def test_a_link_lost_while_a_measurement_begins_is_reported_and_the_next_one_works(when: bytes) -> None:
     with board_on_paper() as (board, link, _):
         board.program(MATRIX)
-        board.measure(VECTOR)
-        board.simulation.fault_link("DROP")
-        with pytest.raises(BoardConnectionError, match="closed the link"):
+
+        def break_wire(message: bytes) -> None:
+            if when in message:
+                raise ConnectionResetError("wire cut")
+
+        link.on_send = break_wire
+        with pytest.raises(BoardConnectionError, match="wire cut"):
             board.measure(VECTOR)
+        link.on_send = lambda _: None
         assert not output_is_on(link)
         assert np.allclose(board.measure(VECTOR), VECTOR @ MATRIX, rtol=1e-9)
+
+
+@pytest.mark.parametrize("when", [b":SOUR:VOLT:PROT?", b";:STAT:OPER:COND?", b":TRAC:DATA?"])
+def test_a_link_lost_while_a_measurement_only_asks_is_opened_anew_and_the_measurement_goes_on(
+    when: bytes,
+) -> None:
+    with board_on_paper() as (board, link, _):
+        board.program(MATRIX)
+        cuts = [ConnectionResetError("wire cut")]
+
+        def break_wire(message: bytes) -> None:
+            if when in message and b":INIT" not in message and cuts:
+                raise cuts.pop()
+
+        link.on_send = break_wire
+        vectors = np.random.default_rng(3).uniform(-0.5, 0.5, (10, 3))
+        assert np.allclose(board.measure(vectors), vectors @ MATRIX, rtol=1e-9)
+        assert link.reopened == 1
 
 
 def test_a_link_dropped_under_a_setting_is_reported_and_not_repeated() -> None:

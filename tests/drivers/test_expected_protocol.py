@@ -87,7 +87,8 @@ def test_a_script_may_end_with_a_silent_board() -> None:
 
 
 def test_what_the_driver_does_to_leave_the_board_in_order_need_not_be_written_down() -> None:
-    refused = (":SOUR:VOLT:PROT?", Refusal(-310, "System error"))
+    asked = ":SOUR:VOLT:PROT?;:SENS:CURR:APER?;:SENS:AVER:COUN?;:SENS:CURR:RANG:AUTO?;:SOUR:SEQ:DWEL?"
+    refused = (asked, Refusal(-310, "System error"))
     with expected_protocol([refused]) as board, pytest.raises(ScpiError, match="-310"):
         board.measure([0.1, 0.1, 0.1])
 
@@ -108,11 +109,13 @@ def test_a_whole_measurement_can_be_written_down() -> None:
     vectors, currents = np.array([[0.1, 0.2, 0.3]]), np.array([[1e-3, 9.91e37]])
     binary = b":FORM REAL,64;:FORM:BORD SWAP;"
     conversation = [
-        (":SOUR:VOLT:PROT?", "0.6"),
         (
-            binary + b":SOUR:SEQ:DATA " + scpi_block(vectors) + b";:SOUR:SEQ:POIN?;:SENS:CURR:APER?;"
-            b":SENS:AVER:COUN?;:SENS:CURR:RANG:AUTO?;:SOUR:SEQ:DWEL?",
-            "1;0.001;1;0;0.001",
+            ":SOUR:VOLT:PROT?;:SENS:CURR:APER?;:SENS:AVER:COUN?;:SENS:CURR:RANG:AUTO?;:SOUR:SEQ:DWEL?",
+            "0.6;0.001;1;0;0.001",
+        ),
+        (
+            binary + b":SOUR:SEQ:DATA " + scpi_block(vectors) + b";:SOUR:SEQ:POIN?",
+            "1",
         ),
         (":TRIG:SOUR IMM;:OUTP ON;:INIT;:STAT:OPER:COND?;:TRAC:POIN:ACT?", "16;0"),
         (":STAT:OPER:COND?;:TRAC:POIN:ACT?", "0;1"),

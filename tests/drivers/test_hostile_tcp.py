@@ -148,7 +148,7 @@ def test_a_query_cut_by_a_lost_link_is_asked_again_on_a_new_one(
 
 def test_a_link_that_was_closed_between_two_calls_is_opened_anew(server: HostileServer) -> None:
     with open_board(server) as board:
-        server.when(b":SENS:CURR:APER?;:SENS:AVER", close)
+        server.when(b":SOUR:SEQ:DATA", close)
         with pytest.raises(BoardConnectionError):
             board.measure(VECTOR)
         assert ones(board)

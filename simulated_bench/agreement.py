@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from crosscal.core.errors import RangeError, SolverError, wanted
@@ -32,11 +34,13 @@ class Agreement:
         left_a, size_a: the first two of these, (B,).
     """
 
-    def __init__(self, circuit: Circuit, room: np.ndarray) -> None:
-        """Work in `room`, (3, B, N, M)."""
+    def __init__(self, circuit: Circuit, voltage_v: np.ndarray, room: Sequence[np.ndarray]) -> None:
+        """Compare for drives [V], (B, N), in three lent arrays (B, N, M)."""
         self._circuit = circuit
+        self._voltage_v = voltage_v
+        self._peak_v = np.abs(voltage_v).max(axis=1)
         self.across_v, self.mismatch_a, self.slope_s = room
-        self.norms = np.zeros((4, room.shape[1]))
+        self.norms = np.zeros((4, len(self.across_v)))
         self.left_a, self.size_a = self.norms[:2]
         self._typical_ohm = circuit.way_ohm / np.sqrt(circuit.conductance_s.size)
 
@@ -58,7 +62,6 @@ class Agreement:
     def compare(
         self,
         live: np.ndarray,
-        voltage_v: np.ndarray,
         cell_a: np.ndarray,
         word_v: np.ndarray,
         bit_v: np.ndarray,
@@ -67,7 +70,6 @@ class Agreement:
 
         Args:
             live: vectors to compare, (L,).
-            voltage_v: drives [V], (B, N).
             cell_a: assumed cell currents [A], (B, N, M).
             word_v, bit_v: receive the node voltages [V], (B, N, M).
 
@@ -77,15 +79,15 @@ class Agreement:
         Raises:
             SolverError: the law falls somewhere as the voltage rises.
         """
-        node_voltages(live, cell_a, voltage_v, *self._circuit.wires, word_v, bit_v, self.across_v)
+        node_voltages(live, cell_a, self._voltage_v, *self._circuit.wires, word_v, bit_v, self.across_v)
         self.ask_law(live)
         mismatch(live, self.mismatch_a, self.slope_s, cell_a, self.norms)
         left_a, size_a, slope_norm_s, least_slope_s = self.norms[:, live]
-        met_v = np.abs(voltage_v[live]).max(axis=1) + self._typical_ohm * size_a
-        if (least_slope_s < 0).any():
+        if least_slope_s.min() < 0:
             where = self._place(live[least_slope_s < 0][0], self.slope_s < 0)
             got = f"a current that falls as the voltage rises {where}"
             raise SolverError(wanted(got=got, allowed="rising laws", remedy="correct the device"))
+        met_v = self._peak_v[live] + self._typical_ohm * size_a
         return left_a <= TOLERANCE * size_a + ROUNDING * met_v * slope_norm_s
 
     def require_finite(self) -> None:

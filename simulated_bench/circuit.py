@@ -21,6 +21,7 @@ class Circuit:
         row_ohm, column_ohm: one wire segment [Ω].
         source_ohm: driver of each row [Ω], (N,).
         sense_ohm: amplifier of each column [Ω], (M,).
+        way_ohm: voltage lost along a row and a column, on average, per ampere in each of their cells [Ω].
     """
 
     conductance_s: np.ndarray
@@ -29,6 +30,7 @@ class Circuit:
     column_ohm: float
     source_ohm: np.ndarray
     sense_ohm: np.ndarray
+    way_ohm: float
 
     @classmethod
     def of(cls, conductance_s: np.ndarray, wires: Wires, device: CellLaw) -> Circuit:
@@ -57,13 +59,17 @@ class Circuit:
             got = f"conductance_s[{i}, {j}] = {checked_s[i, j]:g} S"
             raise RangeError(wanted(got=got, allowed="0 or more", remedy="correct that cell"))
         rows, columns = checked_s.shape
+        source_ohm, sense_ohm = wires.source_of_rows_ohm(rows), wires.sense_of_columns_ohm(columns)
+        row_way_ohm = _way_ohm(columns, wires.row_ohm, source_ohm)
+        column_way_ohm = _way_ohm(rows, wires.column_ohm, sense_ohm)
         return cls(
             conductance_s=checked_s,
             device=device,
             row_ohm=wires.row_ohm,
             column_ohm=wires.column_ohm,
-            source_ohm=wires.source_of_rows_ohm(rows),
-            sense_ohm=wires.sense_of_columns_ohm(columns),
+            source_ohm=source_ohm,
+            sense_ohm=sense_ohm,
+            way_ohm=row_way_ohm + column_way_ohm,
         )
 
     @property
@@ -75,14 +81,6 @@ class Circuit:
     def wires(self) -> tuple[float, float, np.ndarray, np.ndarray]:
         """Row and column segments, sources (N,) and senses (M,) [Ω]: the order in which kernels take them."""
         return self.row_ohm, self.column_ohm, self.source_ohm, self.sense_ohm
-
-    @property
-    def way_ohm(self) -> float:
-        """Voltage lost along a row and a column, on average, per ampere in each of their cells [Ω]."""
-        rows, columns = self.shape
-        row_ohm = columns * self.source_ohm.mean() + self.row_ohm * (columns + 1) * (2 * columns + 1) / 6
-        column_ohm = rows * self.sense_ohm.mean() + self.column_ohm * (rows + 1) * (2 * rows + 1) / 6
-        return float(row_ohm + column_ohm)
 
     def drives(self, voltage_v: np.ndarray) -> tuple[np.ndarray, bool]:
         """Check input vectors.
@@ -133,3 +131,8 @@ def checked_array(name: str, value: np.ndarray, *, ranks: tuple[int, ...], axes:
         got = f"{name}{list(place)} = {array[place]}"
         raise RangeError(wanted(got=got, allowed="finite numbers", remedy="correct that element"))
     return array
+
+
+def _way_ohm(count: int, segment_ohm: float, end_ohm: np.ndarray) -> float:
+    """Resistance that two of `count` cells on a wire share on average, times their number."""
+    return float(count * end_ohm.mean() + segment_ohm * (count + 1) * (2 * count + 1) / 6)

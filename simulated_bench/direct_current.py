@@ -11,6 +11,7 @@ from crosscal.simulated_bench.circuit import Circuit
 from crosscal.simulated_bench.devices.law import CellLaw
 from crosscal.simulated_bench.newton import Newton
 from crosscal.simulated_bench.solution import Solution
+from crosscal.simulated_bench.spacing import spaced
 from crosscal.simulated_bench.wires import Wires
 from crosscal.simulated_bench.workers import piece_size, share
 
@@ -91,7 +92,7 @@ def _solve(
     def begin() -> Callable[[slice], None]:
         newton, (cell_a, spare_word_v, spare_bit_v) = (
             Newton(circuit, size),
-            np.empty((3, size, *circuit.shape)),
+            spaced(3, (size, *circuit.shape)),
         )
 
         def solve(piece: slice) -> None:

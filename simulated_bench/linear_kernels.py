@@ -13,9 +13,25 @@ import numpy as np
 from numba import njit
 
 from crosscal.simulated_bench.line_kernels import factor, from_rows, respond, to_rows
+from crosscal.simulated_bench.spacing import APART
 
-CELL_ROOM = 6  # arrays (N, M) that `solve` works in
-LINE_ROOM = 2  # arrays (M, N)
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def room_for(like: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Arrays for `solve` to work in: six (N, M) and two (M, N) for `like` of (N, M) and its floating type."""
+    rows, columns = like.shape
+    size = rows * columns
+    whole = np.empty(8 * (size + APART), dtype=like.dtype)
+    return (
+        whole[:size].reshape(rows, columns),
+        whole[(size + APART) :][:size].reshape(rows, columns),
+        whole[2 * (size + APART) :][:size].reshape(rows, columns),
+        whole[3 * (size + APART) :][:size].reshape(rows, columns),
+        whole[4 * (size + APART) :][:size].reshape(rows, columns),
+        whole[5 * (size + APART) :][:size].reshape(rows, columns),
+        whole[6 * (size + APART) :][:size].reshape(columns, rows),
+        whole[7 * (size + APART) :][:size].reshape(columns, rows),
+    )
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -34,12 +50,26 @@ def prepare(
         slope_s: conductance of each cell [S], (N, M).
         row_ohm, column_ohm: one wire segment [Ω].
         source_ohm, sense_ohm: resistance beyond each row (N,) and each column (M,) [Ω].
-        columns, rows: receive the factors of the columns (2, N, M) and of the rows (2, M, N).
+        columns, rows: receive the factors of the columns (N, M) and of the rows (M, N).
     """
-    factor(slope_s, column_ohm, sense_ohm, columns[0], columns[1])
-    turned = np.empty_like(rows[0])
+    factor(slope_s, column_ohm, sense_ohm, columns)
+    turned = np.empty_like(rows)
     to_rows(slope_s, turned)
-    factor(turned, row_ohm, source_ohm, rows[0], rows[1])
+    factor(turned, row_ohm, source_ohm, rows)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def weigh(left: np.ndarray, gained: np.ndarray, slope: np.ndarray) -> tuple[float, float, float]:
+    """Sums of `left · gained`, of `(slope · gained)²` and of `left²`, in whatever order is fastest."""
+    size = left.size
+    each_left, each_gained, each_slope = left.reshape(size), gained.reshape(size), slope.reshape(size)
+    energy = change = whole = left.dtype.type(0)
+    for k in range(size):
+        current = each_slope[k] * each_gained[k]
+        energy += each_left[k] * each_gained[k]
+        change += current * current
+        whole += each_left[k] * each_left[k]
+    return energy, change, whole
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -55,8 +85,7 @@ def solve(
     goal_a: float,
     rounding: float,
     most: int,
-    cells: np.ndarray,
-    lines: np.ndarray,
+    room: tuple[np.ndarray, ...],
     cell_a: np.ndarray,
 ) -> int:
     """Solve for the current of every cell.
@@ -72,18 +101,17 @@ def solve(
         rounding: stop, too, when that change is less than this part of the currents it is computed from:
             where wires without resistance let currents circulate, these grow and would drown it.
         most: largest number of iterations.
-        cells, lines: room to work in, (CELL_ROOM, N, M) and (LINE_ROOM, M, N).
+        room: arrays from `room_for`.
         cell_a: receives the currents [A], (N, M).
 
     Returns:
         Iterations used; `most` if the goal was not reached.
     """
-    left, gained, asked, search, pushed, other = cells[0], cells[1], cells[2], cells[3], cells[4], cells[5]
-    fed, answer = lines[0], lines[1]
+    left, gained, asked, search, pushed, other, fed, answer = room
     count, lanes = right_a.shape
-    sums = np.zeros((3, lanes), dtype=cells.dtype)
+    sums = np.zeros(lanes, dtype=left.dtype)
     to_rows(right_a, fed)
-    respond(fed, row_ohm, source_ohm, rows[0], rows[1], answer)
+    respond(fed, row_ohm, source_ohm, rows, answer)
     from_rows(answer, other)
     for i in range(count):
         for j in range(lanes):
@@ -94,33 +122,27 @@ def solve(
     fallen[:] = 0
     before, used = np.inf, most
     for iteration in range(most):
-        respond(left, column_ohm, sense_ohm, columns[0], columns[1], gained)
-        sums[:] = 0
-        for i in range(count):
-            for j in range(lanes):
-                sums[0, j] += left[i, j] * gained[i, j]
-                sums[1, j] += (slope_s[i, j] * gained[i, j]) ** 2
-                sums[2, j] += left[i, j] ** 2
-        now, change_a = float(sums[0].sum()), math.sqrt(sums[1].sum())
-        if change_a <= max(goal_a, rounding * math.sqrt(sums[2].sum())):
+        respond(left, column_ohm, sense_ohm, columns, gained)
+        energy, change, whole = weigh(left, gained, slope_s)
+        if math.sqrt(change) <= max(goal_a, rounding * math.sqrt(whole)):
             used = iteration
             break
-        keep = cells.dtype.type(now / before)
-        before = now
+        keep = left.dtype.type(energy / before)
+        before = energy
         for i in range(count):
             for j in range(lanes):
                 asked[i, j] = left[i, j] + keep * asked[i, j]
                 search[i, j] = gained[i, j] + keep * search[i, j]
                 pushed[i, j] = slope_s[i, j] * search[i, j]
         to_rows(pushed, fed)
-        respond(fed, row_ohm, source_ohm, rows[0], rows[1], answer)
+        respond(fed, row_ohm, source_ohm, rows, answer)
         from_rows(answer, other)
         sums[:] = 0
         for i in range(count):
             for j in range(lanes):
                 other[i, j] = asked[i, j] - slope_s[i, j] * other[i, j]
-                sums[0, j] += search[i, j] * other[i, j]
-        length = cells.dtype.type(now / float(sums[0].sum()))
+                sums[j] += search[i, j] * other[i, j]
+        length = left.dtype.type(energy / sums.sum())
         for i in range(count):
             for j in range(lanes):
                 left[i, j] -= length * other[i, j]
@@ -131,7 +153,7 @@ def solve(
             fallen[i, j] += gained[i, j]
             other[i, j] = right_a[i, j] - slope_s[i, j] * fallen[i, j]
     to_rows(other, fed)
-    respond(fed, row_ohm, source_ohm, rows[0], rows[1], answer)
+    respond(fed, row_ohm, source_ohm, rows, answer)
     from_rows(answer, pushed)
     for i in range(count):
         for j in range(lanes):

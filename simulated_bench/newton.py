@@ -9,6 +9,7 @@ from crosscal.simulated_bench.agreement import TOLERANCE, Agreement
 from crosscal.simulated_bench.chord_kernels import chords, spread
 from crosscal.simulated_bench.circuit import Circuit
 from crosscal.simulated_bench.newton_kernels import newton_steps, walk
+from crosscal.simulated_bench.spacing import spaced
 
 FORCING = 0.1  # the first linear systems are solved this far; later ones as far as Newton's own error repays
 START_FORCING = 0.05
@@ -30,7 +31,8 @@ class Newton:
     def __init__(self, circuit: Circuit, batch: int) -> None:
         """Prepare for batches of up to `batch` vectors."""
         self._circuit = circuit
-        self._room = np.empty((4, batch, *circuit.shape))
+        self._part_left = part_left(circuit)
+        self._room = spaced(4, (batch, *circuit.shape))
 
     def solve(
         self,
@@ -54,13 +56,13 @@ class Newton:
             SolverError: no solution was reached, or the device's current falls as its voltage rises.
         """
         batch = len(voltage_v)
-        room, step_a = self._room[:3, :batch], self._room[3, :batch]
-        look, live = Agreement(self._circuit, room), np.arange(batch)
+        *room, step_a = (array[:batch] for array in self._room)
+        look, live = Agreement(self._circuit, voltage_v, room), np.arange(batch)
         if not warm:
             self._start(look, live, voltage_v, cell_a)
         best_a, length = np.full(batch, np.inf), np.ones(batch)
         for step in range(STEPS_MOST):
-            solved = look.compare(live, voltage_v, cell_a, word_v, bit_v)
+            solved = look.compare(live, cell_a, word_v, bit_v)
             if step == 0:
                 look.require_finite()
             if solved.all():
@@ -77,11 +79,10 @@ class Newton:
         That voltage is a guess of what the wires leave of the drive. For cells that are resistors the answer
         is nearly exact; for others Newton's method saves one or two steps.
         """
-        part = part_left(self._circuit)
         bend = np.empty(len(live))
-        spread(part, voltage_v, look.across_v)
+        spread(self._part_left, voltage_v, look.across_v)
         look.ask_law(live)
-        chords(part, voltage_v, look.mismatch_a, look.slope_s, look.norms, bend)
+        chords(self._part_left, voltage_v, look.mismatch_a, look.slope_s, look.norms, bend)
         look.require_finite()
         self._correct(live, look, np.minimum(bend, START_FORCING), cell_a)
 

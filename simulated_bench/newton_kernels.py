@@ -13,7 +13,8 @@ import numpy as np
 from numba import njit
 
 from crosscal.simulated_bench.line_kernels import drop, from_rows, to_rows
-from crosscal.simulated_bench.linear_kernels import CELL_ROOM, LINE_ROOM, prepare, solve
+from crosscal.simulated_bench.linear_kernels import prepare, room_for, solve
+from crosscal.simulated_bench.spacing import APART
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -40,7 +41,9 @@ def node_voltages(
             cells [V], (B, N, M).
     """
     _, rows, columns = cell_a.shape
-    lines, fallen = np.empty((columns, rows)), np.empty((columns, rows))
+    size = rows * columns
+    both = np.empty(2 * size + APART)
+    lines, fallen = both[:size].reshape(columns, rows), both[size + APART :].reshape(columns, rows)
     for b in live:
         word, bit, across = word_v[b], bit_v[b], across_v[b]
         drop(cell_a[b], column_ohm, sense_ohm, bit)
@@ -117,9 +120,12 @@ def newton_steps(
     """
     _, n, m = slope_s.shape
     kind = np.full(1, rounding).dtype
-    cells, lines = np.empty((CELL_ROOM + 3, n, m), dtype=kind), np.empty((LINE_ROOM, m, n), dtype=kind)
-    columns, rows = np.empty((2, n, m), dtype=kind), np.empty((2, m, n), dtype=kind)
-    right, slope, answer = cells[-3], cells[-2], cells[-1]
+    right, slope, answer = (
+        np.empty((n, m), dtype=kind),
+        np.empty((n, m), dtype=kind),
+        np.empty((n, m), dtype=kind),
+    )
+    columns, rows, room = np.empty((n, m), dtype=kind), np.empty((m, n), dtype=kind), room_for(right)
     row, column = kind.type(row_ohm), kind.type(column_ohm)
     source, sense = source_ohm.astype(kind), sense_ohm.astype(kind)
     for b in live:
@@ -132,22 +138,7 @@ def newton_steps(
                 slope[i, j] = slope_s[b, i, j]
         prepare(slope, row, column, source, sense, columns, rows)
         goal = kind.type(forcing[b])
-        solve(
-            right,
-            slope,
-            row,
-            column,
-            source,
-            sense,
-            columns,
-            rows,
-            goal,
-            rounding,
-            most,
-            cells,
-            lines,
-            answer,
-        )
+        solve(right, slope, row, column, source, sense, columns, rows, goal, rounding, most, room, answer)
         for i in range(n):
             for j in range(m):
                 step_a[b, i, j] = answer[i, j] * left_a[b]

@@ -71,7 +71,7 @@ def linear_transfer(circuit: Circuit, slope_s: np.ndarray) -> np.ndarray:
     The fewer of rows and columns are driven one after another; the wires are factored once.
     """
     n, m = circuit.shape
-    columns, rows = np.empty((2, n, m)), np.empty((2, m, n))
+    columns, rows = np.empty((n, m)), np.empty((m, n))
     prepare(slope_s, *circuit.wires, columns, rows)
     transfer_s = np.empty((m, n))
     count = min(n, m)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import njit
 
-from crosscal.simulated_bench.linear_kernels import CELL_ROOM, LINE_ROOM, solve
+from crosscal.simulated_bench.linear_kernels import room_for, solve
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -42,8 +42,8 @@ def responses(
         transfer_s: receives `transfer_s[j, i]`, current of column j per volt on row i [S], (M, N).
     """
     n, m = slope_s.shape
-    cells, lines = np.empty((CELL_ROOM, n, m)), np.empty((LINE_ROOM, m, n))
     right, cell_a = np.zeros((n, m)), np.empty((n, m))
+    room = room_for(right)
     for k in range(first, last):
         driven = right[k] if by_rows else right[:, k]
         driven[:] = slope_s[k] if by_rows else slope_s[:, k]
@@ -60,8 +60,7 @@ def responses(
             goal_a,
             rounding,
             most,
-            cells,
-            lines,
+            room,
             cell_a,
         )
         driven[:] = 0.0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 
+@runtime_checkable
 class CellLaw(Protocol):
     """Current–voltage law of a cell without memory, the same for every cell but for its conductance.
 

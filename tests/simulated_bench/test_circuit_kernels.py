@@ -11,7 +11,7 @@ import pytest
 from crosscal.simulated_bench.chord_kernels import chords, spread
 from crosscal.simulated_bench.devices.law_kernels import ohmic
 from crosscal.simulated_bench.line_kernels import drop, factor, from_rows, respond, to_rows
-from crosscal.simulated_bench.linear_kernels import CELL_ROOM, LINE_ROOM, prepare, solve
+from crosscal.simulated_bench.linear_kernels import prepare, room_for, solve
 from crosscal.simulated_bench.newton_kernels import mismatch, newton_steps, node_voltages, walk
 from crosscal.simulated_bench.sensitivity_kernels import responses
 
@@ -92,10 +92,10 @@ def test_a_leaking_line_responds_as_its_matrix_says(size, segment_ohm, kind) -> 
     for m in range(size[1]):
         shared = way_ohm(size[0], segment_ohm, end_ohm[m])
         expected_v[:, m] = np.linalg.solve(np.eye(size[0]) + shared * shunt_s[:, m], shared @ current_a[:, m])
-    damping, admittance, voltage_v = (np.empty(size, dtype=kind) for _ in range(3))
+    damping, voltage_v = np.empty(size, dtype=kind), np.empty(size, dtype=kind)
     typed = kind(segment_ohm), end_ohm.astype(kind)
-    factor(shunt_s.astype(kind), *typed, damping, admittance)
-    respond(current_a.astype(kind), *typed, damping, admittance, voltage_v)
+    factor(shunt_s.astype(kind), *typed, damping)
+    respond(current_a.astype(kind), *typed, damping, voltage_v)
     scale_v = np.abs(expected_v).max() + 1
     np.testing.assert_allclose(voltage_v, expected_v, rtol=0, atol=CLOSE[kind] * scale_v)
 
@@ -109,12 +109,11 @@ def test_the_linear_solve_is_that_of_the_dense_matrix(size, ohm, kind) -> None:
     slope_s, right_a = rng.uniform(0, 1e-3, size) * (rng.random(size) > 0.2), rng.normal(size=size)
     expected_a = dense_solution(right_a, slope_s, wires)
     typed = [np.asarray(part).astype(kind)[()] for part in (slope_s, *wires)]
-    columns, rows = np.empty((2, *size), dtype=kind), np.empty((2, *size[::-1]), dtype=kind)
-    cells, lines = np.empty((CELL_ROOM, *size), dtype=kind), np.empty((LINE_ROOM, *size[::-1]), dtype=kind)
+    columns, rows = np.empty(size, dtype=kind), np.empty(size[::-1], dtype=kind)
     cell_a, rounding = np.empty(size, dtype=kind), kind(4 * np.finfo(kind).eps)
     prepare(*typed, columns, rows)
     limits = kind(1e-14), rounding, 200
-    used = solve(right_a.astype(kind), *typed, columns, rows, *limits, cells, lines, cell_a)
+    used = solve(right_a.astype(kind), *typed, columns, rows, *limits, room_for(cell_a), cell_a)
     assert used < 200
     np.testing.assert_allclose(cell_a, expected_a, rtol=0, atol=CLOSE[kind] * np.abs(right_a).max())
 
@@ -210,7 +209,7 @@ def test_responses_are_those_of_the_dense_matrix(size, by_rows) -> None:
     rng = np.random.default_rng(9)
     wires = draw_wires(size, (2.0, 5.0), rng)
     slope_s = rng.uniform(1e-5, 1e-3, size)
-    columns, rows = np.empty((2, *size)), np.empty((2, *size[::-1]))
+    columns, rows = np.empty(size), np.empty(size[::-1])
     prepare(slope_s, *wires, columns, rows)
     transfer_s = np.empty(size[::-1])
     count = size[0] if by_rows else size[1]

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from crosscal.core.array_types import Float
-from crosscal.training.whitebox_fit import CircuitFit, Reads
+from crosscal.training.whitebox_fit import CircuitFit
+from crosscal.training.whitebox_reads import Reads
 from crosscal.training.whitebox_selection import in_first_half
 
 MISFIT_SHARE = 0.1

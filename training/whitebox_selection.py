@@ -14,7 +14,8 @@ import numpy as np
 from crosscal.core.errors import TrainingError
 from crosscal.training.belief_circuit import BelievedCircuit, BelievedLaw, BelievedWires
 from crosscal.training.measurements import Measurements
-from crosscal.training.whitebox_fit import CircuitFit, Reads, fit_circuit
+from crosscal.training.whitebox_fit import CircuitFit, fit_circuit
+from crosscal.training.whitebox_reads import Reads
 
 CELLS_TO_SOLVE = 1_600_000
 """Budget of a fit: cells × vectors per iteration; some 400 vectors at 64×64, a few seconds per iteration."""

@@ -22,7 +22,8 @@ from crosscal.training.structured_circuit import (
     legendre_powers,
     unknowns_of,
 )
-from crosscal.training.whitebox_fit import CircuitFit, Reads
+from crosscal.training.whitebox_fit import CircuitFit
+from crosscal.training.whitebox_reads import Reads
 
 ROUNDS_LEAST, ROUNDS_MOST = 3, 40
 """How many rounds of relaxation the graph may take."""

@@ -8,7 +8,8 @@ import pytest
 from crosscal.core.errors import TrainingError
 from crosscal.simulated_bench import Ohmic, Sinh, Wires, solve_dc
 from crosscal.training.measurements import Measurements
-from crosscal.training.whitebox_fit import CircuitFit, Reads
+from crosscal.training.whitebox_fit import CircuitFit
+from crosscal.training.whitebox_reads import Reads
 from crosscal.training.whitebox_residuals import residual_test
 from crosscal.training.whitebox_selection import reads_of, select_circuit
 

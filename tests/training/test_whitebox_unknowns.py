@@ -9,7 +9,8 @@ import pytest
 
 from crosscal.core.errors import TrainingError
 from crosscal.training.belief_circuit import BelievedCircuit, BelievedLaw, BelievedWires
-from crosscal.training.whitebox_fit import CircuitFit, Reads
+from crosscal.training.whitebox_fit import CircuitFit
+from crosscal.training.whitebox_reads import Reads
 from crosscal.training.whitebox_unknowns import form_of, form_with_enough_rounds, relaxed_currents
 
 ROWS, COLUMNS, MATRICES = 9, 13, 3

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from crosscal.training.measurements import Measurements, split_matrices
     from crosscal.training.measures import Score, score
     from crosscal.training.onnx_graph import GraphFacts, GraphWriter
+    from crosscal.training.paper_table import PaperRow, paper_rows
     from crosscal.training.registry import calibrator_class, calibrator_names
     from crosscal.training.report import to_json, write_report
     from crosscal.training.trainer import EpochReport, TrainingPlan, TrainingResult, train
@@ -34,6 +35,7 @@ __all__ = [
     "GraphWriter",
     "KindEvaluation",
     "Measurements",
+    "PaperRow",
     "Score",
     "Segment",
     "Stage",
@@ -49,6 +51,7 @@ __all__ = [
     "export_calibrator",
     "fit_affine",
     "normalised_error",
+    "paper_rows",
     "parse_inputs",
     "score",
     "split_matrices",
@@ -67,6 +70,7 @@ _MODULES = {
     "measurements": ("Measurements", "split_matrices"),
     "measures": ("Score", "score"),
     "onnx_graph": ("GraphFacts", "GraphWriter"),
+    "paper_table": ("PaperRow", "paper_rows"),
     "registry": ("calibrator_class", "calibrator_names"),
     "report": ("to_json", "write_report"),
     "trainer": ("EpochReport", "TrainingPlan", "TrainingResult", "train"),

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from crosscal.core.array_types import Float
-from crosscal.core.errors import IncompatibleBoardError, TrainingError, wanted
-from crosscal.core.run_file import Run
-from crosscal.runtime import Calibrator
+from crosscal.core.errors import IncompatibleBoardError, ShapeError, TrainingError, wanted
+from crosscal.core.run_file import Run, RunPlan
+from crosscal.runtime import Calibrator, CalibratorMetadata
 from crosscal.training.affine_fit import fit_affine
 from crosscal.training.inputs import Segment, parse_inputs
 from crosscal.training.measurements import Measurements
@@ -23,6 +23,8 @@ from crosscal.training.measures import Score, score
 RAW = "nothing"
 CALIBRATED = "calibrator"
 KNOWN_VECTORS = (8, 32, 100)
+
+Stack = Float[np.ndarray, "matrices vectors columns"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,21 +48,31 @@ class Evaluation:
 
     Attributes:
         calibrator: kind of the calibrator.
+        metadata: what its file says of itself; None for a file of another maker.
+        plan: what the run set out to measure.
         data: the run.
-        calibrated_a: calibrated currents [A], (K, V, M); 0 where the reading was not usable.
-        full_scale_a: `rows × largest target × largest input` [A], what RMSE is a part of.
-        floor_nmse: mean of what no calibrator can beat on random inputs; None if the truth is not known.
+        estimates_a: by method, what it makes of every vector [A], (K, V, M); NaN where the calibrator was not
+            asked because a reading was not usable.
+        full_scale_a: largest usable measured current of the run [A]; what the RMSE is a part of.
+        floor_nmse: what no calibrator can beat on random inputs, (K,); None if the truth is not known.
         kinds: scores by kind of input.
         skipped: affine baselines that the run has too few vectors for.
     """
 
     calibrator: str
+    metadata: CalibratorMetadata | None
+    plan: RunPlan
     data: Measurements
-    calibrated_a: Float[np.ndarray, "matrices vectors columns"]
+    estimates_a: dict[str, np.ndarray]
     full_scale_a: float
-    floor_nmse: float | None
+    floor_nmse: np.ndarray | None
     kinds: tuple[KindEvaluation, ...]
     skipped: tuple[str, ...]
+
+    @property
+    def calibrated_a(self) -> Stack:
+        """What the calibrator makes of every vector [A], (K, V, M)."""
+        return self.estimates_a[CALIBRATED]
 
 
 def evaluate(
@@ -80,27 +92,31 @@ def evaluate(
 
     Raises:
         IncompatibleBoardError: the run is of another array size than the calibrator.
+        ShapeError: not one floor for each matrix.
         TrainingError: nothing in the run can be scored.
         RangeError: a matrix outside the range that the calibrator was trained on.
     """
     data = Measurements.from_run(run)
     data.require_learnable()
-    _require_same_shape(calibrator, data)
+    _require_fit(calibrator, data, floor_nmse)
     segments = parse_inputs(run.plan.inputs, run.plan.vectors)
     known = [count for count in KNOWN_VECTORS if count <= _known_limit(segments)]
-    estimates = {RAW: data.current_a, CALIBRATED: calibrate_run(calibrator, data, progress=progress)}
+    estimates = {RAW: data.current_a}
     estimates |= {_affine_name(count): affine_per_matrix(data, count) for count in known}
-    full_scale_a = data.shape[0] * float(data.conductance_s.max()) * float(np.abs(data.voltage_v).max())
+    estimates[CALIBRATED] = calibrate_run(calibrator, data, progress=progress)
+    full_scale_a = float(np.abs(data.current_a[data.usable]).max())
     kinds = tuple(
         _score_kind(data, estimates, kind, vectors, full_scale_a, floor_nmse)
         for kind, vectors in _scored(segments, max(known, default=0))
     )
     return Evaluation(
         calibrator="unknown" if calibrator.metadata is None else calibrator.metadata.kind,
+        metadata=calibrator.metadata,
+        plan=run.plan,
         data=data,
-        calibrated_a=estimates[CALIBRATED],
+        estimates_a=estimates,
         full_scale_a=full_scale_a,
-        floor_nmse=None if floor_nmse is None else float(np.mean(floor_nmse)),
+        floor_nmse=floor_nmse,
         kinds=kinds,
         skipped=tuple(_affine_name(count) for count in KNOWN_VECTORS if count not in known),
     )
@@ -108,9 +124,9 @@ def evaluate(
 
 def calibrate_run(
     calibrator: Calibrator, data: Measurements, *, progress: Callable[[int, int], None] | None = None
-) -> Float[np.ndarray, "matrices vectors columns"]:
-    """Calibrate every usable vector of every matrix [A], (K, V, M); 0 where the reading was not usable."""
-    calibrated_a = np.zeros_like(data.current_a)
+) -> Stack:
+    """Calibrate every usable vector of every matrix [A], (K, V, M); NaN where the reading was not usable."""
+    calibrated_a = np.full_like(data.current_a, np.nan)
     for k in range(data.matrices):
         usable = data.usable[k]
         if usable.any():
@@ -121,8 +137,11 @@ def calibrate_run(
     return calibrated_a
 
 
-def affine_per_matrix(data: Measurements, known: int) -> Float[np.ndarray, "matrices vectors columns"]:
-    """Fit gain and offset per column on each matrix's first `known` vectors, and apply them, (K, V, M)."""
+def affine_per_matrix(data: Measurements, known: int) -> Stack:
+    """Fit gain and offset per column on each matrix's first `known` vectors, and apply them, (K, V, M).
+
+    Unusable vectors teach nothing; a matrix with none usable among the first stays as it was measured.
+    """
     ideal_a = data.ideal_a
     estimate_a = data.current_a.copy()
     for k in range(data.matrices):
@@ -160,23 +179,23 @@ def _score_kind(
     full_scale_a: float,
     floor_nmse: np.ndarray | None,
 ) -> KindEvaluation:
-    ideal_a, usable = data.ideal_a[:, vectors], data.usable[:, vectors]
+    part = data.of_vectors(vectors)
+    ideal_a = part.ideal_a
     scores = {
         name: score(
             estimate_a[:, vectors],
             ideal_a,
-            usable,
+            part.usable,
             full_scale_a=full_scale_a,
             # The floor's prior is that of random inputs; other inputs have another.
             floor_nmse=floor_nmse if kind == "random" else None,
         )
         for name, estimate_a in estimates.items()
     }
-    order = [RAW, *(name for name in scores if name not in (RAW, CALIBRATED)), CALIBRATED]
-    return KindEvaluation(kind=kind, vectors=vectors, scores={name: scores[name] for name in order})
+    return KindEvaluation(kind=kind, vectors=vectors, scores=scores)
 
 
-def _require_same_shape(calibrator: Calibrator, data: Measurements) -> None:
+def _require_fit(calibrator: Calibrator, data: Measurements, floor_nmse: np.ndarray | None) -> None:
     trained = tuple(calibrator.shape)
     if any(have is not None and have != want for have, want in zip(trained, data.shape, strict=True)):
         raise IncompatibleBoardError(
@@ -189,4 +208,12 @@ def _require_same_shape(calibrator: Calibrator, data: Measurements) -> None:
     if data.vectors < 2:
         raise TrainingError(
             wanted(got="1 vector per matrix", allowed="2 or more", remedy="collect with more --vectors")
+        )
+    if floor_nmse is not None and np.shape(floor_nmse) != (data.matrices,):
+        raise ShapeError(
+            wanted(
+                got=f"floors of shape {np.shape(floor_nmse)}",
+                allowed=f"({data.matrices},), one for each matrix of the run",
+                remedy="compute them for this run",
+            )
         )

@@ -41,12 +41,14 @@ class Score:
     vectors_excluded: int
 
     def to_json(self) -> dict[str, float | int | None]:
-        """Plain numbers by name."""
-        return asdict(self)
+        """Plain numbers by name; JSON has no infinity, so a perfect estimate has None bits."""
+        values = asdict(self)
+        values["effective_bits"] = self.effective_bits if np.isfinite(self.effective_bits) else None
+        return values
 
 
 def score(
-    estimate_a: Stack,
+    estimate_a: np.ndarray,
     ideal_a: Stack,
     usable: np.ndarray,
     *,
@@ -83,7 +85,9 @@ def score(
     )
 
 
-def errors_by_matrix(estimate_a: Stack, ideal_a: Stack, usable: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def errors_by_matrix(
+    estimate_a: np.ndarray, ideal_a: Stack, usable: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean squared error, and variance that the inputs cause, of every matrix.
 
     Both are means over its columns; the variance is the unbiased one over its usable vectors.

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from crosscal.training.evaluation import Evaluation, KindEvaluation
+from crosscal.training.evaluation import CALIBRATED, RAW, Evaluation, KindEvaluation
 
 # Okabe and Ito (2008): told apart by everyone.
-ORANGE, BLUE, GREY = "#d55e00", "#0072b2", "#555555"
+ORANGE, GREEN, BLUE, GREY = "#d55e00", "#009e73", "#0072b2", "#555555"
 
 _MICRO = 1e6
 _DPI = 130
@@ -19,68 +20,83 @@ _POINTS = 4000
 
 
 def draw_pictures(evaluation: Evaluation, folder: Path) -> list[Path]:
-    """Draw all pictures of the first kind of input into `folder`; return the files."""
-    kind = evaluation.kinds[0]
-    return [
-        _save(_calibrated_against_ideal(evaluation, kind), folder / "calibrated_against_ideal.png"),
-        _save(_error_by_column(evaluation, kind), folder / "error_by_column.png"),
-        _save(_error_over_array(evaluation, kind), folder / "error_over_array.png"),
-    ]
+    """Draw all pictures into `folder`; return the files.
+
+    One of calibrated against ideal currents for each kind of input; the error by column for the first kind;
+    the error over the array, if some kind drives the rows apart; the NMSE of all methods on all kinds.
+    """
+    drawn = {
+        f"calibrated_against_ideal_{kind.kind}": _calibrated_against_ideal(evaluation, kind)
+        for kind in evaluation.kinds
+    }
+    drawn["error_by_column"] = _error_by_column(evaluation, evaluation.kinds[0])
+    for kind in evaluation.kinds:
+        if (over_array := _error_over_array(evaluation, kind)) is not None:
+            drawn["error_over_array"] = over_array
+            break
+    drawn["methods"] = _methods(evaluation)
+    return [_save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
 
 
-def _scored(evaluation: Evaluation, kind: KindEvaluation) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Ideal, measured and calibrated currents of the usable vectors [µA], (vectors, M) each."""
-    data = evaluation.data
-    usable = data.usable[:, kind.vectors]
-    return tuple(
-        _MICRO * currents[:, kind.vectors][usable]
-        for currents in (data.ideal_a, data.current_a, evaluation.calibrated_a)
-    )
+def _usable_ua(evaluation: Evaluation, kind: KindEvaluation, method: str | None) -> np.ndarray:
+    """Currents of the usable scored vectors [µA], (vectors, M): by a method, or the ideal ones."""
+    part = evaluation.data.of_vectors(kind.vectors)
+    current_a = part.ideal_a if method is None else evaluation.estimates_a[method][:, kind.vectors]
+    return _MICRO * current_a[part.usable]
 
 
 def _calibrated_against_ideal(evaluation: Evaluation, kind: KindEvaluation) -> Figure:
-    ideal, measured, calibrated = (values.ravel() for values in _scored(evaluation, kind))
-    # An even stride keeps the picture the same from run to run.
-    shown = slice(None, None, max(1, len(ideal) // _POINTS))
+    ideal, measured, calibrated = (
+        _usable_ua(evaluation, kind, method).ravel() for method in (None, RAW, CALIBRATED)
+    )
+    # Always the same choice, and none that favours some columns, as an even stride would.
+    order = np.random.default_rng(0).permutation(len(ideal))[:_POINTS]
+    ideal, measured, calibrated = ideal[order], measured[order], calibrated[order]
     figure = Figure(figsize=(9.6, 4.4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    left.plot(ideal[shown], measured[shown], ".", ms=2, color=ORANGE, label="measured", rasterized=True)
-    left.plot(ideal[shown], calibrated[shown], ".", ms=2, color=BLUE, label="calibrated", rasterized=True)
-    ends = [min(ideal.min(), measured.min()), max(ideal.max(), measured.max())]
-    left.plot(ends, ends, color=GREY, lw=0.8)
+    left.plot(ideal, measured, ".", ms=2, color=ORANGE, label="measured", rasterized=True)
+    left.plot(ideal, calibrated, ".", ms=2, color=BLUE, label="calibrated", rasterized=True)
+    left.axline((ideal.mean(), ideal.mean()), slope=1.0, color=GREY, lw=0.8, zorder=0)
     left.set(xlabel="ideal current (µA)", ylabel="current (µA)", title="Against ideal")
     left.legend(markerscale=5, frameon=False)
-    right.plot(ideal[shown], (calibrated - ideal)[shown], ".", ms=2, color=BLUE, rasterized=True)
+    right.plot(ideal, calibrated - ideal, ".", ms=2, color=BLUE, rasterized=True)
     right.axhline(0.0, color=GREY, lw=0.8)
     right.set(xlabel="ideal current (µA)", ylabel="calibrated − ideal (µA)", title="What is left")
-    _title(figure, evaluation, kind)
+    _title(figure, evaluation, f"{kind.kind} inputs")
     return figure
 
 
 def _error_by_column(evaluation: Evaluation, kind: KindEvaluation) -> Figure:
-    ideal, measured, calibrated = _scored(evaluation, kind)
+    ideal = _usable_ua(evaluation, kind, None)
     figure = Figure(figsize=(9.6, 4.0), layout="constrained")
     axes = figure.subplots()
     columns = np.arange(1, ideal.shape[1] + 1)
-    for values, color, name in ((measured, ORANGE, "measured"), (calibrated, BLUE, "calibrated")):
-        rms = np.sqrt(np.mean((values - ideal) ** 2, axis=0))
-        axes.step(columns, rms, where="mid", color=color, label=name)
+    shown = {RAW: (ORANGE, "-", "measured"), CALIBRATED: (BLUE, "-", "calibrated")}
+    fits = [method for method in kind.scores if method not in shown]
+    if fits:
+        shown[fits[-1]] = (GREEN, "--", f"{fits[-1]} known vectors of each matrix")
+    for method, (color, line, name) in shown.items():
+        rms = np.sqrt(np.mean((_usable_ua(evaluation, kind, method) - ideal) ** 2, axis=0))
+        axes.step(columns, rms, line, where="mid", color=color, label=name)
     axes.set(xlabel="column", ylabel="rms error (µA)", yscale="log", xlim=(0.5, len(columns) + 0.5))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y", color="#dddddd", lw=0.6)
     axes.legend(frameon=False)
-    _title(figure, evaluation, kind)
+    _title(figure, evaluation, f"{kind.kind} inputs")
     return figure
 
 
-def _error_over_array(evaluation: Evaluation, kind: KindEvaluation) -> Figure:
-    before = _cell_error(evaluation, kind, evaluation.data.current_a)
-    after = _cell_error(evaluation, kind, evaluation.calibrated_a)
+def _error_over_array(evaluation: Evaluation, kind: KindEvaluation) -> Figure | None:
+    """Error of the effective weights; None for inputs, such as DC, that cannot tell one row from another."""
     figure = Figure(figsize=(9.6, 4.4), layout="constrained")
-    for axes, error, name in zip(
-        figure.subplots(1, 2), (before, after), ("measured", "calibrated"), strict=True
+    for axes, method, name in zip(
+        figure.subplots(1, 2), (RAW, CALIBRATED), ("measured", "calibrated"), strict=True
     ):
+        error = _weight_error(evaluation, kind, method)
+        if error is None:
+            return None
         _heat_map(figure, axes, error, name)
-    _title(figure, evaluation, kind)
+    _title(figure, evaluation, f"{kind.kind} inputs")
     return figure
 
 
@@ -96,34 +112,66 @@ def _heat_map(figure: Figure, axes: Axes, error: np.ndarray, name: str) -> None:
         extent=(0.5, columns + 0.5, rows + 0.5, 0.5),
     )
     axes.set(xlabel="column", ylabel="row", title=f"{name}: ±{largest:.2g} %")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
     figure.colorbar(image, ax=axes, label="error of the effective weight (% of mean target)")
 
 
-def _cell_error(evaluation: Evaluation, kind: KindEvaluation, current_a: np.ndarray) -> np.ndarray:
-    """Mean over the matrices of each cell's effective weight error [% of the mean target], (N, M).
+def _weight_error(evaluation: Evaluation, kind: KindEvaluation, method: str) -> np.ndarray | None:
+    """Error of each cell's effective weight, common to all matrices [% of the mean target], (N, M).
 
-    The effective weight is the slope of a column's current against one row's input, all others held: a linear
-    regression over the scored vectors.
+    The effective weight is the slope of a column's current against one row's input, all others held: one
+    linear regression over the scored vectors of all matrices, each around its own mean. None if the inputs do
+    not determine it.
     """
-    data = evaluation.data
-    errors = np.zeros(data.shape)
-    for k in range(data.matrices):
-        usable = data.usable[k, kind.vectors]
-        voltage_v = data.voltage_v[k, kind.vectors][usable]
-        error_a = (current_a[k, kind.vectors] - data.ideal_a[k, kind.vectors])[usable]
-        slopes, *_ = np.linalg.lstsq(
-            voltage_v - voltage_v.mean(axis=0), error_a - error_a.mean(axis=0), rcond=None
-        )
-        errors += slopes
-    return 100.0 * errors / data.matrices / float(data.conductance_s.mean())
+    part = evaluation.data.of_vectors(kind.vectors)
+    error_a = evaluation.estimates_a[method][:, kind.vectors] - part.ideal_a
+    voltages, errors = [], []
+    for k in range(part.matrices):
+        usable = part.usable[k]
+        if usable.any():
+            voltages.append(part.voltage_v[k, usable] - part.voltage_v[k, usable].mean(axis=0))
+            errors.append(error_a[k, usable] - error_a[k, usable].mean(axis=0))
+    slopes_s, _, rank, _ = np.linalg.lstsq(np.concatenate(voltages), np.concatenate(errors), rcond=1e-6)
+    if rank < part.shape[0]:
+        return None
+    return 100.0 * slopes_s / float(part.conductance_s.mean())
 
 
-def _title(figure: Figure, evaluation: Evaluation, kind: KindEvaluation) -> None:
+def _methods(evaluation: Evaluation) -> Figure:
+    """NMSE of every method, one row of dots for each kind of input."""
+    figure = Figure(figsize=(9.6, 1.6 + 0.8 * len(evaluation.kinds)), layout="constrained")
+    axes = figure.subplots()
+    marks = {RAW: ("x", ORANGE), CALIBRATED: ("o", BLUE)}
+    for place, kind in enumerate(evaluation.kinds):
+        fits = 0
+        for method, score in kind.scores.items():
+            marker, color = marks.get(method, ("", GREEN))
+            if method not in marks:
+                marker, fits = ("v", "s", "^")[fits % 3], fits + 1
+            name = {RAW: "measured", CALIBRATED: evaluation.calibrator}.get(method, method)
+            label = name if place == 0 else None
+            axes.plot(score.nmse, place, marker, color=color, ms=8, label=label)
+    if evaluation.floor_nmse is not None:
+        floor = float(np.mean(evaluation.floor_nmse))
+        axes.axvline(floor, color=GREY, lw=1.0, ls=":", label="floor, random inputs")
+    axes.set(
+        xscale="log",
+        xlabel="NMSE (squared error over the variance that the inputs cause)",
+        yticks=range(len(evaluation.kinds)),
+        yticklabels=[kind.kind for kind in evaluation.kinds],
+        ylim=(len(evaluation.kinds) - 0.5, -0.5),
+    )
+    axes.grid(axis="x", color="#dddddd", lw=0.6)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    _title(figure, evaluation, "all methods scored on the same vectors")
+    return figure
+
+
+def _title(figure: Figure, evaluation: Evaluation, rest: str) -> None:
     rows, columns = evaluation.data.shape
     figure.suptitle(
-        f"{evaluation.calibrator}, {rows}×{columns}, {evaluation.data.matrices} matrices never trained on, "
-        f"{kind.kind} inputs",
-        fontsize=10,
+        f"{evaluation.calibrator}, {rows}×{columns}, {evaluation.data.matrices} matrices, {rest}", fontsize=10
     )
 
 

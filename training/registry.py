@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from crosscal.core.errors import InputError, wanted
-from crosscal.training.calibrator import TrainableCalibrator
+
+if TYPE_CHECKING:
+    # Only the names are needed to offer a choice of them; importing torch takes seconds.
+    from crosscal.training.calibrator import TrainableCalibrator
 
 _CLASSES = {
     "affine": "crosscal.training.affine:Affine",
     "concatsquash": "crosscal.training.concatsquash:ConcatSquash",
+    "structured": "crosscal.training.structured:Structured",
 }
 
 

@@ -25,6 +25,7 @@ MISFIT_STANDARD_ERRORS = 4.0
 """How far from zero that share must be, to be believed."""
 
 _RIDGE = 1e-6
+_SHADE_DEGREES = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,17 +90,21 @@ def _features(reads: Reads) -> Float[np.ndarray, "batch columns features"]:
     """Sums over a column's cells that any smooth law, any wire and any neighbour could show up in."""
     rows, columns = reads.conductance_s.shape[1:]
     scaled = reads.conductance_s / reads.conductance_s.mean()
+    shade = (
+        2.0 * (reads.conductance_s - reads.conductance_s.min()) / (np.ptp(reads.conductance_s) or 1.0) - 1.0
+    )
     down, across = np.linspace(-1.0, 1.0, rows), np.linspace(-1.0, 1.0, columns)
     volts = reads.voltage_v / np.abs(reads.voltage_v).max()
     sums = []
     for power in (1, 2, 3, 4, 5):
         sums += [_column_sums(scaled, reads.matrix, volts**power * down**place) for place in range(3)]
     for power in (1, 2, 3):
-        sums.append(_column_sums(scaled**2, reads.matrix, volts**power))
+        for degree in range(1, _SHADE_DEGREES + 1):
+            weight = scaled * np.polynomial.chebyshev.chebval(shade, np.eye(degree + 1)[degree])
+            sums.append(_column_sums(weight, reads.matrix, volts**power))
         sums.append(
             _column_sums(scaled * scaled.sum(axis=2, keepdims=True) / columns, reads.matrix, volts**power)
         )
-    sums.append(_column_sums(scaled**3, reads.matrix, volts))
     sums.append(_column_sums(scaled, reads.matrix, np.minimum(volts, 0.0)))
     own = sums[0]
     sums += [own**2, own**3, own * sums[3], own * sums[1]]

@@ -7,7 +7,7 @@ learns them would otherwise look better than it is.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from crosscal.core.errors import TrainingError
 from crosscal.training.belief_circuit import BelievedCircuit, BelievedLaw, BelievedWires
 from crosscal.training.measurements import Measurements
 from crosscal.training.whitebox_fit import CircuitFit, fit_circuit
+from crosscal.training.whitebox_law_form import MOST_BENDS, MOST_DEGREES, LawForm
 from crosscal.training.whitebox_reads import Reads
 
 CELLS_TO_SOLVE = 1_600_000
@@ -30,30 +31,7 @@ _FIRST_WIRES = BelievedWires(row_ohm=1.0, column_ohm=1.0, source_ohm=10.0, sense
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LawForm:
-    """Which coefficients a law has.
-
-    Attributes:
-        degrees: powers of the scaled conductance, from 0.
-        order: powers of the cell voltage, from 1.
-        bends: powers of the negative part of the cell voltage, from 1.
-    """
-
-    degrees: int
-    order: int
-    bends: int
-
-    def applied(self, law: BelievedLaw) -> BelievedLaw:
-        """Return `law` with these coefficients: those it had, zero for new ones."""
-        coefficients, kink = np.zeros((self.degrees, self.order)), np.zeros(self.bends)
-        q, p = (min(a, b) for a, b in zip(law.coefficients.shape, coefficients.shape, strict=True))
-        coefficients[:q, :p] = law.coefficients[:q, :p]
-        kink[: min(self.bends, law.kink.size)] = law.kink[: self.bends]
-        return replace(law, coefficients=coefficients, kink=kink)
-
-
-_ODD = (1, 3, 5, 7)
+_ORDERS = (3, 5)
 
 
 def reads_of(data: Measurements, rng: np.random.Generator, cells: int = CELLS_TO_SOLVE) -> Reads:
@@ -99,16 +77,20 @@ def select_circuit(reads: Reads) -> CircuitFit:
     first = in_first_half(reads)
     learn, judge = reads.of(np.flatnonzero(first)), reads.of(np.flatnonzero(~first))
     best = fit_circuit(_first_guess(reads), learn, _SETTLED_WHILE_GROWING)
-    for order in _ODD[1:]:
+    for order in _ORDERS:
         trial = _grown(best, learn, order=order)
         if not _predicts_better(trial, best, judge):
             break
         best = trial
-    best = _better(_grown(best, learn, order=_form(best).order + 1), best, judge)
-    best = _better(_grown(best, learn, degrees=2), best, judge)
+    best = _better(_grown(best, learn, order=LawForm.of(best.circuit.law).order + 1), best, judge)
+    for degrees in range(2, MOST_DEGREES + 1):
+        trial = _grown(best, learn, degrees=degrees)
+        if not _predicts_better(trial, best, judge):
+            break
+        best = trial
     if (reads.voltage_v < 0).any():
-        best = _better(_grown(best, learn, bends=2), best, judge)
-    form = _form(best)
+        best = _better(_grown(best, learn, bends=MOST_BENDS), best, judge)
+    form = LawForm.of(best.circuit.law)
     logger.info(
         "cell law with %d × %d coefficients, %d for a bend at 0", form.degrees, form.order, form.bends
     )
@@ -144,13 +126,8 @@ def _first_guess(reads: Reads) -> CircuitFit:
     )
 
 
-def _form(fit: CircuitFit) -> LawForm:
-    degrees, order = fit.circuit.law.coefficients.shape
-    return LawForm(degrees=degrees, order=order, bends=fit.circuit.law.kink.size)
-
-
 def _grown(fit: CircuitFit, reads: Reads, **more: int) -> CircuitFit:
-    law = replace(_form(fit), **more).applied(fit.circuit.law)
+    law = replace(LawForm.of(fit.circuit.law), **more).applied(fit.circuit.law)
     start = replace(fit, circuit=replace(fit.circuit, law=law))
     return fit_circuit(start, reads, _SETTLED_WHILE_GROWING)
 

@@ -23,6 +23,7 @@ from crosscal.training.structured_circuit import (
     unknowns_of,
 )
 from crosscal.training.whitebox_fit import CircuitFit
+from crosscal.training.whitebox_law_form import LawForm
 from crosscal.training.whitebox_reads import Reads
 
 ROUNDS_LEAST, ROUNDS_MOST = 3, 40
@@ -41,18 +42,14 @@ _LEAST_WIRE_OHM = 1e-4
 
 
 def form_of(fit: CircuitFit, rows: int, columns: int, rounds: int = ROUNDS_LEAST) -> CircuitForm:
-    """Describe the fitted circuit's form for an array of N × M."""
+    """Describe the network that holds the fitted circuit, for an array of N × M."""
     law = fit.circuit.law
-    shades, orders = law.coefficients.shape
     return CircuitForm(
         rows=rows,
         columns=columns,
         largest_v=law.scale_v,
         middle_s=law.middle_s,
         half_s=law.half_s,
-        orders=orders,
-        shades=shades - 1,
-        bends=law.kink.size,
         rounds=rounds,
     )
 
@@ -63,13 +60,14 @@ def free_of(fit: CircuitFit, form: CircuitForm) -> dict[str, torch.Tensor]:
     first_ohm = unknowns_of(form, zeros).wires_ohm.numpy()
     wires_ohm = np.maximum(fit.circuit.wires.as_array(), _LEAST_WIRE_OHM)
     powers = legendre_powers(form.orders).double().numpy()
-    series = np.linalg.solve(powers.T, fit.circuit.law.coefficients.T).T
+    law = LawForm(degrees=form.shades + 1, order=form.orders, bends=form.bends).applied(fit.circuit.law)
+    series = np.linalg.solve(powers.T, law.coefficients.T).T
     # The network's law is a deviation from ohmic cells of their nominal conductance.
     series[0, 0] -= 1.0
     found = {
         "wires": np.log(wires_ohm / first_ohm),
         "law": series / SPREADS["law"],
-        "bend": fit.circuit.law.kink / SPREADS["bend"],
+        "bend": law.kink / SPREADS["bend"],
         "gain": (fit.gain - 1.0) / SPREADS["gain"],
         "offset": fit.offset_a / form.unit_a / SPREADS["offset"],
     }

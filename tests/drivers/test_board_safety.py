@@ -174,7 +174,7 @@ def test_settings_made_through_the_board_survive_a_restart(caplog: pytest.LogCap
         board.range_auto = True
         board.range_a = 1e-5
         board.averages = 7
-        board.measure(VECTOR)
+        board.output_on = True
         assert output_is_on(link)
         link.instrument.reset()
         with caplog.at_level(logging.WARNING):

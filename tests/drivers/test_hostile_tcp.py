@@ -221,6 +221,14 @@ def test_a_format_that_another_client_changed_meanwhile_is_asked_for_again(serve
             board.measure(VECTOR)
 
 
+def test_a_board_that_loaded_something_else_is_not_started(server: HostileServer) -> None:
+    with open_board(server) as board:
+        server.when(b":SOUR:SEQ:POIN?", say(QUIET + b";2;" + QUIET + b"\n"))
+        with pytest.raises(BoardError, match="got 2 vectors loaded; allowed: 1"):
+            board.measure(VECTOR)
+        assert not any(b":INIT" in message for message in server.received)
+
+
 def test_a_board_that_never_finishes_is_stopped(
     server: HostileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

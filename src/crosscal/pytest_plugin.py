@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -49,7 +49,8 @@ class BenchForTest:
 
         self.path = path
         self.backend = f"{path}@crosscal"
-        library = CrosscalVisaLibrary(str(path))
+        # PyVISA declares that making a library gives its base class.
+        library = cast(CrosscalVisaLibrary, CrosscalVisaLibrary(str(path)))
         library.stays_on = True
         self._library = library
         self.resources = pyvisa.ResourceManager(self.backend).list_resources("?*")
@@ -68,9 +69,10 @@ class BenchForTest:
         """Open the board with plain PyVISA; messages end in newlines unless `attributes` say otherwise."""
         import pyvisa
 
-        terminations = {"read_termination": "\n", "write_termination": "\n"}
-        manager = pyvisa.ResourceManager(self.backend)
-        return manager.open_resource(resource or self.resource, **(terminations | attributes))  # pyright: ignore[reportReturnType]  (all of its resources are message based)
+        settings: dict[str, Any] = {"read_termination": "\n", "write_termination": "\n"} | attributes
+        opened = pyvisa.ResourceManager(self.backend).open_resource(resource or self.resource, **settings)
+        # All of its resources are message based.
+        return cast("MessageBasedResource", opened)
 
     def open_board(self, resource: str | None = None) -> Board:
         """Open the board with crosscal's own driver."""

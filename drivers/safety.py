@@ -28,6 +28,8 @@ def switch_off(session: Session, *stop: bytes) -> None:
 def leave(session: Session) -> None:
     """End a session with the outputs at 0 V; a link that is lost is not opened again for it."""
     with session.lock:
-        if session.state in (State.READY, State.OUT_OF_STEP):
-            switch_off(session)
-        session.close()
+        try:
+            if session.state in (State.READY, State.OUT_OF_STEP):
+                switch_off(session)
+        finally:
+            session.close()

@@ -36,6 +36,8 @@ HEADERS: dict[str, str | None] = {
 """Every scalar setting that can be queried, by its header, with the group it belongs to."""
 
 VECTOR = "SOUR:VOLT:LIST"
+_ENDS = {"SENS:CURR:RANG": "SENS:CURR:RANG:AUTO", "SENS:CURR:RANG:AUTO": "SENS:CURR:RANG"}
+"""A range ends automatic ranging, and the reverse."""
 _NOT_KEPT = frozenset({"OUTP"})
 """After a lost link nothing is driven until the caller measures again."""
 
@@ -82,8 +84,7 @@ class Settings:
         """Change a setting, and remember it for after a lost link."""
         with self._session.lock:
             answer = self._session.exchange(f":{header} {value}".encode(), f":{header}?".encode())
-            # The order counts: a range ends automatic ranging.
-            self._applied.pop(header, None)
+            self._applied.pop(_ENDS.get(header, header), None)
             if header not in _NOT_KEPT:
                 self._applied[header] = value, text_of(answer.elements[0])
 

@@ -194,6 +194,31 @@ def test_settings_that_the_board_still_has_are_not_sent_again() -> None:
         assert not any(b":SENS:AVER:COUN 7" in message or b"APER 0.002" in message for message in link.sent)
 
 
+def test_a_range_is_not_kept_once_the_board_chooses_it_again() -> None:
+    with board_on_paper() as (board, link, _):
+        board.range_a = 1e-2
+        board.range_auto = True
+        board.measure(VECTOR * 1e-3)
+        assert board.range_a < 1e-2
+        link.sent.clear()
+        board.reconnect()
+        assert not any(b":SENS:CURR:RANG " in message for message in link.sent)
+        assert board.range_auto
+
+
+def test_an_interrupt_while_leaving_still_gives_the_link_back() -> None:
+    with board_on_paper() as (board, link, _):
+
+        def press(_: bytes) -> None:
+            raise KeyboardInterrupt
+
+        link.on_send = press
+        with pytest.raises(KeyboardInterrupt):
+            board.close()
+        with pytest.raises(BoardConnectionError, match="was closed"):
+            board.reconnect()
+
+
 def test_a_reset_forgets_what_was_set() -> None:
     with board_on_paper() as (board, _, _):
         board.averages = 7

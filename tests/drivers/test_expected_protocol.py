@@ -1,4 +1,4 @@
-"""The helper for tests without hardware: it plays a board, and fails where its script is not kept."""
+"""Scripts tested without hardware: a board is played, and whoever leaves its script fails."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import click
@@ -19,11 +20,11 @@ from crosscal.core.run_file import Run, read_run
 from crosscal.front_door import open_board
 from crosscal.training import (
     CollectionPlan,
-    Evaluation,
     Measurements,
-    Score,
+    PaperRow,
     TrainingPlan,
     calibrator_names,
+    paper_rows,
     write_report,
 )
 
@@ -31,23 +32,6 @@ RESOURCE = "TCPIP0::localhost::inst0::INSTR"
 TEST_INPUTS = "random:200,sine:100,dc:100,fir:100"
 TEST_VECTORS = 500
 LEARNT_VECTORS = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedRow:
-    """A row of the seed paper's table: MSE before and after calibration [mA²]."""
-
-    name: str
-    before_ma2: float
-    after_ma2: float
-
-
-PUBLISHED = (
-    PublishedRow(name="training", before_ma2=0.131878, after_ma2=0.000139),
-    PublishedRow(name="validation", before_ma2=0.122114, after_ma2=0.000149),
-    PublishedRow(name="sine", before_ma2=0.032687, after_ma2=0.003398),
-    PublishedRow(name="dc", before_ma2=0.031794, after_ma2=0.003185),
-)
 
 
 @click.command("study")
@@ -118,49 +102,38 @@ def command(
     out = Console()
     for _, on_test in evaluations.values():
         out.print(score_table(on_test))
-    out.print(paper_table(evaluations))
+    rows = paper_rows(evaluations)
+    out.print(paper_table(rows))
+    _write_rows(rows, output / "paper_table.json")
     console.print(f"runs, calibrators, reports and pictures are in {output}")
 
 
-def paper_table(evaluations: dict[str, tuple[Evaluation, Evaluation]]) -> Table:
-    """Lay out the paper's four rows: published, the affine fit on known vectors, and each calibrator."""
+def paper_table(rows: list[PaperRow]) -> Table:
+    """Lay out the paper's rows: published, the affine fits on known vectors, and each calibrator."""
     table = Table(title="the seed paper's table", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("row", "calibration"):
         table.add_column(name, no_wrap=True)
     for name in ("before (mA²)", "after (mA²)", "factor", "NMSE"):
-        table.add_column(name, justify="right")
-    for row in PUBLISHED:
-        factor = row.before_ma2 / row.after_ma2
+        table.add_column(name, justify="right", no_wrap=True)
+    shown = ""
+    for row in rows:
+        if shown and row.row != shown:
+            table.add_section()
         table.add_row(
-            row.name, "published", f"{row.before_ma2:.6f}", f"{row.after_ma2:.6f}", f"{factor:.4g}", ""
+            "" if row.row == shown else row.row,
+            row.method,
+            f"{row.before_ma2:.6f}",
+            f"{row.after_ma2:.3e}",
+            f"{row.factor:.4g}",
+            "" if row.nmse is None else f"{row.nmse:.3g}",
         )
-        on_training, on_test = next(iter(evaluations.values()))
-        for method, score in _scores(row.name, on_training, on_test).items():
-            if method.startswith("affine"):
-                _add(table, method, _scores(row.name, on_training, on_test)["nothing"], score)
-        for name, (training, test) in evaluations.items():
-            scores = _scores(row.name, training, test)
-            _add(table, f"{name}, none known", scores["nothing"], scores["calibrator"])
-        table.add_section()
+        shown = row.row
     return table
 
 
-def _scores(row: str, on_training: Evaluation, on_test: Evaluation) -> dict[str, Score]:
-    if row == "training":
-        return on_training.kinds[0].scores
-    kind = "random" if row == "validation" else row
-    return next(found.scores for found in on_test.kinds if found.kind == kind)
-
-
-def _add(table: Table, method: str, before: Score, after: Score) -> None:
-    table.add_row(
-        "",
-        method,
-        f"{before.mse_ma2:.6f}",
-        f"{after.mse_ma2:.3e}",
-        f"{before.mse_ma2 / after.mse_ma2:.4g}",
-        f"{after.nmse:.3g}",
-    )
+def _write_rows(rows: list[PaperRow], path: Path) -> None:
+    values = [{**asdict(row), "factor": row.factor} for row in rows]
+    path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
 def _bench_file(folder: Path, profile: str, noise: float | None) -> Path:
@@ -183,8 +156,6 @@ def _collected(bench: Path, path: Path, plan: CollectionPlan, what: str) -> Run:
 
 def _first_matrices(run: Run, count: int) -> Run:
     """The first matrices of a run: enough to score on."""
-    from dataclasses import fields, replace
-
     arrays = {
         field.name: value[:count]
         for field in fields(run)

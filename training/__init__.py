@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from crosscal.training.affine_fit import AffineFit, fit_affine
     from crosscal.training.calibrator import Batch, Stage, TrainableCalibrator, normalised_error
-    from crosscal.training.collection import CollectionPlan, CollectionProgress, collect
+    from crosscal.training.collection import collect
+    from crosscal.training.collection_plan import CollectionPlan, CollectionProgress
     from crosscal.training.evaluation import Evaluation, KindEvaluation, evaluate
     from crosscal.training.export import calibrate, export_calibrator
     from crosscal.training.inputs import INPUT_KINDS, Segment, draw_vectors, parse_inputs
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from crosscal.training.paper_table import PaperRow, paper_rows
     from crosscal.training.registry import calibrator_class, calibrator_names
     from crosscal.training.report import to_json, write_report
-    from crosscal.training.trainer import EpochReport, TrainingPlan, TrainingResult, train
+    from crosscal.training.trainer import TrainingResult, train
+    from crosscal.training.training_plan import EpochReport, TrainingPlan
 
 __all__ = [
     "INPUT_KINDS",
@@ -63,7 +65,8 @@ __all__ = [
 _MODULES = {
     "affine_fit": ("AffineFit", "fit_affine"),
     "calibrator": ("Batch", "Stage", "TrainableCalibrator", "normalised_error"),
-    "collection": ("CollectionPlan", "CollectionProgress", "collect"),
+    "collection": ("collect",),
+    "collection_plan": ("CollectionPlan", "CollectionProgress"),
     "evaluation": ("Evaluation", "KindEvaluation", "evaluate"),
     "export": ("calibrate", "export_calibrator"),
     "inputs": ("INPUT_KINDS", "Segment", "draw_vectors", "parse_inputs"),
@@ -73,7 +76,8 @@ _MODULES = {
     "paper_table": ("PaperRow", "paper_rows"),
     "registry": ("calibrator_class", "calibrator_names"),
     "report": ("to_json", "write_report"),
-    "trainer": ("EpochReport", "TrainingPlan", "TrainingResult", "train"),
+    "trainer": ("TrainingResult", "train"),
+    "training_plan": ("EpochReport", "TrainingPlan"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crosscal.core.array_types import Currents
+from crosscal.core.array_types import Currents, Float
+from crosscal.training.measurements import Measurements
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,3 +48,18 @@ def fit_affine(current_a: Currents, ideal_a: Currents) -> AffineFit:
     varies = variance_a2 > (np.finfo(float).eps * np.abs(mean_a)) ** 2 * len(current_a)
     gain = np.where(varies, covariance_a2 / np.where(varies, variance_a2, 1.0), 1.0)
     return AffineFit(gain=gain, offset_a=ideal_mean_a - gain * mean_a)
+
+
+def affine_per_matrix(data: Measurements, known: int) -> Float[np.ndarray, "matrices vectors columns"]:
+    """Fit gain and offset per column on each matrix's first `known` vectors, and apply them, (K, V, M).
+
+    Unusable vectors teach nothing; a matrix with none usable among the first stays as it was measured.
+    """
+    ideal_a = data.ideal_a
+    estimate_a = data.current_a.copy()
+    for k in range(data.matrices):
+        chosen = np.flatnonzero(data.usable[k, :known])
+        if chosen.size:
+            fit = fit_affine(data.current_a[k, chosen], ideal_a[k, chosen])
+            estimate_a[k] = fit(data.current_a[k])
+    return estimate_a

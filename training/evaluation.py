@@ -15,7 +15,7 @@ from crosscal.core.array_types import Float
 from crosscal.core.errors import IncompatibleBoardError, ShapeError, TrainingError, wanted
 from crosscal.core.run_file import Run, RunPlan
 from crosscal.runtime import Calibrator, CalibratorMetadata
-from crosscal.training.affine_fit import fit_affine
+from crosscal.training.affine_fit import affine_per_matrix
 from crosscal.training.inputs import Segment, parse_inputs
 from crosscal.training.measurements import Measurements
 from crosscal.training.measures import Score, score
@@ -135,21 +135,6 @@ def calibrate_run(
         if progress is not None:
             progress(k + 1, data.matrices)
     return calibrated_a
-
-
-def affine_per_matrix(data: Measurements, known: int) -> Stack:
-    """Fit gain and offset per column on each matrix's first `known` vectors, and apply them, (K, V, M).
-
-    Unusable vectors teach nothing; a matrix with none usable among the first stays as it was measured.
-    """
-    ideal_a = data.ideal_a
-    estimate_a = data.current_a.copy()
-    for k in range(data.matrices):
-        chosen = np.flatnonzero(data.usable[k, :known])
-        if chosen.size:
-            fit = fit_affine(data.current_a[k, chosen], ideal_a[k, chosen])
-            estimate_a[k] = fit(data.current_a[k])
-    return estimate_a
 
 
 def _affine_name(known: int) -> str:

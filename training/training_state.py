@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +17,7 @@ from crosscal.core.errors import TrainingError
 from crosscal.training.calibrator import TrainableCalibrator
 from crosscal.training.checkpoint import load_checkpoint, save_checkpoint
 from crosscal.training.measurements import Measurements
-
-if TYPE_CHECKING:
-    from crosscal.training.trainer import EpochReport, TrainingPlan
+from crosscal.training.training_plan import EpochReport, TrainingPlan
 
 
 class TrainingState:

@@ -27,7 +27,10 @@ from crosscal.training.concatsquash import ConcatSquash
 from crosscal.training.concatsquash_graph import write_concatsquash
 from crosscal.training.onnx_graph import GraphWriter
 
-SHAPES = [(6, 5), (3, 9), (9, 2), (1, 4), (4, 1), (1, 1)]
+CASES = [
+    *((name, shape) for name in calibrator_names() for shape in ((6, 5), (3, 9))),
+    *(("concatsquash", shape) for shape in ((9, 2), (1, 4), (4, 1), (1, 1))),
+]
 
 
 @cache
@@ -39,8 +42,7 @@ def trained(name: str, shape: tuple[int, int]) -> tuple[TrainingResult, Measurem
     return result, board.measured(4, 7, rng)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("name", calibrator_names())
+@pytest.mark.parametrize(("name", "shape"), CASES)
 def test_onnxruntime_alone_gives_what_torch_gives(name: str, shape: tuple[int, int], tmp_path: Path) -> None:
     result, fresh = trained(name, shape)
     path = tmp_path / "calibrator.onnx"
@@ -58,8 +60,7 @@ def test_onnxruntime_alone_gives_what_torch_gives(name: str, shape: tuple[int, i
     assert [path.name for path in tmp_path.iterdir()] == ["calibrator.onnx"]
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("name", calibrator_names())
+@pytest.mark.parametrize(("name", "shape"), CASES)
 def test_the_runtime_gives_what_torch_gives(name: str, shape: tuple[int, int], tmp_path: Path) -> None:
     result, fresh = trained(name, shape)
     path = tmp_path / "calibrator.onnx"

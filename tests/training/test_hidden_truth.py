@@ -42,7 +42,7 @@ def nmse(estimate_a: np.ndarray, data: Measurements) -> float:
 @cache
 def calibrated_nmse(name: str, seed: int) -> float:
     learnt, fresh = specimen(seed)
-    result = train(TrainingPlan(calibrator=name, seed=seed), learnt)
+    result = train(TrainingPlan(calibrator=name, seed=seed, max_epochs=20), learnt)
     return nmse(calibrate(result.calibrator, fresh.conductance_s, fresh.current_a), fresh)
 
 
@@ -80,7 +80,8 @@ def test_fresh_matrices_of_a_hidden_board_come_out_better(name: str, seed: int) 
 
 
 def test_a_calibrator_that_does_nothing_fails_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crosscal.training.trainer.calibrator_class", lambda _: DoNothing)
+    for module in ("trainer", "training_plan"):
+        monkeypatch.setattr(f"crosscal.training.{module}.calibrator_class", lambda _: DoNothing)
     with pytest.raises(AssertionError):
         assert_fulfils_contract("do nothing", 1)
 

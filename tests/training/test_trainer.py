@@ -164,7 +164,8 @@ class Drifting(TrainableCalibrator):
 
 
 def drifted(errors: list[float], data: Measurements, monkeypatch: pytest.MonkeyPatch) -> TrainingResult:
-    monkeypatch.setattr("crosscal.training.trainer.calibrator_class", lambda _: Drifting)
+    for module in ("trainer", "training_plan"):
+        monkeypatch.setattr(f"crosscal.training.{module}.calibrator_class", lambda _: Drifting)
     monkeypatch.setattr(Drifting, "errors", list(errors))
     return train(TrainingPlan(calibrator="drifting", seed=1), data)
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from crosscal.simulated_bench.direct_current import solve_currents, solve_dc
     from crosscal.simulated_bench.floor import NoiseFloor, noise_floor
     from crosscal.simulated_bench.powered_board import PoweredBoard
-    from crosscal.simulated_bench.sensitivities import sensitivity, transfer_matrix
+    from crosscal.simulated_bench.linear_response import transfer_matrix
+    from crosscal.simulated_bench.sensitivities import sensitivity
     from crosscal.simulated_bench.server import BenchServer, serve_pty, serve_tcp
     from crosscal.simulated_bench.settings import BenchSettings
     from crosscal.simulated_bench.settings_file import load_settings, profile_names
@@ -53,8 +54,9 @@ _MODULES = {
     "devices": ("CellLaw", "Ohmic", "Sinh", "SmoothLaw", "cell_current"),
     "direct_current": ("solve_currents", "solve_dc"),
     "floor": ("NoiseFloor", "noise_floor"),
+    "linear_response": ("transfer_matrix",),
     "powered_board": ("PoweredBoard",),
-    "sensitivities": ("sensitivity", "transfer_matrix"),
+    "sensitivities": ("sensitivity",),
     "server": ("BenchServer", "serve_pty", "serve_tcp"),
     "settings": ("BenchSettings",),
     "settings_file": ("load_settings", "profile_names"),

@@ -9,11 +9,15 @@ import numpy as np
 from crosscal.core.errors import ShapeError, wanted
 from crosscal.simulated_bench.circuit import Circuit
 from crosscal.simulated_bench.devices.law import CellLaw
+from crosscal.simulated_bench.devices.ohmic import Ohmic
+from crosscal.simulated_bench.linear_response import LinearResponse
 from crosscal.simulated_bench.newton import Newton
 from crosscal.simulated_bench.solution import Solution
 from crosscal.simulated_bench.spacing import spaced
 from crosscal.simulated_bench.wires import Wires
 from crosscal.simulated_bench.workers import piece_size, share
+
+UNITS_MOST = 2**24  # node voltages of single rows that are kept for superposition: 128 MiB an array
 
 
 def solve_dc(
@@ -37,7 +41,7 @@ def solve_dc(
     Returns:
         Currents (M,) or (B, M) and node voltages (N, M) or (B, N, M). Kirchhoff's law holds at every node to
         1e-12 of the largest column current, or as far as double precision can tell node voltages apart.
-        Without `start`, the solution of a vector is the same to the bit in whatever batch it stands.
+        A batch of more vectors than rows on resistors is superposed from one solution per row.
 
     Raises:
         ShapeError, RangeError, InputError: an argument that cannot be used; the message names the place.
@@ -46,9 +50,13 @@ def solve_dc(
     circuit = Circuit.of(conductance_s, wires, device)
     vectors_v, batched = circuit.drives(voltage_v)
     shape = (len(vectors_v), *circuit.shape)
-    across_v = None if start is None else _start_v(start, shape)
+    start_a = None if start is None else _start_currents(circuit, start, shape)
     current_a, word_v, bit_v = np.empty((shape[0], shape[2])), np.empty(shape), np.empty(shape)
-    _solve(circuit, vectors_v, across_v, current_a, word_v, bit_v)
+    rows = circuit.shape[0]
+    if isinstance(device, Ohmic) and len(vectors_v) > rows and rows * shape[1] * shape[2] <= UNITS_MOST:
+        _superpose(circuit, vectors_v, current_a, word_v, bit_v)
+    else:
+        _solve(circuit, vectors_v, start_a, current_a, word_v, bit_v)
     if batched:
         return Solution(current_a=current_a, word_v=word_v, bit_v=bit_v)
     return Solution(current_a=current_a[0], word_v=word_v[0], bit_v=bit_v[0])
@@ -66,7 +74,7 @@ def solve_currents(
         device: current–voltage law of the cells.
 
     Returns:
-        Currents [A], (M,) or (B, M), the same to the bit as those of `solve_dc`.
+        Currents [A], (M,) or (B, M); those of a vector are the same to the bit in whatever batch it stands.
 
     Raises:
         ShapeError, RangeError, InputError, SolverError: as `solve_dc`.
@@ -81,12 +89,15 @@ def solve_currents(
 def _solve(
     circuit: Circuit,
     voltage_v: np.ndarray,
-    across_v: np.ndarray | None,
+    start_a: np.ndarray | None,
     current_a: np.ndarray,
     word_v: np.ndarray | None,
     bit_v: np.ndarray | None,
 ) -> None:
-    """Solve drives (B, N) into currents (B, M) and, if wanted, node voltages (B, N, M), on all processors."""
+    """Solve drives (B, N) into currents (B, M) and, if wanted, node voltages (B, N, M), on all processors.
+
+    Cell currents (B, N, M) to start from may be given.
+    """
     size = piece_size(len(voltage_v), circuit.conductance_s.size)
 
     def begin() -> Callable[[slice], None]:
@@ -99,10 +110,9 @@ def _solve(
             count = piece.stop - piece.start
             word = spare_word_v[:count] if word_v is None else word_v[piece]
             bit = spare_bit_v[:count] if bit_v is None else bit_v[piece]
-            if across_v is not None:
-                slope_s = np.empty_like(word)  # which this start has no use for
-                circuit.device.evaluate(circuit.conductance_s, across_v[piece], cell_a[:count], slope_s)
-            newton.solve(voltage_v[piece], cell_a[:count], word, bit, warm=across_v is not None)
+            if start_a is not None:
+                cell_a[:count] = start_a[piece]
+            newton.solve(voltage_v[piece], cell_a[:count], word, bit, warm=start_a is not None)
             cell_a[:count].sum(axis=1, out=current_a[piece])
 
         return solve
@@ -110,11 +120,26 @@ def _solve(
     share(len(voltage_v), size, begin)
 
 
-def _start_v(start: Solution, shape: tuple[int, ...]) -> np.ndarray:
-    """Cell voltages of a start [V], (B, N, M)."""
+def _superpose(
+    circuit: Circuit, voltage_v: np.ndarray, current_a: np.ndarray, word_v: np.ndarray, bit_v: np.ndarray
+) -> None:
+    """Solve resistors for one volt on each row, and add up; arguments as in `_solve`."""
+    rows, columns = circuit.shape
+    unit_a, unit_word_v, unit_bit_v = np.empty((rows, columns)), *np.empty((2, rows, rows, columns))
+    start_a = LinearResponse(circuit, circuit.conductance_s).unit_currents()
+    _solve(circuit, np.eye(rows), start_a, unit_a, unit_word_v, unit_bit_v)
+    np.matmul(voltage_v, unit_a, out=current_a)
+    for units, total in ((unit_word_v, word_v), (unit_bit_v, bit_v)):
+        np.matmul(voltage_v, units.reshape(rows, -1), out=total.reshape(len(voltage_v), -1))
+
+
+def _start_currents(circuit: Circuit, start: Solution, shape: tuple[int, ...]) -> np.ndarray:
+    """Cell currents [A], (B, N, M), that the device passes at the cell voltages of a start."""
     across_v = np.ascontiguousarray(start.cell_v)
     if across_v.shape not in (shape, shape[1:]) or across_v.size != np.prod(shape):
         got = f"a start with node voltages of shape {across_v.shape}"
         remedy = "start from a solution of as many vectors on an array of that size"
         raise ShapeError(wanted(got=got, allowed=f"{shape}", remedy=remedy))
-    return across_v.reshape(shape)
+    start_a, slope_s = np.empty(shape), np.empty(shape)
+    circuit.device.evaluate(circuit.conductance_s, across_v.reshape(shape), start_a, slope_s)
+    return start_a

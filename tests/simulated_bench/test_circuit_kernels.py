@@ -10,10 +10,10 @@ import pytest
 
 from crosscal.simulated_bench.chord_kernels import chords, spread
 from crosscal.simulated_bench.devices.law_kernels import ohmic
+from crosscal.simulated_bench.line_by_line_kernels import row_contributions, unit_currents
 from crosscal.simulated_bench.line_kernels import drop, factor, from_rows, respond, to_rows
 from crosscal.simulated_bench.linear_kernels import prepare, room_for, solve
 from crosscal.simulated_bench.newton_kernels import mismatch, newton_steps, node_voltages, walk
-from crosscal.simulated_bench.sensitivity_kernels import responses
 
 SIZES = [(1, 1), (1, 5), (5, 1), (4, 7), (9, 8), (8, 16), (17, 6)]
 DOUBLE, SINGLE = np.float64, np.float32
@@ -204,21 +204,26 @@ def test_chords_are_never_negative() -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("by_rows", [True, False])
-def test_responses_are_those_of_the_dense_matrix(size, by_rows) -> None:
+def test_lines_driven_one_by_one_answer_as_the_dense_matrix(size) -> None:
     rng = np.random.default_rng(9)
     wires = draw_wires(size, (2.0, 5.0), rng)
     slope_s = rng.uniform(1e-5, 1e-3, size)
     columns, rows = np.empty(size), np.empty(size[::-1])
     prepare(slope_s, *wires, columns, rows)
-    transfer_s = np.empty(size[::-1])
-    count = size[0] if by_rows else size[1]
-    responses(slope_s, *wires, columns, rows, by_rows, 0, count, 1e-14, 1e-15, 200, transfer_s)
+    expected_a = np.empty((size[0], *size))
     for i in range(size[0]):
         right_a = np.zeros(size)
         right_a[i] = slope_s[i]
-        expected_s = dense_solution(right_a, slope_s, wires).sum(axis=0)
-        np.testing.assert_allclose(transfer_s[:, i], expected_s, rtol=1e-11)
+        expected_a[i] = dense_solution(right_a, slope_s, wires)
+    limits = 1e-14, 1e-15, 200
+    first = size[0] // 2
+    cell_a = np.empty((size[0] - first, *size))
+    unit_currents(slope_s, *wires, columns, rows, first, *limits, cell_a)
+    np.testing.assert_allclose(cell_a, expected_a[first:], rtol=0, atol=1e-12 * expected_a.max())
+    first = size[1] // 2
+    transfer_s = np.empty((size[1] - first, size[0]))
+    row_contributions(slope_s, *wires, columns, rows, first, *limits, transfer_s)
+    np.testing.assert_allclose(transfer_s, expected_a.sum(axis=1).T[first:], rtol=1e-11)
 
 
 def test_the_ohmic_kernel_multiplies() -> None:

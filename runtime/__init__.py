@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from crosscal.runtime.calibrator import Calibrator
     from crosscal.runtime.calibrator_file import write_calibrator
+    from crosscal.runtime.inverse import Inverse, InverseTensors
     from crosscal.runtime.metadata import CalibratorMetadata
     from crosscal.runtime.probes import Probes
     from crosscal.runtime.programmed import ProgrammedCalibrator
@@ -14,11 +15,21 @@ if TYPE_CHECKING:
 _HOMES = {
     "Calibrator": "calibrator",
     "CalibratorMetadata": "metadata",
+    "Inverse": "inverse",
+    "InverseTensors": "inverse",
     "Probes": "probes",
     "ProgrammedCalibrator": "programmed",
     "write_calibrator": "calibrator_file",
 }
-__all__ = ["Calibrator", "CalibratorMetadata", "Probes", "ProgrammedCalibrator", "write_calibrator"]
+__all__ = [
+    "Calibrator",
+    "CalibratorMetadata",
+    "Inverse",
+    "InverseTensors",
+    "Probes",
+    "ProgrammedCalibrator",
+    "write_calibrator",
+]
 
 
 def __getattr__(name: str) -> Any:

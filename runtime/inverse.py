@@ -23,6 +23,7 @@ from crosscal.core.errors import RangeError, ShapeError, wanted
 from crosscal.runtime.inverse_kernels import calibrate_batch
 
 _BLOCK = 4
+_NOTHING = np.empty((0, 0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -173,7 +174,7 @@ class Inverse:
             columnwise(tensors.offset),
             tensors.walls,
             tensors.widening,
-            tensors.settled,
+            tensors.settled * np.array([1.0, rows]),
             rows + n > columns + m,
         )
 
@@ -183,7 +184,12 @@ class Inverse:
         return self._shape
 
     def read(self, current_a: Currents, *, deviation: bool = False) -> InverseReading:
-        """Calibrate a batch of measured currents [A], (B, M), float64 and finite; `deviation` asks for uncertainties."""
+        """Calibrate measured currents.
+
+        Args:
+            current_a: [A], (B, M), finite and contiguous.
+            deviation: whether to work out uncertainties too, which takes several times as long.
+        """
         batch, columns = current_a.shape
         calibrated, voltage = np.empty((batch, columns)), np.empty((batch, self._shape[0]))
         spread = np.empty((batch, columns) if deviation else (0, 0))
@@ -193,3 +199,7 @@ class Inverse:
             voltage_v=voltage,
             deviation_a=self._inflation * spread if deviation else None,
         )
+
+    def read_into(self, current_a: Currents, calibrated_a: Currents) -> None:
+        """Calibrate [A], (B, M), into `calibrated_a`, which may be `current_a` itself."""
+        calibrate_batch(current_a, *self._arguments, False, calibrated_a, _NOTHING, _NOTHING)

@@ -183,7 +183,7 @@ def apply_covariance(slope, stiffness, narrow, gram, inverse_pivot, b, middle):
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
 def find_mode(
-    y, given, asked, polynomial, coupling, bent, lift, pattern, moment, constant, variance, gain, linear, offset, walls,
+    y, given, polynomial, coupling, bent, lift, pattern, moment, constant, variance, gain, linear, offset, walls,
     widening, settled, narrow, z, slope, gram, inverse_pivot, stiffness, scratch_rows, scratch_columns, transposed, scratch,
 ):  # fmt: skip
     """Inputs `z` (N,) that best explain one reading `y` (M,); leaves `slope`, `stiffness` and the factor at the last step.
@@ -249,7 +249,7 @@ def find_mode(
         for n in range(rows):
             moved += gradient[n] * move[n]
             z[n] = min(max(z[n] + move[n], least), most)
-        if step + 1 >= settled[0] and moved < settled[1] * asked:
+        if step + 1 >= settled[0] and moved < settled[1]:
             break
 
 
@@ -269,7 +269,7 @@ def spread(rate, conductance, slope, stiffness, narrow, gram, inverse_pivot, scr
         variance[m] = total
 
 
-@njit(cache=True, fastmath=_FAST, error_model="numpy")
+@njit(cache=True, fastmath=_FAST, error_model="numpy", nogil=True)
 def calibrate_batch(
     current, scale, shift, expansion, conductance, polynomial, coupling, bent, lift, pattern, moment, constant, variance, gain,
     linear, offset, walls, widening, settled, narrow, wants_spread, calibrated, voltage, deviation,
@@ -279,7 +279,7 @@ def calibrate_batch(
     `current` may have fewer columns than the padded arrays; the missing ones stay out of every sum.
     """
     columns, rows = pattern.shape
-    given, asked = current.shape[1], voltage.shape[1]
+    given = current.shape[1]
     modes, size = coupling.shape[0], min(pattern.shape) if narrow else rows
     y, z = np.zeros(columns), np.empty(rows)
     slope, gram = np.empty((columns, rows)), np.empty((size, size))
@@ -292,7 +292,7 @@ def calibrate_batch(
         for m in range(given):
             y[m] = (current[b, m] - shift[m]) * scale[m]
         find_mode(
-            y, given, asked, polynomial, coupling, bent, lift, pattern, moment, constant, variance, gain, linear, offset, walls, widening, settled,
+            y, given, polynomial, coupling, bent, lift, pattern, moment, constant, variance, gain, linear, offset, walls, widening, settled,
             narrow, z, slope, gram, inverse_pivot, stiffness, scratch_rows, scratch_columns, transposed, scratch,
         )  # fmt: skip
         for n in range(rows):
@@ -301,7 +301,7 @@ def calibrate_batch(
                 grows = grows * z[n] + value
                 value = value * z[n] + expansion[k]
             volts[n], rate[n] = value, grows
-        for n in range(asked):
+        for n in range(voltage.shape[1]):
             voltage[b, n] = volts[n]
         for m in range(given):
             total = 0.0

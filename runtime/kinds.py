@@ -32,6 +32,10 @@ def fold_of(kind: str, document: Mapping[str, Any] | None) -> Fold | None:
             from crosscal.runtime.concatsquash import ConcatSquashFold
 
             return ConcatSquashFold.from_json(document)
+        if kind in ("structured", "whitebox"):
+            from crosscal.runtime.inverse_fold import InverseFold
+
+            return InverseFold.from_json(document)
     except (KeyError, TypeError, ValueError) as error:
         raise CalibratorFileError(
             f"its fold is not what {kind!r} asks ({type(error).__name__}: {error}); export it again"

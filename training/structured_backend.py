@@ -23,10 +23,6 @@ class Backend(Protocol):
         """A constant, float32 or float64 as given."""
         ...
 
-    def single(self, a: Array) -> Array:
-        """As float32, where speed counts more than the last digits."""
-        ...
-
     def double(self, a: Array) -> Array:
         """As float64."""
         ...
@@ -77,16 +73,10 @@ class Backend(Protocol):
 
 
 class TorchBackend:
-    """Runs at once, in torch. With `exact`, everything is float64: what rounding blurs elsewhere."""
-
-    def __init__(self, *, exact: bool) -> None:
-        self._fast = torch.float64 if exact else torch.float32
+    """Runs at once, in torch."""
 
     def constant(self, values: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(values))
-
-    def single(self, a: torch.Tensor) -> torch.Tensor:
-        return a.to(self._fast)
 
     def double(self, a: torch.Tensor) -> torch.Tensor:
         return a.double()

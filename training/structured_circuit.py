@@ -9,6 +9,7 @@ at zero volts), and gains and offsets of every input and output channel. Nothing
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,6 +80,7 @@ class CircuitUnknowns:
         column_loss: (N, N) [Ω]: the same along a column.
         driver: (N, 1) [Ω].
         input_gain, input_offset: (N,), (N,) [V]. gain, offset: (M,), (M,) in units of `CircuitForm.unit_a`.
+        wires_ohm: (4,), in the order of `WIRES` [Ω].
     """
 
     law: Array
@@ -90,20 +92,31 @@ class CircuitUnknowns:
     input_offset: Array
     gain: Array
     offset: Array
+    wires_ohm: Array
+
+    def losses(self, form: CircuitForm, cells: torch.Tensor) -> list[torch.Tensor]:
+        """What each of `WIRES` costs every cell [V], for cell currents [A], (…, N, M); in torch only."""
+        shared, below = _shared_segments(form, cells.dtype)
+        row, column, _, sense = self.wires_ohm
+        return [
+            row * (cells @ shared),
+            column * (below @ cells),
+            (cells.sum(-1, keepdim=True) * self.driver).expand(cells.shape),
+            (cells.sum(-2, keepdim=True) * sense).expand(cells.shape),
+        ]
 
 
 def unknowns_of(form: CircuitForm, free: dict[str, torch.Tensor]) -> CircuitUnknowns:
     """Turn standardised unknowns into physical ones; differentiable."""
     kind = free["wires"].dtype
     first = torch.log(torch.tensor(_WIRES_FIRST_OHM, dtype=kind))
-    row, column, driver, sense = torch.exp(first + free["wires"])
-    along_row, along_column = torch.arange(form.columns) + 1.0, torch.arange(form.rows) + 0.0
+    wires_ohm = torch.exp(first + free["wires"])
+    row, column, driver, sense = wires_ohm
+    shared, below = _shared_segments(form, kind)
     law = torch.zeros(form.shades + 1, form.orders, dtype=kind)
     law[0, 0] = 1.0
-    shared = torch.minimum(along_row[:, None], along_row[None]).to(kind)
-    below = (form.rows - torch.maximum(along_column[:, None], along_column[None])).to(kind)
     return CircuitUnknowns(
-        law=(law + SPREADS["law"] * free["law"]) @ _legendre(form.orders).to(kind),
+        law=(law + SPREADS["law"] * free["law"]) @ legendre_powers(form.orders).to(kind),
         bend=SPREADS["bend"] * free["bend"],
         row_loss=row * shared,
         column_loss=sense + column * below,
@@ -112,7 +125,16 @@ def unknowns_of(form: CircuitForm, free: dict[str, torch.Tensor]) -> CircuitUnkn
         input_offset=SPREADS["input_offset"] * form.largest_v * free["input_offset"],
         gain=1.0 + SPREADS["gain"] * free["gain"],
         offset=SPREADS["offset"] * free["offset"],
+        wires_ohm=wires_ohm,
     )
+
+
+def _shared_segments(form: CircuitForm, kind: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+    """Wire segments that the currents of two cells share, along a row (M, M) and along a column (N, N)."""
+    from_left, from_top = torch.arange(form.columns) + 1, torch.arange(form.rows)
+    along_row = torch.minimum(from_left[:, None], from_left[None])
+    along_column = form.rows - torch.maximum(from_top[:, None], from_top[None])
+    return along_row.to(kind), along_column.to(kind)
 
 
 def cell_terms(form: CircuitForm, unknowns: CircuitUnknowns, conductance_s: Array) -> list[Array]:
@@ -120,9 +142,9 @@ def cell_terms(form: CircuitForm, unknowns: CircuitUnknowns, conductance_s: Arra
     scaled = (conductance_s - form.middle_s) * (1.0 / form.half_s)
     terms = []
     for p in range(form.orders):
-        total = unknowns.law[form.shades, p]
+        total = unknowns.law[form.shades][p]
         for q in range(form.shades - 1, -1, -1):
-            total = total * scaled + unknowns.law[q, p]
+            total = total * scaled + unknowns.law[q][p]
         terms.append(total * conductance_s)
     return terms + [unknowns.bend[p] * conductance_s for p in range(form.bends)]
 
@@ -142,24 +164,35 @@ class Relaxation:
 
     def cell_voltages(self, drive_v: Array) -> Array:
         """Voltage across every cell after all rounds [V], (B, N, M)."""
-        start, *steps = self._steps
-        move = self._excess(drive_v, drive_v * start[0]) * start[1]
-        voltage = drive_v * start[0] + move
+        return self._relaxed(drive_v, self.cell_currents)
+
+    def changes(self, slopes_s: Array, cause_v: Array) -> Array:
+        """Change of every cell's voltage [V] when `cause_v`, (…, N, M), is put in series with it.
+
+        Args:
+            slopes_s: derivative of every cell's current by its voltage [S], from `cell_slopes`.
+            cause_v: [V].
+        """
+        return self._relaxed(cause_v, lambda voltage: voltage * slopes_s)
+
+    def _relaxed(self, drive_v: Array, cells_of: Callable[[Array], Array]) -> Array:
+        (scale, first), *steps = self._steps
+        voltage = drive_v * scale
+        move = (drive_v - voltage - self.lost(cells_of(voltage))) * first
+        voltage = voltage + move
         for momentum, push in steps:
-            move = move * momentum + self._excess(drive_v, voltage) * push
+            move = move * momentum + (drive_v - voltage - self.lost(cells_of(voltage))) * push
             voltage = voltage + move
         return voltage
 
-    def _excess(self, drive_v: Array, voltage: Array) -> Array:
-        """What Kirchhoff's law finds too little across every cell [V]."""
-        return drive_v - voltage - self._lost(self.cell_currents(voltage))
-
-    def _lost(self, cells: Array) -> Array:
+    def lost(self, cells: Array) -> Array:
+        """What the cells' currents [A] lose in wires, driver and sense end, as each cell sees it [V]."""
         unknowns = self._unknowns
         along_row = cells @ unknowns.row_loss + self._backend.sum(cells, -1) * unknowns.driver
         return along_row + unknowns.column_loss @ cells
 
     def cell_currents(self, voltage: Array) -> Array:
+        """Current of every cell [A] at its voltage [V]."""
         scaled = voltage * (1.0 / self._form.largest_v)
         total = self._powers[-1]
         for term in self._powers[-2::-1]:
@@ -173,6 +206,20 @@ class Relaxation:
             total = total + bent * below
         return total
 
+    def cell_slopes(self, voltage: Array) -> Array:
+        """Derivative of `cell_currents` [S]."""
+        scaled = voltage * (1.0 / self._form.largest_v)
+        total = self._powers[-1] * float(len(self._powers))
+        for p in range(len(self._powers) - 2, -1, -1):
+            total = total * scaled + self._powers[p] * float(p + 1)
+        if self._bends:
+            below = self._backend.beyond(voltage, 0.0, math.inf)
+            bent = self._bends[-1] * float(len(self._bends))
+            for p in range(len(self._bends) - 2, -1, -1):
+                bent = bent * scaled + self._bends[p] * float(p + 1)
+            total = total + bent * below
+        return total
+
     def _strongest_loss(self) -> Array:
         """Largest eigenvalue of losses times slopes: the iteration's spectrum is 1 … 1 + this."""
         slope = self._powers[0]
@@ -180,7 +227,7 @@ class Relaxation:
             slope = slope + term * ((p + 1) * _SLOPE_AT**p)
         field = slope
         for _ in range(_POWER_ITERATIONS):
-            lost = self._lost(field)
+            lost = self.lost(field)
             loss = self._backend.largest(lost)
             field = slope * lost / loss
         return loss
@@ -197,7 +244,7 @@ class Relaxation:
         return steps
 
 
-def _legendre(orders: int) -> torch.Tensor:
+def legendre_powers(orders: int) -> torch.Tensor:
     """Power series of the Legendre polynomials on 0…1: as unknowns they stay apart where powers look alike."""
     rows = np.zeros((orders, orders))
     for k in range(orders):

@@ -16,7 +16,10 @@ from crosscal.training.structured_circuit import CircuitForm, CircuitUnknowns, R
 CHUNK = 32
 """Vectors relaxed at a time: their cells stay in the cache."""
 
-_RIDGE = 1e-8
+_RIDGE = 1e-7
+_TOGETHER = 2.0
+"""What a vector whose inputs go together counts, against 1."""
+
 _EASED = 1e-2
 
 
@@ -28,18 +31,16 @@ class Design:
         inputs: standardised, (B, N), B a multiple of `CHUNK`; the first `common` rows are vectors whose inputs go together,
             the rest are drawn one by one as in training.
         common: how many go together.
-        weight: what a vector that goes together counts, against 1.
-        drive_v: what the drivers give for them [V], (B, N), float32.
+        drive_v: what the drivers give for them [V], (B, N).
         orthogonal: (4, 4): row k holds the powers of the k-th polynomial that is orthonormal over the inputs.
         rounds: rounds of conjugate gradients.
     """
 
     inputs: np.ndarray
     common: int
-    weight: float
     drive_v: np.ndarray
     orthogonal: np.ndarray
-    rounds: int = 24
+    rounds: int = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -76,13 +77,13 @@ def condense(
 
     Args:
         backend: where the arrays live.
-        form, unknowns: the circuit; unknowns float32.
+        form, unknowns: the circuit; all float64.
         design: the vectors.
         noise: variance of scaled currents that the circuit leaves unexplained, (1, M), float64.
-        conductance_s: target [S], (N, M), float32.
+        conductance_s: target [S], (N, M), float64.
     """
     answers = _answers(backend, form, unknowns, design, conductance_s)
-    pattern = backend.double(conductance_s) * (1.0 / (form.middle_s * np.sqrt(form.rows)))
+    pattern = conductance_s * (1.0 / (form.middle_s * np.sqrt(form.rows)))
     fit = _Fit(backend, form, design, pattern)
     solution = fit.solve(answers)
     misfit = fit.misfit(answers, solution)
@@ -93,9 +94,9 @@ def _answers(
     backend: Backend, form: CircuitForm, unknowns: CircuitUnknowns, design: Design, conductance_s: Array
 ) -> Array:
     relaxation = Relaxation(backend, form, unknowns, cell_terms(form, unknowns, conductance_s))
-    chunks = backend.single(backend.constant(design.drive_v.reshape(-1, CHUNK, form.rows, 1)))
+    chunks = backend.constant(design.drive_v.reshape(-1, CHUNK, form.rows, 1))
     stacked = backend.mapped(relaxation.currents, chunks)
-    return backend.double(backend.reshaped(stacked, (-1, form.columns)))
+    return backend.reshaped(stacked, (-1, form.columns))
 
 
 class _Fit:
@@ -109,7 +110,7 @@ class _Fit:
     def __init__(self, backend: Backend, form: CircuitForm, design: Design, pattern: Array) -> None:
         self._backend, self._form, self._design = backend, form, design
         weight = np.ones((len(design.inputs), 1))
-        weight[: design.common] = design.weight
+        weight[: design.common] = _TOGETHER
         self._weight = backend.constant(weight)
         z = design.inputs
         powers = np.stack([np.ones_like(z), z, z**2, z**3])
@@ -178,7 +179,7 @@ class _Fit:
             axis=1,
         )  # fmt: skip
         weight = np.ones((len(z), 1))
-        weight[: self._design.common] = self._design.weight
+        weight[: self._design.common] = _TOGETHER
         normal = features.T @ (weight * features)
         return np.linalg.inv(normal + _EASED * len(z) * np.eye(len(normal)))
 

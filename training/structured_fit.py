@@ -1,9 +1,8 @@
 """Learning the unknowns of a board's circuit: Gauss–Newton over batches of measured vectors.
 
 A few hundred unknowns and a hundred thousand measured currents: gradient descent would walk for hours along the valleys
-between a wire's resistance and a law's slope, Gauss–Newton steps across. Derivatives by unknowns that every cell shares come
-from forward differentiation through the relaxation rounds; those by a row's driver follow from the derivative by its input,
-and those by an output's gain and offset are known.
+between a wire's resistance and a law's slope, Gauss–Newton steps across. What a currents' change
+causes is relaxed as the circuit itself was.
 """
 
 from __future__ import annotations
@@ -15,10 +14,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.func import jvp
 
 from crosscal.training.structured_backend import TorchBackend
-from crosscal.training.structured_circuit import SPREADS, CircuitForm, Relaxation, cell_terms, unknowns_of
+from crosscal.training.structured_circuit import (
+    SPREADS,
+    CircuitForm,
+    Relaxation,
+    cell_terms,
+    legendre_powers,
+    unknowns_of,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +37,10 @@ _CHUNK = 16
 """Vectors relaxed at a time: their cells stay in the cache."""
 
 _DAMPING_FIRST, _DAMPING_LEAST = 1e-2, 1e-12
-_FEW = 48
-_SHARED_ITERATIONS, _SETTLED = 25, 0.01
-_FULL_ITERATIONS, _SAME_POINT = 6, 0.8
+_FEW, _BATCH = 48, 96
+_SHARED_STEPS, _FULL_STEPS, _SETTLED = 25, 3, 0.1
+_SAME_POINT = 0.8
+_WEIGHINGS, _PRECISION_LIMITS = 12, (0.1, 1e6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,7 +61,17 @@ class _Normal:
     squared_error: float
     count: int
 
+    def joined(self, other: _Normal) -> _Normal:
+        """Both batches together, where the points they were taken about are near."""
+        return _Normal(
+            hessian=self.hessian + other.hessian,
+            pull=self.pull + other.pull,
+            squared_error=self.squared_error + other.squared_error,
+            count=self.count + other.count,
+        )
 
+
+@torch.no_grad()
 def predicted(form: CircuitForm, free: Free, conductance_s: torch.Tensor, voltage_v: torch.Tensor) -> torch.Tensor:
     """Measured currents that the circuit expects, in `unit_a`, (B, M), for a matrix per vector, (B, N, M)."""
     unknowns = unknowns_of(form, free)
@@ -68,68 +84,70 @@ def _relaxed(
 ) -> tuple[Relaxation, torch.Tensor]:
     unknowns = unknowns_of(form, free)
     relaxation = Relaxation(
-        TorchBackend(exact=False), form, unknowns, cell_terms(form, unknowns, conductance_s)
+        TorchBackend(), form, unknowns, cell_terms(form, unknowns, conductance_s)
     )
     return relaxation, (voltage_v * unknowns.input_gain + unknowns.input_offset)[:, :, None]
 
 
 def fit_circuit(
-    form: CircuitForm,
-    draw: Callable[[int], MeasuredVectors],
-    first: Free,
-    *,
-    vectors: int,
+    form: CircuitForm, draw: Callable[[int], MeasuredVectors], first: Free, *, vectors: int
 ) -> tuple[Free, float]:
     """Find the unknowns that explain measured vectors.
 
-    First what all cells share, from few vectors; then everything, each iteration from vectors of its own. Near the
-    solution their normal equations add up, so that all vectors seen there count.
+    First what all cells share, then everything, both by damped steps on a few vectors; then batch after batch of fresh
+    vectors, whose normal equations add up. How far drivers, gains and offsets scatter is learned along with them: on a board
+    whose drivers are all alike, they come out alike, and what was measured goes into what they share.
 
     Args:
         form: what is fixed.
         draw: returns so many vectors that were not drawn before.
         first: where to start.
-        vectors: vectors of one iteration of the second part.
+        vectors: vectors to learn from, in all.
 
     Returns:
-        The unknowns, and the root mean squared error on the last vectors before they were learned from, in `unit_a`.
+        The unknowns, and the root mean squared error on the last batch before it was learned from, in `unit_a`.
     """
-    free, few = dict(first), draw(min(vectors, _FEW))
-    names = (*SHARED, *COLUMNWISE)
-    damping = _DAMPING_FIRST
-    normal = _normal(form, free, few, names)
-    for _ in range(_SHARED_ITERATIONS):
-        weight = normal.count / normal.squared_error
-        trial = _stepped(free, names, normal, weight, damping)
-        found = _normal(form, trial, few, names)
+    few = draw(_FEW)
+    free = _descended(form, first, few, (*SHARED, *COLUMNWISE), _SHARED_STEPS)
+    names = (*SHARED, *ROWWISE, *COLUMNWISE)
+    batch = min(vectors, _BATCH)
+    free = _descended(form, free, draw(batch), names, _FULL_STEPS)
+    precision = np.ones(sum(free[name].numel() for name in names))
+    total: _Normal | None = None
+    error = math.inf
+    for seen in range(batch, vectors, batch):
+        normal = _normal(form, free, draw(batch), names)
+        before = math.sqrt(normal.squared_error / normal.count)
+        # A point left far behind says nothing exact about this one.
+        total = normal if total is None or before < _SAME_POINT * error else total.joined(normal)
+        error = before
+        solution, precision = _weighed(total, precision, _groups(free, names))
+        free = {**free, **_unpacked(free, names, solution)}
+        logger.info("%d vectors: error %.2e of a column's current", seen + batch, before)
+    return free, error
+
+
+def _descended(
+    form: CircuitForm, free: Free, data: MeasuredVectors, names: Sequence[str], steps: int
+) -> Free:
+    """Take damped Gauss–Newton steps on the same vectors until they hardly help."""
+    damping, normal = _DAMPING_FIRST, _normal(form, free, data, names)
+    for _ in range(steps):
+        trial = _stepped(free, names, normal, damping)
+        found = _normal(form, trial, data, names)
         if not found.squared_error < normal.squared_error:
             damping *= 10.0
             continue
         settled = found.squared_error > (1.0 - _SETTLED) * normal.squared_error
         free, normal, damping = trial, found, max(0.1 * damping, _DAMPING_LEAST)
-        logger.info("shared unknowns: error %.2e of a column's current", math.sqrt(found.squared_error / found.count))
+        logger.info("%s: error %.2e of a column's current", names[-3], math.sqrt(found.squared_error / found.count))
         if settled:
             break
-    names = (*SHARED, *ROWWISE, *COLUMNWISE)
-    total: _Normal | None = None
-    error = math.inf
-    for _ in range(_FULL_ITERATIONS):
-        normal = _normal(form, free, draw(vectors), names)
-        before = math.sqrt(normal.squared_error / normal.count)
-        weight = 1.0 / before**2
-        if total is None or before < _SAME_POINT * error:
-            total = _Normal(hessian=weight * normal.hessian, pull=weight * normal.pull, squared_error=0.0, count=0)
-        else:
-            total.hessian += weight * normal.hessian
-            total.pull += weight * normal.pull
-        error = before
-        solution = np.linalg.solve(total.hessian + np.eye(len(total.pull)), total.pull)
-        free = {**free, **_unpacked(free, names, solution)}
-        logger.info("all unknowns: error %.2e of a column's current", before)
-    return free, error
+    return free
 
 
-def _stepped(free: Free, names: Sequence[str], normal: _Normal, weight: float, damping: float) -> Free:
+def _stepped(free: Free, names: Sequence[str], normal: _Normal, damping: float) -> Free:
+    weight = normal.count / normal.squared_error
     curvature = weight * normal.hessian + np.eye(len(normal.pull))
     here = _packed(free, names)
     slope = weight * normal.pull - curvature @ here
@@ -137,6 +155,40 @@ def _stepped(free: Free, names: Sequence[str], normal: _Normal, weight: float, d
     return {**free, **_unpacked(free, names, here + np.linalg.solve(damped, slope))}
 
 
+def _weighed(
+    total: _Normal, precision: np.ndarray, groups: Sequence[slice]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Solve, and weigh each group's scatter against what the data say of it.
+
+    Reference: D. J. C. MacKay, "Bayesian interpolation", Neural Computation 4 (1992), eq. 4.7–4.10.
+    """
+    weight = total.count / total.squared_error
+    precision = precision.copy()
+    for _ in range(_WEIGHINGS):
+        covariance = np.linalg.inv(weight * total.hessian + np.diag(precision))
+        solution = covariance @ (weight * total.pull)
+        for group in groups:
+            known = np.sum(1.0 - precision[group] * np.diag(covariance)[group])
+            scatter = np.sum(solution[group] ** 2)
+            precision[group] = np.clip(known / max(scatter, 1e-30), *_PRECISION_LIMITS)
+    return solution, precision
+
+
+def _groups(free: Free, names: Sequence[str]) -> list[slice]:
+    """Unknowns of a kind, whose scatter is to be learned; wires and the law itself keep their wide prior."""
+    groups, start = [], 0
+    for name in names:
+        size = free[name].numel()
+        if name == "law":
+            row = free[name].shape[1]
+            groups += [slice(start + q, start + q + row) for q in range(row, size, row)]
+        elif name != "wires" and size:
+            groups.append(slice(start, start + size))
+        start += size
+    return groups
+
+
+@torch.no_grad()
 def _normal(form: CircuitForm, free: Free, data: MeasuredVectors, names: Sequence[str]) -> _Normal:
     size = sum(free[name].numel() for name in names)
     hessian, gradient, squared, count = np.zeros((size, size)), np.zeros(size), 0.0, 0
@@ -160,57 +212,78 @@ def _derivatives(
     form: CircuitForm, free: Free, conductance_s: torch.Tensor, voltage_v: torch.Tensor, names: Sequence[str]
 ) -> tuple[torch.Tensor, np.ndarray]:
     """Predicted currents (B, M), and their derivatives by the unknowns (B, M, P), float64."""
-    batch, columns = len(voltage_v), form.columns
-    parts: dict[str, np.ndarray] = {}
-    with torch.no_grad():
-        answer = predicted(form, free, conductance_s, voltage_v)
-    for name in set(names) & set(SHARED):
-        parts[name] = _forward_columns(
-            lambda z, name=name: predicted(form, {**free, name: z}, conductance_s, voltage_v), free[name]
-        )
-    if "input_offset" in names:
-        by_input = _forward_columns(
-            lambda z: predicted(form, {**free, "input_offset": z}, conductance_s, voltage_v), free["input_offset"]
-        )
-        parts |= _rowwise(form, free, conductance_s, voltage_v, by_input)
-    unit = np.eye(columns)
-    bare = ((answer - unknowns_of(form, free).offset) / unknowns_of(form, free).gain).double().numpy()
-    parts["gain"] = SPREADS["gain"] * bare[:, :, None] * unit
-    parts["offset"] = np.broadcast_to(SPREADS["offset"] * unit, (batch, columns, columns))
-    return answer, np.concatenate([parts[name] for name in names], axis=2)
+    point = _Point(form, free, conductance_s, voltage_v)
+    parts = point.by_law() | point.by_wires() | point.by_channel()
+    if "driver" in names:
+        parts |= point.by_row()
+    return point.answer, np.concatenate([parts[name] for name in names], axis=2)
 
 
-def _forward_columns(function: Callable[[torch.Tensor], torch.Tensor], at: torch.Tensor) -> np.ndarray:
-    """Derivatives of (B, M) by each element of `at`, (B, M, P)."""
-    found = []
-    for k in range(at.numel()):
-        along = torch.zeros(at.numel())
-        along[k] = 1.0
-        with torch.no_grad():
-            found.append(jvp(function, (at,), (along.reshape(at.shape),))[1].double().numpy())
-    return np.stack(found, axis=2)
+class _Point:
+    """A relaxed batch and what its currents answer to: the implicit function theorem, relaxed as the circuit was."""
 
+    def __init__(
+        self, form: CircuitForm, free: Free, conductance_s: torch.Tensor, voltage_v: torch.Tensor
+    ) -> None:
+        self._form, self._unknowns = form, unknowns_of(form, free)
+        self._conductance_s, self._input_v = conductance_s, voltage_v
+        self._relaxation, drive_v = _relaxed(form, free, conductance_s, voltage_v)
+        self._cell_v = self._relaxation.cell_voltages(drive_v)
+        self._cell_a = self._relaxation.cell_currents(self._cell_v)
+        self._slopes_s = self._relaxation.cell_slopes(self._cell_v)
+        self._bare = self._cell_a.sum(-2) / form.unit_a
+        self.answer = self._bare * self._unknowns.gain + self._unknowns.offset
 
-def _rowwise(
-    form: CircuitForm, free: Free, conductance_s: torch.Tensor, voltage_v: torch.Tensor, by_input: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Gain and driver of a row act as a change of its input: by its volts, and by minus its current."""
-    with torch.no_grad():
-        unknowns = unknowns_of(form, free)
-        row_a = row_currents(form, free, conductance_s, voltage_v).double().numpy()
-    volts = by_input / (SPREADS["input_offset"] * form.largest_v)
-    driver_ohm = unknowns.driver[:, 0].double().numpy()
-    return {
-        "input_offset": by_input,
-        "input_gain": volts * (SPREADS["input_gain"] * voltage_v.double().numpy())[:, None, :],
-        "driver": volts * (-SPREADS["driver"] * driver_ohm * row_a)[:, None, :],
-    }
+    def by_law(self) -> dict[str, np.ndarray]:
+        """A law's coefficient adds current in every cell."""
+        form, scaled = self._form, self._cell_v / self._form.largest_v
+        shade = (self._conductance_s - form.middle_s) / form.half_s
+        law = [
+            [self._by_current(self._conductance_s * shade**q * self._cell_v * scaled**p) for p in range(form.orders)]
+            for q in range(form.shades + 1)
+        ]
+        powers = SPREADS["law"] * legendre_powers(form.orders).numpy()
+        below = self._cell_v.clamp(max=0.0)
+        bend = [
+            self._by_current(self._conductance_s * below * (SPREADS["bend"] * scaled**p)) for p in range(form.bends)
+        ]
+        return {
+            "law": np.concatenate([np.stack(row, axis=2) @ powers.T for row in law], axis=2),
+            "bend": np.stack(bend, axis=2) if bend else np.zeros((*self.answer.shape, 0)),
+        }
 
+    def by_wires(self) -> dict[str, np.ndarray]:
+        """A resistance, by its logarithm, costs volts."""
+        parts = self._unknowns.losses(self._form, self._cell_a)
+        return {"wires": np.stack([self._by_volts(-part) for part in parts], axis=2)}
 
-def row_currents(form: CircuitForm, free: Free, conductance_s: torch.Tensor, voltage_v: torch.Tensor) -> torch.Tensor:
-    """Current that each driver gives [A], (B, N)."""
-    relaxation, drive_v = _relaxed(form, free, conductance_s, voltage_v)
-    return relaxation.cell_currents(relaxation.cell_voltages(drive_v)).sum(-1)
+    def by_row(self) -> dict[str, np.ndarray]:
+        """Gain and driver of a row act as its offset does: by its volts, and by minus its driver's loss."""
+        rows = []
+        for n in range(self._form.rows):
+            cause = torch.zeros_like(self._cell_v)
+            cause[:, n] = 1.0
+            rows.append(self._by_volts(cause))
+        volts = np.stack(rows, axis=2)
+        loss_v = (self._cell_a.sum(-1) * self._unknowns.driver[:, 0]).double().numpy()
+        return {
+            "input_offset": SPREADS["input_offset"] * self._form.largest_v * volts,
+            "input_gain": volts * (SPREADS["input_gain"] * self._input_v.double().numpy())[:, None, :],
+            "driver": volts * (-SPREADS["driver"] * loss_v)[:, None, :],
+        }
+
+    def by_channel(self) -> dict[str, np.ndarray]:
+        """Gain and offset of a column act on it alone."""
+        unit = np.eye(self._form.columns)
+        gain = SPREADS["gain"] * self._bare.double().numpy()[:, :, None] * unit
+        return {"gain": gain, "offset": np.broadcast_to(SPREADS["offset"] * unit, gain.shape)}
+
+    def _by_current(self, cause_a: torch.Tensor) -> np.ndarray:
+        return self._by_volts(-self._relaxation.lost(cause_a), cause_a)
+
+    def _by_volts(self, cause_v: torch.Tensor, cause_a: torch.Tensor | float = 0.0) -> np.ndarray:
+        change = self._relaxation.changes(self._slopes_s, cause_v) * self._slopes_s + cause_a
+        return (change.sum(-2) * (self._unknowns.gain / self._form.unit_a)).double().numpy()
 
 
 def _packed(free: Free, names: Sequence[str]) -> np.ndarray:

@@ -17,6 +17,8 @@ _ONNX_TYPES = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE, "int
 class GraphArray:
     """A named result in the graph; operators add nodes."""
 
+    __array_ufunc__ = None  # numpy's scalars leave an operation with this to it
+
     def __init__(self, backend: GraphBackend, name: str, dtype: str) -> None:
         self.backend, self.name, self.dtype = backend, name, dtype
 
@@ -81,8 +83,14 @@ class GraphBackend:
 
     def named(self, a: GraphArray, name: str) -> str:
         """Give a result a name that the format promises, as float32."""
-        operand = self.single(a)
+        operand = self._single(a)
         return self._writer.node("Identity", [operand.name], name)
+
+    def stacked(self, parts: Sequence[GraphArray]) -> GraphArray:
+        """Put (N, M) arrays on top of each other, (K, N, M)."""
+        lead = self._integers(0)
+        raised = [self._node("Unsqueeze", [part.name, lead], part.dtype) for part in parts]
+        return self.joined(raised, 0)
 
     def unary(self, operator: str, a: GraphArray) -> GraphArray:
         """A node of one operand."""
@@ -95,7 +103,7 @@ class GraphBackend:
             raise TypeError(f"{operator} of {a.dtype} and {other.dtype}: cast one of them")
         return self._node(operator, [a.name, other.name], a.dtype)
 
-    def single(self, a: GraphArray) -> GraphArray:
+    def _single(self, a: GraphArray) -> GraphArray:
         return self._cast(a, "float32")
 
     def double(self, a: GraphArray) -> GraphArray:

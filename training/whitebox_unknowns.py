@@ -77,7 +77,7 @@ def free_of(fit: CircuitFit, form: CircuitForm) -> dict[str, torch.Tensor]:
 def relaxed_currents(fit: CircuitFit, form: CircuitForm, reads: Reads) -> Float[np.ndarray, "batch columns"]:
     """Currents before the amplifiers [A], (B, M), as the network computes them in single precision."""
     free = {name: values.float() for name, values in free_of(fit, form).items()}
-    unknowns, backend = unknowns_of(form, free), TorchBackend(exact=False)
+    unknowns, backend = unknowns_of(form, free), TorchBackend()
     conductance = torch.from_numpy(reads.conductance_s[reads.matrix].astype(np.float32))
     drive = torch.from_numpy(reads.voltage_v.astype(np.float32))[:, :, None]
     with torch.no_grad():

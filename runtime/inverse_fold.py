@@ -1,0 +1,89 @@
+"""Calibrators that find the inputs: what their file folds to, and what a read of theirs runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from crosscal.core.array_types import Currents
+from crosscal.core.errors import CalibratorFileError, InputError
+from crosscal.runtime.affine import AffineCorrection
+from crosscal.runtime.inverse import Inverse, InverseReading, InverseTensors
+from crosscal.runtime.reading_kernel import first_unreadable
+
+FOLDED = tuple(field.name for field in fields(InverseTensors) if field.name != "conductance")
+"""Tensors that the graph computes; the target is given."""
+
+
+class InverseCorrection:
+    """Reads of one matrix by way of its inputs; any number of threads may use it."""
+
+    def __init__(self, tensors: InverseTensors, trim: AffineCorrection) -> None:
+        self._tensors, self._trim, self._inverse = tensors, trim, Inverse(tensors)
+
+    @property
+    def tensors(self) -> InverseTensors:
+        """What the matrix was folded to."""
+        return self._tensors
+
+    @property
+    def columns_independent(self) -> bool:
+        """All columns decide about every input."""
+        return False
+
+    def apply(self, current_a: np.ndarray, calibrated_a: np.ndarray, limit_a: float) -> int:
+        """See `Correction.apply`."""
+        unreadable = first_unreadable(current_a.reshape(-1), limit_a)
+        if unreadable >= 0:
+            return unreadable
+        columns = self._inverse.shape[1]
+        flat = calibrated_a.reshape(-1)
+        self._inverse.read_into(current_a.reshape(-1, columns), calibrated_a.reshape(-1, columns))
+        return self._trim.apply(flat, flat, np.inf)
+
+    def read(self, current_a: Currents) -> InverseReading:
+        """Calibrate with uncertainties: a batch [A], (B, M), finite."""
+        reading = self._inverse.read(current_a, deviation=True)
+        calibrated_a = np.empty_like(reading.calibrated_a)
+        self._trim.apply(reading.calibrated_a, calibrated_a, np.inf)
+        return InverseReading(
+            calibrated_a=calibrated_a,
+            voltage_v=reading.voltage_v,
+            deviation_a=None if reading.deviation_a is None else abs(self._trim.gain) * reading.deviation_a,
+        )
+
+    def trimmed(self, gain: np.ndarray, offset_a: np.ndarray) -> InverseCorrection:
+        """See `Correction.trimmed`."""
+        return InverseCorrection(self._tensors, self._trim.trimmed(gain, offset_a))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InverseFold:
+    """Names of the graph's tensors, by what they are to `InverseTensors`."""
+
+    names: Mapping[str, str]
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> InverseFold:
+        """Read a file's `fold` entry."""
+        if set(document) != set(FOLDED):
+            raise ValueError(f"entries {sorted(document)} instead of {sorted(FOLDED)}")
+        return cls(names={key: str(name) for key, name in document.items()})
+
+    @property
+    def tensor_names(self) -> tuple[str, ...]:
+        """See `Fold.tensor_names`."""
+        return tuple(self.names.values())
+
+    def compile(self, tensors: Mapping[str, np.ndarray], conductance_s: np.ndarray) -> InverseCorrection:
+        """See `Fold.compile`."""
+        found = {key: tensors[name] for key, name in self.names.items()}
+        columns = conductance_s.shape[1]
+        try:
+            folded = InverseTensors.from_mapping({**found, "conductance": conductance_s})
+        except InputError as error:
+            raise CalibratorFileError(f"its folded tensors cannot be used for this matrix: {error}") from error
+        return InverseCorrection(folded, AffineCorrection(gain=np.ones(columns), offset_a=np.zeros(columns)))

@@ -1,0 +1,212 @@
+"""`structured`: a calibrator whose architecture is the circuit and whose unknowns are learned."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from crosscal.core.errors import TrainingError, wanted
+from crosscal.training.calibrator import Stage, TrainableCalibrator
+from crosscal.training.measurements import Measurements
+from crosscal.training.onnx_graph import CALIBRATED, CONDUCTANCE, CURRENT, GraphFacts, GraphWriter
+from crosscal.training.structured_backend import Array, Backend, TorchBackend
+from crosscal.training.structured_circuit import CircuitForm, CircuitUnknowns, unknowns_of
+from crosscal.training.structured_condense import Condensed, Design, condense
+from crosscal.training.structured_fit import Free, fit_circuit
+from crosscal.training.structured_graph import GraphBackend
+from crosscal.training.structured_read import Reader, ReadRules, tensors_of
+from crosscal.training.structured_tuning import (
+    EXPANSION_ORDERS,
+    design_sizes,
+    draw_design,
+    enough_rounds,
+    expansion_of,
+    inflation_of,
+    noise_of,
+    read_rules,
+    vector_source,
+)
+
+_SCALES = ("largest_v", "middle_s", "half_s")
+_VECTORS = 1920
+_STEPS = 8
+
+
+class Structured(TrainableCalibrator):
+    """Wires, drivers, a cell law and channel errors, learned from measured vectors; condensed for every matrix.
+
+    Options:
+        vectors: vectors to learn from, in all; more make inputs that go together, such as sines on all rows, more exact.
+    """
+
+    name: ClassVar[str] = "structured"
+
+    def __init__(self, shape: tuple[int, int], **options: Any) -> None:
+        super().__init__(shape, **options)
+        rows, columns = shape
+        blank = CircuitForm(rows=rows, columns=columns, largest_v=1.0, middle_s=1.0, half_s=1.0)
+        for name, size in blank.free_shapes().items():
+            self.register_buffer(f"free_{name}", torch.zeros(size))
+        vectors, _ = design_sizes(rows)
+        sizes: dict[str, tuple[int, ...]] = {
+            "scales": (len(_SCALES),), "rounds": (), "design_inputs": (vectors, rows), "design_drive_v": (vectors, rows),
+            "orthogonal": (4, 4), "noise": (columns,), "walls": (5,), "expansion": (EXPANSION_ORDERS,), "inflation": (1,),
+        }  # fmt: skip
+        for name, size in sizes.items():
+            self.register_buffer(name, torch.zeros(size, dtype=torch.float64))
+
+    def prepare(self, data: Measurements, rng: np.random.Generator) -> None:
+        """Learn the circuit from most matrices, and from the others how far it can be trusted."""
+        learned, held = _divided(data, rng)
+        form, free = self.learn_circuit(learned, rng)
+        self._keep(form, free)
+        expansion, walls = expansion_of(form, free, learned)
+        unknowns = unknowns_of(form, free)
+        drawn = draw_design(form, unknowns, learned, expansion, walls, rng)
+        noise = noise_of(form, free, held, rng)
+        for name, value in {
+            "design_inputs": drawn.inputs, "design_drive_v": drawn.drive_v, "orthogonal": drawn.orthogonal,
+            "noise": noise, "walls": walls, "expansion": expansion, "inflation": np.ones(1),
+        }.items():  # fmt: skip
+            getattr(self, name).copy_(torch.from_numpy(np.asarray(value)))
+        self.inflation.copy_(torch.from_numpy(inflation_of(self.condensed_tensors, held)))
+
+    def learn_circuit(self, learned: Measurements, rng: np.random.Generator) -> tuple[CircuitForm, Free]:
+        """Find the circuit that explains the measurements; the one step in which `whitebox` differs."""
+        form = CircuitForm(
+            rows=self.shape[0],
+            columns=self.shape[1],
+            largest_v=float(np.abs(learned.voltage_v).max()),
+            middle_s=float(0.5 * (learned.conductance_s.max() + learned.conductance_s.min())),
+            half_s=float(0.5 * max(np.ptp(learned.conductance_s), 1e-3 * learned.conductance_s.max())),
+        )
+        vectors = int(self.options.get("vectors", _VECTORS))
+        free, rounds = self._free(), form.rounds
+        draw = vector_source(learned, form, rng)
+        free, _ = fit_circuit(form, draw, free, vectors=vectors)
+        form = enough_rounds(form, free, learned)
+        if form.rounds != rounds:
+            free, _ = fit_circuit(form, vector_source(learned, form, rng), free, vectors=vectors)
+        return form, free
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Gauss–Newton has done it all."""
+        return ()
+
+    def forward(self, conductance_s: torch.Tensor, current_a: torch.Tensor) -> torch.Tensor:
+        """Calibrate, (K, V, M); in float64 throughout, as ill-conditioned matrices ask."""
+        backend = TorchBackend()
+        with torch.no_grad():
+            answers = [
+                Reader(backend, self._condensed(backend, matrix.double()), self._rules(), self.shape).calibrated(
+                    measured.double(), matrix.double()
+                )
+                for matrix, measured in zip(conductance_s, current_a, strict=True)
+            ]
+        return torch.stack(answers).to(current_a.dtype)
+
+    def condensed_tensors(self, conductance_s: np.ndarray) -> dict[str, np.ndarray]:
+        """Tensors of `crosscal.runtime.inverse.InverseTensors` for one matrix [S], (N, M)."""
+        backend = TorchBackend()
+        with torch.no_grad():
+            condensed = self._condensed(
+                backend, torch.from_numpy(np.array(conductance_s, dtype=np.float64))
+            )
+        tensors = tensors_of(condensed, self._rules(), float(self.inflation), self.shape)
+        return {name: _as_numpy(name, value) for name, value in tensors.items()} | {"conductance": conductance_s}
+
+    def write_graph(self, graph: GraphWriter) -> GraphFacts:
+        """The same lines that torch runs, written down as nodes."""
+        backend = GraphBackend(graph)
+        conductance = backend.input(CONDUCTANCE)
+        condensed = self._condensed(backend, backend.double(conductance))
+        reader = Reader(backend, condensed, self._rules(), self.shape)
+        calibrated = reader.calibrated(backend.double(backend.input(CURRENT)), backend.double(conductance))
+        backend.named(calibrated, CALIBRATED)
+        fold = {}
+        for name, value in tensors_of(condensed, self._rules(), float(self.inflation), self.shape).items():
+            fold[name] = f"fold_{name}"
+            backend.named(_as_array(backend, name, value), fold[name])
+        return GraphFacts(
+            fold=fold,
+            normalisation={
+                "current": "(current - fold_current_shift) * fold_current_scale",
+                "wires_ohm": [round(float(ohm), 4) for ohm in unknowns_of(self._form, self._free()).wires_ohm],
+            },
+        )
+
+    @property
+    def _form(self) -> CircuitForm:
+        scales = dict(zip(_SCALES, self.scales.tolist(), strict=True))
+        return CircuitForm(rows=self.shape[0], columns=self.shape[1], rounds=int(self.rounds), **scales)
+
+    def _free(self) -> Free:
+        prefix = "free_"
+        return {name[len(prefix) :]: value for name, value in self.named_buffers() if name.startswith(prefix)}
+
+    def _keep(self, form: CircuitForm, free: Free) -> None:
+        self.scales.copy_(torch.tensor([getattr(form, name) for name in _SCALES]))
+        self.rounds.fill_(form.rounds)
+        for name, value in free.items():
+            getattr(self, f"free_{name}").copy_(value)
+
+    def _rules(self) -> ReadRules:
+        unknowns = unknowns_of(self._form, {name: value.double() for name, value in self._free().items()})
+        return read_rules(
+            self._form, unknowns, walls=self.walls.numpy(), expansion=self.expansion.numpy(), steps=_STEPS
+        )
+
+    def _condensed(self, backend: Backend, conductance_s: Array) -> Condensed:
+        form = self._form
+        unknowns = unknowns_of(form, {name: value.double() for name, value in self._free().items()})
+        shared = CircuitUnknowns(
+            **{field.name: _constant(backend, field.name, getattr(unknowns, field.name)) for field in fields(unknowns)}
+        )
+        design = Design(
+            inputs=self.design_inputs.numpy(),
+            common=design_sizes(form.rows)[1],
+            drive_v=self.design_drive_v.numpy(),
+            orthogonal=self.orthogonal.numpy(),
+        )
+        noise = backend.constant(self.noise.numpy()[None])
+        return condense(backend, form, shared, design, noise, conductance_s)
+
+
+def _divided(data: Measurements, rng: np.random.Generator) -> tuple[Measurements, Measurements]:
+    """Matrices to learn from, and some to learn of noise from; a single matrix serves for both."""
+    kept = np.flatnonzero(data.usable.any(axis=1))
+    if not kept.size:
+        raise TrainingError(
+            wanted(got="no usable vector", allowed="some on every matrix", remedy="collect the run again")
+        )
+    order = rng.permutation(kept)
+    held = max(1, min(len(order) // 8, 16)) if len(order) > 1 else 0
+    return data.of_matrices(np.sort(order[held:])), data.of_matrices(np.sort(order[:held] if held else order))
+
+
+def _constant(backend: Backend, name: str, value: torch.Tensor) -> Any:
+    """Scalars of the law as Python numbers, which any backend multiplies by; arrays as constants."""
+    if name in ("law", "bend"):
+        return value.tolist()
+    return backend.constant(value.numpy())
+
+
+_COLUMNWISE = ("constant", "variance", "offset")
+
+
+def _as_numpy(name: str, value: Any) -> np.ndarray:
+    if isinstance(value, list):
+        return np.stack([part.numpy() for part in value])
+    array = value if isinstance(value, np.ndarray) else value.numpy()
+    return array[0] if name in _COLUMNWISE else array
+
+
+def _as_array(backend: GraphBackend, name: str, value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return backend.constant(value)
+    if isinstance(value, list):
+        return backend.stacked(value)
+    return backend.reshaped(value, (-1,)) if name in _COLUMNWISE else value

@@ -15,6 +15,7 @@ _CLASSES = {
     "affine": "crosscal.training.affine:Affine",
     "concatsquash": "crosscal.training.concatsquash:ConcatSquash",
     "structured": "crosscal.training.structured:Structured",
+    "whitebox": "crosscal.training.whitebox:Whitebox",
 }
 
 

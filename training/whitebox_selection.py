@@ -31,9 +31,6 @@ _FIRST_WIRES = BelievedWires(row_ohm=1.0, column_ohm=1.0, source_ohm=10.0, sense
 logger = logging.getLogger(__name__)
 
 
-_ORDERS = (3, 5)
-
-
 def reads_of(data: Measurements, rng: np.random.Generator, cells: int = CELLS_TO_SOLVE) -> Reads:
     """Draw usable vectors evenly from all matrices, as many as the budget of cells allows.
 
@@ -77,11 +74,9 @@ def select_circuit(reads: Reads) -> CircuitFit:
     first = in_first_half(reads)
     learn, judge = reads.of(np.flatnonzero(first)), reads.of(np.flatnonzero(~first))
     best = fit_circuit(_first_guess(reads), learn, _SETTLED_WHILE_GROWING)
-    for order in _ORDERS:
-        trial = _grown(best, learn, order=order)
-        if not _predicts_better(trial, best, judge):
-            break
-        best = trial
+    # By way of the cubic, which is easily found; but a cubic alone bends resistances to make up for what it
+    # lacks.
+    best = _better(_grown(_grown(best, learn, order=3), learn, order=5), best, judge)
     best = _better(_grown(best, learn, order=LawForm.of(best.circuit.law).order + 1), best, judge)
     for degrees in range(2, MOST_DEGREES + 1):
         trial = _grown(best, learn, degrees=degrees)

@@ -115,4 +115,6 @@ def normalised_error(estimate_a: torch.Tensor, batch: Batch) -> torch.Tensor:
     count = batch.weight.sum(dim=1).clamp(min=1.0)[:, None, None]
     mean = (weight * batch.ideal_a).sum(dim=1, keepdim=True) / count
     variance = (weight * (batch.ideal_a - mean) ** 2).sum()
-    return (weight * (estimate_a - batch.ideal_a) ** 2).sum() / variance
+    # Single precision cannot tell a smaller variance from none.
+    faintest = 1e-12 * (weight * batch.ideal_a**2).sum() + torch.finfo(variance.dtype).tiny
+    return (weight * (estimate_a - batch.ideal_a) ** 2).sum() / torch.maximum(variance, faintest)

@@ -42,12 +42,7 @@ class ColumnStatistics:
         Raises:
             TrainingError: no matrix has two usable vectors, or nothing varies with the inputs.
         """
-        data = data.of_matrices(data.usable.sum(axis=1) >= 2)
-        if data.matrices == 0:
-            raise TrainingError(
-                "got no matrix with two usable vectors; allowed: two or more usable vectors per matrix; "
-                "collect with more vectors, or in a higher current range"
-            )
+        data = data.with_variation()
         usable = data.usable[:, :, None]
         current_mean_a, current_a = _centred(np.where(usable, data.current_a, 0.0), usable)
         ideal_mean_a, ideal_a = _centred(data.ideal_a, usable)

@@ -86,6 +86,21 @@ class Measurements:
             usable=self.usable[:, index],
         )
 
+    def with_variation(self) -> Measurements:
+        """The matrices that say how currents vary with the inputs: those with two usable vectors or more.
+
+        Raises:
+            TrainingError: there is none.
+        """
+        varied = self.usable.sum(axis=1) >= 2
+        if not varied.any():
+            raise TrainingError(
+                f"got no matrix with two usable vectors among {self.matrices} of {self.vectors} vectors; "
+                "allowed: two or more usable vectors per matrix; collect with more vectors, or in a higher "
+                "current range"
+            )
+        return self.of_matrices(varied)
+
     def require_learnable(self) -> None:
         """Refuse data from which nothing can be learned.
 

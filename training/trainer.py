@@ -75,14 +75,15 @@ def train(
         rng = np.random.default_rng([plan.seed, _SPLIT])
         data, validation = split_matrices(data, plan.validation_share, rng)
     _require_fit(data, validation)
+    learnt, checked = data.with_variation(), validation.with_variation()
     with _torch_threads(plan.threads):
         with _seeded(plan.seed, _PREPARE):
             calibrator = calibrator_class(plan.calibrator)(data.shape, **plan.options)
-            calibrator.prepare(data, np.random.default_rng([plan.seed, _PREPARE]))
+            calibrator.prepare(learnt, np.random.default_rng([plan.seed, _PREPARE]))
         state = TrainingState(calibrator, TrainingState.fingerprint(plan, data, validation))
         if resume and checkpoint is not None and checkpoint.exists():
             state.load(checkpoint)
-        tensors = TensorData(data), TensorData(validation)
+        tensors = TensorData(learnt), TensorData(checked)
         for index, stage in enumerate(_capped(plan, calibrator)):
             if index >= state.stage:
                 _run_stage(plan.seed, index, stage, state, tensors, checkpoint, progress)

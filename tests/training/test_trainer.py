@@ -216,6 +216,20 @@ def test_unusable_vectors_change_nothing_whatever_they_hold(data: Measurements) 
     assert all(torch.isfinite(tensor).all() for tensor in state_of(results[0]).values())
 
 
+def test_matrices_with_a_single_usable_vector_are_left_out_not_tripped_over(data: Measurements) -> None:
+    usable = data.usable.copy()
+    usable[:18, 1:] = False
+    sparse = Measurements(
+        conductance_s=data.conductance_s,
+        voltage_v=data.voltage_v,
+        current_a=data.current_a,
+        usable=usable,
+    )
+    result = train(PLAN, sparse, validation=data.of_matrices(slice(18, 20)))
+    assert all(np.isfinite(report.loss) for report in result.history)
+    assert result.training.matrices == 20
+
+
 def test_data_that_teach_nothing_are_refused(data: Measurements) -> None:
     nothing = Measurements(
         conductance_s=data.conductance_s,

@@ -22,6 +22,7 @@ from crosscal.training import (
     TrainableCalibrator,
     TrainingPlan,
     TrainingResult,
+    calibrate,
     split_matrices,
     train,
 )
@@ -294,3 +295,28 @@ def test_torch_has_its_threads_back_after_training(data: Measurements) -> None:
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3), (5, 2)])
+def test_the_smallest_data_there_can_be_still_give_finite_corrections(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(3)
+    smallest = HiddenBoard.drawn(*shape, rng).measured(2, 2, rng)
+    result = train(TrainingPlan(calibrator="concatsquash", seed=1, max_epochs=2), smallest)
+    answer_a = calibrate(result.calibrator, smallest.conductance_s, smallest.current_a)
+    assert np.isfinite(answer_a).all()
+
+
+def test_a_column_that_carries_no_current_spoils_no_other(data: Measurements) -> None:
+    current_a = data.current_a.copy()
+    current_a[:, :, 1] = 0.0
+    dead = Measurements(
+        conductance_s=data.conductance_s,
+        voltage_v=data.voltage_v,
+        current_a=current_a,
+        usable=data.usable,
+    )
+    result = train(PLAN, dead)
+    answer_a = calibrate(result.calibrator, dead.conductance_s, dead.current_a)
+    error_a = np.sqrt(np.mean((answer_a - dead.ideal_a) ** 2, axis=(0, 1)))
+    before_a = np.sqrt(np.mean((dead.current_a - dead.ideal_a) ** 2, axis=(0, 1)))
+    assert (error_a < 0.6 * before_a).all()

@@ -77,18 +77,26 @@ class Agreement:
             Which of the vectors agree well enough to stop, (L,).
 
         Raises:
-            SolverError: the law falls somewhere as the voltage rises.
+            SolverError: the law falls so steeply with rising voltage that several solutions may exist.
         """
         node_voltages(live, cell_a, self._voltage_v, *self._circuit.wires, word_v, bit_v, self.across_v)
         self.ask_law(live)
         mismatch(live, self.mismatch_a, self.slope_s, cell_a, self.norms)
         left_a, size_a, slope_norm_s, least_slope_s = self.norms[:, live]
-        if least_slope_s.min() < 0:
-            where = self._place(live[least_slope_s < 0][0], self.slope_s < 0)
-            got = f"a current that falls as the voltage rises {where}"
-            raise SolverError(wanted(got=got, allowed="rising laws", remedy="correct the device"))
+        self._refuse_steep_fall(live, least_slope_s)
         met_v = self._peak_v[live] + self._typical_ohm * size_a
         return left_a <= TOLERANCE * size_a + ROUNDING * met_v * slope_norm_s
+
+    def _refuse_steep_fall(self, live: np.ndarray, least_slope_s: np.ndarray) -> None:
+        """A fall is harmless while the voltage that it frees on the wires cannot drive it further by itself."""
+        way_ohm = self._circuit.longest_way_ohm
+        steep = least_slope_s * way_ohm <= -1
+        if steep.any():
+            where = self._place(live[steep][0], self.slope_s * way_ohm <= -1)
+            got = f"a current that falls as the voltage rises {where}"
+            allowed = f"slopes above {-1 / way_ohm:g} S, so that there is one solution"
+            remedy = "correct the device, or give the wires less resistance"
+            raise SolverError(wanted(got=got, allowed=allowed, remedy=remedy))
 
     def require_finite(self) -> None:
         """Refuse to start where the device gives no numbers.

@@ -22,6 +22,7 @@ class Circuit:
         source_ohm: driver of each row [Ω], (N,).
         sense_ohm: amplifier of each column [Ω], (M,).
         way_ohm: voltage lost along a row and a column, on average, per ampere in each of their cells [Ω].
+        longest_way_ohm: the same for the cell that loses most [Ω].
     """
 
     conductance_s: np.ndarray
@@ -31,6 +32,7 @@ class Circuit:
     source_ohm: np.ndarray
     sense_ohm: np.ndarray
     way_ohm: float
+    longest_way_ohm: float
 
     @classmethod
     def of(cls, conductance_s: np.ndarray, wires: Wires, device: CellLaw) -> Circuit:
@@ -60,8 +62,8 @@ class Circuit:
             raise RangeError(wanted(got=got, allowed="0 or more", remedy="correct that cell"))
         rows, columns = checked_s.shape
         source_ohm, sense_ohm = wires.source_of_rows_ohm(rows), wires.sense_of_columns_ohm(columns)
-        row_way_ohm = _way_ohm(columns, wires.row_ohm, source_ohm)
-        column_way_ohm = _way_ohm(rows, wires.column_ohm, sense_ohm)
+        row_way_ohm, longest_row_ohm = _way_ohm(columns, wires.row_ohm, source_ohm)
+        column_way_ohm, longest_column_ohm = _way_ohm(rows, wires.column_ohm, sense_ohm)
         return cls(
             conductance_s=checked_s,
             device=device,
@@ -70,6 +72,7 @@ class Circuit:
             source_ohm=source_ohm,
             sense_ohm=sense_ohm,
             way_ohm=row_way_ohm + column_way_ohm,
+            longest_way_ohm=longest_row_ohm + longest_column_ohm,
         )
 
     @property
@@ -133,6 +136,8 @@ def checked_array(name: str, value: np.ndarray, *, ranks: tuple[int, ...], axes:
     return array
 
 
-def _way_ohm(count: int, segment_ohm: float, end_ohm: np.ndarray) -> float:
-    """Resistance that two of `count` cells on a wire share on average, times their number."""
-    return float(count * end_ohm.mean() + segment_ohm * (count + 1) * (2 * count + 1) / 6)
+def _way_ohm(count: int, segment_ohm: float, end_ohm: np.ndarray) -> tuple[float, float]:
+    """Voltage lost per ampere in each of `count` cells on a wire: on average, and at the open end [Ω]."""
+    average_ohm = count * end_ohm.mean() + segment_ohm * (count + 1) * (2 * count + 1) / 6
+    open_end_ohm = count * end_ohm.max() + segment_ohm * count * (count + 1) / 2
+    return float(average_ohm), float(open_end_ohm)

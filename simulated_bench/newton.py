@@ -53,7 +53,7 @@ class Newton:
 
         Raises:
             RangeError: the device gives no finite current at the voltages met.
-            SolverError: no solution was reached, or the device's current falls as its voltage rises.
+            SolverError: no solution was reached, or several may exist.
         """
         batch = len(voltage_v)
         *room, step_a = (array[:batch] for array in self._room)
@@ -139,6 +139,6 @@ def part_left(circuit: Circuit) -> float:
 def _stuck(vector: int, tried: str) -> str:
     return wanted(
         got=f"no solution for vector {vector} of its batch after {tried}",
-        allowed="a device whose current is continuous and rises with its voltage",
+        allowed="a device whose current is continuous and rises with its voltage, or falls slowly",
         remedy="check the device's law, and whether it is made for these drives",
     )

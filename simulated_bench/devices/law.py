@@ -11,7 +11,8 @@ import numpy as np
 class CellLaw(Protocol):
     """Current–voltage law of a cell without memory, the same for every cell but for its conductance.
 
-    The current must be continuous and must nowhere fall as the voltage rises; the slope may jump.
+    The current must be continuous; its slope may jump. Where it falls as the voltage rises, it may do so only
+    slowly against the wires' conductance, or several solutions exist and the solver refuses.
     A new device is one class with this one method.
     """
 

@@ -30,7 +30,7 @@ class SmoothLaw:
 
     Attributes:
         current: `i = current(G, v)` of one cell, in siemens, volts and amperes; plain Python that numba can
-            compile (arithmetic, `math`), or already compiled by it. Must not fall as v rises.
+            compile (arithmetic, `math`), or already compiled by it.
         slope: `di/dv` [S], of the same arguments.
 
     Raises:

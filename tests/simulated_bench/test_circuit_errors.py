@@ -119,13 +119,26 @@ def test_a_drive_beyond_what_the_device_can_compute_names_the_cell() -> None:
         solve_dc(CONDUCTANCE_S, np.array([0.1, 1e4, 0.1]), wires=Wires(), device=Sinh())
 
 
-def test_a_law_that_falls_is_refused_and_not_solved_wrongly() -> None:
-    """A negative differential resistance has several solutions; which one is taken would be chance."""
-    tunnel = SmoothLaw(
-        current=lambda g, v: g * v * (1 - v) * (1 - v), slope=lambda g, v: g * (1 - v) * (1 - 3 * v)
-    )
-    with pytest.raises(SolverError, match=r"falls as the voltage rises from SmoothLaw.*cell \[1, 0\]"):
-        solve_dc(CONDUCTANCE_S, np.array([0.1, 0.7, 0.1]), wires=Wires(row_ohm=1.0), device=tunnel)
+TUNNEL = SmoothLaw(
+    current=lambda g, v: g * v * (1 - v) * (1 - v), slope=lambda g, v: g * (1 - v) * (1 - 3 * v)
+)
+
+
+def test_a_law_that_falls_steeply_is_refused_and_not_solved_by_chance() -> None:
+    """Against 30 kΩ of wires, several currents fit such a cell at some drives."""
+    wires = Wires(row_ohm=1e4, source_ohm=2e4)
+    with pytest.raises(SolverError, match=r"falls as the voltage rises from SmoothLaw.*cell \["):
+        solve_dc(np.array([[3e-4]]), np.array([1.8]), wires=wires, device=TUNNEL)
+
+
+def test_a_law_that_falls_slowly_has_one_solution_and_is_solved() -> None:
+    """Kirchhoff's law at the one cell: what flows through the wires flows through the cell."""
+    wires, drive_v, g = Wires(row_ohm=100.0, sense_ohm=50.0), 0.7, 1e-4
+    solution = solve_dc(np.array([[g]]), np.array([drive_v]), wires=wires, device=TUNNEL)
+    across_v = solution.cell_v[0, 0]
+    assert across_v > 1 / 3, "where the law falls"
+    assert solution.current_a[0] == pytest.approx((drive_v - across_v) / 150, rel=1e-12)
+    assert solution.current_a[0] == pytest.approx(g * across_v * (1 - across_v) ** 2, rel=1e-12)
 
 
 class Staircase:

@@ -36,6 +36,20 @@ class Correction(Protocol):
 
 
 @runtime_checkable
+class Recalibratable(Protocol):
+    """A correction that knows more of its matrix than gains and offsets, and can learn it anew."""
+
+    def recalibrated(self, voltage_v: np.ndarray, current_a: np.ndarray, usable: np.ndarray) -> Correction:
+        """Return a correction that has learned from known vectors, on top of what it learned before.
+
+        Args:
+            voltage_v: inputs [V], (K, N). current_a: measured [A], (K, M). usable: False where there is none,
+                (K, M).
+        """
+        ...
+
+
+@runtime_checkable
 class Fold(Protocol):
     """The `fold` entry of a file: tensors that depend on the matrix alone, and what they become."""
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
-from crosscal.core.array_types import Currents
+from crosscal.core.array_types import Currents, Vectors
 from crosscal.core.errors import CalibratorFileError, InputError
 from crosscal.runtime.affine import AffineCorrection
 from crosscal.runtime.inverse import Inverse, InverseReading, InverseTensors
 from crosscal.runtime.reading_kernel import first_unreadable
+from crosscal.runtime.recalibration import Recalibration, recalibrate
+
+logger = logging.getLogger(__name__)
 
 FOLDED = tuple(field.name for field in fields(InverseTensors) if field.name != "conductance")
 """Tensors that the graph computes; the target is given."""
@@ -21,13 +25,26 @@ FOLDED = tuple(field.name for field in fields(InverseTensors) if field.name != "
 class InverseCorrection:
     """Reads of one matrix by way of its inputs; any number of threads may use it."""
 
-    def __init__(self, tensors: InverseTensors, trim: AffineCorrection) -> None:
+    def __init__(
+        self,
+        tensors: InverseTensors,
+        trim: AffineCorrection,
+        *,
+        original: InverseTensors | None = None,
+        last: Recalibration | None = None,
+    ) -> None:
         self._tensors, self._trim, self._inverse = tensors, trim, Inverse(tensors)
+        self._original, self._last = tensors if original is None else original, last
 
     @property
     def tensors(self) -> InverseTensors:
-        """What the matrix was folded to."""
+        """What the matrix was folded to, and what recalibrations made of that."""
         return self._tensors
+
+    @property
+    def last_recalibration(self) -> Recalibration | None:
+        """What the last recalibration learned, and how far it went; None before the first."""
+        return self._last
 
     @property
     def columns_independent(self) -> bool:
@@ -57,7 +74,19 @@ class InverseCorrection:
 
     def trimmed(self, gain: np.ndarray, offset_a: np.ndarray) -> InverseCorrection:
         """See `Correction.trimmed`."""
-        return InverseCorrection(self._tensors, self._trim.trimmed(gain, offset_a))
+        return InverseCorrection(
+            self._tensors, self._trim.trimmed(gain, offset_a), original=self._original, last=self._last
+        )
+
+    def recalibrated(self, voltage_v: Vectors, current_a: Currents, usable: np.ndarray) -> InverseCorrection:
+        """See `Recalibratable.recalibrated`; a trim is dropped, as measured currents decide anew."""
+        belief = None if self._last is None else self._last.belief
+        done = recalibrate(self._original, voltage_v, current_a, usable=usable, belief=belief)
+        used, missing = done.readings_used, done.readings_missing
+        logger.info("recalibrated %s from %d readings, %d missing", done.depth, used, missing)
+        return InverseCorrection(
+            done.tensors, _no_trim(len(self._trim.gain)), original=self._original, last=done
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,5 +114,11 @@ class InverseFold:
         try:
             folded = InverseTensors.from_mapping({**found, "conductance": conductance_s})
         except InputError as error:
-            raise CalibratorFileError(f"its folded tensors cannot be used for this matrix: {error}") from error
-        return InverseCorrection(folded, AffineCorrection(gain=np.ones(columns), offset_a=np.zeros(columns)))
+            raise CalibratorFileError(
+                f"its folded tensors cannot be used for this matrix: {error}"
+            ) from error
+        return InverseCorrection(folded, _no_trim(columns))
+
+
+def _no_trim(columns: int) -> AffineCorrection:
+    return AffineCorrection(gain=np.ones(columns), offset_a=np.zeros(columns))

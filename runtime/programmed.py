@@ -10,7 +10,7 @@ import numpy as np
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import RangeError, ShapeError, wanted
 from crosscal.runtime.column_refit import refit_columns
-from crosscal.runtime.correction import Correction
+from crosscal.runtime.correction import Correction, Recalibratable
 from crosscal.runtime.given_arrays import given_vectors, readable_currents, writable_output
 
 
@@ -88,12 +88,17 @@ class ProgrammedCalibrator:
         return ((current_a >= low) & (current_a <= high)).all(axis=-1)
 
     def recalibrated(self, voltage_v: Any, current_a: Any, *, ridge: float = 1e-3) -> ProgrammedCalibrator:
-        """Refit a gain and an offset per column, behind the present calibration, to known vectors.
+        """Learn from known vectors what gains and offsets have become, and the cells too where the kind can.
+
+        `structured` and `whitebox` can: see `recalibration.recalibrate`; one vector is enough, missing readings
+        are left out, and each time builds on the last. Any other kind gets a gain and an offset per column
+        behind the present calibration.
 
         Args:
             voltage_v: vectors that were applied [V], (K, N), two or more.
             current_a: currents measured for them [A], (K, M).
-            ridge: how strongly gains are held where they are, see `column_refit.refit_columns`.
+            ridge: how strongly gains are held where they are, see `column_refit.refit_columns`; unused where
+                the cells are learned, as their prior holds them.
 
         Returns:
             A new calibrator; this one stays as it is.
@@ -103,6 +108,10 @@ class ProgrammedCalibrator:
             RangeError: NaN, infinity, or vectors too much alike to tell a gain from an offset.
         """
         rows, columns = self.conductance_s.shape
+        if isinstance(self.correction, Recalibratable):
+            voltage_v, current_a = np.asarray(voltage_v, dtype=float), np.asarray(current_a, dtype=float)
+            usable = np.abs(current_a) <= self.limit_a
+            return replace(self, correction=self.correction.recalibrated(voltage_v, current_a, usable))
         voltage_v = given_vectors(voltage_v, "voltages", rows)
         current_a = given_vectors(current_a, "currents", columns)
         if len(voltage_v) != len(current_a):

@@ -1,0 +1,112 @@
+"""Recalibration through the calibrator that a user holds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from crosscal.core.errors import ShapeError
+from crosscal.runtime.affine import AffineCorrection
+from crosscal.runtime.inverse import InverseTensors
+from crosscal.runtime.inverse_fold import InverseCorrection
+from crosscal.runtime.programmed import ProgrammedCalibrator
+from crosscal.runtime.recalibration_evidence import Depth
+from crosscal.runtime.recalibration_vectors import informative_vectors
+
+ROWS, COLUMNS, NOISE = 9, 6, 1e-3
+FULL_SCALE_A = 3e-4
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(30)
+
+
+@pytest.fixture
+def calibrator(rng) -> ProgrammedCalibrator:
+    """Of ohmic cells without wires, whose surrogate is exact."""
+    target_s, deviation_v = rng.uniform(16.6e-6, 100e-6, (ROWS, COLUMNS)), 0.4 / np.sqrt(12)
+    slopes = target_s * deviation_v / FULL_SCALE_A
+    polynomial = np.zeros((3, ROWS, COLUMNS))
+    polynomial[0] = slopes
+    blank = {
+        name: np.zeros(shape)
+        for name, shape in {
+            "coupling": (1, ROWS, COLUMNS),
+            "bent": (ROWS, COLUMNS),
+            "lift": (2, COLUMNS),
+        }.items()
+    }
+    constant = 0.3 * target_s.sum(axis=0) / FULL_SCALE_A
+    tensors = InverseTensors(
+        polynomial=polynomial,
+        **blank,
+        pattern=slopes,
+        moment=np.ones((1, ROWS)),
+        constant=constant,
+        variance=np.full(COLUMNS, NOISE**2),
+        gain=np.linalg.solve(slopes @ slopes.T / NOISE**2 + np.eye(ROWS), slopes / NOISE**2),
+        linear=slopes,
+        offset=constant,
+        walls=np.array([-1.8, 1.8, 0.0, -3.0, 3.0]),
+        widening=np.zeros(2),
+        settled=np.array([3.0, 0.1]),
+        inflation=np.ones(1),
+        current_scale=np.full(COLUMNS, 1 / FULL_SCALE_A),
+        current_shift=np.zeros(COLUMNS),
+        expansion=np.array([0.3, deviation_v]),
+        conductance=target_s,
+    )
+    return ProgrammedCalibrator(
+        conductance_s=target_s,
+        kind="structured",
+        correction=InverseCorrection(
+            tensors, AffineCorrection(gain=np.ones(COLUMNS), offset_a=np.zeros(COLUMNS))
+        ),
+        limit_a=1e-2,
+        current_range_a=(0.0, FULL_SCALE_A),
+    )
+
+
+def measured(conductance_s: np.ndarray, voltage_v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    current_a = voltage_v @ conductance_s
+    return current_a + NOISE * FULL_SCALE_A * rng.standard_normal(current_a.shape)
+
+
+def root_mean_square(calibrator, real_s, rng) -> float:
+    voltage_v = rng.uniform(0.1, 0.5, (300, ROWS))
+    error_a = calibrator(measured(real_s, voltage_v, rng)) - voltage_v @ calibrator.conductance_s
+    return float(np.sqrt(np.mean(error_a**2)))
+
+
+def test_a_user_recalibrates_the_cells_and_leaves_the_old_calibrator_as_it_was(calibrator, rng):
+    real_s = calibrator.conductance_s * (1 + 0.05 * rng.standard_normal((ROWS, COLUMNS)))
+    voltage_v = informative_vectors(30, ROWS, low_v=0.1, high_v=0.5, rng=rng)
+    before = calibrator(measured(real_s, voltage_v, np.random.default_rng(1)))
+    better = calibrator.recalibrated(voltage_v, measured(real_s, voltage_v, rng))
+    assert better.correction.last_recalibration.depth is Depth.CELLS
+    assert root_mean_square(better, real_s, rng) < 0.7 * root_mean_square(calibrator, real_s, rng)
+    np.testing.assert_array_equal(calibrator(measured(real_s, voltage_v, np.random.default_rng(1))), before)
+
+
+def test_each_recalibration_builds_on_the_last(calibrator, rng):
+    real_s = calibrator.conductance_s * (1 + 0.05 * rng.standard_normal((ROWS, COLUMNS)))
+    spreads = []
+    for _ in range(3):
+        voltage_v = informative_vectors(8, ROWS, low_v=0.1, high_v=0.5, rng=rng)
+        calibrator = calibrator.recalibrated(voltage_v, measured(real_s, voltage_v, rng))
+        spreads.append(np.trace(calibrator.correction.last_recalibration.belief.covariance.sum(axis=0)))
+    assert spreads[2] < 0.5 * spreads[0]
+
+
+def test_readings_that_are_no_readings_are_left_out(calibrator, rng):
+    voltage_v = informative_vectors(12, ROWS, low_v=0.1, high_v=0.5, rng=rng)
+    current_a = measured(calibrator.conductance_s, voltage_v, rng)
+    current_a[2, 1], current_a[5, 3] = np.nan, 10.0
+    assert calibrator.recalibrated(voltage_v, current_a).correction.last_recalibration.readings_missing == 2
+
+
+def test_a_single_vector_without_its_batch_axis_is_refused(calibrator, rng):
+    voltage_v = rng.uniform(0.1, 0.5, ROWS)
+    with pytest.raises(ShapeError, match="one row per known vector"):
+        calibrator.recalibrated(voltage_v, voltage_v @ calibrator.conductance_s)

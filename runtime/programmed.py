@@ -90,9 +90,9 @@ class ProgrammedCalibrator:
     def recalibrated(self, voltage_v: Any, current_a: Any, *, ridge: float = 1e-3) -> ProgrammedCalibrator:
         """Learn from known vectors what gains and offsets have become, and the cells too where the kind can.
 
-        `structured` and `whitebox` can: see `recalibration.recalibrate`; one vector is enough, missing readings
-        are left out, and each time builds on the last. Any other kind gets a gain and an offset per column
-        behind the present calibration.
+        `structured` and `whitebox` can: see `recalibration.recalibrate`; one vector is enough, missing
+        readings are left out, and each time builds on the last. Any other kind gets a gain and an offset per
+        column behind the present calibration.
 
         Args:
             voltage_v: vectors that were applied [V], (K, N), two or more.

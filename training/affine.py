@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -23,8 +23,8 @@ class Affine(TrainableCalibrator):
     gain: torch.Tensor
     offset_a: torch.Tensor
 
-    def __init__(self, shape: tuple[int, int], **options: Any) -> None:
-        super().__init__(shape, **options)
+    def __init__(self, shape: tuple[int, int]) -> None:
+        super().__init__(shape)
         columns = shape[1]
         self.register_buffer("gain", torch.ones(columns))
         self.register_buffer("offset_a", torch.zeros(columns))

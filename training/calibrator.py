@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import torch
 
+from crosscal.core.errors import InputError, wanted
 from crosscal.training.measurements import Measurements
 
 if TYPE_CHECKING:
@@ -56,6 +57,17 @@ class Stage:
     matrices_per_batch: int = 16
     vectors_per_batch: int | None = None
     patience: int = 20
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "matrices_per_batch", "patience"):
+            if getattr(self, name) < 1:
+                raise InputError(
+                    wanted(
+                        got=f"{name} = {getattr(self, name)} in stage {self.name!r}",
+                        allowed="1 or more",
+                        remedy=f"correct {name}",
+                    )
+                )
 
     def with_at_most(self, epochs: int) -> Stage:
         """The same stage, of so many epochs at most."""

@@ -10,12 +10,13 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from crosscal.core.errors import TrainingError, wanted
+from crosscal.core.errors import InputError, TrainingError, wanted
 from crosscal.training.batches import TensorData
 from crosscal.training.calibrator import Stage, TrainableCalibrator
 from crosscal.training.measurements import Measurements, split_matrices
@@ -68,6 +69,7 @@ def train(
         progress: called after every epoch.
 
     Raises:
+        InputError: options that the calibrator does not have.
         TrainingError: data from which nothing can be learned, a checkpoint of another training, or a loss
             that is no longer finite.
     """
@@ -78,7 +80,7 @@ def train(
     learnt, checked = data.with_variation(), validation.with_variation()
     with _torch_threads(plan.threads):
         with _seeded(plan.seed, _PREPARE):
-            calibrator = calibrator_class(plan.calibrator)(data.shape, **plan.options)
+            calibrator = _untrained(plan, data.shape)
             calibrator.prepare(learnt, np.random.default_rng([plan.seed, _PREPARE]))
         state = TrainingState(calibrator, TrainingState.fingerprint(plan, data, validation))
         if resume and checkpoint is not None and checkpoint.exists():
@@ -95,6 +97,21 @@ def train(
         validation=validation,
         history=tuple(EpochReport(**entry) for entry in state.history),
     )
+
+
+def _untrained(plan: TrainingPlan, shape: tuple[int, int]) -> TrainableCalibrator:
+    made = calibrator_class(plan.calibrator)
+    try:
+        signature(made).bind(shape, **plan.options)
+    except TypeError as error:
+        raise InputError(
+            wanted(
+                got=f"options {plan.options} for {plan.calibrator} ({error})",
+                allowed=str(signature(made)),
+                remedy="correct the options",
+            )
+        ) from error
+    return made(shape, **plan.options)
 
 
 def _run_stage(

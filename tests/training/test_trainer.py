@@ -278,6 +278,18 @@ def test_an_impossible_size_of_the_network_is_refused(data: Measurements, option
         train(TrainingPlan(calibrator="concatsquash", seed=1, options={option: 0}), data)
 
 
+def test_an_option_that_the_calibrator_does_not_have_is_refused(data: Measurements) -> None:
+    for name in ("affine", "concatsquash"):
+        with pytest.raises(InputError, match="loudness"):
+            train(TrainingPlan(calibrator=name, seed=1, options={"loudness": 11}), data)
+
+
+def test_a_stage_that_would_never_end_or_begin_is_refused() -> None:
+    for name in ("epochs", "matrices_per_batch", "patience"):
+        with pytest.raises(InputError, match=f"{name} = 0"):
+            Stage(**{"name": "s", "epochs": 1, "learning_rate": 1e-3, name: 0})
+
+
 def test_validation_matrices_are_never_trained_on(data: Measurements) -> None:
     training, validation = split_matrices(data, 0.3, np.random.default_rng(1))
     assert (training.matrices, validation.matrices) == (14, 6)

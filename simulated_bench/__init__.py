@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from crosscal.simulated_bench.bench import Bench
-    from crosscal.simulated_bench.devices import CellLaw, Ohmic, Sinh, SmoothLaw, cell_current
+    from crosscal.simulated_bench.devices import (
+        CellLaw,
+        Hopping,
+        Ohmic,
+        Saturating,
+        Sinh,
+        SmoothLaw,
+        cell_current,
+    )
     from crosscal.simulated_bench.direct_current import solve_currents, solve_dc
     from crosscal.simulated_bench.floor import NoiseFloor, noise_floor
     from crosscal.simulated_bench.powered_board import PoweredBoard
@@ -29,9 +37,11 @@ __all__ = [
     "BenchServer",
     "BenchSettings",
     "CellLaw",
+    "Hopping",
     "NoiseFloor",
     "Ohmic",
     "PoweredBoard",
+    "Saturating",
     "Sinh",
     "SmoothLaw",
     "Solution",
@@ -51,7 +61,7 @@ __all__ = [
 
 _MODULES = {
     "bench": ("Bench",),
-    "devices": ("CellLaw", "Ohmic", "Sinh", "SmoothLaw", "cell_current"),
+    "devices": ("CellLaw", "Hopping", "Ohmic", "Saturating", "Sinh", "SmoothLaw", "cell_current"),
     "direct_current": ("solve_currents", "solve_dc"),
     "floor": ("NoiseFloor", "noise_floor"),
     "linear_response": ("transfer_matrix",),

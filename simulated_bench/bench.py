@@ -13,13 +13,18 @@ from crosscal.core.errors import SettingsError, SolverError, wanted
 from crosscal.firmware_models import BoardFacts, ProgrammingStep, Reading
 from crosscal.simulated_bench.board_facts import board_facts
 from crosscal.simulated_bench.cells import Cells
-from crosscal.simulated_bench.devices import Ohmic, Sinh
+from crosscal.simulated_bench.devices import CellLaw, Hopping, Ohmic, Saturating, Sinh
 from crosscal.simulated_bench.direct_current import solve_currents
 from crosscal.simulated_bench.floor import noise_floor
 from crosscal.simulated_bench.front_end import FrontEnd
 from crosscal.simulated_bench.randomness import RandomStreams, fixed_error_streams
 from crosscal.simulated_bench.readback import Readback
-from crosscal.simulated_bench.settings import BenchSettings, OhmicSettings
+from crosscal.simulated_bench.settings import (
+    BenchSettings,
+    HoppingSettings,
+    OhmicSettings,
+    SaturatingSettings,
+)
 from crosscal.simulated_bench.settings_file import load_settings, profile_names
 from crosscal.simulated_bench.wires import Wires
 from crosscal.simulated_bench.write_verify import WriteVerify
@@ -266,10 +271,14 @@ class Bench:
         )
 
 
-def _device(settings: BenchSettings) -> Ohmic | Sinh:
+def _device(settings: BenchSettings) -> CellLaw:
     law = settings.device
     if isinstance(law, OhmicSettings):
         return Ohmic()
+    if isinstance(law, HoppingSettings):
+        return Hopping(scale_v=law.scale_v, forward_share=law.forward_share)
+    if isinstance(law, SaturatingSettings):
+        return Saturating(scale_v=law.scale_v, shift=law.shift)
     return Sinh(a_pos=law.a_pos, b_pos=law.b_pos, a_neg=law.a_neg, b_neg=law.b_neg)
 
 

@@ -88,6 +88,25 @@ class SinhSettings(Table, frozen=True, kw_only=True, tag_field="law", tag="sinh"
     temperature_coefficient_per_c: Annotated[float, Meta(ge=-0.01, le=0.01)] = 0.0
 
 
+class HoppingSettings(Table, frozen=True, kw_only=True, tag_field="law", tag="hopping"):
+    """`[device] law = "hopping"`: I = G·s·(exp(α·V/s) − exp(−(1−α)·V/s)), s `scale_v`, α `forward_share`."""
+
+    scale_v: Positive = 0.2
+    forward_share: Annotated[float, Meta(gt=0.0, lt=1.0)] = 0.6
+    temperature_coefficient_per_c: Annotated[float, Meta(ge=-0.01, le=0.01)] = 0.0
+
+
+class SaturatingSettings(Table, frozen=True, kw_only=True, tag_field="law", tag="saturating"):
+    """`[device] law = "saturating"`: I = G·s·(tanh(V/s + k) − tanh k)·cosh² k, s `scale_v`, k `shift`."""
+
+    scale_v: Positive = 1.0
+    shift: Annotated[float, Meta(ge=-3.0, le=3.0)] = 0.3
+    temperature_coefficient_per_c: Annotated[float, Meta(ge=-0.01, le=0.01)] = 0.0
+
+
+DeviceSettings = OhmicSettings | SinhSettings | HoppingSettings | SaturatingSettings
+
+
 class ProgrammingSettings(Table, frozen=True, kw_only=True):
     """`[programming]`: what a write pulse does. The defaults write exactly.
 
@@ -210,7 +229,7 @@ class BenchSettings(Table, frozen=True, kw_only=True):
     front_end: FrontEndSettings
     board: BoardSettings = field(default_factory=BoardSettings)
     wires: WireSettings = field(default_factory=WireSettings)
-    device: OhmicSettings | SinhSettings = field(default_factory=SinhSettings)
+    device: DeviceSettings = field(default_factory=SinhSettings)
     programming: ProgrammingSettings = field(default_factory=ProgrammingSettings)
     noise: NoiseSettings = field(default_factory=NoiseSettings)
     faults: FaultSettings = field(default_factory=FaultSettings)

@@ -88,7 +88,7 @@ class Agreement:
         return left_a <= TOLERANCE * size_a + ROUNDING * met_v * slope_norm_s
 
     def _refuse_steep_fall(self, live: np.ndarray, least_slope_s: np.ndarray) -> None:
-        """A fall is harmless while the voltage that it frees on the wires cannot drive it further by itself."""
+        """A fall does no harm while the voltage that it frees on the wires cannot drive it further."""
         way_ohm = self._circuit.longest_way_ohm
         steep = least_slope_s * way_ohm <= -1
         if steep.any():

@@ -80,7 +80,9 @@ def drop(current: np.ndarray, segment_ohm: float, end_ohm: np.ndarray, voltage: 
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def factor(shunt: np.ndarray, segment_ohm: float, end_ohm: np.ndarray, damping: np.ndarray) -> None:
+def factor(
+    shunt: np.ndarray, ground: float, segment_ohm: float, end_ohm: np.ndarray, damping: np.ndarray
+) -> None:
     """Prepare lines whose nodes also leak to ground, for any number of `respond`.
 
     Eliminates from the open end: seen from the next node, everything behind it is a current and an
@@ -88,6 +90,7 @@ def factor(shunt: np.ndarray, segment_ohm: float, end_ohm: np.ndarray, damping: 
 
     Args:
         shunt: leak of each node [S], (K, L).
+        ground: leak that all nodes have besides [S].
         segment_ohm, end_ohm: as in `drop`.
         damping: receives the part of the current gathered at a node that flows on to the next if that is
             grounded, which is also the part of the next node's voltage that reaches back, (K, L).
@@ -98,7 +101,7 @@ def factor(shunt: np.ndarray, segment_ohm: float, end_ohm: np.ndarray, damping: 
         here, damp = shunt[k, :lanes], damping[k, :lanes]
         for m in range(lanes):
             ohm = segment_ohm + end_ohm[m] if k == count - 1 else segment_ohm
-            total = here[m] + behind[m]
+            total = here[m] + ground + behind[m]
             damp[m] = unit / (unit + ohm * total)
             behind[m] = total * damp[m]
 

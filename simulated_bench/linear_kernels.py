@@ -41,6 +41,7 @@ def prepare(
     column_ohm: float,
     source_ohm: np.ndarray,
     sense_ohm: np.ndarray,
+    ground_s: float,
     columns: np.ndarray,
     rows: np.ndarray,
 ) -> None:
@@ -50,12 +51,13 @@ def prepare(
         slope_s: conductance of each cell [S], (N, M).
         row_ohm, column_ohm: one wire segment [Ω].
         source_ohm, sense_ohm: resistance beyond each row (N,) and each column (M,) [Ω].
+        ground_s: conductance from every wire node to ground [S].
         columns, rows: receive the factors of the columns (N, M) and of the rows (M, N).
     """
-    factor(slope_s, column_ohm, sense_ohm, columns)
+    factor(slope_s, ground_s, column_ohm, sense_ohm, columns)
     turned = np.empty_like(rows)
     to_rows(slope_s, turned)
-    factor(turned, row_ohm, source_ohm, rows)
+    factor(turned, ground_s, row_ohm, source_ohm, rows)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})

@@ -47,7 +47,7 @@ class LinearResponse:
     def __init__(self, circuit: Circuit, slope_s: np.ndarray) -> None:
         self._shape = n, m = circuit.shape
         columns, rows = np.empty((n, m)), np.empty((m, n))
-        prepare(slope_s, *circuit.wires, columns, rows)
+        prepare(slope_s, *circuit.wires, 0.0, columns, rows)
         self._prepared = slope_s, *circuit.wires, columns, rows
 
     def transfer(self) -> np.ndarray:

@@ -123,7 +123,7 @@ class Newton:
         light = load <= LOAD_OF_SINGLE
         for group, rounding in ((live[light], SINGLE), (live[~light], DOUBLE)):
             if len(group):
-                arrays = look.mismatch_a, look.slope_s, *self._circuit.wires, look.left_a
+                arrays = look.mismatch_a, look.slope_s, *self._circuit.wires, 0.0, look.left_a
                 newton_steps(group, *arrays, np.maximum(part, rounding), rounding, ITERATIONS_MOST, step_a)
 
 

@@ -97,6 +97,7 @@ def newton_steps(
     column_ohm: float,
     source_ohm: np.ndarray,
     sense_ohm: np.ndarray,
+    ground_s: float,
     left_a: np.ndarray,
     forcing: np.ndarray,
     rounding: float,
@@ -112,6 +113,7 @@ def newton_steps(
         live: vectors to compute, (L,).
         mismatch_a, slope_s: right-hand sides [A] and cell slopes [S], (B, N, M).
         row_ohm, column_ohm, source_ohm, sense_ohm: the wires, as in `node_voltages`.
+        ground_s: conductance from every wire node to ground [S].
         left_a: 2-norm of each mismatch [A], (B,).
         forcing: part of it that may be left over, (B,).
         rounding: of the floating type to work in: what it cannot tell from nothing, in parts of what it has.
@@ -136,7 +138,7 @@ def newton_steps(
             for j in range(m):
                 right[i, j] = mismatch_a[b, i, j] / left_a[b]
                 slope[i, j] = slope_s[b, i, j]
-        prepare(slope, row, column, source, sense, columns, rows)
+        prepare(slope, row, column, source, sense, kind.type(ground_s), columns, rows)
         goal = kind.type(forcing[b])
         solve(right, slope, row, column, source, sense, columns, rows, goal, rounding, most, room, answer)
         for i in range(n):

@@ -82,8 +82,9 @@ def test_drop_is_the_product_with_the_matrix_of_shared_ways(size, segment_ohm, k
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("segment_ohm", [0.0, 2.0, 1e4])
+@pytest.mark.parametrize("ground_s", [0.0, 3e-3])
 @pytest.mark.parametrize("kind", [DOUBLE, SINGLE])
-def test_a_leaking_line_responds_as_its_matrix_says(size, segment_ohm, kind) -> None:
+def test_a_leaking_line_responds_as_its_matrix_says(size, segment_ohm, ground_s, kind) -> None:
     """`v = K (i - g v)`, K the matrix of shared ways."""
     rng = np.random.default_rng(2)
     current_a, end_ohm = rng.normal(size=size), rng.choice([0.0, 10.0], size[1])
@@ -91,10 +92,12 @@ def test_a_leaking_line_responds_as_its_matrix_says(size, segment_ohm, kind) -> 
     expected_v = np.empty(size)
     for m in range(size[1]):
         shared = way_ohm(size[0], segment_ohm, end_ohm[m])
-        expected_v[:, m] = np.linalg.solve(np.eye(size[0]) + shared * shunt_s[:, m], shared @ current_a[:, m])
+        expected_v[:, m] = np.linalg.solve(
+            np.eye(size[0]) + shared * (shunt_s[:, m] + ground_s), shared @ current_a[:, m]
+        )
     damping, voltage_v = np.empty(size, dtype=kind), np.empty(size, dtype=kind)
     typed = kind(segment_ohm), end_ohm.astype(kind)
-    factor(shunt_s.astype(kind), *typed, damping)
+    factor(shunt_s.astype(kind), kind(ground_s), *typed, damping)
     respond(current_a.astype(kind), *typed, damping, voltage_v)
     scale_v = np.abs(expected_v).max() + 1
     np.testing.assert_allclose(voltage_v, expected_v, rtol=0, atol=CLOSE[kind] * scale_v)
@@ -111,7 +114,7 @@ def test_the_linear_solve_is_that_of_the_dense_matrix(size, ohm, kind) -> None:
     typed = [np.asarray(part).astype(kind)[()] for part in (slope_s, *wires)]
     columns, rows = np.empty(size, dtype=kind), np.empty(size[::-1], dtype=kind)
     cell_a, rounding = np.empty(size, dtype=kind), kind(4 * np.finfo(kind).eps)
-    prepare(*typed, columns, rows)
+    prepare(*typed, kind(0), columns, rows)
     limits = kind(1e-14), rounding, 200
     used = solve(right_a.astype(kind), *typed, columns, rows, *limits, room_for(cell_a), cell_a)
     assert used < 200
@@ -159,7 +162,7 @@ def test_newton_steps_solve_the_linearised_array(size, rounding) -> None:
     mismatch_a[1] = 0
     left_a, step_a = np.linalg.norm(mismatch_a, axis=(1, 2)), np.full((3, *size), np.nan)
     part = np.full(3, float(rounding))
-    newton_steps(np.array([0, 1]), mismatch_a, slope_s, *wires, left_a, part, rounding, 200, step_a)
+    newton_steps(np.array([0, 1]), mismatch_a, slope_s, *wires, 0.0, left_a, part, rounding, 200, step_a)
     expected_a = dense_solution(mismatch_a[0], slope_s[0], wires)
     close = 1e-12 if isinstance(rounding, DOUBLE) else 1e-5
     np.testing.assert_allclose(step_a[0], expected_a, rtol=0, atol=close * np.abs(mismatch_a[0]).max())
@@ -209,7 +212,7 @@ def test_lines_driven_one_by_one_answer_as_the_dense_matrix(size) -> None:
     wires = draw_wires(size, (2.0, 5.0), rng)
     slope_s = rng.uniform(1e-5, 1e-3, size)
     columns, rows = np.empty(size), np.empty(size[::-1])
-    prepare(slope_s, *wires, columns, rows)
+    prepare(slope_s, *wires, 0.0, columns, rows)
     expected_a = np.empty((size[0], *size))
     for i in range(size[0]):
         right_a = np.zeros(size)

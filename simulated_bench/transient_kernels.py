@@ -1,0 +1,98 @@
+"""Kernels of a time step: wires whose nodes hold capacitors and whose segments hold inductors.
+
+An implicit step turns a capacitor into a conductance to ground and a current that its history feeds into the
+node, and an inductor into a resistance and a voltage that its history puts into the segment. Arrays (K, L) hold
+lines as in `line_kernels`: L side by side, from the open end to the held one; voltages are against the held end.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from crosscal.simulated_bench.line_kernels import from_rows, respond, to_rows
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def line_voltages(
+    fed_a: np.ndarray,
+    put_v: np.ndarray,
+    ground_s: float,
+    segment_ohm: float,
+    end_ohm: np.ndarray,
+    damping: np.ndarray,
+    voltage_v: np.ndarray,
+) -> None:
+    """Voltage of every node for currents fed into nodes and voltages put into segments.
+
+    Args:
+        fed_a: into each node [A], (K, L).
+        put_v: into the segment after each node, driving current towards the held end [V], (K, L).
+        ground_s: conductance from each node to ground [S].
+        segment_ohm, end_ohm, damping: as in `line_kernels.respond`, factored with `ground_s`.
+        voltage_v: receives the voltages [V], (K, L).
+    """
+    count, lanes = fed_a.shape
+    lifted, shifted = np.empty_like(fed_a), np.empty_like(fed_a)
+    for k in range(count - 1, -1, -1):
+        for m in range(lanes):
+            beyond = lifted[k + 1, m] if k < count - 1 else 0.0
+            lifted[k, m] = beyond + put_v[k, m]
+            shifted[k, m] = fed_a[k, m] + ground_s * lifted[k, m]
+    respond(shifted, segment_ohm, end_ohm, damping, voltage_v)
+    for k in range(count):
+        for m in range(lanes):
+            voltage_v[k, m] -= lifted[k, m]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def branch_currents(
+    fed_a: np.ndarray, ground_s: float, voltage_v: np.ndarray, branch_a: np.ndarray
+) -> None:
+    """Current of the segment after each node, towards the held end [A], (K, L), by Kirchhoff's law alone.
+
+    Args:
+        fed_a, ground_s: as in `line_voltages`.
+        voltage_v: of each node [V], (K, L).
+        branch_a: receives the currents [A], (K, L).
+    """
+    count, lanes = fed_a.shape
+    for k in range(count):
+        for m in range(lanes):
+            gathered = branch_a[k - 1, m] if k > 0 else 0.0
+            branch_a[k, m] = gathered + fed_a[k, m] - ground_s * voltage_v[k, m]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def cell_voltages(
+    open_v: np.ndarray,
+    cell_a: np.ndarray,
+    row_ohm: float,
+    column_ohm: float,
+    source_ohm: np.ndarray,
+    sense_ohm: np.ndarray,
+    row_damping: np.ndarray,
+    column_damping: np.ndarray,
+    row_fall_v: np.ndarray,
+    column_rise_v: np.ndarray,
+    across_v: np.ndarray,
+) -> None:
+    """Voltage across every cell when the cells pass these currents.
+
+    Args:
+        open_v: across each cell if none passed a current [V], (N, M).
+        cell_a: from row to column in each cell [A], (N, M).
+        row_ohm, column_ohm, source_ohm, sense_ohm, row_damping, column_damping: the wires, factored.
+        row_fall_v: receives what the rows lose, laid out as row wires [V], (M, N).
+        column_rise_v: receives what the columns gain [V], (N, M).
+        across_v: receives the voltages [V], (N, M).
+    """
+    rows, columns = cell_a.shape
+    turned = np.empty((columns, rows))
+    to_rows(cell_a, turned)
+    respond(turned, row_ohm, source_ohm, row_damping, row_fall_v)
+    respond(cell_a, column_ohm, sense_ohm, column_damping, column_rise_v)
+    from_rows(row_fall_v, across_v)
+    for i in range(rows):
+        for j in range(columns):
+            across_v[i, j] = open_v[i, j] - across_v[i, j] - column_rise_v[i, j]

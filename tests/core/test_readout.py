@@ -30,3 +30,9 @@ def test_a_reading_under_resolution_is_still_a_reading() -> None:
 def test_an_unusable_reading_is_refused_with_its_column(bit: Status, what: str) -> None:
     with pytest.raises(ReadingError, match=rf"1 of 6 readings {what}.*columns 3.*0.001 A range"):
         readout([[0, 0, 0], [0, 0, int(bit)]]).require_usable()
+
+
+def test_the_vectors_are_named_too_and_what_is_left_out_is_counted() -> None:
+    over = int(Status.OVER_RANGE)
+    with pytest.raises(ReadingError, match=r"columns 1, 2, 3, 4, 5, 6, 7, 8 and 2 more; vectors 2; counted"):
+        readout([[0] * 10, [over] * 10, [0] * 10]).require_usable()

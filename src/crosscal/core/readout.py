@@ -51,11 +51,20 @@ class Readout:
         if usable.all():
             return self.current_a
         bad = ~usable
-        columns = ", ".join(str(j + 1) for j in np.flatnonzero(bad.any(axis=0))[:8])
+        where = f"columns {_counted(bad.any(axis=0))}"
+        if len(bad) > 1:
+            where += f"; vectors {_counted(bad.any(axis=1))}"
         faulty = (self.status & int(Status.AMPLIFIER_FAULT)).any()
         what = "without a working amplifier or over range" if faulty else "over range"
         raise ReadingError(
-            f"got {int(bad.sum())} of {bad.size} readings {what} (columns {columns}, counted from 1, in the "
+            f"got {int(bad.sum())} of {bad.size} readings {what} ({where}; counted from 1, in the "
             f"{self.range_a:.3g} A range); allowed: readings inside the range; use a higher range or smaller "
             "inputs, or call read() to get the currents together with their status bits"
         )
+
+
+def _counted(bad: np.ndarray, shown: int = 8) -> str:
+    """Name the places that are True, counted from 1: the first of them, and how many more there are."""
+    places = np.flatnonzero(bad) + 1
+    named = ", ".join(str(place) for place in places[:shown])
+    return named if len(places) <= shown else f"{named} and {len(places) - shown} more"

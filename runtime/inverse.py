@@ -31,7 +31,7 @@ class InverseTensors:
     """What depends on the matrix alone, as the calibrator's graph computes it; checked on construction.
 
     Attributes:
-        polynomial: (3, N, M). coupling: (J, N, M), J 1 or more. bent: (N, M). lift: (2, M). pattern: (N, M). moment: (J, N). constant: (M,). As above.
+        polynomial: (3, N, M). coupling: (J, N, M), J 1 or 2. bent: (N, M). lift: (2, M). pattern: (N, M). moment: (J, N). constant: (M,). As above.
         variance: noise plus misfit of the surrogate, (M,), of scaled currents.
         gain, linear, offset: (N, M), (N, M), (M,): the best linear estimate is `gain (y − offset)`, belonging to the
             linear prediction `y = offset + linearᵀ z`.
@@ -39,8 +39,8 @@ class InverseTensors:
             is 1); least and most that `z` may become at all.
         widening: (S,): a Gauss–Newton step for each, at most; this many times what is left unexplained (root mean square
             over columns) counts as further noise.
-        settled: (2,): steps taken in any case; a later one that moves the inputs by less than this, as mean square in parts
-            of their posterior variance, is the last.
+        settled: (2,): a step that moves the inputs by less than the first, as mean square in parts of their posterior
+            variance, while what it adds as noise is less than the second, in parts of the mean `variance`, is the last.
         inflation: (1,): what the posterior's standard deviations are multiplied by, learned from validation matrices.
         current_scale, current_shift: (M,): `y = (I − shift) · scale` [1/A], [A].
         expansion: (K,): `v = Σ_k expansion[k] z^k` [V].
@@ -99,6 +99,10 @@ class InverseTensors:
                     f"got a number in {field.name} that is not finite; allowed: finite numbers; "
                     "is the matrix inside the range that the calibrator was trained on?"
                 )
+        if modes not in (1, 2) or (self.moment[0] != 1.0).any():
+            raise RangeError(
+                wanted(got=f"{modes} products", allowed="1 or 2, the first unweighted", remedy="export it again")
+            )
         if not (self.variance > 0).all() or self.widening.size < 1:
             raise RangeError(
                 wanted(
@@ -152,6 +156,9 @@ class Inverse:
             padded = np.pad(a, [(0, 0)] * (a.ndim - 2) + [(0, n), (0, m)])
             return np.ascontiguousarray(np.swapaxes(padded, -1, -2))
 
+        unused = np.zeros((2 - len(tensors.coupling), rows, columns))
+        place = tensors.moment[1] if len(tensors.moment) == 2 else np.zeros(rows)
+
         def columnwise(a: np.ndarray, fill: float = 0.0) -> np.ndarray:
             return np.ascontiguousarray(np.pad(a, (0, m), constant_values=fill))
 
@@ -162,11 +169,11 @@ class Inverse:
             tensors.expansion,
             turned(tensors.conductance),
             turned(tensors.polynomial),
-            turned(tensors.coupling),
+            turned(np.concatenate([tensors.coupling, unused])),
             turned(tensors.bent),
             np.ascontiguousarray(np.pad(tensors.lift, ((0, 0), (0, m)))),
             turned(tensors.pattern),
-            np.ascontiguousarray(np.pad(tensors.moment, ((0, 0), (0, n)))),
+            np.pad(place, (0, n)),
             columnwise(tensors.constant),
             columnwise(tensors.variance, 1.0),
             turned(tensors.gain),
@@ -174,7 +181,7 @@ class Inverse:
             columnwise(tensors.offset),
             tensors.walls,
             tensors.widening,
-            tensors.settled * np.array([1.0, rows]),
+            tensors.settled * np.array([rows, tensors.variance.mean()]),
             rows + n > columns + m,
         )
 

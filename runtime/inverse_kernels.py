@@ -14,53 +14,42 @@ _FAST = {"contract", "reassoc", "nsz", "arcp"}
 
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
-def predict(z, polynomial, coupling, bent, lift, pattern, moment, constant, along, across, predicted):
-    """Currents that inputs `z` would cause; also the products' factors `along`, `across` (modes, M)."""
-    modes = coupling.shape[0]
+def predict(z, squares, placed, polynomial, coupling, bent, lift, pattern, place, constant, carried, predicted):
+    """Currents that inputs `z` would cause; also what the products are made of, `carried` (4, M).
+
+    `squares` and `placed` (N,) are filled with `z²` and `place · z`; one pass over a column's cells then does everything.
+    """
     columns, rows = pattern.shape
+    for n in range(rows):
+        squares[n] = z[n] * z[n]
+        placed[n] = z[n] * place[n]
     for m in range(columns):
-        first, second, third = polynomial[0, m], polynomial[1, m], polynomial[2, m]
-        total = 0.0
+        first, second, third, weights = polynomial[0, m], polynomial[1, m], polynomial[2, m], pattern[m]
+        link, bend, high_link = coupling[0, m], bent[m], coupling[1, m]
+        own, low, high, by_low, by_high = 0.0, 0.0, 0.0, 0.0, 0.0
         for n in range(rows):
-            total += z[n] * (first[n] + z[n] * (second[n] + z[n] * third[n]))
-        total += constant[m]
-        weights = pattern[m]
-        for j in range(modes):
-            here, there, place = 0.0, 0.0, moment[j]
-            link = coupling[j, m]
-            for n in range(rows):
-                here += weights[n] * place[n] * z[n]
-                there += link[n] * z[n]
-            if j == 0:
-                bend = bent[m]
-                for n in range(rows):
-                    there += bend[n] * z[n] * z[n]
-                total += here * here * here * (lift[0, m] + here * lift[1, m])
-            along[j, m] = here
-            across[j, m] = there
-            total += here * there
-        predicted[m] = total
+            own += z[n] * first[n] + squares[n] * (second[n] + z[n] * third[n])
+            low += weights[n] * z[n]
+            high += weights[n] * placed[n]
+            by_low += link[n] * z[n] + bend[n] * squares[n]
+            by_high += high_link[n] * z[n]
+        carried[0, m], carried[1, m], carried[2, m], carried[3, m] = low, high, by_low, by_high
+        powers = low * low * low * (lift[0, m] + low * lift[1, m])
+        predicted[m] = constant[m] + own + low * by_low + high * by_high + powers
 
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
-def differentiate(z, polynomial, coupling, bent, lift, pattern, moment, along, across, slope):
-    """Derivative of `predict` by each input: `slope` (M, N)."""
-    modes = coupling.shape[0]
+def differentiate(z, polynomial, coupling, bent, lift, pattern, place, carried, slope):
+    """Derivative of `predict` by each input, `slope` (M, N), from what it left in `carried`."""
     columns, rows = pattern.shape
     for m in range(columns):
-        first, second, third = polynomial[0, m], polynomial[1, m], polynomial[2, m]
-        row, weights = slope[m], pattern[m]
+        first, second, third, weights = polynomial[0, m], polynomial[1, m], polynomial[2, m], pattern[m]
+        link, bend, high_link, row = coupling[0, m], bent[m], coupling[1, m], slope[m]
+        low, high, by_high = carried[0, m], carried[1, m], carried[3, m]
+        by_low = carried[2, m] + low * low * (3.0 * lift[0, m] + 4.0 * low * lift[1, m])
         for n in range(rows):
-            row[n] = first[n] + z[n] * (2.0 * second[n] + 3.0 * z[n] * third[n])
-        for j in range(modes):
-            here, there, link, place = along[j, m], across[j, m], coupling[j, m], moment[j]
-            if j == 0:
-                bend = bent[m]
-                there += here * here * (3.0 * lift[0, m] + 4.0 * here * lift[1, m])
-                for n in range(rows):
-                    row[n] += 2.0 * here * bend[n] * z[n]
-            for n in range(rows):
-                row[n] += here * link[n] + there * weights[n] * place[n]
+            own = first[n] + z[n] * (2.0 * (second[n] + low * bend[n]) + 3.0 * z[n] * third[n])
+            row[n] = own + low * link[n] + high * high_link[n] + weights[n] * (by_low + by_high * place[n])
 
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
@@ -183,20 +172,20 @@ def apply_covariance(slope, stiffness, narrow, gram, inverse_pivot, b, middle):
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
 def find_mode(
-    y, given, polynomial, coupling, bent, lift, pattern, moment, constant, variance, gain, linear, offset, walls,
+    y, given, polynomial, coupling, bent, lift, pattern, place, constant, variance, gain, linear, offset, walls,
     widening, settled, narrow, z, slope, gram, inverse_pivot, stiffness, scratch_rows, scratch_columns, transposed, scratch,
 ):  # fmt: skip
     """Inputs `z` (N,) that best explain one reading `y` (M,); leaves `slope`, `stiffness` and the factor at the last step.
 
     First the best linear estimate, `gain (y − offset)`, then one step of it against the true prediction, then a
     Gauss–Newton step for every entry of `widening`: so many times what is left unexplained counts as noise, so that no step
-    trusts a linearisation further than it reaches. After `settled[0]` steps, one that moves an input by less than
-    `settled[1]` of its variance, on average, is the last.
+    trusts a linearisation further than it reaches. A step that moves the inputs
+    by less than `settled[0]`, as squares in parts of their variance, while what it counts as noise is below `settled[1]`, is
+    the last.
     """
     low, high, spring, least, most = walls[0], walls[1], walls[2], walls[3], walls[4]
     columns, rows = pattern.shape
-    modes = coupling.shape[0]
-    along, across = scratch_columns[4 : 4 + modes], scratch_columns[4 + modes :]
+    carried, squares, placed = scratch_columns[4:8], scratch_rows[2], scratch_rows[3]
     predicted, weight, residual, middle = (
         scratch_columns[0],
         scratch_columns[1],
@@ -210,7 +199,9 @@ def find_mode(
             for m in range(columns):
                 residual[m] = y[m] - offset[m]
         else:
-            predict(z, polynomial, coupling, bent, lift, pattern, moment, constant, along, across, predicted)
+            predict(
+            z, squares, placed, polynomial, coupling, bent, lift, pattern, place, constant, carried, predicted
+        )
             for m in range(columns):
                 total = 0.0
                 for n in range(rows):
@@ -223,7 +214,9 @@ def find_mode(
         for n in range(rows):
             z[n] = min(max(z[n], least), most)
     for step in range(widening.size):
-        predict(z, polynomial, coupling, bent, lift, pattern, moment, constant, along, across, predicted)
+        predict(
+            z, squares, placed, polynomial, coupling, bent, lift, pattern, place, constant, carried, predicted
+        )
         unexplained = 0.0
         for m in range(columns):
             residual[m] = y[m] - predicted[m]
@@ -233,7 +226,7 @@ def find_mode(
             weight[m] = 1.0 / (variance[m] + unexplained)
         for n in range(rows):
             stiffness[n] = 1.0 + (spring if z[n] < low or z[n] > high else 0.0)
-        differentiate(z, polynomial, coupling, bent, lift, pattern, moment, along, across, slope)
+        differentiate(z, polynomial, coupling, bent, lift, pattern, place, carried, slope)
         precision_factor(slope, transposed, weight, stiffness, narrow, scratch, gram, inverse_pivot)
         for n in range(rows):
             beyond = z[n] - min(max(z[n], low), high)
@@ -249,7 +242,7 @@ def find_mode(
         for n in range(rows):
             moved += gradient[n] * move[n]
             z[n] = min(max(z[n] + move[n], least), most)
-        if step + 1 >= settled[0] and moved < settled[1]:
+        if moved < settled[0] and unexplained < settled[1]:
             break
 
 
@@ -271,7 +264,7 @@ def spread(rate, conductance, slope, stiffness, narrow, gram, inverse_pivot, scr
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy", nogil=True)
 def calibrate_batch(
-    current, scale, shift, expansion, conductance, polynomial, coupling, bent, lift, pattern, moment, constant, variance, gain,
+    current, scale, shift, expansion, conductance, polynomial, coupling, bent, lift, pattern, place, constant, variance, gain,
     linear, offset, walls, widening, settled, narrow, wants_spread, calibrated, voltage, deviation,
 ):  # fmt: skip
     """Calibrate readings (B, M) one after another: `calibrated` (B, M), `voltage` (B, N), `deviation` (B, M) or (0, 0).
@@ -280,11 +273,11 @@ def calibrate_batch(
     """
     columns, rows = pattern.shape
     given = current.shape[1]
-    modes, size = coupling.shape[0], min(pattern.shape) if narrow else rows
+    size = columns if narrow else rows
     y, z = np.zeros(columns), np.empty(rows)
     slope, gram = np.empty((columns, rows)), np.empty((size, size))
     inverse_pivot, stiffness = np.empty(size), np.empty(rows)
-    scratch_rows, scratch_columns = np.empty((2, rows)), np.empty((4 + 2 * modes, columns))
+    scratch_rows, scratch_columns = np.empty((4, rows)), np.empty((8, columns))
     transposed = np.empty((rows, columns) if narrow else (0, 0))
     scratch = np.empty((rows, columns) if narrow else (columns, rows))
     volts, rate, total_variance = np.empty(rows), np.empty(rows), np.empty(columns)
@@ -292,7 +285,7 @@ def calibrate_batch(
         for m in range(given):
             y[m] = (current[b, m] - shift[m]) * scale[m]
         find_mode(
-            y, given, polynomial, coupling, bent, lift, pattern, moment, constant, variance, gain, linear, offset, walls, widening, settled,
+            y, given, polynomial, coupling, bent, lift, pattern, place, constant, variance, gain, linear, offset, walls, widening, settled,
             narrow, z, slope, gram, inverse_pivot, stiffness, scratch_rows, scratch_columns, transposed, scratch,
         )  # fmt: skip
         for n in range(rows):

@@ -57,7 +57,8 @@ class Reader:
         y_linear = y - self._predicted(z) + z @ condensed.linear
         z = backend.clipped(y_linear @ turned, least, most)
         moving: Array | None = None
-        for step, widening in enumerate(self._rules.widening, start=1):
+        usual = backend.sum(condensed.variance, -1) * (float(self._rules.settled[1]) / self._columns)
+        for widening in self._rules.widening:
             wrong = y - self._predicted(z)
             unexplained = backend.sum(wrong * wrong, -1) * (float(widening) ** 2 / self._columns)
             weight = 1.0 / (condensed.variance + unexplained)
@@ -70,10 +71,11 @@ class Reader:
             move = backend.reshaped(move, (-1, self._rows))
             onward = z + (move if moving is None else move * moving)
             z = backend.clipped(onward, least, most)
-            if step >= self._rules.settled[0]:
-                moved = backend.sum(backend.reshaped(gradient, (-1, self._rows)) * move, -1)
-                goes_on = backend.beyond(moved, -math.inf, float(self._rules.settled[1]) * self._rows)
-                moving = goes_on if moving is None else moving * goes_on
+            moved = backend.sum(backend.reshaped(gradient, (-1, self._rows)) * move, -1)
+            far = backend.beyond(moved, -math.inf, float(self._rules.settled[0]) * self._rows)
+            doubted = backend.beyond(unexplained - usual, -math.inf, 0.0)
+            goes_on = far + doubted - far * doubted
+            moving = goes_on if moving is None else moving * goes_on
         return z
 
     def _predicted(self, z: Array) -> Array:

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from crosscal.training.paper_table import PaperRow, paper_rows
     from crosscal.training.registry import calibrator_class, calibrator_names
     from crosscal.training.report import to_json, write_report
+    from crosscal.training.suite_cost import read_cost
+    from crosscal.training.suite_pictures import draw_array_errors, draw_suite
+    from crosscal.training.suite_report import suite_cell, suite_methods, suite_remarks, write_suite_report
+    from crosscal.training.suite_results import BoardResult, MethodScore, label_of, read_scores, write_scores
+    from crosscal.training.suite_scores import BoardScorer, ScoredMethods
     from crosscal.training.trainer import TrainingResult, train
     from crosscal.training.training_plan import EpochReport, TrainingPlan
 
@@ -29,6 +34,8 @@ __all__ = [
     "INPUT_KINDS",
     "AffineFit",
     "Batch",
+    "BoardResult",
+    "BoardScorer",
     "CollectionPlan",
     "CollectionProgress",
     "EpochReport",
@@ -37,8 +44,10 @@ __all__ = [
     "GraphWriter",
     "KindEvaluation",
     "Measurements",
+    "MethodScore",
     "PaperRow",
     "Score",
+    "ScoredMethods",
     "Segment",
     "Stage",
     "TrainableCalibrator",
@@ -48,18 +57,28 @@ __all__ = [
     "calibrator_class",
     "calibrator_names",
     "collect",
+    "draw_array_errors",
+    "draw_suite",
     "draw_vectors",
     "evaluate",
     "export_calibrator",
     "fit_affine",
+    "label_of",
     "normalised_error",
     "paper_rows",
     "parse_inputs",
+    "read_cost",
+    "read_scores",
     "score",
     "split_matrices",
+    "suite_cell",
+    "suite_methods",
+    "suite_remarks",
     "to_json",
     "train",
     "write_report",
+    "write_scores",
+    "write_suite_report",
 ]
 
 _MODULES = {
@@ -76,6 +95,11 @@ _MODULES = {
     "paper_table": ("PaperRow", "paper_rows"),
     "registry": ("calibrator_class", "calibrator_names"),
     "report": ("to_json", "write_report"),
+    "suite_cost": ("read_cost",),
+    "suite_pictures": ("draw_array_errors", "draw_suite"),
+    "suite_report": ("suite_cell", "suite_methods", "suite_remarks", "write_suite_report"),
+    "suite_results": ("BoardResult", "MethodScore", "label_of", "read_scores", "write_scores"),
+    "suite_scores": ("BoardScorer", "ScoredMethods"),
     "trainer": ("TrainingResult", "train"),
     "training_plan": ("EpochReport", "TrainingPlan"),
 }

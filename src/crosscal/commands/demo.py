@@ -21,8 +21,8 @@ from crosscal.training import CollectionPlan, draw_vectors, parse_inputs, write_
 
 PROFILE = "lab-12x16"
 RESOURCE = "TCPIP0::localhost::inst0::INSTR"
-CALIBRATOR = "concatsquash"
-TRAINING_MATRICES = 300
+CALIBRATOR = "structured"
+TRAINING_MATRICES = 80
 TEST_INPUTS = "random:200,sine:50,dc:50,fir:50"
 TEST_VECTORS = 350
 

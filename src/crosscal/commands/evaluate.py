@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -13,41 +14,134 @@ from crosscal.commands.score_table import score_table
 from crosscal.core.errors import InputError, wanted
 from crosscal.core.run_file import Run, read_run
 from crosscal.front_door import load_calibrator
-from crosscal.training import Evaluation, evaluate, write_report
+from crosscal.training import Evaluation, calibrator_names, evaluate, write_report
 
 FLOOR_VECTORS = 8
 """Inputs that the floor of a matrix is averaged over; it hardly depends on them."""
 
+OF_ONE_RUN = ("calibrator", "run", "report", "truth")
+OF_A_SUITE = ("output", "boards", "calibrators", "quick", "table", "seed", "retry")
+
 
 @click.command("evaluate")
-@click.argument("calibrator", type=click.Path(path_type=Path))
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("calibrator", type=click.Path(path_type=Path), required=False)
+@click.argument("run", type=click.Path(path_type=Path), required=False)
 @click.option("--report", type=click.Path(path_type=Path), help="Folder for report.json and pictures.")
 @click.option(
     "--truth",
     metavar="BENCH",
     help="bench.toml or profile of the simulated board that RUN was measured on: adds the noise floor.",
 )
-def command(calibrator: Path, run: Path, report: Path | None, truth: str | None) -> None:
+@click.option("--suite", is_flag=True, help="Compare calibrators on a suite of simulated boards instead.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("suite"),
+    show_default=True,
+    help="With --suite: folder for everything; a suite that was cut off there goes on.",
+)
+@click.option(
+    "--boards",
+    metavar="PATTERNS",
+    default="*",
+    show_default=True,
+    help="With --suite: which boards, by names or patterns and commas, such as '64x64*,wires-6'.",
+)
+@click.option(
+    "--calibrators",
+    metavar="NAMES",
+    default=",".join(calibrator_names()),
+    show_default=True,
+    help="With --suite: which to train, by commas.",
+)
+@click.option("--quick", is_flag=True, help="With --suite: fewer matrices.")
+@click.option(
+    "--table",
+    type=click.Path(path_type=Path),
+    help="With --suite: a table of boards.  [default: the one that comes along]",
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=1, show_default=True, help="With --suite: everything random."
+)
+@click.option("--retry", is_flag=True, help="With --suite: try again what failed before.")
+@click.pass_context
+def command(
+    context: click.Context,
+    calibrator: Path | None,
+    run: Path | None,
+    report: Path | None,
+    truth: str | None,
+    suite: bool,
+    **of_suite: Any,
+) -> None:
     """Score CALIBRATOR (an ONNX file) on RUN (a run.h5 of matrices it was not trained on).
 
     Prints all four error measures beside no calibration and beside gain and offset per column fitted to each
     matrix's own known vectors; those vectors are scored for no one. With --truth, also the ratio to the floor
     that read noise sets, which no calibrator can beat.
 
+    With --suite, instead: measures a suite of simulated boards that differ in size, wires, device law, noise,
+    programming error and front end, trains calibrators on each, and prints them side by side with the plain
+    fits and the floor. Finished steps are kept; the same command again goes on where it was cut off.
+
     \b
     crosscal evaluate b7.onnx holdout.h5 --report out/
     crosscal evaluate b7.onnx holdout.h5 --truth memsys2025
+    crosscal evaluate --suite -o suite/
+    crosscal evaluate --suite --quick --boards '8x8,16x16' --calibrators affine,structured
     """
+    _refuse_what_does_not_apply(context, suite=suite)
+    if suite:
+        _evaluate_suite(**of_suite)
+        return
+    if calibrator is None or run is None:
+        missing = "CALIBRATOR" if calibrator is None else "RUN"
+        raise click.UsageError(f"Missing argument '{missing}' (or give --suite).")
     measured = read_run(run)
     floor_nmse = None if truth is None else noise_floor(truth, measured)
     evaluation = evaluate_with_bar(calibrator, measured, floor_nmse=floor_nmse)
     Console().print(score_table(evaluation))
+    if unusable := int((~evaluation.data.usable).sum()):
+        console.print(
+            f"[yellow]{unusable} of {evaluation.data.usable.size} vectors were left out: a reading of each is "
+            "saturated or missing. The scores are of the others"
+        )
     if evaluation.skipped:
         console.print(f"too few vectors for: {'; '.join(evaluation.skipped)}")
     if report is not None:
         for path in write_report(evaluation, report):
             console.print(f"wrote {path}")
+
+
+def _refuse_what_does_not_apply(context: click.Context, *, suite: bool) -> None:
+    """An option that would be ignored is a misunderstanding."""
+    for name in OF_ONE_RUN if suite else OF_A_SUITE:
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            given = name.upper() if name in ("calibrator", "run") else f"--{name}"
+            raise click.UsageError(
+                f"{given} does not go with --suite" if suite else f"{given} goes with --suite only"
+            )
+
+
+def _evaluate_suite(
+    *, output: Path, boards: str, calibrators: str, quick: bool, table: Path | None, seed: int, retry: bool
+) -> None:
+    # Here, because it takes torch to train.
+    from crosscal.commands.suite import SuiteRequest, run_suite
+    from crosscal.commands.suite_boards import load_suite
+
+    names = tuple(dict.fromkeys(name.strip() for name in calibrators.split(",")))
+    for name in names:
+        if name not in calibrator_names():
+            raise click.BadParameter(
+                f"{name!r}; allowed: {', '.join(calibrator_names())}", param_hint="--calibrators"
+            )
+    known = load_suite(table)
+    request = SuiteRequest(
+        size=known.quick if quick else known.full, calibrators=names, seed=seed, retry=retry
+    )
+    run_suite(known.selected(pattern.strip() for pattern in boards.split(",")), request, output)
 
 
 def evaluate_with_bar(path: Path, run: Run, *, floor_nmse: np.ndarray | None = None) -> Evaluation:
@@ -80,6 +174,15 @@ def noise_floor(truth: str, run: Run) -> np.ndarray:
             )
         )
     bench = Bench.from_toml(truth)
+    simulated, measured = (bench.facts.rows, bench.facts.columns), run.target_s.shape[1:]
+    if simulated != measured:
+        raise InputError(
+            wanted(
+                got=f"the bench {truth} of {simulated[0]}×{simulated[1]}",
+                allowed=f"the bench that the run was measured on, {measured[0]}×{measured[1]}",
+                remedy="give its bench.toml or profile, or leave --truth out",
+            )
+        )
     with progress_bar() as bar:
         task = bar.add_task("noise floor", total=len(run.target_s), note="")
         floors = []

@@ -17,7 +17,7 @@ def score_table(evaluation: Evaluation) -> Table:
         padding=(0, 1, 0, 0),
     )
     table.add_column("inputs")
-    table.add_column("calibration")
+    table.add_column("calibration", no_wrap=True)
     for name in ("MSE (mA²)", "factor", "NMSE", "bits", "RMSE (%)", "× floor"):
         table.add_column(name, justify="right")
     for kind in evaluation.kinds:

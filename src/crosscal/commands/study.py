@@ -78,7 +78,6 @@ def command(
             raise click.BadParameter(
                 f"{name!r}; allowed: {', '.join(calibrator_names())}", param_hint="--calibrators"
             )
-    output.mkdir(parents=True, exist_ok=True)
     bench = _bench_file(output, profile, noise)
     train_plan = CollectionPlan(matrices=matrices, vectors=LEARNT_VECTORS, seed=seed)
     test_plan = CollectionPlan(
@@ -139,11 +138,16 @@ def _write_rows(rows: list[PaperRow], path: Path) -> None:
 def _bench_file(folder: Path, profile: str, noise: float | None) -> Path:
     """Write the bench's settings beside the results, so that the folder says what it was measured on."""
     path = folder / "bench.toml"
-    text = f'profile = "{profile}"\n'
+    if Path(profile).is_file():
+        # What is relative to the caller's folder is not so to the file's.
+        profile = str(Path(profile).resolve())
+    load_settings(profile, **({} if noise is None else {"noise": {"read_relative": noise}}))
+    text = f"profile = {json.dumps(profile, ensure_ascii=False)}\n"
     if noise is not None:
         text += f"\n[noise]\nread_relative = {noise!r}\n"
     if path.exists() and path.read_text(encoding="utf-8") != text:
         raise click.UsageError(f"{path} describes another bench; choose another folder with -o")
+    folder.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path
 

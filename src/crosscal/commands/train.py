@@ -71,10 +71,11 @@ def command(
     crosscal train run.h5 --calibrator concatsquash --seed 1 -o b7.onnx
     """
     plan = TrainingPlan(calibrator=calibrator, seed=seed, max_epochs=epochs, threads=threads)
-    held_out = None if validation is None else Measurements.from_run(read_run(validation))
+    _require_place(output)
+    held_out = None if validation is None else _measurements(validation)
     result = train_and_export(
         plan,
-        Measurements.from_run(read_run(run)),
+        _measurements(run),
         output,
         validation=held_out,
         resume=resume,
@@ -85,6 +86,27 @@ def command(
     console.print(
         f"wrote {output}: {calibrator} for {result.training.shape[0]}×{result.training.shape[1]}{best}"
     )
+
+
+def _require_place(output: Path) -> None:
+    """Refuse a place that nothing can be written to, before hours of training rather than after."""
+    if output.is_dir() or not output.parent.is_dir():
+        raise click.BadParameter(
+            f"{output} is {'a folder' if output.is_dir() else 'in a folder that does not exist'}; give the "
+            "name of a file in a folder that exists",
+            param_hint="--output",
+        )
+
+
+def _measurements(run: Path) -> Measurements:
+    """Read a run, and tell how much of it cannot be learned from."""
+    data = Measurements.from_run(read_run(run))
+    if unusable := int((~data.usable).sum()):
+        console.print(
+            f"[yellow]{unusable} of {data.usable.size} vectors of {run} are left out: a reading of each is "
+            "saturated or missing"
+        )
+    return data
 
 
 def train_and_export(

@@ -1,0 +1,126 @@
+"""A board's folder in a suite: every step leaves a file, and a step whose file is there is not done again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import click
+import numpy as np
+
+from crosscal.core.errors import CrosscalError
+from crosscal.core.run_file import Run, read_run
+from crosscal.training import CollectionPlan, MethodScore, ScoredMethods, read_scores, write_scores
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+# What numerical work on an unlucky board may end with. A slip of the program itself, such as a TypeError, is
+# none of these and ends the suite.
+FAILURES = (CrosscalError, ArithmeticError, ValueError, RuntimeError, MemoryError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardFolder:
+    """Files of one board.
+
+    Attributes:
+        path: the folder.
+        retry: whether steps that failed earlier are tried again; otherwise their failure stands.
+    """
+
+    path: Path
+    retry: bool
+
+    @property
+    def bench(self) -> Path:
+        """The board's settings."""
+        return self.path / "bench.toml"
+
+    def calibrator(self, name: str) -> Path:
+        """A calibrator trained on this board."""
+        return self.path / f"{name}.onnx"
+
+    def prepare(self, settings: str) -> None:
+        """Make the folder, with the board's settings in it.
+
+        Raises:
+            UsageError: it holds another board.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        if self.bench.exists() and self.bench.read_text(encoding="utf-8") != settings:
+            raise click.UsageError(f"{self.bench} describes another board; choose another folder with -o")
+        self.bench.write_text(settings, encoding="utf-8")
+
+    def finished_run(self, name: str, plan: CollectionPlan) -> Run | None:
+        """A run that holds every matrix of its plan; None if something is still to be measured."""
+        path = self.path / f"{name}.h5"
+        if not path.exists():
+            return None
+        run = read_run(path)
+        same = (run.plan.matrices, run.plan.vectors, run.plan.inputs, run.plan.seed) == (
+            plan.matrices,
+            plan.vectors,
+            plan.inputs,
+            plan.seed,
+        )
+        return run if same and len(run.target_s) == plan.matrices else None
+
+    def floor(self, find: Callable[[], np.ndarray]) -> np.ndarray:
+        """The noise floor of every test matrix, (K,), found once."""
+        path = self.path / "floor.npy"
+        if not path.exists():
+            part = path.with_suffix(".part.npy")
+            np.save(part, find())
+            part.replace(path)
+        return np.load(path)
+
+    def scores(self, step: str, find: Callable[[], ScoredMethods]) -> tuple[MethodScore, ...]:
+        """The scores of a step, found once; its errors over the array are kept beside them."""
+        path = self.path / f"{step}.json"
+        if not path.exists():
+            found = find()
+            np.savez_compressed(self._arrays(step), **found.weight_error_percent)
+            write_scores(found.scores, path)
+        return read_scores(path)
+
+    def weight_errors_percent(self, steps: tuple[str, ...]) -> dict[str, np.ndarray]:
+        """Errors over the array of all finished steps, by label, (N, M)."""
+        errors: dict[str, np.ndarray] = {}
+        for step in steps:
+            if (self.path / f"{step}.json").exists() and self._arrays(step).exists():
+                with np.load(self._arrays(step)) as arrays:
+                    errors |= {name: arrays[name] for name in arrays.files}
+        return errors
+
+    def attempt(self, step: str, action: Callable[[], T]) -> T | None:
+        """Do a step; a failure is kept in `<step>.failed` and None returned, so that a suite can go on."""
+        note = self._note(step)
+        if note.exists() and not self.retry:
+            return None
+        try:
+            outcome = action()
+        except FAILURES as error:
+            message = " ".join(str(error).split())
+            logger.warning("%s: %s failed: %s", self.path.name, step, message)
+            logger.debug("where it failed", exc_info=True)
+            note.write_text(f"{type(error).__name__}: {message}\n", encoding="utf-8")
+            return None
+        note.unlink(missing_ok=True)
+        return outcome
+
+    def failures(self, steps: Iterable[str]) -> dict[str, str]:
+        """What failed, of some steps."""
+        notes = {step: self._note(step) for step in steps}
+        return {
+            step: note.read_text(encoding="utf-8").strip() for step, note in notes.items() if note.exists()
+        }
+
+    def _note(self, step: str) -> Path:
+        return self.path / f"{step}.failed"
+
+    def _arrays(self, step: str) -> Path:
+        return self.path / f"{step}.npz"

@@ -1,0 +1,31 @@
+"""The table that a suite prints: boards down, methods side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.table import Table
+
+from crosscal.training import BoardResult, label_of, suite_cell, suite_methods
+
+
+def suite_table(results: Sequence[BoardResult], calibrators: Sequence[str], *, of_floor: bool) -> Table:
+    """Lay out NMSE, or NMSE in parts of the floor, of every method on every board."""
+    measure = "NMSE in parts of the floor" if of_floor else "NMSE"
+    table = Table(
+        title=f"{measure}; K known vectors of each matrix",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("board", no_wrap=True)
+    table.add_column("floor", justify="right", no_wrap=True)
+    methods = suite_methods(calibrators)
+    for method in methods:
+        # The method above its K: narrower.
+        table.add_column(label_of(*method).replace(" ", "\n"), justify="right", no_wrap=True)
+    for result in results:
+        floor = "" if result.floor_nmse is None else f"{result.floor_nmse:.2e}"
+        cells = [suite_cell(result, *method, of_floor=of_floor) for method in methods]
+        table.add_row(result.board, floor, *cells)
+    return table

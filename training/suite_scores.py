@@ -1,0 +1,145 @@
+"""Scores every method of a suite on one board: all on the same vectors, by the same measures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from crosscal.core.run_file import Run
+from crosscal.runtime import Calibrator
+from crosscal.training.affine_fit import affine_per_matrix
+from crosscal.training.evaluation import CALIBRATED, KNOWN_VECTORS, RAW, Evaluation
+from crosscal.training.measurements import Measurements
+from crosscal.training.measures import Score, score
+from crosscal.training.suite_array import weight_error_percent
+from crosscal.training.suite_cost import affine_cost, ridge_cost
+from crosscal.training.suite_results import AFFINE, RECALIBRATED, RIDGE, MethodScore
+from crosscal.training.suite_ridge import ridge_per_matrix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScoredMethods:
+    """What one step of a suite found.
+
+    Attributes:
+        scores: of its methods.
+        weight_error_percent: by label, the error over the array [% of the mean target], (N, M).
+    """
+
+    scores: tuple[MethodScore, ...]
+    weight_error_percent: dict[str, np.ndarray]
+
+
+class BoardScorer:
+    """Scores estimates on a board's test run.
+
+    The vectors known to fits come from the beginning of each matrix, at most half of them, and are scored for
+    no one: the same that `evaluate` leaves out of a run with inputs of one kind.
+
+    Args:
+        run: random inputs, on matrices that no calibrator was trained on.
+        floor_nmse: what no calibrator can beat, matrix by matrix, (K,).
+
+    Raises:
+        TrainingError: nothing in the run can be scored.
+    """
+
+    def __init__(self, run: Run, floor_nmse: np.ndarray | None) -> None:
+        self._data = Measurements.from_run(run)
+        self._data.require_learnable()
+        self._floor_nmse = floor_nmse
+        self._full_scale_a = float(np.abs(self._data.current_a[self._data.usable]).max())
+        self._known = tuple(count for count in KNOWN_VECTORS if count <= self._data.vectors // 2)
+        self._vectors = slice(max(self._known, default=0), self._data.vectors)
+
+    def baselines(self) -> ScoredMethods:
+        """Score no calibration, and what each matrix's own known vectors can do without a calibrator."""
+        columns = self._data.shape[1]
+        found = [self._method(RAW, 0, self._data.current_a, 0)]
+        for known in self._known:
+            affine_a = affine_per_matrix(self._data, known)
+            found.append(self._method(AFFINE, known, affine_a, affine_cost(columns)))
+        for known in self._known:
+            ridge_a = ridge_per_matrix(self._data, known)
+            found.append(self._method(RIDGE, known, ridge_a, ridge_cost(columns)))
+        most = max(self._known, default=0)
+        return _collected(found, shown=lambda method: method.known_vectors in (0, most))
+
+    def calibrator(
+        self, evaluation: Evaluation, *, name: str, multiply_accumulates: int | None
+    ) -> ScoredMethods:
+        """Score a calibrator that knows nothing of the matrix but its target.
+
+        Args:
+            evaluation: of the calibrator on this run.
+            name: what it is called in the suite.
+            multiply_accumulates: what a read costs.
+
+        Raises:
+            RangeError: estimates that are not finite.
+        """
+        estimate_a = evaluation.estimates_a[CALIBRATED]
+        found = [self._method(name, 0, estimate_a, multiply_accumulates)]
+        return _collected(found, shown=lambda _: True)
+
+    def recalibrated(
+        self, calibrator: Calibrator, *, name: str, multiply_accumulates: int | None
+    ) -> ScoredMethods:
+        """Score a calibrator that was recalibrated on each matrix's own known vectors.
+
+        Raises:
+            InputError: known vectors that it cannot use; estimates that are not finite.
+        """
+        found = [
+            self._method(name + RECALIBRATED, known, estimate_a, multiply_accumulates)
+            for known, estimate_a in self._recalibrated(calibrator)
+        ]
+        return _collected(found, shown=lambda _: False)
+
+    def _recalibrated(self, calibrator: Calibrator) -> Iterator[tuple[int, np.ndarray]]:
+        data = self._data
+        for known in self._known:
+            estimate_a = np.full_like(data.current_a, np.nan)
+            for k in range(data.matrices):
+                given, usable = np.flatnonzero(data.usable[k, :known]), data.usable[k]
+                programmed = calibrator.program(data.conductance_s[k])
+                if len(given) >= 2:
+                    programmed = programmed.recalibrated(data.voltage_v[k, given], data.current_a[k, given])
+                if usable.any():
+                    estimate_a[k, usable] = programmed(data.current_a[k, usable])
+            yield known, estimate_a
+
+    def _method(
+        self, method: str, known: int, estimate_a: np.ndarray, cost: int | None
+    ) -> tuple[MethodScore, np.ndarray | None]:
+        part = self._data.of_vectors(self._vectors)
+        scored_a = estimate_a[:, self._vectors]
+        found = MethodScore(
+            method=method,
+            known_vectors=known,
+            score=self._score(part, scored_a),
+            multiply_accumulates=cost,
+        )
+        return found, weight_error_percent(part, scored_a)
+
+    def _score(self, part: Measurements, scored_a: np.ndarray) -> Score:
+        return score(
+            scored_a,
+            part.ideal_a,
+            part.usable,
+            full_scale_a=self._full_scale_a,
+            floor_nmse=self._floor_nmse,
+        )
+
+
+def _collected(
+    found: Sequence[tuple[MethodScore, np.ndarray | None]], *, shown: Callable[[MethodScore], bool]
+) -> ScoredMethods:
+    return ScoredMethods(
+        scores=tuple(method for method, _ in found),
+        weight_error_percent={
+            method.label: error for method, error in found if error is not None and shown(method)
+        },
+    )

@@ -18,8 +18,8 @@ def score_table(evaluation: Evaluation) -> Table:
     )
     table.add_column("inputs")
     table.add_column("calibration", no_wrap=True)
-    for name in ("MSE (mA²)", "factor", "NMSE", "bits", "RMSE (%)", "× floor"):
-        table.add_column(name, justify="right")
+    for name in ("MSE (mA²)", "factor", "NMSE", "bits", "RMSE %", "× floor"):
+        table.add_column(name, justify="right", no_wrap=True)
     for kind in evaluation.kinds:
         raw = next(iter(kind.scores.values()))
         for index, (method, score) in enumerate(kind.scores.items()):
@@ -27,8 +27,8 @@ def score_table(evaluation: Evaluation) -> Table:
             table.add_row(
                 kind.kind if index == 0 else "",
                 name,
-                f"{score.mse_ma2:.3e}",
-                f"{raw.mse_ma2 / score.mse_ma2:.4g}",
+                f"{score.mse_ma2:.2e}",
+                f"{raw.mse_ma2 / score.mse_ma2:.3g}",
                 f"{score.nmse:.3g}",
                 f"{score.effective_bits:.2f}",
                 f"{score.rmse_percent_of_full_scale:.3g}",

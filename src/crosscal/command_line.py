@@ -76,6 +76,16 @@ def main() -> None:
     except CrosscalError as error:
         click.echo(f"crosscal: {error}", err=True)
         sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # A folder or file that was named by the caller: that is all that commands open by themselves.
+        click.echo(
+            f"crosscal: {error.filename}: {error.strerror}; give a path in a folder that exists and that can "
+            "be written",
+            err=True,
+        )
+        sys.exit(1)
     except ModuleNotFoundError as error:
         extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
         if extra is None:

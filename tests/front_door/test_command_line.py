@@ -60,16 +60,22 @@ def test_the_heavy_libraries_are_not_imported_for_help() -> None:
         (("bench", "no-such-board", "--tcp", "0"), 2, "no-such-board"),
         (("study", "--calibrators", "magic"), 2, "magic"),
         (("frobnicate",), 2, "frobnicate"),
+        (("demo", "-o", "taken/inside"), 1, "taken"),
+        (("study", "-o", "taken/inside"), 1, "taken"),
+        (("study", "no-such-board", "-o", "new"), 1, "no-such-board"),
+        (("train", "x.h5", "-o", "no-such-folder/b.onnx"), 2, "no-such-folder"),
+        (("train", "x.h5", "-o", "."), 2, "is a folder"),
     ],
 )
 def test_an_error_is_one_message_without_a_traceback(
     arguments: tuple[str, ...], code: int, said: str, tmp_path: Path
 ) -> None:
+    (tmp_path / "taken").write_text("a file where a folder is asked for")
     ended = run(*arguments, cwd=tmp_path)
     assert ended.returncode == code, ended.stderr
     assert said in ended.stderr
     assert "Traceback" not in ended.stderr
-    assert not list(tmp_path.glob("*.h5")), "an error left a file behind"
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"], "an error left a file behind"
 
 
 def test_a_settings_file_with_an_unknown_key_is_named_with_its_key(tmp_path: Path) -> None:

@@ -104,8 +104,8 @@ def command(
     Console().print(score_table(evaluation))
     if unusable := int((~evaluation.data.usable).sum()):
         console.print(
-            f"[yellow]{unusable} of {evaluation.data.usable.size} vectors were left out: a reading of each is "
-            "saturated or missing. The scores are of the others"
+            f"[yellow]{unusable} of {evaluation.data.usable.size} vectors were left out, for a reading of "
+            "each is saturated or missing; the scores are of the others"
         )
     if evaluation.skipped:
         console.print(f"too few vectors for: {'; '.join(evaluation.skipped)}")

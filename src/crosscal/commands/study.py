@@ -18,6 +18,7 @@ from crosscal.commands.score_table import score_table
 from crosscal.commands.train import train_and_export
 from crosscal.core.run_file import Run, read_run
 from crosscal.front_door import open_board
+from crosscal.simulated_bench import load_settings
 from crosscal.training import (
     CollectionPlan,
     Measurements,

@@ -51,9 +51,9 @@ class Readout:
         if usable.all():
             return self.current_a
         bad = ~usable
-        where = f"columns {_counted(bad.any(axis=0))}"
+        where = f"columns {_counted(bad, over_axis=0)}"
         if len(bad) > 1:
-            where += f"; vectors {_counted(bad.any(axis=1))}"
+            where += f"; vectors {_counted(bad, over_axis=1)}"
         faulty = (self.status & int(Status.AMPLIFIER_FAULT)).any()
         what = "without a working amplifier or over range" if faulty else "over range"
         raise ReadingError(
@@ -63,8 +63,8 @@ class Readout:
         )
 
 
-def _counted(bad: np.ndarray, shown: int = 8) -> str:
-    """Name the places that are True, counted from 1: the first of them, and how many more there are."""
-    places = np.flatnonzero(bad) + 1
+def _counted(bad: np.ndarray, *, over_axis: int, shown: int = 8) -> str:
+    """Name the places with anything bad, counted from 1: the first of them, and how many more there are."""
+    places = np.flatnonzero(bad.any(axis=over_axis)) + 1
     named = ", ".join(str(place) for place in places[:shown])
     return named if len(places) <= shown else f"{named} and {len(places) - shown} more"

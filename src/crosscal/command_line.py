@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import signal
 import sys
 
 import click
@@ -57,7 +58,7 @@ def crosscal(verbose: int) -> None:
                    crosscal train run.h5 --calibrator concatsquash -o b7.onnx
                    crosscal evaluate b7.onnx holdout.h5 --report out/
 
-    Exit codes: 0 done, 1 an error that is explained, 2 wrong usage, 130 interrupted by Ctrl-C.
+    Exit codes: 0 done, 1 an error that is explained, 2 wrong usage, 130 interrupted by Ctrl-C or terminated.
     """
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
     logging.basicConfig(level=level, format="%(asctime)s %(name)s %(levelname)s %(message)s")
@@ -65,6 +66,8 @@ def crosscal(verbose: int) -> None:
 
 def main() -> None:
     """Run the command line; an error made for people is printed as one line, never as a traceback."""
+    # To be terminated is to be interrupted: a board that was opened is closed, with its outputs at 0 V.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.exit(crosscal.main(standalone_mode=False))
     except click.ClickException as error:

@@ -138,3 +138,43 @@ def test_a_file_from_a_newer_crosscal_says_so(tmp_path: Path) -> None:
         file.attrs["format_version"] = 99
     with pytest.raises(RunFileError, match="99"):
         read_run(path)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [
+        ("matrices", "many"),
+        ("rows", 4),
+        ("format_version", "x"),
+        ("format_version", None),
+        ("identity", None),
+    ],
+)
+def test_a_damaged_header_is_refused_in_one_clear_error(
+    tmp_path: Path, attribute: str, value: object
+) -> None:
+    path = tmp_path / "run.h5"
+    with RunWriter.create(path, PLAN, {}) as writer:
+        writer.write(0, record(0))
+    with h5py.File(path, "r+") as file:
+        if value is None:
+            del file.attrs[attribute]
+        else:
+            file.attrs[attribute] = value
+    before = path.read_bytes()
+    with pytest.raises(RunFileError, match=r"run\.h5 is damaged"):
+        read_run(path)
+    with pytest.raises(RunFileError, match=r"run\.h5 is damaged"):
+        RunWriter.resume(path, PLAN)
+    assert path.read_bytes() == before
+
+
+def test_a_dataset_of_another_shape_than_the_header_says_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    with RunWriter.create(path, PLAN, {}) as writer:
+        writer.write(0, record(0))
+    with h5py.File(path, "r+") as file:
+        del file["current_a"]
+        file["current_a"] = np.zeros((2, 5, 2))
+    with pytest.raises(RunFileError, match=r"run\.h5 is damaged \(.*current_a.*\(2, 5, 2\).*\(4, 5, 2\)"):
+        read_run(path)

@@ -16,6 +16,7 @@ import pytest
 
 import crosscal
 from crosscal.core.run_file import read_run
+from crosscal.pytest_plugin import BenchForTest
 
 BENCH = """
 profile = "lab-16x12"
@@ -108,6 +109,25 @@ def test_a_collection_that_was_interrupted_resumes_to_what_an_uninterrupted_one_
     whole = read_run(path)
     assert len(whole.target_s) == 1000
     np.testing.assert_array_equal(whole.current_a[: len(kept.target_s)], kept.current_a)
+
+
+def test_a_collection_that_is_terminated_leaves_the_outputs_at_0_v(
+    crosscal_bench: BenchForTest, tmp_path: Path
+) -> None:
+    with crosscal_bench.serve_tcp() as server, crosscal_bench.open() as visa:
+        command = [
+            *(sys.executable, "-m", "crosscal", "collect", server.resources[0], "--backend", "@py"),
+            *("--matrices", "3000", "--vectors", "20", "-o", "cut.h5"),
+        ]
+        process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        while process.poll() is None and not _any_finished(tmp_path / "cut.h5"):
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.05)
+        assert visa.query("OUTP?") == "1"
+        process.terminate()
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 130, said
+        assert visa.query("OUTP?") == "0"
 
 
 def _any_finished(path: Path) -> bool:

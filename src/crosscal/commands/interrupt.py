@@ -2,7 +2,7 @@
 
 Python drops an exception that is raised while a destructor or a weak reference's callback happens to run, a
 KeyboardInterrupt too; in a long loop that is no rare place to be. So the signal is also remembered, and asked
-for between steps.
+for between steps. The signal to terminate is taken as the same request: it too must leave a board at 0 V.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ def interruptible() -> Iterator[Callable[[], None]]:
         # Signals reach the main thread alone.
         yield check
         return
-    before = signal.signal(signal.SIGINT, on_signal)
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield check
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -159,7 +161,9 @@ class RunWriter:
         """
         file = _open(path, "r+")
         try:
-            found = _read_plan(file, path)
+            with _damage_explained(path):
+                found = _read_plan(file, path)
+                _require_layout(file, found)
             if found != plan:
                 differences = ", ".join(
                     f"{name}: the file has {getattr(found, name)!r}, asked for {getattr(plan, name)!r}"
@@ -211,16 +215,12 @@ def read_run(path: Path) -> Run:
     Raises:
         RunFileError: not a run.h5, damaged or cut off, of a newer format, or with no finished matrix.
     """
-    with _open(path, "r") as file:
+    with _open(path, "r") as file, _damage_explained(path):
         plan = _read_plan(file, path)
-        try:
-            finished = _dataset(file, "finished")[:].astype(bool)
-            arrays = {name: _dataset(file, name)[:][finished] for name in _layout(plan) if name != "finished"}
-            settings = json.loads(str(file.attrs["settings"]))
-        except (KeyError, OSError, ValueError) as error:
-            raise RunFileError(
-                f"{path} is damaged ({error}); nothing was read: restore it from a copy or collect again"
-            ) from error
+        _require_layout(file, plan)
+        finished = _dataset(file, "finished")[:].astype(bool)
+        arrays = {name: _dataset(file, name)[:][finished] for name in _layout(plan) if name != "finished"}
+        settings = json.loads(str(file.attrs["settings"]))
     if not finished.any():
         raise RunFileError(f"{path} holds no finished matrix yet; continue it with crosscal collect --resume")
     arrays.setdefault("true_conductance_s", None)
@@ -257,18 +257,32 @@ def _read_plan(file: h5py.File, path: Path) -> RunPlan:
             f"{path} has format version {version}, this crosscal reads up to {FORMAT_VERSION}; "
             "update crosscal"
         )
+    return RunPlan(
+        **{name: int(str(attributes[name])) for name in ("matrices", "vectors", "rows", "columns", "seed")},
+        inputs=str(attributes["inputs"]),
+        identity=str(attributes["identity"]),
+        has_truth=bool(attributes["has_truth"]),
+    )
+
+
+@contextmanager
+def _damage_explained(path: Path) -> Iterator[None]:
+    """Turn what reading a damaged file raises into one error."""
     try:
-        return RunPlan(
-            **{
-                name: int(str(attributes[name]))
-                for name in ("matrices", "vectors", "rows", "columns", "seed")
-            },
-            inputs=str(attributes["inputs"]),
-            identity=str(attributes["identity"]),
-            has_truth=bool(attributes["has_truth"]),
-        )
-    except KeyError as error:
-        raise RunFileError(f"{path} is damaged: its header lacks {error}; restore it from a copy") from error
+        yield
+    except (KeyError, OSError, ValueError, RuntimeError) as error:
+        raise RunFileError(
+            f"{path} is damaged ({error}); nothing was read: restore it from a copy or collect again"
+        ) from error
+
+
+def _require_layout(file: h5py.File, plan: RunPlan) -> None:
+    for name, (shape, dtype, _) in _layout(plan).items():
+        dataset = _dataset(file, name)
+        if dataset.shape != shape or dataset.dtype != np.dtype(dtype):
+            raise ValueError(
+                f"{name} is {dataset.dtype} of shape {dataset.shape}, its header says {dtype} of {shape}"
+            )
 
 
 def _allocate(file: h5py.File, name: str, shape: tuple[int, ...], dtype: str) -> h5py.Dataset:

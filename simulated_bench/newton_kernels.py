@@ -100,7 +100,7 @@ def newton_steps(
     ground_s: float,
     left_a: np.ndarray,
     forcing: np.ndarray,
-    rounding: float,
+    rounding: float | np.floating,
     most: int,
     step_a: np.ndarray,
 ) -> None:

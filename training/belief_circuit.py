@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -196,10 +197,10 @@ class BelievedCircuit:
         tangent = np.empty((*current.shape, parameters))
         worst = np.empty(-(-len(voltage_v) // LANES))
         inputs = self._inputs(conductance_s, matrix, voltage_v)
-        outputs = current, tangent, worst
+        arguments: tuple[Any, ...] = (*inputs, tolerance_v, TANGENT_TOLERANCE, current, tangent, worst)
 
         def piece(first: int, last: int) -> None:
-            solve_blocks(first, last, *inputs, tolerance_v, TANGENT_TOLERANCE, *outputs)
+            solve_blocks(first, last, *arguments)
 
         threads = min(_THREADS_MOST, os.cpu_count() or 1)
         ends = np.linspace(0, worst.size, threads + 1).astype(int)

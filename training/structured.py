@@ -43,6 +43,15 @@ class Structured(TrainableCalibrator):
     """
 
     name: ClassVar[str] = "structured"
+    scales: torch.Tensor
+    rounds: torch.Tensor
+    design_inputs: torch.Tensor
+    design_drive_v: torch.Tensor
+    orthogonal: torch.Tensor
+    noise: torch.Tensor
+    walls: torch.Tensor
+    expansion: torch.Tensor
+    inflation: torch.Tensor
 
     def __init__(self, shape: tuple[int, int], **options: Any) -> None:
         super().__init__(shape, **options)

@@ -20,7 +20,7 @@ from crosscal.training.structured_backend import Array, Backend
 WIRES = ("row", "column", "driver", "sense")
 _WIRES_FIRST_OHM = (1.0, 1.0, 20.0, 5.0)
 _POWER_ITERATIONS = 4
-_SLOPE_AT = 0.95
+_FIRST_SLOPE_AT, _FIRST_SAFETY, _SAFETY = 0.25, 1.5, 1.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +155,12 @@ class Relaxation:
     def __init__(self, backend: Backend, form: CircuitForm, unknowns: CircuitUnknowns, terms: list[Array]) -> None:
         self._backend, self._form, self._unknowns = backend, form, unknowns
         self._powers, self._bends = terms[: form.orders], terms[form.orders :]
-        self._steps = self._chebyshev(self._strongest_loss())
+        # The law is learned where cells work, and means nothing beyond: slopes are taken where it is known, first from a
+        # guess, then where the cells stand with every input at its largest.
+        start = terms[0] * 0.0 + _FIRST_SLOPE_AT * form.largest_v
+        self._steps = self._chebyshev(self._strongest_loss(self.cell_slopes(start)) * _FIRST_SAFETY)
+        standing = self.cell_voltages(terms[0] * 0.0 + form.largest_v)
+        self._steps = self._chebyshev(self._strongest_loss(self.cell_slopes(standing)) * _SAFETY)
 
     def currents(self, drive_v: Array) -> Array:
         """Column currents [unit_a], (B, 1, M), for what the drivers give [V], (B, N, 1)."""
@@ -220,17 +225,12 @@ class Relaxation:
             total = total + bent * below
         return total
 
-    def _strongest_loss(self) -> Array:
-        """Largest eigenvalue of losses times slopes: the iteration's spectrum is 1 … 1 + this."""
-        slope = self._powers[0]
-        for p, term in enumerate(self._powers[1:], start=1):
-            slope = slope + term * ((p + 1) * _SLOPE_AT**p)
-        field = slope
-        for _ in range(_POWER_ITERATIONS):
-            lost = self.lost(field)
-            loss = self._backend.largest(lost)
-            field = slope * lost / loss
-        return loss
+    def _strongest_loss(self, slope: Array) -> Array:
+        """Largest eigenvalue of losses times slopes [S]: the iteration's spectrum is 1 … 1 + this."""
+        lost = self.lost(slope)
+        for _ in range(_POWER_ITERATIONS - 1):
+            lost = self.lost(slope * lost / self._backend.largest(lost))
+        return self._backend.largest(lost)
 
     def _chebyshev(self, loss: Array) -> list[tuple[Array, Array]]:
         """Momentum and push of every round; the first pair is the scale of the first guess and its push."""

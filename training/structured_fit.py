@@ -163,7 +163,7 @@ def _weighed(
     Reference: D. J. C. MacKay, "Bayesian interpolation", Neural Computation 4 (1992), eq. 4.7–4.10.
     """
     weight = total.count / total.squared_error
-    precision = precision.copy()
+    precision, solution = precision.copy(), np.zeros_like(precision)
     for _ in range(_WEIGHINGS):
         covariance = np.linalg.inv(weight * total.hessian + np.diag(precision))
         solution = covariance @ (weight * total.pull)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import onnx
@@ -190,7 +191,7 @@ class GraphBackend:
     def _integers(self, *values: int) -> str:
         return self._writer.constant(self._new_name("integers"), np.array(values), np.int64)
 
-    def _node(self, operator: str, inputs: list[str], dtype: str, **attributes: object) -> GraphArray:
+    def _node(self, operator: str, inputs: list[str], dtype: str, **attributes: Any) -> GraphArray:
         name = self._new_name(operator.lower())
         if self._bodies:
             self._bodies[-1].append(helper.make_node(operator, inputs, [name], name=name, **attributes))

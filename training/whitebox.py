@@ -34,6 +34,9 @@ class Whitebox(Structured):
     """
 
     name: ClassVar[str] = "whitebox"
+    constants: torch.Tensor
+    standard_errors: torch.Tensor
+    misfit: torch.Tensor
 
     def __init__(self, shape: tuple[int, int], **options: Any) -> None:
         super().__init__(shape, **options)

@@ -22,9 +22,16 @@ if TYPE_CHECKING:
     from crosscal.training.paper_table import PaperRow, paper_rows
     from crosscal.training.registry import calibrator_class, calibrator_names
     from crosscal.training.report import to_json, write_report
+    from crosscal.training.suite_array import read_weight_errors, write_weight_errors
     from crosscal.training.suite_cost import read_cost
     from crosscal.training.suite_pictures import draw_array_errors, draw_suite
-    from crosscal.training.suite_report import suite_cell, suite_methods, suite_remarks, write_suite_report
+    from crosscal.training.suite_report import (
+        scientific,
+        suite_cell,
+        suite_methods,
+        suite_remarks,
+        write_suite_report,
+    )
     from crosscal.training.suite_results import BoardResult, MethodScore, label_of, read_scores, write_scores
     from crosscal.training.suite_scores import BoardScorer, ScoredMethods
     from crosscal.training.trainer import TrainingResult, train
@@ -69,6 +76,8 @@ __all__ = [
     "parse_inputs",
     "read_cost",
     "read_scores",
+    "read_weight_errors",
+    "scientific",
     "score",
     "split_matrices",
     "suite_cell",
@@ -79,6 +88,7 @@ __all__ = [
     "write_report",
     "write_scores",
     "write_suite_report",
+    "write_weight_errors",
 ]
 
 _MODULES = {
@@ -95,9 +105,10 @@ _MODULES = {
     "paper_table": ("PaperRow", "paper_rows"),
     "registry": ("calibrator_class", "calibrator_names"),
     "report": ("to_json", "write_report"),
+    "suite_array": ("read_weight_errors", "write_weight_errors"),
     "suite_cost": ("read_cost",),
     "suite_pictures": ("draw_array_errors", "draw_suite"),
-    "suite_report": ("suite_cell", "suite_methods", "suite_remarks", "write_suite_report"),
+    "suite_report": ("scientific", "suite_cell", "suite_methods", "suite_remarks", "write_suite_report"),
     "suite_results": ("BoardResult", "MethodScore", "label_of", "read_scores", "write_scores"),
     "suite_scores": ("BoardScorer", "ScoredMethods"),
     "trainer": ("TrainingResult", "train"),

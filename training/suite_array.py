@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
 from crosscal.core.array_types import Matrix
@@ -35,3 +39,15 @@ def weight_error_percent(data: Measurements, estimate_a: np.ndarray) -> Matrix |
     if np.linalg.matrix_rank(gram, rtol=1e-9, hermitian=True) < rows:
         return None
     return 100.0 * np.linalg.solve(gram, cross) / float(data.conductance_s.mean())
+
+
+def write_weight_errors(errors_percent: Mapping[str, Matrix], path: Path) -> None:
+    """Write errors over the array, by the label of their method, to an npz file."""
+    named: dict[str, Any] = {f"array_{index}": error for index, error in enumerate(errors_percent.values())}
+    np.savez_compressed(path, labels=np.array(list(errors_percent), dtype=np.str_), **named)
+
+
+def read_weight_errors(path: Path) -> dict[str, Matrix]:
+    """Read what `write_weight_errors` wrote."""
+    with np.load(path) as arrays:
+        return {str(label): error for label, error in zip(arrays["labels"], arrays["stack"], strict=True)}

@@ -94,9 +94,9 @@ def _panels(
             list(handles.values()),
             list(handles),
             loc="outside lower center",
-            ncols=5,
+            ncols=max(2, 2 * across - 1),
             frameon=False,
-            fontsize=9,
+            fontsize=8,
         )
     return figure
 
@@ -169,13 +169,16 @@ def _known(axes: Axes, result: BoardResult, calibrators: Sequence[str]) -> None:
     for name in calibrators:
         alone = result.find(name)
         if alone is not None:
-            axes.axhline(alone.score.nmse, color=_color(name, 0), lw=1.2, label=name)
+            axes.axhline(alone.score.nmse, color=_color(name, 0), lw=1.2, label=alone.label)
         points = _against_known(result, lambda score, name=name: score.method == name + RECALIBRATED)
         if points:
             _line(axes, points, "o", _color(name, 0), f"{name} recalibrated", dashed=True)
     if result.floor_nmse is not None:
         axes.axhline(result.floor_nmse, color=_GREY, lw=1.0, ls=":", label="floor")
-    axes.set(xscale="log", yscale="log", xlabel="known vectors of each matrix", ylabel="NMSE")
+    axes.set(xscale="log", yscale="log", xlabel="known vectors of each matrix, K", ylabel="NMSE")
+    counts = sorted({score.known_vectors for score in result.scores if score.known_vectors})
+    axes.set_xticks(counts, labels=[str(count) for count in counts])
+    axes.minorticks_off()
     axes.grid(color="#dddddd", lw=0.6)
 
 

@@ -33,7 +33,15 @@ def suite_cell(result: BoardResult, method: str, known: int, *, of_floor: bool) 
     if found is None:
         return FAILED if known == 0 and {method, "measuring", "baselines"} & set(result.failures) else ""
     value = found.score.floor_ratio if of_floor else found.score.nmse
-    return "" if value is None else f"{value:.3g}" if of_floor else f"{value:.2e}"
+    if value is None:
+        return ""
+    return f"{value:.3g}" if of_floor and value < 1e4 else scientific(value)
+
+
+def scientific(value: float) -> str:
+    """Three digits and an exponent that is no longer than it must be: `2.41e-3`."""
+    mantissa, _, exponent = f"{value:.2e}".partition("e")
+    return f"{mantissa}e{int(exponent)}"
 
 
 def suite_remarks(results: Sequence[BoardResult], calibrators: Sequence[str]) -> list[str]:
@@ -47,8 +55,8 @@ def suite_remarks(results: Sequence[BoardResult], calibrators: Sequence[str]) ->
             found = result.find(name)
             if plain is not None and found is not None and found.score.nmse > plain:
                 said.append(
-                    f"{result.board}: {name} (NMSE {found.score.nmse:.3g}) is worse than the best of raw and "
-                    f"gain and offset per column ({plain:.3g})"
+                    f"{result.board}: {found.label}, NMSE {found.score.nmse:.3g}, is worse than the best of "
+                    f"raw and gain and offset per column, {plain:.3g}"
                 )
     return said
 
@@ -137,7 +145,7 @@ def _markdown_table(
     head = ["board", "N×M", "floor", *(label_of(*method) for method in methods)]
     lines = ["| " + " | ".join(head) + " |", "|---|---|" + "---:|" * (len(head) - 2)]
     for result in results:
-        floor = "" if result.floor_nmse is None else f"{result.floor_nmse:.2e}"
+        floor = "" if result.floor_nmse is None else scientific(result.floor_nmse)
         cells = [suite_cell(result, *method, of_floor=of_floor) for method in methods]
         rows, columns = result.shape
         lines.append("| " + " | ".join([result.board, f"{rows}×{columns}", floor, *cells]) + " |")

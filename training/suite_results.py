@@ -93,8 +93,10 @@ class BoardResult:
 
 def label_of(method: str, known_vectors: int) -> str:
     """Phrase a method and the vectors it knows of each matrix."""
-    name = "raw" if method == RAW else method
-    return f"{name} K={known_vectors}" if known_vectors else name
+    if known_vectors:
+        return f"{method} K={known_vectors}"
+    # The calibrator of that name, beside the fits to known vectors.
+    return {RAW: "raw", AFFINE: "affine trained"}.get(method, method)
 
 
 def write_scores(scores: Sequence[MethodScore], path: Path) -> None:

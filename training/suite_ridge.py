@@ -17,6 +17,9 @@ LEAST_VECTORS = 3
 _STRENGTHS = np.logspace(-14.0, 2.0, 65)
 """Tried in turn, in parts of the largest squared singular value."""
 
+_LEAST_FREE = 1e-7
+"""Part of a vector's own value that its estimate must leave open for the left-out error to be told from it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RidgeFit:
@@ -83,5 +86,8 @@ def _left_out_error(
     kept = singular**2 / (singular**2 + strength)
     residual_a = wanted_a - left @ (kept[:, None] * along_a)
     influence = 1.0 / len(left) + (left**2) @ kept
-    # A vector that alone decides its own estimate would leave 0/0: it counts as foretold badly instead.
-    return float(np.mean((residual_a / np.maximum(1.0 - influence, 1e-9)[:, None]) ** 2))
+    free = 1.0 - influence
+    if free.min() < _LEAST_FREE:
+        # Each vector decides its own estimate: rounding, not data, would decide about this strength.
+        return np.inf
+    return float(np.mean((residual_a / free[:, None]) ** 2))

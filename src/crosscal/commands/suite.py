@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import numpy as np
 from rich.console import Console
 
@@ -16,7 +15,7 @@ from crosscal.commands.evaluate import evaluate_with_bar, noise_floor
 from crosscal.commands.interrupt import interruptible
 from crosscal.commands.progress import console
 from crosscal.commands.suite_boards import SuiteBoard, SuiteSize
-from crosscal.commands.suite_folder import BoardFolder
+from crosscal.commands.suite_folder import BoardFolder, keep_text
 from crosscal.commands.suite_table import suite_table
 from crosscal.commands.train import train_and_export
 from crosscal.core.run_file import Run, read_run
@@ -38,6 +37,7 @@ from crosscal.training import (
 RESOURCE = "TCPIP0::localhost::inst0::INSTR"
 BASELINES = "baselines"
 MEASURING = "measuring"
+TABLE_WIDTH = 160
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +72,8 @@ class SuiteRequest:
 def run_suite(boards: Sequence[SuiteBoard], request: SuiteRequest, folder: Path) -> list[BoardResult]:
     """Measure, train and score whatever the folder does not hold yet; print and write what was found.
 
-    The tables and pictures are written again after every board, so that a suite that is cut off leaves those
-    of the boards it has finished.
+    The tables' files are written again after every board, so that a suite that is cut off leaves those of the
+    boards it has finished.
 
     Args:
         boards: in order.
@@ -90,15 +90,21 @@ def run_suite(boards: Sequence[SuiteBoard], request: SuiteRequest, folder: Path)
         for index, board in enumerate(boards):
             console.rule(f"{board.name}, board {index + 1} of {len(boards)}", align="left")
             results.append(_board_result(board, request, folder / board.name, check))
-            written = write_suite_report(results, request.calibrators, folder)
-    written += draw_suite(results, request.calibrators, folder)
+            write_suite_report(results, request.calibrators, folder)
+    written = [
+        *write_suite_report(results, request.calibrators, folder),
+        *draw_suite(results, request.calibrators, folder),
+    ]
     out = Console()
+    if not out.is_terminal:
+        # A file or a pipe has no width that a table would have to be cut to.
+        out.width = TABLE_WIDTH
     for of_floor in (False, True):
         out.print(suite_table(results, request.calibrators, of_floor=of_floor))
     for remark in suite_remarks(results, request.calibrators):
-        console.print(f"[yellow]{remark}", highlight=False)
+        console.print(f"[yellow]{remark}", highlight=False, soft_wrap=True)
     for path in written:
-        console.print(f"wrote {path}")
+        console.print(f"wrote {path}", soft_wrap=True)
     return results
 
 
@@ -106,12 +112,12 @@ def _keep_request(request: SuiteRequest, path: Path) -> None:
     """Refuse to mix what was measured with other counts or another seed; other calibrators may be added."""
     size = {name: getattr(request.size, name) for name in request.size.__struct_fields__}
     text = json.dumps({"seed": request.seed, **size}, indent=2) + "\n"
-    if path.exists() and path.read_text(encoding="utf-8") != text:
-        raise click.UsageError(
-            f"{path} says that this suite was begun with other counts or another seed; give the same --quick "
-            "and --seed again, or choose another folder with -o"
-        )
-    path.write_text(text, encoding="utf-8")
+    keep_text(
+        path,
+        text,
+        "says that this suite was begun with other counts or another seed; give the same --quick and --seed "
+        "again, or choose another folder with -o",
+    )
 
 
 def _board_result(

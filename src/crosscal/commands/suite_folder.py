@@ -13,7 +13,15 @@ import numpy as np
 
 from crosscal.core.errors import CrosscalError
 from crosscal.core.run_file import Run, read_run
-from crosscal.training import CollectionPlan, MethodScore, ScoredMethods, read_scores, write_scores
+from crosscal.training import (
+    CollectionPlan,
+    MethodScore,
+    ScoredMethods,
+    read_scores,
+    read_weight_errors,
+    write_scores,
+    write_weight_errors,
+)
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -21,6 +29,14 @@ T = TypeVar("T")
 # What numerical work on an unlucky board may end with. A slip of the program itself, such as a TypeError, is
 # none of these and ends the suite.
 FAILURES = (CrosscalError, ArithmeticError, ValueError, RuntimeError, MemoryError)
+
+
+def keep_text(path: Path, text: str, otherwise: str) -> None:
+    """Write a file that later runs must agree with; refuse, in the words of `otherwise`, one that differs."""
+    if not path.exists():
+        path.write_text(text, encoding="utf-8")
+    elif path.read_text(encoding="utf-8") != text:
+        raise click.UsageError(f"{path} {otherwise}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +67,7 @@ class BoardFolder:
             UsageError: it holds another board.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        if self.bench.exists() and self.bench.read_text(encoding="utf-8") != settings:
-            raise click.UsageError(f"{self.bench} describes another board; choose another folder with -o")
-        self.bench.write_text(settings, encoding="utf-8")
+        keep_text(self.bench, settings, "describes another board; choose another folder with -o")
 
     def finished_run(self, name: str, plan: CollectionPlan) -> Run | None:
         """A run that holds every matrix of its plan; None if something is still to be measured."""
@@ -83,7 +97,7 @@ class BoardFolder:
         path = self.path / f"{step}.json"
         if not path.exists():
             found = find()
-            np.savez_compressed(self._arrays(step), **found.weight_error_percent)
+            write_weight_errors(found.weight_error_percent, self._arrays(step))
             write_scores(found.scores, path)
         return read_scores(path)
 
@@ -92,8 +106,7 @@ class BoardFolder:
         errors: dict[str, np.ndarray] = {}
         for step in steps:
             if (self.path / f"{step}.json").exists() and self._arrays(step).exists():
-                with np.load(self._arrays(step)) as arrays:
-                    errors |= {name: arrays[name] for name in arrays.files}
+                errors |= read_weight_errors(self._arrays(step))
         return errors
 
     def attempt(self, step: str, action: Callable[[], T]) -> T | None:

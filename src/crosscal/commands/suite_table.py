@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich import box
 from rich.table import Table
 
-from crosscal.training import BoardResult, label_of, suite_cell, suite_methods
+from crosscal.training import BoardResult, label_of, scientific, suite_cell, suite_methods
 
 
 def suite_table(results: Sequence[BoardResult], calibrators: Sequence[str], *, of_floor: bool) -> Table:
@@ -25,7 +25,7 @@ def suite_table(results: Sequence[BoardResult], calibrators: Sequence[str], *, o
         # The method above its K: narrower.
         table.add_column(label_of(*method).replace(" ", "\n"), justify="right", no_wrap=True)
     for result in results:
-        floor = "" if result.floor_nmse is None else f"{result.floor_nmse:.2e}"
+        floor = "" if result.floor_nmse is None else scientific(result.floor_nmse)
         cells = [suite_cell(result, *method, of_floor=of_floor) for method in methods]
         table.add_row(result.board, floor, *cells)
     return table

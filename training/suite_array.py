@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -43,8 +42,9 @@ def weight_error_percent(data: Measurements, estimate_a: np.ndarray) -> Matrix |
 
 def write_weight_errors(errors_percent: Mapping[str, Matrix], path: Path) -> None:
     """Write errors over the array, by the label of their method, to an npz file."""
-    named: dict[str, Any] = {f"array_{index}": error for index, error in enumerate(errors_percent.values())}
-    np.savez_compressed(path, labels=np.array(list(errors_percent), dtype=np.str_), **named)
+    labels = np.array(list(errors_percent), dtype=np.str_)
+    stack = np.stack(list(errors_percent.values())) if errors_percent else np.empty((0, 0, 0))
+    np.savez_compressed(path, labels=labels, stack=stack)
 
 
 def read_weight_errors(path: Path) -> dict[str, Matrix]:

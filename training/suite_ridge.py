@@ -18,7 +18,7 @@ _STRENGTHS = np.logspace(-14.0, 2.0, 65)
 """Tried in turn, in parts of the largest squared singular value."""
 
 _LEAST_FREE = 1e-7
-"""Part of a vector's own value that its estimate must leave open for the left-out error to be told from it."""
+"""Part of a vector that its own estimate must leave open for the left-out error to be told from it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

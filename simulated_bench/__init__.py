@@ -22,14 +22,15 @@ if TYPE_CHECKING:
     )
     from crosscal.simulated_bench.direct_current import solve_currents, solve_dc
     from crosscal.simulated_bench.floor import NoiseFloor, noise_floor
-    from crosscal.simulated_bench.powered_board import PoweredBoard
     from crosscal.simulated_bench.linear_response import transfer_matrix
+    from crosscal.simulated_bench.powered_board import PoweredBoard
     from crosscal.simulated_bench.sensitivities import sensitivity
     from crosscal.simulated_bench.server import BenchServer, serve_pty, serve_tcp
     from crosscal.simulated_bench.settings import BenchSettings
     from crosscal.simulated_bench.settings_file import load_settings, profile_names
     from crosscal.simulated_bench.sim_device import add_to_sim
     from crosscal.simulated_bench.solution import Solution
+    from crosscal.simulated_bench.transient import solve_transient
     from crosscal.simulated_bench.wires import Wires
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "serve_tcp",
     "solve_currents",
     "solve_dc",
+    "solve_transient",
     "transfer_matrix",
 ]
 
@@ -72,6 +74,7 @@ _MODULES = {
     "settings_file": ("load_settings", "profile_names"),
     "sim_device": ("add_to_sim",),
     "solution": ("Solution",),
+    "transient": ("solve_transient",),
     "wires": ("Wires",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -32,7 +32,7 @@ from crosscal.drivers.reply import text_of
 from crosscal.drivers.safety import leave, switch_off
 from crosscal.drivers.scpi_format import number, read_number
 from crosscal.drivers.session import Session
-from crosscal.drivers.setting_attributes import CountSetting, NumberSetting, SwitchSetting
+from crosscal.drivers.setting_attributes import CountSetting, NumberSetting, SwitchSetting, require_attribute
 from crosscal.drivers.settings import Settings
 from crosscal.drivers.simulation import Simulation
 from crosscal.drivers.waiting import Pace
@@ -119,6 +119,11 @@ class Board:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not name.startswith("_"):
+            require_attribute(type(self), name)
+        super().__setattr__(name, value)
 
     def __repr__(self) -> str:
         n, m = self.shape

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING, overload
 
-from crosscal.core.errors import InputError
+from crosscal.core.errors import InputError, wanted
 from crosscal.drivers.inputs import checked_number
 from crosscal.drivers.scpi_format import number
 
@@ -102,3 +103,22 @@ class SwitchSetting:
         if not isinstance(value, bool):
             raise InputError(f"got {value!r} for {self._name}; allowed: True or False; give one of them")
         board._settings.apply(self._header, "ON" if value else "OFF")
+
+
+def require_attribute(owner: type, name: str) -> None:
+    """Refuse to set what `owner` does not define: a misspelt setting would be without effect, and silently.
+
+    Raises:
+        InputError: no such attribute; near names are given.
+    """
+    if hasattr(owner, name):
+        return
+    known = [other for other in dir(owner) if other[0] != "_" and hasattr(getattr(owner, other), "__set__")]
+    near = difflib.get_close_matches(name, known)
+    raise InputError(
+        wanted(
+            got=f"a value for {name!r}, which is no setting of a {owner.__name__}",
+            allowed=", ".join(near or known),
+            remedy="correct the name",
+        )
+    )

@@ -153,3 +153,15 @@ def test_a_board_shows_what_and_where_it_is() -> None:
         assert repr(board) == "<Board 3x2 'crosscal,PAPER,P1,1.0' at 'ENGINE', ready>"
         assert board.capabilities == {"PROG", "READBACK", "SEQ", "TEMP", "SIM"}
         assert board.conductance_limits_s == (1e-6, 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "near"), [("aperature_s", "aperture_s"), ("average", "averages"), ("zzz", "aperture_s")]
+)
+def test_a_misspelt_setting_is_refused_with_near_names_and_nothing_is_sent(misspelt: str, near: str) -> None:
+    with board_on_paper() as (board, link, _):
+        sent = len(link.sent)
+        with pytest.raises(InputError, match=rf"'{misspelt}'.* {near}\b"):
+            setattr(board, misspelt, 5)
+        assert not hasattr(board, misspelt)
+        assert len(link.sent) == sent

@@ -38,11 +38,13 @@ def checked_matrix(
         )
     _require_finite(matrix, "conductances")
     low, high = limits_s
-    outside = (matrix < low) | (matrix > high)
-    if outside.any():
+    outside = np.argwhere((matrix < low) | (matrix > high))
+    if outside.size:
+        row, column = outside[0]
         raise RangeError(
             wanted(
-                got=f"{int(outside.sum())} outside of {matrix.min():.6g} to {matrix.max():.6g} S",
+                got=f"{len(outside)} of {matrix.size} cells out of range, the first at row {row + 1}, column "
+                f"{column + 1} (counted from 1) with {matrix[row, column]:.6g} S",
                 allowed=f"{low:.6g} to {high:.6g} S",
                 remedy="scale or clip the matrix",
             )
@@ -156,6 +158,14 @@ def checked_command(text: str, *, query: bool) -> bytes:
 
 
 def _real(values: ArrayLike, name: str) -> np.ndarray:
+    if np.ma.is_masked(values):
+        raise InputError(
+            wanted(
+                got=f"{np.ma.count_masked(values)} masked {name}",
+                allowed="an array without masked elements",
+                remedy="choose what they are to be, with .filled(value)",
+            )
+        )
     try:
         array = np.asarray(values)
         if array.dtype.kind not in "iuf":

@@ -50,8 +50,24 @@ def test_a_conductance_that_is_not_finite_is_refused_with_its_place(bad: float) 
 def test_a_conductance_outside_the_limits_is_refused_with_the_limits(bad: float) -> None:
     matrix = np.full((3, 2), 1e-4)
     matrix[0, 1] = bad
-    with pytest.raises(RangeError, match=r"got 1 outside .* allowed: 1e-06 to 0.001 S"):
+    with pytest.raises(RangeError, match=r"got 1 of 6 cells .* allowed: 1e-06 to 0.001 S"):
         checked_matrix(matrix, (3, 2), LIMITS)
+
+
+def test_conductances_outside_the_limits_are_counted_and_the_first_is_named() -> None:
+    matrix = np.full((3, 2), 1e-4)
+    matrix[1, 1], matrix[2, 0] = 2e-3, 1e-9
+    with pytest.raises(RangeError, match=r"2 of 6 cells .* row 2, column 2 \(counted from 1\) with 0\.002 S"):
+        checked_matrix(matrix, (3, 2), LIMITS)
+
+
+def test_masked_elements_are_refused_and_a_mask_that_hides_nothing_is_not() -> None:
+    matrix = np.ma.masked_array(np.full((3, 2), 1e-4), mask=[[0, 0], [0, 1], [0, 0]])
+    with pytest.raises(InputError, match=r"got 1 masked conductances; .*filled"):
+        checked_matrix(matrix, (3, 2), LIMITS)
+    with pytest.raises(InputError, match=r"got 1 masked voltages"):
+        checked_vectors(np.ma.masked_array([0.1, 0.2, 0.3], mask=[1, 0, 0]), 3)
+    assert checked_vectors(np.ma.masked_array([0.1, 0.2, 0.3], mask=False), 3).tolist() == [[0.1, 0.2, 0.3]]
 
 
 def test_one_vector_becomes_a_batch_of_one() -> None:

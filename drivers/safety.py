@@ -15,10 +15,14 @@ OUTPUT_OFF = b":OUTP OFF"
 def switch_off(session: Session, *stop: bytes) -> None:
     """Bring the outputs to 0 V if the link still allows it; what went wrong before is what counts.
 
+    A session that was closed has left its board at 0 V already.
+
     Args:
         session: the conversation.
         stop: units that stop what is under way.
     """
+    if session.state is State.CLOSED:
+        return
     try:
         session.exchange(*stop, OUTPUT_OFF)
     except BoardError as error:

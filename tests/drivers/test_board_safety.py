@@ -36,6 +36,18 @@ def test_measuring_drives_and_leaving_does_not() -> None:
     board.close()
 
 
+def test_a_board_that_was_closed_does_not_complain_of_outputs_that_are_at_0_v(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with board_on_paper() as (board, link, _):
+        board.measure(VECTOR)
+    for call in (lambda: board.measure(VECTOR), lambda: board.program(MATRIX), board.read_conductance):
+        with pytest.raises(BoardConnectionError, match="was closed"):
+            call()
+    assert not output_is_on(link)
+    assert not caplog.records
+
+
 def test_an_error_in_the_callers_code_leaves_nothing_driven() -> None:
     def script() -> None:
         with board:

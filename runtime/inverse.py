@@ -33,6 +33,8 @@ class InverseTensors:
     Attributes:
         polynomial: (3, N, M). coupling: (J, N, M), J 1 or 2. bent: (N, M). lift: (2, M). pattern: (N, M). moment: (J, N). constant: (M,). As above.
         variance: noise plus misfit of the surrogate, (M,), of scaled currents.
+        softness: (N,): posterior variance of each input that the linear prediction leaves. The mean of bent volts lies above
+            their mode by half the bend times this; it matters where readings are fewer than inputs, or noisy.
         gain, linear, offset: (N, M), (N, M), (M,): the best linear estimate is `gain (y − offset)`, belonging to the
             linear prediction `y = offset + linearᵀ z`.
         walls: (5,): inputs trained on, low and high; how stiffly an estimate beyond them is pulled back (the prior's own pull
@@ -55,6 +57,7 @@ class InverseTensors:
     moment: Float[np.ndarray, "modes rows"]
     constant: Float[np.ndarray, " columns"]
     variance: Float[np.ndarray, " columns"]
+    softness: Float[np.ndarray, " rows"]
     gain: Matrix
     linear: Matrix
     offset: Float[np.ndarray, " columns"]
@@ -80,7 +83,7 @@ class InverseTensors:
         (rows, columns), modes = self.conductance.shape, len(self.coupling)
         shapes = {
             "polynomial": (3, rows, columns), "coupling": (modes, rows, columns), "pattern": (rows, columns), "bent": (rows, columns), "lift": (2, columns),
-            "moment": (modes, rows), "constant": (columns,), "variance": (columns,), "gain": (rows, columns),
+            "moment": (modes, rows), "constant": (columns,), "variance": (columns,), "softness": (rows,), "gain": (rows, columns),
             "linear": (rows, columns), "offset": (columns,), "walls": (5,), "settled": (2,), "inflation": (1,),
             "current_scale": (columns,), "current_shift": (columns,),
         }  # fmt: skip
@@ -101,7 +104,9 @@ class InverseTensors:
                 )
         if modes not in (1, 2) or (self.moment[0] != 1.0).any():
             raise RangeError(
-                wanted(got=f"{modes} products", allowed="1 or 2, the first unweighted", remedy="export it again")
+                wanted(
+                    got=f"{modes} products", allowed="1 or 2, the first unweighted", remedy="export it again"
+                )
             )
         if not (self.variance > 0).all() or self.widening.size < 1:
             raise RangeError(
@@ -167,6 +172,7 @@ class Inverse:
             columnwise(tensors.current_scale),
             columnwise(tensors.current_shift),
             tensors.expansion,
+            np.pad(0.5 * tensors.softness, (0, n)),
             turned(tensors.conductance),
             turned(tensors.polynomial),
             turned(np.concatenate([tensors.coupling, unused])),

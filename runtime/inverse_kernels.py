@@ -14,7 +14,9 @@ _FAST = {"contract", "reassoc", "nsz", "arcp"}
 
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
-def predict(z, squares, placed, polynomial, coupling, bent, lift, pattern, place, constant, carried, predicted):
+def predict(
+    z, squares, placed, polynomial, coupling, bent, lift, pattern, place, constant, carried, predicted
+):
     """Currents that inputs `z` would cause; also what the products are made of, `carried` (4, M).
 
     `squares` and `placed` (N,) are filled with `z²` and `place · z`; one pass over a column's cells then does everything.
@@ -200,8 +202,19 @@ def find_mode(
                 residual[m] = y[m] - offset[m]
         else:
             predict(
-            z, squares, placed, polynomial, coupling, bent, lift, pattern, place, constant, carried, predicted
-        )
+                z,
+                squares,
+                placed,
+                polynomial,
+                coupling,
+                bent,
+                lift,
+                pattern,
+                place,
+                constant,
+                carried,
+                predicted,
+            )
             for m in range(columns):
                 total = 0.0
                 for n in range(rows):
@@ -264,7 +277,7 @@ def spread(rate, conductance, slope, stiffness, narrow, gram, inverse_pivot, scr
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy", nogil=True)
 def calibrate_batch(
-    current, scale, shift, expansion, conductance, polynomial, coupling, bent, lift, pattern, place, constant, variance, gain,
+    current, scale, shift, expansion, half_softness, conductance, polynomial, coupling, bent, lift, pattern, place, constant, variance, gain,
     linear, offset, walls, widening, settled, narrow, wants_spread, calibrated, voltage, deviation,
 ):  # fmt: skip
     """Calibrate readings (B, M) one after another: `calibrated` (B, M), `voltage` (B, N), `deviation` (B, M) or (0, 0).
@@ -289,11 +302,12 @@ def calibrate_batch(
             narrow, z, slope, gram, inverse_pivot, stiffness, scratch_rows, scratch_columns, transposed, scratch,
         )  # fmt: skip
         for n in range(rows):
-            value, grows = 0.0, 0.0
+            value, grows, bends = 0.0, 0.0, 0.0
             for k in range(expansion.size - 1, -1, -1):
+                bends = bends * z[n] + grows
                 grows = grows * z[n] + value
                 value = value * z[n] + expansion[k]
-            volts[n], rate[n] = value, grows
+            volts[n], rate[n] = value + half_softness[n] * 2.0 * bends, grows
         for n in range(voltage.shape[1]):
             voltage[b, n] = volts[n]
         for m in range(given):

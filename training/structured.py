@@ -93,6 +93,10 @@ class Structured(TrainableCalibrator):
             half_s=float(0.5 * max(np.ptp(learned.conductance_s), 1e-3 * learned.conductance_s.max())),
         )
         vectors = int(self.options.get("vectors", _VECTORS))
+        if not np.ptp(learned.voltage_v[learned.usable]) > 0:
+            raise TrainingError(
+                wanted(got="one input voltage", allowed="inputs that vary", remedy="collect random inputs")
+            )
         free, rounds = self._free(), form.rounds
         draw = vector_source(learned, form, rng)
         free, _ = fit_circuit(form, draw, free, vectors=vectors)
@@ -110,9 +114,9 @@ class Structured(TrainableCalibrator):
         backend = TorchBackend()
         with torch.no_grad():
             answers = [
-                Reader(backend, self._condensed(backend, matrix.double()), self._rules(), self.shape).calibrated(
-                    measured.double(), matrix.double()
-                )
+                Reader(
+                    backend, self._condensed(backend, matrix.double()), self._rules(), self.shape
+                ).calibrated(measured.double(), matrix.double())
                 for matrix, measured in zip(conductance_s, current_a, strict=True)
             ]
         return torch.stack(answers).to(current_a.dtype)
@@ -121,11 +125,11 @@ class Structured(TrainableCalibrator):
         """Tensors of `crosscal.runtime.inverse.InverseTensors` for one matrix [S], (N, M)."""
         backend = TorchBackend()
         with torch.no_grad():
-            condensed = self._condensed(
-                backend, torch.from_numpy(np.array(conductance_s, dtype=np.float64))
-            )
+            condensed = self._condensed(backend, torch.from_numpy(np.array(conductance_s, dtype=np.float64)))
         tensors = tensors_of(condensed, self._rules(), float(self.inflation), self.shape)
-        return {name: _as_numpy(name, value) for name, value in tensors.items()} | {"conductance": conductance_s}
+        return {name: _as_numpy(name, value) for name, value in tensors.items()} | {
+            "conductance": conductance_s
+        }
 
     def write_graph(self, graph: GraphWriter) -> GraphFacts:
         """The same lines that torch runs, written down as nodes."""
@@ -143,7 +147,9 @@ class Structured(TrainableCalibrator):
             fold=fold,
             normalisation={
                 "current": "(current - fold_current_shift) * fold_current_scale",
-                "wires_ohm": [round(float(ohm), 4) for ohm in unknowns_of(self._form, self._free()).wires_ohm],
+                "wires_ohm": [
+                    round(float(ohm), 4) for ohm in unknowns_of(self._form, self._free()).wires_ohm
+                ],
             },
         )
 
@@ -172,7 +178,10 @@ class Structured(TrainableCalibrator):
         form = self._form
         unknowns = unknowns_of(form, {name: value.double() for name, value in self._free().items()})
         shared = CircuitUnknowns(
-            **{field.name: _constant(backend, field.name, getattr(unknowns, field.name)) for field in fields(unknowns)}
+            **{
+                field.name: _constant(backend, field.name, getattr(unknowns, field.name))
+                for field in fields(unknowns)
+            }
         )
         design = Design(
             inputs=self.design_inputs.numpy(),
@@ -189,7 +198,7 @@ def _divided(data: Measurements, rng: np.random.Generator) -> tuple[Measurements
     kept = np.flatnonzero(data.usable.any(axis=1))
     if not kept.size:
         raise TrainingError(
-            wanted(got="no usable vector", allowed="some on every matrix", remedy="collect the run again")
+            wanted(got="no usable vector", allowed="some on each matrix", remedy="collect the run again")
         )
     order = rng.permutation(kept)
     held = max(1, min(len(order) // 8, 16)) if len(order) > 1 else 0
@@ -203,14 +212,14 @@ def _constant(backend: Backend, name: str, value: torch.Tensor) -> Any:
     return backend.constant(value.numpy())
 
 
-_COLUMNWISE = ("constant", "variance", "offset")
+_VECTORS_OF_ONE = ("constant", "variance", "offset", "softness")
 
 
 def _as_numpy(name: str, value: Any) -> np.ndarray:
     if isinstance(value, list):
         return np.stack([part.numpy() for part in value])
     array = value if isinstance(value, np.ndarray) else value.numpy()
-    return array[0] if name in _COLUMNWISE else array
+    return array.reshape(-1) if name in _VECTORS_OF_ONE else array
 
 
 def _as_array(backend: GraphBackend, name: str, value: Any) -> Any:
@@ -218,4 +227,4 @@ def _as_array(backend: GraphBackend, name: str, value: Any) -> Any:
         return backend.constant(value)
     if isinstance(value, list):
         return backend.stacked(value)
-    return backend.reshaped(value, (-1,)) if name in _COLUMNWISE else value
+    return backend.reshaped(value, (-1,)) if name in _VECTORS_OF_ONE else value

@@ -65,7 +65,15 @@ class CircuitForm:
         }
 
 
-SPREADS = {"law": 0.5, "bend": 0.3, "driver": 0.1, "input_gain": 0.01, "input_offset": 0.005, "gain": 0.02, "offset": 0.01}
+SPREADS = {
+    "law": 0.5,
+    "bend": 0.3,
+    "driver": 0.1,
+    "input_gain": 0.01,
+    "input_offset": 0.005,
+    "gain": 0.02,
+    "offset": 0.01,
+}
 """What a deviation of 1 stands for, in parts of the quantity, of full scale where that is 0."""
 
 
@@ -152,7 +160,9 @@ def cell_terms(form: CircuitForm, unknowns: CircuitUnknowns, conductance_s: Arra
 class Relaxation:
     """The rounds, for the matrices whose `cell_terms` it is given; any backend."""
 
-    def __init__(self, backend: Backend, form: CircuitForm, unknowns: CircuitUnknowns, terms: list[Array]) -> None:
+    def __init__(
+        self, backend: Backend, form: CircuitForm, unknowns: CircuitUnknowns, terms: list[Array]
+    ) -> None:
         self._backend, self._form, self._unknowns = backend, form, unknowns
         self._powers, self._bends = terms[: form.orders], terms[form.orders :]
         # The law is learned where cells work, and means nothing beyond: slopes are taken where it is known, first from a

@@ -54,6 +54,7 @@ class Condensed:
     pattern: Array
     constant: Array
     variance: Array
+    softness: Array
     gain: Array
     linear: Array
     offset: Array
@@ -140,7 +141,8 @@ class _Fit:
     def _gathered(self, errors: Array) -> Array:
         parts = [self._alone_turned @ errors]
         parts += [
-            turned @ (shared * errors) for turned, (shared, _) in zip(self._turned, self._products, strict=True)
+            turned @ (shared * errors)
+            for turned, (shared, _) in zip(self._turned, self._products, strict=True)
         ]
         parts += [self._backend.sum(power * errors, 0) for power in self._powers]
         return self._backend.joined(parts, 0)
@@ -209,7 +211,8 @@ def _assembled(
     by_second = _in_powers(design, {2: blocks[4]})
     powers[1] = powers[1] + pattern * backend.sum(by_second[0], 0)
     lift = [
-        cut(solution, 0, 1 + 6 * n + j, 2 + 6 * n + j) * float(form.rows ** (-0.5 * (3 + j))) for j in range(2)
+        cut(solution, 0, 1 + 6 * n + j, 2 + 6 * n + j) * float(form.rows ** (-0.5 * (3 + j)))
+        for j in range(2)
     ]
     linear = blocks[0] * float(1.0 / _spread(design))
     total = len(design.inputs)
@@ -221,6 +224,12 @@ def _assembled(
     trusted = variance + backend.sum(bent * bent, 0) * share
     seen = backend.swap(linear, 2) @ linear + backend.constant(np.eye(form.columns)) * trusted
     gain = backend.swap(backend.solved(seen, backend.swap(linear, 2), form.columns), 2)
+    known = backend.solved(
+        backend.swap(linear, 2) @ linear + backend.constant(np.eye(form.columns)) * variance,
+        backend.swap(linear, 2),
+        form.columns,
+    )
+    softness = 1.0 - backend.sum(backend.swap(known, 2) * linear, -1)
     return Condensed(
         polynomial=powers[1:],
         coupling=[blocks[3] + by_second[1], blocks[5]],
@@ -229,6 +238,7 @@ def _assembled(
         pattern=pattern,
         constant=constant + backend.sum(powers[0], 0),
         variance=variance,
+        softness=softness,
         gain=gain,
         linear=linear,
         offset=offset,

@@ -72,7 +72,9 @@ class _Normal:
 
 
 @torch.no_grad()
-def predicted(form: CircuitForm, free: Free, conductance_s: torch.Tensor, voltage_v: torch.Tensor) -> torch.Tensor:
+def predicted(
+    form: CircuitForm, free: Free, conductance_s: torch.Tensor, voltage_v: torch.Tensor
+) -> torch.Tensor:
     """Measured currents that the circuit expects, in `unit_a`, (B, M), for a matrix per vector, (B, N, M)."""
     unknowns = unknowns_of(form, free)
     relaxation, drive_v = _relaxed(form, free, conductance_s, voltage_v)
@@ -83,9 +85,7 @@ def _relaxed(
     form: CircuitForm, free: Free, conductance_s: torch.Tensor, voltage_v: torch.Tensor
 ) -> tuple[Relaxation, torch.Tensor]:
     unknowns = unknowns_of(form, free)
-    relaxation = Relaxation(
-        TorchBackend(), form, unknowns, cell_terms(form, unknowns, conductance_s)
-    )
+    relaxation = Relaxation(TorchBackend(), form, unknowns, cell_terms(form, unknowns, conductance_s))
     return relaxation, (voltage_v * unknowns.input_gain + unknowns.input_offset)[:, :, None]
 
 
@@ -140,7 +140,9 @@ def _descended(
             continue
         settled = found.squared_error > (1.0 - _SETTLED) * normal.squared_error
         free, normal, damping = trial, found, max(0.1 * damping, _DAMPING_LEAST)
-        logger.info("%s: error %.2e of a column's current", names[-3], math.sqrt(found.squared_error / found.count))
+        logger.info(
+            "%s: error %.2e of a column's current", names[-3], math.sqrt(found.squared_error / found.count)
+        )
         if settled:
             break
     return free
@@ -155,9 +157,7 @@ def _stepped(free: Free, names: Sequence[str], normal: _Normal, damping: float) 
     return {**free, **_unpacked(free, names, here + np.linalg.solve(damped, slope))}
 
 
-def _weighed(
-    total: _Normal, precision: np.ndarray, groups: Sequence[slice]
-) -> tuple[np.ndarray, np.ndarray]:
+def _weighed(total: _Normal, precision: np.ndarray, groups: Sequence[slice]) -> tuple[np.ndarray, np.ndarray]:
     """Solve, and weigh each group's scatter against what the data say of it.
 
     Reference: D. J. C. MacKay, "Bayesian interpolation", Neural Computation 4 (1992), eq. 4.7–4.10.
@@ -194,7 +194,7 @@ def _normal(form: CircuitForm, free: Free, data: MeasuredVectors, names: Sequenc
     hessian, gradient, squared, count = np.zeros((size, size)), np.zeros(size), 0.0, 0
     for start in range(0, len(data.current), _CHUNK):
         part = slice(start, start + _CHUNK)
-        answer, jacobian = _derivatives(
+        answer, jacobian = circuit_derivatives(
             form, free, data.conductance_s[part], data.voltage_v[part], names
         )
         wrong = (data.current[part] - answer).double().numpy().ravel()
@@ -208,7 +208,7 @@ def _normal(form: CircuitForm, free: Free, data: MeasuredVectors, names: Sequenc
     )
 
 
-def _derivatives(
+def circuit_derivatives(
     form: CircuitForm, free: Free, conductance_s: torch.Tensor, voltage_v: torch.Tensor, names: Sequence[str]
 ) -> tuple[torch.Tensor, np.ndarray]:
     """Predicted currents (B, M), and their derivatives by the unknowns (B, M, P), float64."""
@@ -239,13 +239,17 @@ class _Point:
         form, scaled = self._form, self._cell_v / self._form.largest_v
         shade = (self._conductance_s - form.middle_s) / form.half_s
         law = [
-            [self._by_current(self._conductance_s * shade**q * self._cell_v * scaled**p) for p in range(form.orders)]
+            [
+                self._by_current(self._conductance_s * shade**q * self._cell_v * scaled**p)
+                for p in range(form.orders)
+            ]
             for q in range(form.shades + 1)
         ]
         powers = SPREADS["law"] * legendre_powers(form.orders).numpy()
         below = self._cell_v.clamp(max=0.0)
         bend = [
-            self._by_current(self._conductance_s * below * (SPREADS["bend"] * scaled**p)) for p in range(form.bends)
+            self._by_current(self._conductance_s * below * (SPREADS["bend"] * scaled**p))
+            for p in range(form.bends)
         ]
         return {
             "law": np.concatenate([np.stack(row, axis=2) @ powers.T for row in law], axis=2),

@@ -35,7 +35,9 @@ class ReadRules:
 class Reader:
     """Finds the likeliest inputs of readings of one matrix."""
 
-    def __init__(self, backend: Backend, condensed: Condensed, rules: ReadRules, shape: tuple[int, int]) -> None:
+    def __init__(
+        self, backend: Backend, condensed: Condensed, rules: ReadRules, shape: tuple[int, int]
+    ) -> None:
         self._backend, self._condensed, self._rules = backend, condensed, rules
         self._rows, self._columns = shape
         self._patterns = [
@@ -84,7 +86,9 @@ class Reader:
         for pattern, coupling in zip(self._patterns, self._condensed.coupling, strict=True):
             total = total + (z @ pattern) * (z @ coupling)
         carried, (cubic, quartic) = z @ self._condensed.pattern, self._lift
-        return total + carried * ((z * z) @ self._condensed.bent + carried * carried * (cubic + carried * quartic))
+        return total + carried * (
+            (z * z) @ self._condensed.bent + carried * carried * (cubic + carried * quartic)
+        )
 
     def _slope(self, z: Array) -> Array:
         """Derivative of the prediction, (B, N, M)."""
@@ -98,7 +102,9 @@ class Reader:
             total = total + coupling * along + pattern * across
         carried, (cubic, quartic) = z @ self._condensed.pattern, self._lift
         steep = (z * z) @ self._condensed.bent + carried * carried * (cubic * 3.0 + carried * quartic * 4.0)
-        total = total + self._condensed.bent * upright * (backend.reshaped(carried, (-1, 1, self._columns)) * 2.0)
+        total = total + self._condensed.bent * upright * (
+            backend.reshaped(carried, (-1, 1, self._columns)) * 2.0
+        )
         return total + self._condensed.pattern * backend.reshaped(steep, (-1, 1, self._columns))
 
     def _solved(self, slope: Array, weight: Array, stiffness: Array, gradient: Array) -> Array:
@@ -116,14 +122,22 @@ class Reader:
         return start - soft @ middle
 
     def _volts(self, z: Array) -> Array:
-        *lower, highest = (float(c) for c in self._rules.expansion)
+        """Mean of the volts that likely inputs `z` have: their own, and half the bend times what `z` may be off by."""
+        bend = np.polynomial.polynomial.polyder(self._rules.expansion, 2)
+        soft = self._backend.reshaped(self._condensed.softness, (1, -1))
+        return self._powers(z, self._rules.expansion) + self._powers(z, bend) * soft * 0.5
+
+    def _powers(self, z: Array, coefficients: np.ndarray) -> Array:
+        *lower, highest = (float(c) for c in coefficients)
         total = z * highest + lower[-1]
         for c in lower[-2::-1]:
             total = total * z + c
         return total
 
 
-def tensors_of(condensed: Condensed, rules: ReadRules, inflation: float, shape: tuple[int, int]) -> dict[str, object]:
+def tensors_of(
+    condensed: Condensed, rules: ReadRules, inflation: float, shape: tuple[int, int]
+) -> dict[str, object]:
     """Name every tensor of `InverseTensors` but the target; stacks are lists still."""
     constants: dict[str, object] = {
         "moment": moments(shape[0]),
@@ -136,6 +150,7 @@ def tensors_of(condensed: Condensed, rules: ReadRules, inflation: float, shape: 
         "expansion": rules.expansion,
     }
     names: Sequence[str] = (
-        "polynomial", "coupling", "bent", "lift", "pattern", "constant", "variance", "gain", "linear", "offset",
+        "polynomial", "coupling", "bent", "lift", "pattern", "constant", "variance", "softness", "gain", "linear",
+        "offset",
     )  # fmt: skip
     return {**{name: getattr(condensed, name) for name in names}, **constants}

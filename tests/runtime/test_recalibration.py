@@ -43,6 +43,7 @@ def tensors_of(conductance_s: np.ndarray, noise: float) -> InverseTensors:
         walls=np.array([-1.8, 1.8, 0.0, -3.0, 3.0]),
         widening=np.zeros(3),
         settled=np.array([3.0, 0.0]),
+        softness=np.zeros(rows),
         inflation=np.ones(1),
         current_scale=np.full(columns, 1 / FULL_SCALE_A),
         current_shift=np.zeros(columns),

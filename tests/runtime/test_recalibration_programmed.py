@@ -51,6 +51,7 @@ def calibrator(rng) -> ProgrammedCalibrator:
         walls=np.array([-1.8, 1.8, 0.0, -3.0, 3.0]),
         widening=np.zeros(2),
         settled=np.array([3.0, 0.1]),
+        softness=np.zeros(ROWS),
         inflation=np.ones(1),
         current_scale=np.full(COLUMNS, 1 / FULL_SCALE_A),
         current_shift=np.zeros(COLUMNS),

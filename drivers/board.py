@@ -17,6 +17,7 @@ from crosscal.core.errors import InputError, ReadingError, ScpiError
 from crosscal.drivers.acquisition import ABORT, acquire, reading_s
 from crosscal.drivers.arrays import ask_array
 from crosscal.drivers.board_readout import BoardReadout
+from crosscal.drivers.data_format import read_format
 from crosscal.drivers.inputs import (
     checked_command,
     checked_matrix,
@@ -45,7 +46,7 @@ class Board:
     """A crossbar test board, `N` rows by `M` columns; a context manager, safe to use from several threads.
 
     **Outputs.** Measuring switches them on. Leaving the context, an error while measuring or programming, and
-    the end of the program leave them at 0 V.
+    the end of the program leave them at 0 V. Leaving also brings back the data format found at opening.
 
     **A lost link** is opened anew: by `reconnect()`, or by the next call. The same board must be at its other
     end; settings made through this Board are compared and applied again. A message of queries that was cut is
@@ -68,13 +69,20 @@ class Board:
     range_auto = SwitchSetting("SENS:CURR:RANG:AUTO", "Whether the board chooses the range.")
     output_on = SwitchSetting("OUTP", "Whether the rows are driven; 0 V if not. Measuring switches it on.")
 
-    def __init__(self, session: Session, nameplate: Nameplate, *, pace: Pace | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        nameplate: Nameplate,
+        *,
+        format_found: tuple[bytes, ...] = (),
+        pace: Pace | None = None,
+    ) -> None:
         self._session = session
         self._nameplate = nameplate
         self._pace = pace or Pace()
         self._settings = Settings(session, nameplate)
         session.on_reconnect = self._settings.restore
-        self._leave = weakref.finalize(self, leave, session)
+        self._leave = weakref.finalize(self, leave, session, format_found)
         # At the end of the program PyVISA closes its sessions; registered after it, this runs before it.
         self._leave.atexit = False
         atexit.register(self._leave)
@@ -107,7 +115,7 @@ class Board:
         line = Line(open_link(resource, backend=backend, baud=baud, timeout_s=wait_s), timeout_s=wait_s)
         try:
             session = Session(line)
-            return cls(session, read_nameplate(session))
+            return cls(session, read_nameplate(session), format_found=read_format(session))
         except BaseException:
             line.close()
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from crosscal.core.errors import BoardError
+from crosscal.drivers.data_format import restore_format
 from crosscal.drivers.session import Session, State
 
 log = logging.getLogger(__name__)
@@ -29,11 +30,19 @@ def switch_off(session: Session, *stop: bytes) -> None:
         log.error("%s: the outputs could not be set to 0 V: %s", session.resource, error)
 
 
-def leave(session: Session) -> None:
-    """End a session with the outputs at 0 V; a link that is lost is not opened again for it."""
+def leave(session: Session, format_found: tuple[bytes, ...] = ()) -> None:
+    """End a session with the outputs at 0 V; a link that is lost is not opened again for it.
+
+    Args:
+        session: the conversation.
+        format_found: units that bring back the data format found at opening.
+    """
     with session.lock:
         try:
             if session.state in (State.READY, State.OUT_OF_STEP):
                 switch_off(session)
+            # A board that did not answer to that is not waited for once more.
+            if session.state is State.READY:
+                restore_format(session, format_found)
         finally:
             session.close()

@@ -9,6 +9,7 @@ from paper_board import PaperBoard
 
 from crosscal.core.errors import BoardConnectionError, BoardTimeoutError
 from crosscal.drivers.board import Board
+from crosscal.drivers.data_format import read_format
 from crosscal.drivers.line import Line
 from crosscal.drivers.nameplate import read_nameplate
 from crosscal.drivers.session import Session
@@ -74,10 +75,13 @@ class EngineLink:
 
 
 @contextmanager
-def board_on_paper(paper: PaperBoard | None = None) -> Iterator[tuple[Board, EngineLink, PaperBoard]]:
-    """A driver on an engine on a paper board."""
+def board_on_paper(
+    paper: PaperBoard | None = None, *, instrument: Instrument | None = None
+) -> Iterator[tuple[Board, EngineLink, PaperBoard]]:
+    """A driver on an engine on a paper board; on an engine that has run already, if one is given."""
     paper = paper or PaperBoard()
-    link = EngineLink(Instrument(paper))
+    link = EngineLink(instrument or Instrument(paper))
     session = Session(Line(link, timeout_s=1.0))
-    with Board(session, read_nameplate(session), pace=Pace(sleep=lambda _: None)) as board:
+    facts, found = read_nameplate(session), read_format(session)
+    with Board(session, facts, format_found=found, pace=Pace(sleep=lambda _: None)) as board:
         yield board, link, paper

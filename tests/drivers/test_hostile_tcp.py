@@ -36,7 +36,10 @@ def test_the_server_is_a_board_as_long_as_it_is_not_told_otherwise(server: Hosti
     with open_board(server) as board:
         assert board.identity == IDENTITY.decode()
         assert ones(board)
-    assert server.received[-1] == b":SYST:ERR:ALL?;:OUTP OFF;:SYST:ERR:ALL?"
+    assert server.received[-2:] == [
+        b":SYST:ERR:ALL?;:OUTP OFF;:SYST:ERR:ALL?",
+        b":SYST:ERR:ALL?;:FORM?;:FORM:BORD?;:SYST:ERR:ALL?",
+    ]
 
 
 # Opening

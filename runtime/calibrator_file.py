@@ -14,7 +14,9 @@ from crosscal.runtime.protobuf_append import metadata_entry
 
 # The format's name comes first, so that a file cut off anywhere is still known for what it was.
 _OPENING = metadata_entry("format", FORMAT)
-_SEAL_BYTES = len(metadata_entry("sha256", hashlib.sha256().hexdigest()))
+_DIGEST = hashlib.sha256().hexdigest()
+_SEAL_BYTES = len(metadata_entry("sha256", _DIGEST))
+_SEAL_OPENING = metadata_entry("sha256", _DIGEST)[: -len(_DIGEST)]
 
 
 def seal_calibrator(model: bytes, metadata: CalibratorMetadata) -> bytes:
@@ -75,16 +77,19 @@ def is_sealed(content: bytes) -> bool:
     """Whether this is a calibrator file of ours, whole and unchanged.
 
     Returns:
-        True for one of ours, False for a file that does not begin as ours do.
+        True for one of ours, False for a file that neither begins nor ends as ours do.
 
     Raises:
-        CalibratorFileError: it begins as ours do, but was cut off or changed.
+        CalibratorFileError: it begins or ends as ours do, but was cut off or changed.
     """
-    if not content.startswith(_OPENING):
+    # Either end gives it away: damage to one of them must not make a foreign model, trusted unseen, of it.
+    ends_sealed = content[-_SEAL_BYTES:].startswith(_SEAL_OPENING)
+    if not content.startswith(_OPENING) and not ends_sealed:
         return False
-    if content[-_SEAL_BYTES:] != _seal(content[:-_SEAL_BYTES]):
+    if not content.startswith(_OPENING) or content[-_SEAL_BYTES:] != _seal(content[:-_SEAL_BYTES]):
         raise CalibratorFileError(
-            "it is damaged: cut off, or changed since it was exported; restore it from a copy"
+            "it is damaged: cut off, changed since it was exported, or another program has saved it again; "
+            "restore it from a copy"
         )
     return True
 

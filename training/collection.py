@@ -18,11 +18,22 @@ from crosscal.core.array_types import Matrix, Vectors
 from crosscal.core.errors import RangeError, RunFileError, wanted
 from crosscal.core.port import CrossbarPort
 from crosscal.core.readout import Readout
-from crosscal.core.run_file import MatrixRecord, RunPlan, RunWriter, read_run
+from crosscal.core.run_file import MatrixRecord, Run, RunPlan, RunWriter, read_run
 from crosscal.training.collection_plan import CollectionPlan, CollectionProgress
-from crosscal.training.inputs import draw_vectors
+from crosscal.training.inputs import VOLTAGE_MAX_V, draw_vectors
 
 logger = logging.getLogger(__name__)
+
+_SHAPES_READINGS = (
+    "ARR:PROG:TOL",
+    "ARR:PROG:ITER",
+    "SOUR:SEQ:DWEL",
+    "SENS:CURR:RANG",
+    "SENS:CURR:RANG:AUTO",
+    "SENS:CURR:APER",
+    "SENS:AVER:COUN",
+)
+"""Settings that must not change within a run: a run.h5 describes them once."""
 
 
 def collect(
@@ -49,16 +60,21 @@ def collect(
         The last progress.
 
     Raises:
-        RunFileError: the file exists, or (resuming) was made with another plan or on another board.
-        RangeError: the board can reach no conductance of the plan's range.
+        RunFileError: the file exists, or (resuming) was made with another plan, on another board, or with
+            other settings of the board.
+        RangeError: the board can reach no conductance of the plan's range, or its protection is below the
+            plan's inputs.
         BoardError: from the board.
     """
     limits_s = _limits(port, plan)
+    _require_protection(port)
     run_plan = _run_plan(port, plan)
     with _open(port, path, run_plan, resume=resume) as writer:
         finished = writer.finished
-        if finished.any():
-            _require_same_draw(path, int(np.flatnonzero(finished)[0]), plan, limits_s)
+        if finished.any() and not finished.all():
+            begun = read_run(path)
+            _require_same_draw(path, begun, int(np.flatnonzero(finished)[0]), plan, limits_s)
+            _require_same_settings(path, begun, port)
         state = CollectionProgress(
             finished=int(finished.sum()), total=plan.matrices, readings=0, unusable=0, cells_failed=0
         )
@@ -121,8 +137,33 @@ def _open(port: CrossbarPort, path: Path, run_plan: RunPlan, *, resume: bool) ->
     return RunWriter.create(path, run_plan, port.settings())
 
 
-def _require_same_draw(path: Path, index: int, plan: CollectionPlan, limits_s: tuple[float, float]) -> None:
-    run = read_run(path)
+def _require_protection(port: CrossbarPort) -> None:
+    protection_v = port.settings().get("SOUR:VOLT:PROT", np.inf)
+    if protection_v < VOLTAGE_MAX_V:
+        raise RangeError(
+            wanted(
+                got=f"a board whose protection is set to {protection_v:g} V",
+                allowed=f"{VOLTAGE_MAX_V:g} V or more, what the inputs reach",
+                remedy="raise SOURce:VOLTage:PROTection if the cells bear it",
+            )
+        )
+
+
+def _require_same_settings(path: Path, begun: Run, port: CrossbarPort) -> None:
+    then, now = begun.settings, port.settings()
+    for header in _SHAPES_READINGS:
+        # Under automatic ranging the range is a result, and stands with every matrix.
+        ranged = header == "SENS:CURR:RANG" and now.get("SENS:CURR:RANG:AUTO")
+        if not ranged and then.get(header) != now.get(header):
+            raise RunFileError(
+                f"{path} cannot be resumed: it was begun with {header} at {then.get(header)}, the board has "
+                f"{now.get(header)}; set it back, or give another name with -o"
+            )
+
+
+def _require_same_draw(
+    path: Path, run: Run, index: int, plan: CollectionPlan, limits_s: tuple[float, float]
+) -> None:
     target_s, voltage_v = draw_matrix(plan, (run.plan.rows, run.plan.columns), limits_s, index)
     if not (np.array_equal(run.target_s[0], target_s) and np.array_equal(run.voltage_v[0], voltage_v)):
         raise RunFileError(

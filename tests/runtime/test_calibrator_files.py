@@ -86,6 +86,16 @@ def test_a_file_that_is_no_onnx_is_refused(tmp_path: Path, content: bytes):
         load_bytes(tmp_path, content)
 
 
+def test_a_bit_flipped_in_the_opening_makes_no_foreign_model_of_it(tmp_path: Path):
+    content = sealed()
+    for index in range(60):
+        for bit in (0x01, 0x40):
+            damaged = bytearray(content)
+            damaged[index] ^= bit
+            with pytest.raises(CalibratorFileError):
+                load_bytes(tmp_path, bytes(damaged))
+
+
 def test_a_file_that_is_not_there_or_a_folder_is_refused(tmp_path: Path):
     with pytest.raises(CalibratorFileError, match="No such file"):
         Calibrator.load(tmp_path / "missing.onnx")

@@ -61,10 +61,15 @@ class Line:
         """
         most_bytes = _BYTES_PER_NUMBER * numbers
         allowed_s = self.timeout_s + allowance_s + self._transfer_s(most_bytes)
-        deadline = self._clock() + allowed_s
-        return ReplyReader(
-            lambda count: self._receive(count, deadline, allowed_s), most_bytes=most_bytes
-        ).read()
+        started = self._clock()
+        reader = ReplyReader(
+            lambda count: self._receive(count, started + allowed_s, allowed_s), most_bytes=most_bytes
+        )
+        try:
+            return reader.read()
+        except BoardTimeoutError as error:
+            waited_s = self._clock() - started
+            raise BoardTimeoutError(f"{error} (waited {waited_s:.3g} s for this reply)") from error
 
     def read_until(self, ends: Callable[[bytes], bool]) -> bytes:
         """Read whatever comes until `ends` likes it, or the time is over; return what has come."""

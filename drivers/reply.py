@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from crosscal.core.errors import BoardError
+from crosscal.core.errors import BoardError, BoardTimeoutError
 from crosscal.drivers.scpi_format import excerpt
 
 _TEXT_LIMIT = 1 << 16
@@ -93,7 +93,11 @@ class ReplyReader:
                 f"most {self._most_bytes} bytes; the reply is garbled: repeat the call"
             )
         # At least the separator or the newline is certain to follow the block.
-        self._need(int(length), 1)
+        try:
+            self._need(int(length), 1)
+        except BoardTimeoutError as error:
+            come = len(self._buffer) - self._position
+            raise BoardTimeoutError(f"got {come} of {int(length)} bytes of a block; {error}") from error
         payload = self._take(int(length))
         if chr(self._peek()) not in ";\n":
             raise BoardError(

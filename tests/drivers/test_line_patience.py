@@ -104,3 +104,10 @@ def test_whatever_fails_on_the_wire_is_crosscals_own_error(doing: str) -> None:
 def test_a_failure_while_receiving_is_crosscals_own_error() -> None:
     with pytest.raises(BoardConnectionError, match="WIRE: unplugged"):
         line_of(Wire(OSError("unplugged"))).read_reply()
+
+
+def test_a_stall_in_a_block_tells_how_much_came_and_how_long_was_waited() -> None:
+    with pytest.raises(
+        BoardTimeoutError, match=r"got 3 of 8 bytes of a block; .*\(waited 2 s for this reply\)"
+    ):
+        line_of(Wire(b"#18", b"abc", None)).read_reply()

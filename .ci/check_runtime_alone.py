@@ -4,6 +4,7 @@ import sys
 from importlib.resources import files
 
 import numpy as np
+
 from crosscal.runtime import Calibrator
 
 calibrator = Calibrator.load(str(files("crosscal") / "shipped" / "demo.onnx"))

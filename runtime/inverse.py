@@ -1,14 +1,17 @@
-"""The read-time half of `structured` and `whitebox`: from measured currents back to inputs, and on to calibrated currents.
+"""The read-time half of `structured` and `whitebox`: from measured currents back to inputs, and on to
+calibrated currents.
 
-At program time a calibrator condenses a matrix's circuit to a surrogate that costs a handful of matrix products. With
-standardised inputs `z` (zero mean, unit variance over what the board is driven with) and scaled currents `y`,
+At program time a calibrator condenses a matrix's circuit to a surrogate that costs a handful of matrix
+products. With standardised inputs `z` (zero mean, unit variance over what the board is driven with) and
+scaled currents `y`,
 
-    y[m] = constant[m] + Σ_n Σ_p polynomial[p,n,m] z[n]^(p+1) + Σ_j (Σ_n pattern[n,m] moment[j,n] z[n]) (Σ_n coupling[j,n,m] z[n])
-         + c[m] Σ_n bent[n,m] z[n]² + lift[0,m] c[m]³ + lift[1,m] c[m]⁴      with c[m] = Σ_n pattern[n,m] z[n]
+    y[m] = constant[m] + Σ_n Σ_p polynomial[p,n,m] z[n]^(p+1)
+         + Σ_j (Σ_n pattern[n,m] moment[j,n] z[n]) (Σ_n coupling[j,n,m] z[n])
+         + c[m] Σ_n bent[n,m] z[n]² + lift[0,m] c[m]³ + lift[1,m] c[m]⁴,     c[m] = Σ_n pattern[n,m] z[n]
 
-Each input bends its own cells' currents (the polynomials), and what a whole column carries lifts the ground under its cells
-(the products). A read looks for the `z` that is likeliest given the reading, the noise and the spread of inputs, and answers
-`conductanceᵀ v(z)`.
+Each input bends its own cells' currents (the polynomials), and what a whole column carries lifts the ground
+under its cells (the products). A read looks for the `z` that is likeliest given the reading, the noise and
+the spread of inputs, and answers `conductanceᵀ v(z)`.
 """
 
 from __future__ import annotations
@@ -31,19 +34,23 @@ class InverseTensors:
     """What depends on the matrix alone, as the calibrator's graph computes it; checked on construction.
 
     Attributes:
-        polynomial: (3, N, M). coupling: (J, N, M), J 1 or 2. bent: (N, M). lift: (2, M). pattern: (N, M). moment: (J, N). constant: (M,). As above.
+        polynomial: (3, N, M). coupling: (J, N, M), J 1 or 2. bent: (N, M). lift: (2, M). pattern: (N, M).
+            moment: (J, N). constant: (M,). As above.
         variance: noise plus misfit of the surrogate, (M,), of scaled currents.
-        softness: (N,): posterior variance of each input that the linear prediction leaves. The mean of bent volts lies above
-            their mode by half the bend times this; it matters where readings are fewer than inputs, or noisy.
-        gain, linear, offset: (N, M), (N, M), (M,): the best linear estimate is `gain (y − offset)`, belonging to the
-            linear prediction `y = offset + linearᵀ z`.
-        walls: (5,): inputs trained on, low and high; how stiffly an estimate beyond them is pulled back (the prior's own pull
-            is 1); least and most that `z` may become at all.
-        widening: (S,): a Gauss–Newton step for each, at most; this many times what is left unexplained (root mean square
-            over columns) counts as further noise.
-        settled: (2,): a step that moves the inputs by less than the first, as mean square in parts of their posterior
-            variance, while what it adds as noise is less than the second, in parts of the mean `variance`, is the last.
-        inflation: (1,): what the posterior's standard deviations are multiplied by, learned from validation matrices.
+        softness: (N,): posterior variance of each input that the linear prediction leaves. The mean of bent
+            volts lies above their mode by half the bend times this; it matters where readings are fewer
+            than inputs, or noisy.
+        gain, linear, offset: (N, M), (N, M), (M,): the best linear estimate is `gain (y − offset)`,
+            belonging to the linear prediction `y = offset + linearᵀ z`.
+        walls: (5,): inputs trained on, low and high; how stiffly an estimate beyond them is pulled back
+            (the prior's own pull is 1); least and most that `z` may become at all.
+        widening: (S,): a Gauss–Newton step for each, at most; this many times what is left unexplained
+            (root mean square over columns) counts as further noise.
+        settled: (2,): a step that moves the inputs by less than the first, as mean square in parts of their
+            posterior variance, while what it adds as noise is less than the second, in parts of the mean
+            `variance`, is the last.
+        inflation: (1,): what the posterior's standard deviations are multiplied by, learned from validation
+            matrices.
         current_scale, current_shift: (M,): `y = (I − shift) · scale` [1/A], [A].
         expansion: (K,): `v = Σ_k expansion[k] z^k` [V].
         conductance: target matrix [S], (N, M).
@@ -82,11 +89,24 @@ class InverseTensors:
             )
         (rows, columns), modes = self.conductance.shape, len(self.coupling)
         shapes = {
-            "polynomial": (3, rows, columns), "coupling": (modes, rows, columns), "pattern": (rows, columns), "bent": (rows, columns), "lift": (2, columns),
-            "moment": (modes, rows), "constant": (columns,), "variance": (columns,), "softness": (rows,), "gain": (rows, columns),
-            "linear": (rows, columns), "offset": (columns,), "walls": (5,), "settled": (2,), "inflation": (1,),
-            "current_scale": (columns,), "current_shift": (columns,),
-        }  # fmt: skip
+            "polynomial": (3, rows, columns),
+            "coupling": (modes, rows, columns),
+            "pattern": (rows, columns),
+            "bent": (rows, columns),
+            "lift": (2, columns),
+            "moment": (modes, rows),
+            "constant": (columns,),
+            "variance": (columns,),
+            "softness": (rows,),
+            "gain": (rows, columns),
+            "linear": (rows, columns),
+            "offset": (columns,),
+            "walls": (5,),
+            "settled": (2,),
+            "inflation": (1,),
+            "current_scale": (columns,),
+            "current_shift": (columns,),
+        }
         for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
                 raise ShapeError(
@@ -149,7 +169,9 @@ class InverseReading:
 
 
 class Inverse:
-    """Calibrates the reads of one programmed matrix; holds no state that a read changes, so threads may share it."""
+    """Calibrates the reads of one programmed matrix; holds no state that a read changes, so threads may
+    share it.
+    """
 
     def __init__(self, tensors: InverseTensors) -> None:
         rows, columns = tensors.conductance.shape

@@ -1,8 +1,8 @@
 """Posterior mode of a board's inputs, and with it the calibrated currents: arrays in, arrays out.
 
-Everything is padded to multiples of four rows and columns (`crosscal.runtime.inverse` does it): four rows of a
-matrix meet four others at a time, which keeps the vector units busy where a plain triple loop waits for memory. Sums may be
-reassociated (`_FAST`): the tests bound what that costs against a numpy twin.
+Everything is padded to multiples of four rows and columns (`crosscal.runtime.inverse` does it): four rows
+of a matrix meet four others at a time, which keeps the vector units busy where a plain triple loop waits
+for memory. Sums may be reassociated (`_FAST`): the tests bound what that costs against a numpy twin.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ def predict(
 ):
     """Currents that inputs `z` would cause; also what the products are made of, `carried` (4, M).
 
-    `squares` and `placed` (N,) are filled with `z²` and `place · z`; one pass over a column's cells then does everything.
+    `squares` and `placed` (N,) are filled with `z²` and `place · z`; one pass over a column's cells then
+    does everything.
     """
     columns, rows = pattern.shape
     for n in range(rows):
@@ -56,7 +57,8 @@ def differentiate(z, polynomial, coupling, bent, lift, pattern, place, carried, 
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
 def weighted_gram(a, weight, diagonal, weighted, gram):
-    """`aᵀ diag(weight) a + diag(diagonal)` for `a` (K, n), K and n multiples of 4, into the upper triangle of `gram`.
+    """`aᵀ diag(weight) a + diag(diagonal)` for `a` (K, n), K and n multiples of 4, into the upper triangle
+    of `gram`.
 
     `weighted` (K, n) is scratch.
     """
@@ -93,7 +95,9 @@ def weighted_gram(a, weight, diagonal, weighted, gram):
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
 def factorise(gram, inverse_pivot):
-    """Replace the upper triangle of a positive matrix (n, n), n a multiple of 4, by `D Lᵀ` of its `L D Lᵀ`."""
+    """Replace the upper triangle of a positive matrix (n, n), n a multiple of 4, by `D Lᵀ` of its `L D
+    Lᵀ`.
+    """
     size = gram.shape[0]
     for k in range(0, size, 4):
         left = k // 8 * 8
@@ -139,8 +143,8 @@ def substitute(factor, inverse_pivot, b):
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
 def precision_factor(slope, transposed, weight, stiffness, narrow, scratch, gram, inverse_pivot):
-    """Factorise `JᵀWJ + Λ` (N, N), or where columns are fewer its twin `J Λ⁻¹ Jᵀ + W⁻¹` (M, M); `transposed` and
-    `scratch`, as large as what is summed, are scratch."""
+    """Factorise `JᵀWJ + Λ` (N, N), or where columns are fewer its twin `J Λ⁻¹ Jᵀ + W⁻¹` (M, M);
+    `transposed` and `scratch`, as large as what is summed, are scratch."""
     columns, rows = slope.shape
     if not narrow:
         weighted_gram(slope, weight, stiffness, scratch, gram)
@@ -154,7 +158,9 @@ def precision_factor(slope, transposed, weight, stiffness, narrow, scratch, gram
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
 def apply_covariance(slope, stiffness, narrow, gram, inverse_pivot, b, middle):
-    """`(JᵀWJ + Λ)⁻¹ b` in place of `b` (N,), from either factor of `precision_factor`; `middle` (M,) is scratch."""
+    """`(JᵀWJ + Λ)⁻¹ b` in place of `b` (N,), from either factor of `precision_factor`; `middle` (M,) is
+    scratch.
+    """
     if not narrow:
         substitute(gram, inverse_pivot, b)
         return
@@ -174,16 +180,41 @@ def apply_covariance(slope, stiffness, narrow, gram, inverse_pivot, b, middle):
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
 def find_mode(
-    y, given, polynomial, coupling, bent, lift, pattern, place, constant, variance, gain, linear, offset, walls,
-    widening, settled, narrow, z, slope, gram, inverse_pivot, stiffness, scratch_rows, scratch_columns, transposed, scratch,
-):  # fmt: skip
-    """Inputs `z` (N,) that best explain one reading `y` (M,); leaves `slope`, `stiffness` and the factor at the last step.
+    y,
+    given,
+    polynomial,
+    coupling,
+    bent,
+    lift,
+    pattern,
+    place,
+    constant,
+    variance,
+    gain,
+    linear,
+    offset,
+    walls,
+    widening,
+    settled,
+    narrow,
+    z,
+    slope,
+    gram,
+    inverse_pivot,
+    stiffness,
+    scratch_rows,
+    scratch_columns,
+    transposed,
+    scratch,
+):
+    """Inputs `z` (N,) that best explain one reading `y` (M,); leaves `slope`, `stiffness` and the factor at
+    the last step.
 
-    First the best linear estimate, `gain (y − offset)`, then one step of it against the true prediction, then a
-    Gauss–Newton step for every entry of `widening`: so many times what is left unexplained counts as noise, so that no step
-    trusts a linearisation further than it reaches. A step that moves the inputs
-    by less than `settled[0]`, as squares in parts of their variance, while what it counts as noise is below `settled[1]`, is
-    the last.
+    First the best linear estimate, `gain (y − offset)`, then one step of it against the true prediction,
+    then a Gauss–Newton step for every entry of `widening`: so many times what is left unexplained counts as
+    noise, so that no step trusts a linearisation further than it reaches. A step that moves the inputs
+    by less than `settled[0]`, as squares in parts of their variance, while what it counts as noise is below
+    `settled[1]`, is the last.
     """
     low, high, spring, least, most = walls[0], walls[1], walls[2], walls[3], walls[4]
     columns, rows = pattern.shape
@@ -261,7 +292,9 @@ def find_mode(
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
 def spread(rate, conductance, slope, stiffness, narrow, gram, inverse_pivot, scratch_rows, middle, variance):
-    """Variance (M,) of `conductanceᵀ v` when `z` has the covariance of the last factor and `dv/dz` is `rate` (N,)."""
+    """Variance (M,) of `conductanceᵀ v` when `z` has the covariance of the last factor and `dv/dz` is
+    `rate` (N,).
+    """
     columns, rows = conductance.shape
     seen, b = scratch_rows[0], scratch_rows[1]
     for m in range(columns):
@@ -277,10 +310,34 @@ def spread(rate, conductance, slope, stiffness, narrow, gram, inverse_pivot, scr
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy", nogil=True)
 def calibrate_batch(
-    current, scale, shift, expansion, half_softness, conductance, polynomial, coupling, bent, lift, pattern, place, constant, variance, gain,
-    linear, offset, walls, widening, settled, narrow, wants_spread, calibrated, voltage, deviation,
-):  # fmt: skip
-    """Calibrate readings (B, M) one after another: `calibrated` (B, M), `voltage` (B, N), `deviation` (B, M) or (0, 0).
+    current,
+    scale,
+    shift,
+    expansion,
+    half_softness,
+    conductance,
+    polynomial,
+    coupling,
+    bent,
+    lift,
+    pattern,
+    place,
+    constant,
+    variance,
+    gain,
+    linear,
+    offset,
+    walls,
+    widening,
+    settled,
+    narrow,
+    wants_spread,
+    calibrated,
+    voltage,
+    deviation,
+):
+    """Calibrate readings (B, M) one after another: `calibrated` (B, M), `voltage` (B, N), `deviation` (B,
+    M) or (0, 0).
 
     `current` may have fewer columns than the padded arrays; the missing ones stay out of every sum.
     """
@@ -298,9 +355,33 @@ def calibrate_batch(
         for m in range(given):
             y[m] = (current[b, m] - shift[m]) * scale[m]
         find_mode(
-            y, given, polynomial, coupling, bent, lift, pattern, place, constant, variance, gain, linear, offset, walls, widening, settled,
-            narrow, z, slope, gram, inverse_pivot, stiffness, scratch_rows, scratch_columns, transposed, scratch,
-        )  # fmt: skip
+            y,
+            given,
+            polynomial,
+            coupling,
+            bent,
+            lift,
+            pattern,
+            place,
+            constant,
+            variance,
+            gain,
+            linear,
+            offset,
+            walls,
+            widening,
+            settled,
+            narrow,
+            z,
+            slope,
+            gram,
+            inverse_pivot,
+            stiffness,
+            scratch_rows,
+            scratch_columns,
+            transposed,
+            scratch,
+        )
         for n in range(rows):
             value, grows, bends = 0.0, 0.0, 0.0
             for k in range(expansion.size - 1, -1, -1):
@@ -317,8 +398,16 @@ def calibrate_batch(
             calibrated[b, m] = total
         if wants_spread:
             spread(
-                rate, conductance, slope, stiffness, narrow, gram, inverse_pivot, scratch_rows, scratch_columns[3],
+                rate,
+                conductance,
+                slope,
+                stiffness,
+                narrow,
+                gram,
+                inverse_pivot,
+                scratch_rows,
+                scratch_columns[3],
                 total_variance,
-            )  # fmt: skip
+            )
             for m in range(given):
                 deviation[b, m] = np.sqrt(total_variance[m])

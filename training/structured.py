@@ -36,10 +36,12 @@ _STEPS = 8
 
 
 class Structured(TrainableCalibrator):
-    """Wires, drivers, a cell law and channel errors, learned from measured vectors; condensed for every matrix.
+    """Wires, drivers, a cell law and channel errors, learned from measured vectors; condensed for every
+    matrix.
 
     Options:
-        vectors: vectors to learn from, in all; more make inputs that go together, such as sines on all rows, more exact.
+        vectors: vectors to learn from, in all; more make inputs that go together, such as sines on all
+            rows, more exact.
     """
 
     name: ClassVar[str] = "structured"
@@ -61,9 +63,16 @@ class Structured(TrainableCalibrator):
             self.register_buffer(f"free_{name}", torch.zeros(size))
         vectors, _ = design_sizes(rows)
         sizes: dict[str, tuple[int, ...]] = {
-            "scales": (len(_SCALES),), "rounds": (), "design_inputs": (vectors, rows), "design_drive_v": (vectors, rows),
-            "orthogonal": (4, 4), "noise": (columns,), "walls": (5,), "expansion": (EXPANSION_ORDERS,), "inflation": (1,),
-        }  # fmt: skip
+            "scales": (len(_SCALES),),
+            "rounds": (),
+            "design_inputs": (vectors, rows),
+            "design_drive_v": (vectors, rows),
+            "orthogonal": (4, 4),
+            "noise": (columns,),
+            "walls": (5,),
+            "expansion": (EXPANSION_ORDERS,),
+            "inflation": (1,),
+        }
         for name, size in sizes.items():
             self.register_buffer(name, torch.zeros(size, dtype=torch.float64))
 
@@ -77,9 +86,14 @@ class Structured(TrainableCalibrator):
         drawn = draw_design(form, unknowns, learned, expansion, walls, rng)
         noise = noise_of(form, free, held, rng)
         for name, value in {
-            "design_inputs": drawn.inputs, "design_drive_v": drawn.drive_v, "orthogonal": drawn.orthogonal,
-            "noise": noise, "walls": walls, "expansion": expansion, "inflation": np.ones(1),
-        }.items():  # fmt: skip
+            "design_inputs": drawn.inputs,
+            "design_drive_v": drawn.drive_v,
+            "orthogonal": drawn.orthogonal,
+            "noise": noise,
+            "walls": walls,
+            "expansion": expansion,
+            "inflation": np.ones(1),
+        }.items():
             getattr(self, name).copy_(torch.from_numpy(np.asarray(value)))
         self.inflation.copy_(torch.from_numpy(inflation_of(self.condensed_tensors, held)))
 
@@ -201,7 +215,7 @@ def _divided(data: Measurements, rng: np.random.Generator) -> tuple[Measurements
             wanted(got="no usable vector", allowed="some on each matrix", remedy="collect the run again")
         )
     order = rng.permutation(kept)
-    held = max(1, min(len(order) // 8, 16)) if len(order) > 1 else 0
+    held = max(1, min(len(order) // 5, 16)) if len(order) > 1 else 0
     return data.of_matrices(np.sort(order[held:])), data.of_matrices(np.sort(order[:held] if held else order))
 
 

@@ -17,7 +17,9 @@ Array = Any
 
 
 class Backend(Protocol):
-    """What an array can be asked for beside its operators. Axes count from the end, so that batches may be added."""
+    """What an array can be asked for beside its operators. Axes count from the end, so that batches may be
+    added.
+    """
 
     def constant(self, values: np.ndarray) -> Array:
         """A constant, float32 or float64 as given."""

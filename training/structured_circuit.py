@@ -1,9 +1,10 @@
 """A crossbar as a network whose layers are rounds of relaxation and whose weights are the board's unknowns.
 
-The unknown state is the voltage across every cell. One round adds up what the cells' currents lose in the wires of their row
-and of their column, and moves every cell towards Kirchhoff's law; the rounds are a Chebyshev iteration, so that half a dozen
-suffice. Learned are: wire, driver and sense resistances (a driver each), a cell law of volts and conductance (a polynomial, bent
-at zero volts), and gains and offsets of every input and output channel. Nothing of them is given.
+The unknown state is the voltage across every cell. One round adds up what the cells' currents lose in the
+wires of their row and of their column, and moves every cell towards Kirchhoff's law; the rounds are a
+Chebyshev iteration, so that half a dozen suffice. Learned are: wire, driver and sense resistances (a driver
+each), a cell law of volts and conductance (a polynomial, bent at zero volts), and gains and offsets of
+every input and output channel. Nothing of them is given.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class CircuitForm:
         rows, columns: N and M.
         largest_v: largest input [V].
         middle_s, half_s: conductances are scaled by these [S].
-        orders: degree of the cell law in volts. shades: its degree in conductance. bends: terms of the bend at 0 V.
+        orders: degree of the cell law in volts. shades: its degree in conductance. bends: terms of the bend
+            at 0 V.
         rounds: relaxation rounds.
     """
 
@@ -165,8 +167,8 @@ class Relaxation:
     ) -> None:
         self._backend, self._form, self._unknowns = backend, form, unknowns
         self._powers, self._bends = terms[: form.orders], terms[form.orders :]
-        # The law is learned where cells work, and means nothing beyond: slopes are taken where it is known, first from a
-        # guess, then where the cells stand with every input at its largest.
+        # The law is learned where cells work, and means nothing beyond: slopes are taken where it is known,
+        # first from a guess, then where the cells stand with every input at its largest.
         start = terms[0] * 0.0 + _FIRST_SLOPE_AT * form.largest_v
         self._steps = self._chebyshev(self._strongest_loss(self.cell_slopes(start)) * _FIRST_SAFETY)
         standing = self.cell_voltages(terms[0] * 0.0 + form.largest_v)
@@ -255,7 +257,9 @@ class Relaxation:
 
 
 def legendre_powers(orders: int) -> torch.Tensor:
-    """Power series of the Legendre polynomials on 0…1: as unknowns they stay apart where powers look alike."""
+    """Power series of the Legendre polynomials on 0…1: as unknowns they stay apart where powers look
+    alike.
+    """
     rows = np.zeros((orders, orders))
     for k in range(orders):
         series = np.polynomial.Legendre.basis(k, domain=[0, 1]).convert(kind=np.polynomial.Polynomial)

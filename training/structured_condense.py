@@ -1,7 +1,9 @@
-"""Program time: what a circuit does to the inputs of one matrix, condensed to the tensors of `crosscal.runtime.inverse`.
+"""Program time: what a circuit does to the inputs of one matrix, condensed to the tensors of
+`crosscal.runtime.inverse`.
 
-The circuit is relaxed for a fixed set of input vectors, and the surrogate is fitted to its answers by conjugate gradients on
-the normal equations, all columns at once. Nothing but matrix products and elementwise steps, so that it runs as a graph.
+The circuit is relaxed for a fixed set of input vectors, and the surrogate is fitted to its answers by
+conjugate gradients on the normal equations, all columns at once. Nothing but matrix products and
+elementwise steps, so that it runs as a graph.
 """
 
 from __future__ import annotations
@@ -28,8 +30,8 @@ class Design:
     """The input vectors that every matrix is condensed with.
 
     Attributes:
-        inputs: standardised, (B, N), B a multiple of `CHUNK`; the first `common` rows are vectors whose inputs go together,
-            the rest are drawn one by one as in training.
+        inputs: standardised, (B, N), B a multiple of `CHUNK`; the first `common` rows are vectors whose
+            inputs go together, the rest are drawn one by one as in training.
         common: how many go together.
         drive_v: what the drivers give for them [V], (B, N).
         orthogonal: (4, 4): row k holds the powers of the k-th polynomial that is orthonormal over the inputs.
@@ -45,7 +47,9 @@ class Design:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Condensed:
-    """The tensors of `InverseTensors` that depend on the matrix, as arrays of one backend; columns are (1, M)."""
+    """The tensors of `InverseTensors` that depend on the matrix, as arrays of one backend; columns are (1,
+    M).
+    """
 
     polynomial: list[Array]
     coupling: list[Array]
@@ -88,7 +92,7 @@ def condense(
     fit = _Fit(backend, form, design, pattern)
     solution = fit.solve(answers)
     misfit = fit.misfit(answers, solution)
-    return _assembled(backend, form, design, pattern, fit, solution, answers, noise + misfit)
+    return _assembled(backend, form, design, pattern, solution, answers, noise + misfit)
 
 
 def _answers(
@@ -103,9 +107,9 @@ def _answers(
 class _Fit:
     """Least squares for the surrogate's coefficients, (3 + 6 N, M).
 
-    In this order: a constant, three orthonormal polynomials of each input, the product of each input with what its column
-    carries, the same with its second polynomial, with what its column carries higher up, and two powers of what a column
-    carries.
+    In this order: a constant, three orthonormal polynomials of each input, the product of each input with
+    what its column carries, the same with its second polynomial, with what its column carries higher up,
+    and two powers of what a column carries.
     """
 
     def __init__(self, backend: Backend, form: CircuitForm, design: Design, pattern: Array) -> None:
@@ -168,18 +172,25 @@ class _Fit:
         return solution
 
     def _likely_inverse(self) -> np.ndarray:
-        """Inverse of the normal equations of a column whose cells are all alike: eases those of every other."""
+        """Inverse of the normal equations of a column whose cells are all alike: eases those of every
+        other.
+        """
         z, rows = self._design.inputs, self._form.rows
         low, high = (z @ moment / np.sqrt(rows) for moment in moments(rows))
         second = self._orthogonal[1]
         carried = low / np.sqrt(rows)
         features = np.concatenate(
             [
-                np.ones((len(z), 1)), *self._orthogonal, low[:, None] * z, low[:, None] * second, high[:, None] * z,
-                carried[:, None] ** 3, carried[:, None] ** 4,
+                np.ones((len(z), 1)),
+                *self._orthogonal,
+                low[:, None] * z,
+                low[:, None] * second,
+                high[:, None] * z,
+                carried[:, None] ** 3,
+                carried[:, None] ** 4,
             ],
             axis=1,
-        )  # fmt: skip
+        )
         weight = np.ones((len(z), 1))
         weight[: self._design.common] = _TOGETHER
         normal = features.T @ (weight * features)
@@ -199,7 +210,6 @@ def _assembled(
     form: CircuitForm,
     design: Design,
     pattern: Array,
-    fit: _Fit,
     solution: Array,
     answers: Array,
     variance: Array,

@@ -1,7 +1,7 @@
 """Learning the unknowns of a board's circuit: Gauss–Newton over batches of measured vectors.
 
-A few hundred unknowns and a hundred thousand measured currents: gradient descent would walk for hours along the valleys
-between a wire's resistance and a law's slope, Gauss–Newton steps across. What a currents' change
+A few hundred unknowns and a hundred thousand measured currents: gradient descent would walk for hours along
+the valleys between a wire's resistance and a law's slope, Gauss–Newton steps across. What a currents' change
 causes is relaxed as the circuit itself was.
 """
 
@@ -45,7 +45,9 @@ _WEIGHINGS, _PRECISION_LIMITS = 12, (0.1, 1e6)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MeasuredVectors:
-    """Some measured vectors, each with its own matrix: [S] (B, N, M), [V] (B, N), and currents in `unit_a` (B, M)."""
+    """Some measured vectors, each with its own matrix: [S] (B, N, M), [V] (B, N), and currents in `unit_a`
+    (B, M).
+    """
 
     conductance_s: torch.Tensor
     voltage_v: torch.Tensor
@@ -54,7 +56,9 @@ class MeasuredVectors:
 
 @dataclass(slots=True, eq=False)
 class _Normal:
-    """Normal equations of one batch about one point, in float64: `hessian x = pull` minimises its squared error."""
+    """Normal equations of one batch about one point, in float64: `hessian x = pull` minimises its squared
+    error.
+    """
 
     hessian: np.ndarray
     pull: np.ndarray
@@ -94,9 +98,10 @@ def fit_circuit(
 ) -> tuple[Free, float]:
     """Find the unknowns that explain measured vectors.
 
-    First what all cells share, then everything, both by damped steps on a few vectors; then batch after batch of fresh
-    vectors, whose normal equations add up. How far drivers, gains and offsets scatter is learned along with them: on a board
-    whose drivers are all alike, they come out alike, and what was measured goes into what they share.
+    First what all cells share, then everything, both by damped steps on a few vectors; then batch after
+    batch of fresh vectors, whose normal equations add up. How far drivers, gains and offsets scatter is
+    learned along with them: on a board whose drivers are all alike, they come out alike, and what was
+    measured goes into what they share.
 
     Args:
         form: what is fixed.
@@ -105,7 +110,8 @@ def fit_circuit(
         vectors: vectors to learn from, in all.
 
     Returns:
-        The unknowns, and the root mean squared error on the last batch before it was learned from, in `unit_a`.
+        The unknowns, and the root mean squared error on the last batch before it was learned from, in
+        `unit_a`.
     """
     few = draw(_FEW)
     free = _descended(form, first, few, (*SHARED, *COLUMNWISE), _SHARED_STEPS)
@@ -220,7 +226,9 @@ def circuit_derivatives(
 
 
 class _Point:
-    """A relaxed batch and what its currents answer to: the implicit function theorem, relaxed as the circuit was."""
+    """A relaxed batch and what its currents answer to: the implicit function theorem, relaxed as the
+    circuit was.
+    """
 
     def __init__(
         self, form: CircuitForm, free: Free, conductance_s: torch.Tensor, voltage_v: torch.Tensor

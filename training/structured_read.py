@@ -1,7 +1,7 @@
 """Read time: the steps of `crosscal.runtime.inverse`, for a batch of readings, on any backend.
 
-The runtime's kernel takes the same steps one reading at a time; here they are matrix products over the batch, so that the ONNX
-file answers as the kernel does.
+The runtime's kernel takes the same steps one reading at a time; here they are matrix products over the
+batch, so that the ONNX file answers as the kernel does.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ class Reader:
         self._lift = [backend.cut(condensed.lift, 0, j, j + 1) for j in range(2)]
 
     def calibrated(self, current_a: Array, conductance_s: Array) -> Array:
-        """Calibrated currents [A], (B, M), float64, of measured ones and of the target [S], (N, M), both float64."""
+        """Calibrated currents [A], (B, M), float64, of measured ones and of the target [S], (N, M), both
+        float64.
+        """
         shift = self._backend.constant(self._rules.current_shift[None])
         scale = self._backend.constant(self._rules.current_scale[None])
         return self._volts(self._inputs((current_a - shift) * scale)) @ conductance_s
@@ -122,7 +124,9 @@ class Reader:
         return start - soft @ middle
 
     def _volts(self, z: Array) -> Array:
-        """Mean of the volts that likely inputs `z` have: their own, and half the bend times what `z` may be off by."""
+        """Mean of the volts that likely inputs `z` have: their own, and half the bend times what `z` may be
+        off by.
+        """
         bend = np.polynomial.polynomial.polyder(self._rules.expansion, 2)
         soft = self._backend.reshaped(self._condensed.softness, (1, -1))
         return self._powers(z, self._rules.expansion) + self._powers(z, bend) * soft * 0.5
@@ -150,7 +154,16 @@ def tensors_of(
         "expansion": rules.expansion,
     }
     names: Sequence[str] = (
-        "polynomial", "coupling", "bent", "lift", "pattern", "constant", "variance", "softness", "gain", "linear",
+        "polynomial",
+        "coupling",
+        "bent",
+        "lift",
+        "pattern",
+        "constant",
+        "variance",
+        "softness",
+        "gain",
+        "linear",
         "offset",
-    )  # fmt: skip
+    )
     return {**{name: getattr(condensed, name) for name in names}, **constants}

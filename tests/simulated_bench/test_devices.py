@@ -45,7 +45,7 @@ def test_the_sinh_kernel_passes_on_what_is_no_number() -> None:
 
 
 def test_the_default_sinh_cell_has_the_published_figures() -> None:
-    """Small-signal conductance 0.927 G from above, 1.148 G from below; at 0.5 V, 1.74 times the ohmic current."""
+    """Small-signal conductance 0.927 G from above, 1.148 G from below; 1.74 times ohmic at 0.5 V."""
     above, below = (cell_current(Sinh(), 1.0, volt) / volt for volt in (1e-6, -1e-6))
     assert above == pytest.approx(0.927, rel=1e-4)
     assert below == pytest.approx(1.14841, rel=1e-4)

@@ -23,14 +23,14 @@ def positive(backend: Backend, a: Array) -> Array:
 
 
 EXPRESSIONS: dict[str, Callable[[Backend, Array], Array]] = {
-    "arithmetic": lambda b, a: (2.0 - a) * 3.0 / (1.0 + a * a) + (-a) - 1.0 / (a * a + 2.0),
+    "arithmetic": lambda _, a: (2.0 - a) * 3.0 / (1.0 + a * a) + (-a) - 1.0 / (a * a + 2.0),
     "sums": lambda b, a: b.sum(a, -1) + b.sum(a * 2.0, -2),
     "largest": lambda b, a: a / b.largest(a),
     "product with the transpose": lambda b, a: positive(b, a),
     "cut and joined": lambda b, a: b.joined([b.cut(a, -1, 1, 3), b.cut(a, -1, 0, 2)], -1),
     "reshaped": lambda b, a: b.reshaped(a, (-1, ROWS)),
     "clipped": lambda b, a: b.clipped(a, -0.5, 0.25) + b.beyond(a, -0.5, 0.25),
-    "numpy scalars on the left": lambda b, a: np.float64(2.0) * a + np.float64(1.0),
+    "numpy scalars on the left": lambda _, a: np.float64(2.0) * a + np.float64(1.0),
     "solved": lambda b, a: b.solved(positive(b, a), a, ROWS),
     "mapped": lambda b, a: b.mapped(
         lambda row: b.sum(a, 0) * b.sum(row * row, -1) + b.clipped(row, 0.0, 1.0),

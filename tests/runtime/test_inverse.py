@@ -94,6 +94,7 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(4)
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("size", [4, 12, 64])
 @pytest.mark.parametrize("inner", [4, 20])
 def test_gram_and_its_factor_solve_as_numpy_does(rng, size, inner):
@@ -113,6 +114,7 @@ def test_gram_and_its_factor_solve_as_numpy_does(rng, size, inner):
     np.testing.assert_allclose(whole @ solution, b, atol=1e-11)
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("shape", SHAPES)
 def test_kernel_predicts_and_differentiates_the_surrogate_that_is_documented(rng, shape):
     tensors = surrogate(*shape, rng)
@@ -141,6 +143,7 @@ def test_kernel_predicts_and_differentiates_the_surrogate_that_is_documented(rng
     np.testing.assert_allclose(slope, slope_of(tensors, z), atol=1e-9)
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("shape", SHAPES)
 def test_reads_take_the_steps_of_their_numpy_twin(rng, shape):
     tensors = surrogate(*shape, rng)

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from crosscal.commands.evaluate import noise_floor
 from crosscal.core.errors import RangeError, RunFileError
 from crosscal.core.port import CrossbarPort
+from crosscal.core.run_file import read_run
 from crosscal.pytest_plugin import BenchForTest
 from crosscal.training import CollectionPlan, CollectionProgress, collect
 
@@ -55,3 +57,14 @@ def test_inputs_beyond_the_protection_are_refused_before_anything_is_programmed(
             collect(board, tmp_path / "run.h5", PLAN)
         np.testing.assert_array_equal(board.simulation.true_conductance_s(), conductance_s)
     assert not list(tmp_path.glob("*.h5"))
+
+
+def test_averaging_lowers_the_floor_of_a_run(crosscal_bench: BenchForTest, tmp_path: Path) -> None:
+    floors = []
+    for averages in (1, 100):
+        path = tmp_path / f"run{averages}.h5"
+        with crosscal_bench.open_board() as board:
+            board.averages = averages
+            collect(board, path, PLAN)
+        floors.append(noise_floor("lab-16x12", read_run(path)).mean())
+    assert floors[1] < floors[0]

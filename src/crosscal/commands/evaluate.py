@@ -193,6 +193,8 @@ def noise_floor(truth: str, run: Run) -> np.ndarray:
                     run.true_conductance_s[k],
                     run.voltage_v[k, :FLOOR_VECTORS],
                     float(run.range_a[k]),
+                    aperture_s=float(run.settings["SENS:CURR:APER"]),
+                    averages=int(run.settings["SENS:AVER:COUN"]),
                 )
             )
             bar.advance(task)

@@ -62,8 +62,8 @@ class Circuit:
             raise RangeError(wanted(got=got, allowed="0 or more", remedy="correct that cell"))
         rows, columns = checked_s.shape
         source_ohm, sense_ohm = wires.source_of_rows_ohm(rows), wires.sense_of_columns_ohm(columns)
-        row_way_ohm, longest_row_ohm = _way_ohm(columns, wires.row_ohm, source_ohm)
-        column_way_ohm, longest_column_ohm = _way_ohm(rows, wires.column_ohm, sense_ohm)
+        row_way_ohm, longest_row_ohm = ways_ohm(columns, wires.row_ohm, source_ohm)
+        column_way_ohm, longest_column_ohm = ways_ohm(rows, wires.column_ohm, sense_ohm)
         return cls(
             conductance_s=checked_s,
             device=device,
@@ -136,7 +136,7 @@ def checked_array(name: str, value: np.ndarray, *, ranks: tuple[int, ...], axes:
     return array
 
 
-def _way_ohm(count: int, segment_ohm: float, end_ohm: np.ndarray) -> tuple[float, float]:
+def ways_ohm(count: int, segment_ohm: float, end_ohm: np.ndarray) -> tuple[float, float]:
     """Voltage lost per ampere in each of `count` cells on a wire: on average, and at the open end [Ω]."""
     average_ohm = count * end_ohm.mean() + segment_ohm * (count + 1) * (2 * count + 1) / 6
     open_end_ohm = count * end_ohm.max() + segment_ohm * count * (count + 1) / 2

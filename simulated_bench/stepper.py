@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,12 +10,13 @@ import numpy as np
 
 from crosscal.simulated_bench.circuit import Circuit
 from crosscal.simulated_bench.companion import Companion
+from crosscal.simulated_bench.solution import Solution
 from crosscal.simulated_bench.storage import Instant, Storage
 
-GAMMA = 2 - np.sqrt(2)  # where the inner stage lies; with this value both stages solve the same circuit
+GAMMA = 2 - math.sqrt(2)  # where the inner stage lies; with this value both stages solve the same circuit
 IMPLICIT = GAMMA / 2
-EXPLICIT = np.sqrt(2) / 4
-# weights of the third-order formula less those of the method, per unit of IMPLICIT (Hosea and Shampine, table 1)
+EXPLICIT = math.sqrt(2) / 4
+# weights of the third-order formula less those of the method, per unit of IMPLICIT (Hosea and Shampine)
 ERROR = tuple(
     weight / IMPLICIT
     for weight in (
@@ -83,29 +85,61 @@ class Stepper:
         companion = Companion(
             self._circuit, self._capacitance_f, self._inductance_h, 1 / (IMPLICIT * length_s)
         )
-        held = begin.state.scaled(companion.ground_s, companion.inertia_ohm)
+        ahead_a = begin.cell_a + GAMMA * length_s * trend_a_per_s
         inner_s, end_s = begin.time_s + GAMMA * length_s, begin.time_s + length_s
-        guess_a = begin.cell_a + GAMMA * length_s * trend_a_per_s
-        history = held.plus((1.0, begin.rate))
-        inner = companion.settle(inner_s, self._drive(inner_s), history, guess_a, self._tolerance)
+        inner = self._stage(companion, begin, inner_s, begin.rate, (ahead_a, begin.cell_a))
         if inner is None:
             return None
-        guess_a = begin.cell_a + (inner.cell_a - begin.cell_a) / GAMMA
         part = EXPLICIT / IMPLICIT
-        history = held.plus((part, begin.rate), (part, inner.rate))
-        end = companion.settle(end_s, self._drive(end_s), history, guess_a, self._tolerance)
+        history = begin.rate.scaled(part, part).plus((part, inner.rate))
+        ahead_a = begin.cell_a + (inner.cell_a - begin.cell_a) / GAMMA
+        end = self._stage(companion, begin, end_s, history, (ahead_a, inner.cell_a))
         if end is None:
             return None
         first, second, third = ERROR
         sources = begin.rate.scaled(first, first).plus((second, inner.rate), (third, end.rate))
         return Step(inner, end, *companion.filtered(sources, end.slope_s))
 
+    def _stage(
+        self,
+        companion: Companion,
+        begin: Instant,
+        time_s: float,
+        history: Storage,
+        guesses_a: tuple[np.ndarray, np.ndarray],
+    ) -> Instant | None:
+        """Solve a stage from extrapolated currents or else from the last ones: a jump breaks trends."""
+        drive_v = self._drive(time_s)
+        for guess_a in guesses_a:
+            instant = companion.settle(begin, time_s, drive_v, history, guess_a, self._tolerance)
+            if instant is not None:
+                return instant
+        return None
 
-def at_rest(circuit: Circuit, time_s: float, cell_a: np.ndarray, word_v: np.ndarray, bit_v: np.ndarray) -> Instant:
-    """The array in its direct-current solution: nothing flows into capacitors or drops across inductors."""
-    turned_a = np.ascontiguousarray(cell_a.T[::-1])
-    row_v = np.ascontiguousarray(word_v.T[::-1])
-    state = Storage(row_v, bit_v, -np.cumsum(turned_a, axis=0), np.cumsum(cell_a, axis=0))
-    slope_s, law_a = np.empty_like(cell_a), np.empty_like(cell_a)
-    circuit.device.evaluate(circuit.conductance_s, (word_v - bit_v)[None], law_a[None], slope_s[None])
-    return Instant(time_s, cell_a, slope_s, state, state.scaled(0.0, 0.0))
+
+def at_rest(
+    circuit: Circuit,
+    time_s: float,
+    drive_v: np.ndarray,
+    cell_a: np.ndarray,
+    solution: Solution,
+    *,
+    inductive: bool,
+) -> Instant:
+    """The array in its direct-current solution: nothing flows into capacitors or drops across inductors.
+
+    Args:
+        circuit: the array.
+        time_s: when that is [s].
+        drive_v: voltages of the rows' drivers [V], (N,).
+        cell_a: current of each cell [A], (N, M).
+        solution: the solution at these drives.
+        inductive: whether the wires have inductors.
+    """
+    turned_a, row_v = (np.ascontiguousarray(array.T[::-1]) for array in (cell_a, solution.word_v))
+    segments_a = -np.cumsum(turned_a, axis=0), np.cumsum(cell_a, axis=0)
+    state = Storage(row_v, solution.bit_v, *(array if inductive else array[:0] for array in segments_a))
+    across_v, slope_s, law_a = solution.cell_v, np.empty_like(cell_a), np.empty_like(cell_a)
+    circuit.device.evaluate(circuit.conductance_s, across_v[None], law_a[None], slope_s[None])
+    rate = state.scaled(0.0, 0.0)
+    return Instant(time_s, drive_v, cell_a, across_v, slope_s, state, rate, solution.current_a)

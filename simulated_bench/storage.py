@@ -14,7 +14,8 @@ class Storage:
     """One number for each element that stores: row nodes, column nodes, row segments, column segments.
 
     For states these are capacitor voltages [V] and inductor currents towards the held end [A]; for rates,
-    capacitor currents [A] and inductor voltages [V]. Rows are laid out as row wires (M, N), columns (N, M).
+    capacitor currents [A] and inductor voltages [V]. Rows are laid out as row wires (M, N), columns (N, M);
+    where segments have no inductors, theirs are (0, N) and (0, M).
     """
 
     row: np.ndarray
@@ -45,22 +46,23 @@ class Instant:
 
     Attributes:
         time_s: when [s].
+        drive_v: voltages of the rows' drivers [V], (N,).
         cell_a: current of each cell [A], (N, M).
+        across_v: voltage across each cell [V], (N, M).
         slope_s: slope of each cell's law [S], (N, M).
         state: voltages of the nodes [V] and currents of the segments [A].
         rate: currents into the nodes' capacitors [A] and voltages across the segments' inductors [V].
+        current_a: out of each column [A], (M,).
     """
 
     time_s: float
+    drive_v: np.ndarray
     cell_a: np.ndarray
+    across_v: np.ndarray
     slope_s: np.ndarray
     state: Storage
     rate: Storage
-
-    @property
-    def current_a(self) -> np.ndarray:
-        """Out of each column [A], (M,)."""
-        return self.state.column_segment[-1]
+    current_a: np.ndarray
 
     @property
     def bit_v(self) -> np.ndarray:

@@ -1,8 +1,9 @@
 """Kernels of a time step: wires whose nodes hold capacitors and whose segments hold inductors.
 
 An implicit step turns a capacitor into a conductance to ground and a current that its history feeds into the
-node, and an inductor into a resistance and a voltage that its history puts into the segment. Arrays (K, L) hold
-lines as in `line_kernels`: L side by side, from the open end to the held one; voltages are against the held end.
+node, and an inductor into a resistance and a voltage that its history puts into the segment. Arrays (K, L)
+hold lines as in `line_kernels`: L side by side, from the open end to the held one; voltages are against the
+held end.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from crosscal.simulated_bench.line_kernels import from_rows, respond, to_rows
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def line_voltages(
+def line_changes(
     fed_a: np.ndarray,
     put_v: np.ndarray,
     ground_s: float,
@@ -22,45 +23,35 @@ def line_voltages(
     end_ohm: np.ndarray,
     damping: np.ndarray,
     voltage_v: np.ndarray,
+    branch_a: np.ndarray,
 ) -> None:
-    """Voltage of every node for currents fed into nodes and voltages put into segments.
+    """Voltages and currents of lines for currents fed into nodes and voltages put into segments.
+
+    The elimination of `line_kernels.factor` with sources in the segments as well. Neither result is a
+    difference of large numbers, whatever the ratio of resistance and leak: short steps make both very large.
 
     Args:
         fed_a: into each node [A], (K, L).
         put_v: into the segment after each node, driving current towards the held end [V], (K, L).
         ground_s: conductance from each node to ground [S].
-        segment_ohm, end_ohm, damping: as in `line_kernels.respond`, factored with `ground_s`.
+        segment_ohm, end_ohm, damping: as in `line_kernels.respond`, factored with `ground_s` alone.
         voltage_v: receives the voltages [V], (K, L).
+        branch_a: receives the current of the segment after each node, towards the held end [A], (K, L).
     """
     count, lanes = fed_a.shape
-    lifted, shifted = np.empty_like(fed_a), np.empty_like(fed_a)
-    for k in range(count - 1, -1, -1):
-        for m in range(lanes):
-            beyond = lifted[k + 1, m] if k < count - 1 else 0.0
-            lifted[k, m] = beyond + put_v[k, m]
-            shifted[k, m] = fed_a[k, m] + ground_s * lifted[k, m]
-    respond(shifted, segment_ohm, end_ohm, damping, voltage_v)
+    behind_s = np.zeros(count)  # admittance that each node sees behind it
     for k in range(count):
+        total_s = ground_s + (behind_s[k - 1] if k > 0 else 0.0)
+        behind_s[k] = total_s / (1 + segment_ohm * total_s)
         for m in range(lanes):
-            voltage_v[k, m] -= lifted[k, m]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def branch_currents(
-    fed_a: np.ndarray, ground_s: float, voltage_v: np.ndarray, branch_a: np.ndarray
-) -> None:
-    """Current of the segment after each node, towards the held end [A], (K, L), by Kirchhoff's law alone.
-
-    Args:
-        fed_a, ground_s: as in `line_voltages`.
-        voltage_v: of each node [V], (K, L).
-        branch_a: receives the currents [A], (K, L).
-    """
-    count, lanes = fed_a.shape
-    for k in range(count):
+            ohm = segment_ohm + end_ohm[m] if k == count - 1 else segment_ohm
+            gathered_a = fed_a[k, m] + (branch_a[k - 1, m] if k > 0 else 0.0)
+            voltage_v[k, m] = damping[k, m] * (ohm * gathered_a - put_v[k, m])
+            branch_a[k, m] = damping[k, m] * (gathered_a + total_s * put_v[k, m])
+    for k in range(count - 2, -1, -1):
         for m in range(lanes):
-            gathered = branch_a[k - 1, m] if k > 0 else 0.0
-            branch_a[k, m] = gathered + fed_a[k, m] - ground_s * voltage_v[k, m]
+            branch_a[k, m] -= behind_s[k] * voltage_v[k + 1, m]
+            voltage_v[k, m] += damping[k, m] * voltage_v[k + 1, m]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -1,0 +1,103 @@
+"""How long the steps of a transient are."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from crosscal.core.errors import SolverError, wanted
+from crosscal.simulated_bench.stepper import GAMMA, Step, Stepper
+from crosscal.simulated_bench.storage import Instant
+
+FIRST_PART = 1e-3  # of the first interval, for the first step
+SAFETY, SHRINK_MOST, GROW_MOST = 0.9, 0.2, 4.0
+LEAST_ERROR = 1e-9  # in parts of the tolerance: growth is limited anyway
+LEAST_COLUMN_PART = 1e-3
+STEPS_MOST = 20_000  # between two reports; a drive that needs more is noise rather than a waveform
+
+
+class TimeControl:
+    """Advances an array from report to report, by steps as long as the tolerance allows.
+
+    Every report is the end of a step, so that no error of an interpolation adds to it.
+
+    Args:
+        stepper: takes the steps.
+        begin: the array at the beginning.
+        scales: sizes of row voltages [V], column voltages [V] and column currents [A] that errors are parts
+            of; where larger ones are met, they count.
+        tolerance: largest error of a step.
+    """
+
+    def __init__(self, stepper: Stepper, begin: Instant, scales: np.ndarray, tolerance: float) -> None:
+        self._stepper, self._now, self._scales, self._tolerance = stepper, begin, scales, tolerance
+        self._trend_a_per_s = np.zeros_like(begin.cell_a)
+        self._planned_s = 0.0
+
+    def advance(self, time_s: float) -> Instant:
+        """Step on to a time [s] and return the array then.
+
+        Raises:
+            SolverError: the tolerance cannot be met.
+        """
+        self._planned_s = self._planned_s or FIRST_PART * (time_s - self._now.time_s)
+        for _ in range(STEPS_MOST):
+            rest_s = time_s - self._now.time_s
+            if rest_s <= 0:
+                return self._now
+            self._try(_fitting(self._planned_s, rest_s), 4 * np.spacing(max(abs(time_s), rest_s)))
+        raise SolverError(_not_met(self._now.time_s, f"in {STEPS_MOST} steps", self._tolerance))
+
+    def _try(self, length_s: float, shortest_s: float) -> None:
+        """Try a step; take it if it is good, or as short as times can be told apart: the drive jumps."""
+        step = self._stepper.step(self._now, length_s, self._trend_a_per_s)
+        error = math.inf if step is None else self._error(step)
+        longer_s = length_s * min(GROW_MOST, max(SHRINK_MOST, SAFETY * max(error, LEAST_ERROR) ** (-1 / 3)))
+        finest = length_s <= shortest_s
+        if step is None and finest:
+            raise SolverError(_not_met(self._now.time_s, f"by steps of {length_s:.3g} s", self._tolerance))
+        if step is None or (error > 1 and not finest):
+            self._planned_s = longer_s
+            return
+        self._scales = np.maximum(self._scales, sizes(step.end))
+        self._trend_a_per_s = (step.end.cell_a - step.inner.cell_a) / ((1 - GAMMA) * length_s)
+        self._now = step.end
+        cut_short = length_s < self._planned_s and error <= 1
+        self._planned_s = max(self._planned_s, longer_s) if cut_short else longer_s
+
+    def _error(self, step: Step) -> float:
+        """Estimated error in parts of what is allowed."""
+        each = step.row_error_v, step.column_error_v, step.current_error_a
+        errors = np.array([np.abs(error).max() for error in each])
+        allowed = self._tolerance * np.maximum(self._scales, sizes(step.end))
+        parts = np.divide(errors, allowed, out=np.zeros(3), where=allowed > 0)
+        error = float(parts.max())
+        return error if math.isfinite(error) else math.inf
+
+
+def sizes(instant: Instant) -> np.ndarray:
+    """Largest row voltage [V], column voltage [V] and column current [A], (3,).
+
+    Columns without resistance rest at 0 V; a thousandth of the rows' voltage stands for theirs at least.
+    """
+    row_v, column_v = np.abs(instant.state.row).max(), np.abs(instant.state.column).max()
+    return np.array([row_v, max(column_v, LEAST_COLUMN_PART * row_v), np.abs(instant.current_a).max()])
+
+
+def _fitting(length_s: float, rest_s: float) -> float:
+    """Step length that ends at the report: two equal steps rather than a long one and a splinter."""
+    if length_s >= rest_s:
+        return rest_s
+    return rest_s / 2 if length_s > rest_s / 2 else length_s
+
+
+def _not_met(time_s: float, how: str, tolerance: float) -> str:
+    got = (
+        f"an error above the tolerance {tolerance:g} near t = {time_s:.6g} s that could not be reduced {how}"
+    )
+    allowed, remedy = (
+        "drives and devices that short enough steps can follow",
+        "look at the drive near that time",
+    )
+    return wanted(got=got, allowed=allowed, remedy=f"{remedy}, or allow a larger tolerance")

@@ -60,7 +60,7 @@ def test_a_held_out_run_scores_better_with_the_calibrator_than_without(folder: P
     assert (report["rows"], report["columns"]) == (5, 7)
     assert "affine K=8" in shown
     assert "affine K=100" in report["skipped"]
-    for picture in ("calibrated_against_ideal", "error_by_column", "error_over_array"):
+    for picture in ("calibrated_against_ideal_random", "error_by_column", "error_over_array"):
         assert (folder / "out" / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -25,7 +25,16 @@ import badcrossbar
 import numpy as np
 from circuit_peers import SparseNewton, line_relaxation
 
-from crosscal.simulated_bench import Ohmic, Sinh, Wires, solve_currents, solve_dc, transfer_matrix
+from crosscal.simulated_bench import (
+    Ohmic,
+    Sinh,
+    Solution,
+    Wires,
+    solve_currents,
+    solve_dc,
+    solve_transient,
+    transfer_matrix,
+)
 
 SEGMENT_OHM, SOURCE_OHM, SENSE_OHM = 2.0, 50.0, 10.0
 Method = tuple[int, Callable[[], Any]]
@@ -46,6 +55,7 @@ def main() -> None:
     sinh(rng, 64, options.vectors, options.rounds)
     sinh(rng, 128, max(2, options.vectors // 5), options.rounds)
     ohmic(rng, 64, 100, options.rounds)
+    transient(rng, 64, 200, options.rounds)
     if not options.skip_large:
         large(rng, min(options.rounds, 3))
 
@@ -87,6 +97,22 @@ def ohmic(rng: np.random.Generator, size: int, vectors: int, rounds: int) -> Non
         "sparse LU, factorised once": (1, lambda: peer.ohmic(drive_v)),
     }
     table(f"{size}×{size} ohmic, {SEGMENT_OHM:g} Ω: {vectors} vectors, everything included", rounds, methods)
+
+
+def transient(rng: np.random.Generator, size: int, times: int, rounds: int) -> None:
+    """Drives rise through resistance and capacitance, sinh cells; milliseconds for the whole record."""
+    conductance_s, (peak_v,) = draw(rng, size, 1)
+    wires = Wires(row_ohm=SEGMENT_OHM, column_ohm=SEGMENT_OHM, source_ohm=SOURCE_OHM, sense_ohm=SENSE_OHM)
+    time_s = np.linspace(0, 2e-10, times)
+
+    def record(drive: Callable[[float], np.ndarray]) -> Solution:
+        return solve_transient(conductance_s, drive, time_s, wires=wires, device=Sinh(), capacitance_f=1e-15)
+
+    methods: dict[str, Method] = {
+        "a ramp of 1 ps": (1, lambda: record(lambda t: peak_v * min(t / 1e-12, 1.0))),
+        "four periods of a sine": (1, lambda: record(lambda t: peak_v * np.sin(2 * np.pi * t / 5e-11))),
+    }
+    table(f"{size}×{size} sinh, RC transient, {times} time points", rounds, methods, compare=False)
 
 
 def large(rng: np.random.Generator, rounds: int) -> None:

@@ -93,11 +93,7 @@ def _fitting(length_s: float, rest_s: float) -> float:
 
 
 def _not_met(time_s: float, how: str, tolerance: float) -> str:
-    got = (
-        f"an error above the tolerance {tolerance:g} near t = {time_s:.6g} s that could not be reduced {how}"
-    )
-    allowed, remedy = (
-        "drives and devices that short enough steps can follow",
-        "look at the drive near that time",
-    )
-    return wanted(got=got, allowed=allowed, remedy=f"{remedy}, or allow a larger tolerance")
+    got = f"an error above the tolerance {tolerance:g} near t = {time_s:.6g} s, not to be reduced {how}"
+    allowed = "drives, devices and ringing that so many or so short steps can follow"
+    remedy = "look at the drive near that time, ask for more times, or allow a larger tolerance"
+    return wanted(got=got, allowed=allowed, remedy=remedy)

@@ -21,7 +21,7 @@ def unit_currents(
     rows: np.ndarray,
     first: int,
     part: float,
-    rounding: float,
+    rounding: float | np.floating,
     most: int,
     cell_a: np.ndarray,
 ) -> None:
@@ -56,7 +56,7 @@ def row_contributions(
     rows: np.ndarray,
     first: int,
     part: float,
-    rounding: float,
+    rounding: float | np.floating,
     most: int,
     transfer_s: np.ndarray,
 ) -> None:

@@ -85,7 +85,7 @@ def solve(
     columns: np.ndarray,
     rows: np.ndarray,
     goal_a: float,
-    rounding: float,
+    rounding: float | np.floating,
     most: int,
     room: tuple[np.ndarray, ...],
     cell_a: np.ndarray,

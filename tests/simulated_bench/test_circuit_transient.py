@@ -318,7 +318,9 @@ def test_a_waveform_that_turns_bad_between_the_reports_is_named_by_its_time() ->
 
 def test_a_tolerance_that_no_step_can_meet_is_an_error_that_names_the_time() -> None:
     """A drive that is another number at every instant."""
-    with pytest.raises(SolverError, match=r"above the tolerance 1e-07 near t = .*, not to be reduced in 20000 steps"):
+    with pytest.raises(
+        SolverError, match=r"above the tolerance 1e-07 near t = .*, not to be reduced in 20000 steps"
+    ):
         solve_transient(
             np.full((1, 1), 5e-5),
             lambda t: np.array([math.sin(1e30 * t)]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -161,8 +162,8 @@ class Companion:
 
     def _linear(self, right_a: np.ndarray, slope_s: np.ndarray) -> np.ndarray:
         """Currents (N, M) of the linearised array that `right_a` (N, M) is asked of."""
-        step_a, norm_a = np.empty_like(right_a), np.array([np.linalg.norm(right_a)])
-        load = self._way_ohm * np.linalg.norm(slope_s) / np.sqrt(slope_s.size)
+        step_a, norm_a = np.empty_like(right_a), np.array([_norm(right_a)])
+        load = self._way_ohm * _norm(slope_s) / math.sqrt(slope_s.size)
         rounding = SINGLE if load <= LOAD_OF_SINGLE else DOUBLE
         part = np.array([FORCING / (1 + load)])
         limits = norm_a, np.maximum(part, rounding), rounding, ITERATIONS_MOST
@@ -183,3 +184,8 @@ class Companion:
         rate = change.scaled(self._ground_s, self._inertia_ohm).plus((-1.0, history))
         state = begin.state.plus((1.0, change))
         return state, rate, (begin.cell_a + change_a - rate.column).sum(axis=0)
+
+
+def _norm(array: np.ndarray) -> float:
+    """2-norm of all elements."""
+    return math.sqrt(np.vdot(array, array))

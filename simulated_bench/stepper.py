@@ -70,6 +70,7 @@ class Stepper:
     ) -> None:
         self._circuit, self._drive, self._tolerance = circuit, drive, tolerance
         self._capacitance_f, self._inductance_h = capacitance_f, inductance_h
+        self._companion_s = math.nan
 
     def step(self, begin: Instant, length_s: float, trend_a_per_s: np.ndarray) -> Step | None:
         """Take a step.
@@ -82,9 +83,7 @@ class Stepper:
         Returns:
             The step; None if a stage could not be solved.
         """
-        companion = Companion(
-            self._circuit, self._capacitance_f, self._inductance_h, 1 / (IMPLICIT * length_s)
-        )
+        companion = self._companion_of(length_s)
         ahead_a = begin.cell_a + GAMMA * length_s * trend_a_per_s
         inner_s, end_s = begin.time_s + GAMMA * length_s, begin.time_s + length_s
         inner = self._stage(companion, begin, inner_s, begin.rate, (ahead_a, begin.cell_a))
@@ -99,6 +98,14 @@ class Stepper:
         first, second, third = ERROR
         sources = begin.rate.scaled(first, first).plus((second, inner.rate), (third, end.rate))
         return Step(inner, end, *companion.filtered(sources, end.slope_s))
+
+    def _companion_of(self, length_s: float) -> Companion:
+        """The last one, if the step is as long; equal reports often make it so."""
+        if length_s != self._companion_s:
+            per_s = 1 / (IMPLICIT * length_s)
+            self._companion = Companion(self._circuit, self._capacitance_f, self._inductance_h, per_s)
+            self._companion_s = length_s
+        return self._companion
 
     def _stage(
         self,

@@ -25,15 +25,16 @@ class Storage:
 
     def scaled(self, nodes: float, segments: float) -> Storage:
         """Nodes times one factor, segments times another."""
-        factors = nodes, nodes, segments, segments
-        return Storage(*(f * array for f, array in zip(factors, self._arrays(), strict=True)))
+        row_segment, column_segment = segments * self.row_segment, segments * self.column_segment
+        return Storage(nodes * self.row, nodes * self.column, row_segment, column_segment)
 
     def plus(self, *terms: tuple[float, Storage]) -> Storage:
         """Add weighted others."""
-        sums = [array.copy() for array in self._arrays()]
+        sums = list(self._arrays())
         for weight, other in terms:
-            for total, array in zip(sums, other._arrays(), strict=True):
-                total += weight * array
+            for k, array in enumerate(other._arrays()):
+                if array.size:
+                    sums[k] = sums[k] + (array if weight == 1 else weight * array)
         return Storage(*sums)
 
     def _arrays(self) -> tuple[np.ndarray, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -46,15 +45,16 @@ def _solve_in_child(seed: int, answers) -> None:
     answers.put(solve(seed))
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_forked_process_starts_workers_of_its_own() -> None:
+def test_a_child_process_starts_workers_of_its_own(method: str) -> None:
+    """A forked child inherits a pool whose threads do not exist there."""
     expected_a = solve(3)
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context(method)
     answers = context.Queue()
     child = context.Process(target=_solve_in_child, args=(3, answers))
     child.start()
-    got_a = answers.get(timeout=60)
+    got_a = answers.get(timeout=120)
     child.join(timeout=60)
     assert child.exitcode == 0
     assert np.array_equal(got_a, expected_a)

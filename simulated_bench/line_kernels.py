@@ -9,6 +9,9 @@ arguments of a kernel share one floating type, single or double.
 
 Rows of arrays are taken as `array[k, :lanes]`, not `array[k]`: only so does the compiler see that they lie
 apart, and these loops run three times as fast.
+
+After a change here, delete the caches (`*.nbi`, `*.nbc`): numba compiles these kernels into those that call
+them, and sees only whether the caller's own file has changed.
 """
 
 from __future__ import annotations

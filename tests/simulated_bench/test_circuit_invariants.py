@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -72,6 +74,36 @@ def test_kirchhoffs_law_holds_at_every_node(
     assert np.abs(row_a - cell_a).max() <= 1e-12 * largest_a + rounding_a
     assert np.abs(column_a - cell_a).max() <= 1e-12 * largest_a + rounding_a
     np.testing.assert_allclose(solution.current_a, out_a, atol=1e-12 * largest_a + rounding_a, rtol=0)
+
+
+BENT_LAWS = {
+    "diode": SmoothLaw(
+        current=lambda g, v: g * 0.026 * (math.exp(v / 0.026) - 1), slope=lambda g, v: g * math.exp(v / 0.026)
+    ),
+    "saturating": SmoothLaw(
+        current=lambda g, v: g * math.tanh(50 * v) / 50, slope=lambda g, v: g / math.cosh(50 * v) ** 2
+    ),
+    "steep": SmoothLaw(
+        current=lambda g, v: g * math.sinh(20 * v) / 20, slope=lambda g, v: g * math.cosh(20 * v)
+    ),
+    "flat": SmoothLaw(current=lambda g, v: g * v**5, slope=lambda g, v: 5 * g * v**4),
+}
+
+
+@pytest.mark.parametrize("name", BENT_LAWS)
+@pytest.mark.parametrize("ohm", [2.0, 100.0, 1000.0])
+def test_laws_that_bend_sharply_are_solved_too(name: str, ohm: float) -> None:
+    """Where a whole Newton step would leap past the bend, at drives of up to 1 V."""
+    device, rng = BENT_LAWS[name], np.random.default_rng(11)
+    conductance_s, drives_v = rng.uniform(16.6e-6, 100e-6, (24, 16)), rng.uniform(-1, 1, (5, 24))
+    wires = Wires(row_ohm=ohm, column_ohm=ohm, source_ohm=50.0, sense_ohm=10.0)
+    solution = solve_dc(conductance_s, drives_v, wires=wires, device=device)
+    for b, drive_v in enumerate(drives_v):
+        cell_a = cell_current(device, conductance_s, solution.cell_v[b])
+        row_a, column_a, _ = node_surplus_a(solution.word_v[b], solution.bit_v[b], drive_v, wires)
+        bound_a = 1e-12 * np.abs(cell_a).sum(axis=0).max() + 4 * np.spacing(1.0) / ohm
+        assert np.abs(row_a - cell_a).max() <= bound_a
+        assert np.abs(column_a - cell_a).max() <= bound_a
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(64, 64), (96, 40), (40, 96)])

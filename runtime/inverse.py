@@ -38,8 +38,9 @@ class InverseTensors:
             moment: (J, N). constant: (M,). As above.
         variance: noise plus misfit of the surrogate, (M,), of scaled currents.
         softness: (N,): posterior variance of each input that the linear prediction leaves. The mean of bent
-            volts lies above their mode by half the bend times this; it matters where readings are fewer
-            than inputs, or noisy.
+            volts lies above their mode by half the bend times this.
+        lean: (M,): the same for predictions: by how much products and squares of uncertain inputs lift what
+            is expected of a reading. Both matter where readings are fewer than inputs, or noisy.
         gain, linear, offset: (N, M), (N, M), (M,): the best linear estimate is `gain (y − offset)`,
             belonging to the linear prediction `y = offset + linearᵀ z`.
         walls: (5,): inputs trained on, low and high; how stiffly an estimate beyond them is pulled back
@@ -65,6 +66,7 @@ class InverseTensors:
     constant: Float[np.ndarray, " columns"]
     variance: Float[np.ndarray, " columns"]
     softness: Float[np.ndarray, " rows"]
+    lean: Float[np.ndarray, " columns"]
     gain: Matrix
     linear: Matrix
     offset: Float[np.ndarray, " columns"]
@@ -98,6 +100,7 @@ class InverseTensors:
             "constant": (columns,),
             "variance": (columns,),
             "softness": (rows,),
+            "lean": (columns,),
             "gain": (rows, columns),
             "linear": (rows, columns),
             "offset": (columns,),
@@ -192,7 +195,7 @@ class Inverse:
         self._inflation = float(tensors.inflation[0])
         self._arguments = (
             columnwise(tensors.current_scale),
-            columnwise(tensors.current_shift),
+            columnwise(tensors.current_shift + tensors.lean / tensors.current_scale),
             tensors.expansion,
             np.pad(0.5 * tensors.softness, (0, n)),
             turned(tensors.conductance),

@@ -80,22 +80,39 @@ class Structured(TrainableCalibrator):
         """Learn the circuit from most matrices, and from the others how far it can be trusted."""
         learned, held = _divided(data, rng)
         form, free = self.learn_circuit(learned, rng)
-        self._keep(form, free)
+        self.keep_circuit(form, free)
         expansion, walls = expansion_of(form, free, learned)
-        unknowns = unknowns_of(form, free)
-        drawn = draw_design(form, unknowns, learned, expansion, walls, rng)
-        noise = noise_of(form, free, held, rng)
+        design = draw_design(form, unknowns_of(form, free), learned, expansion, walls, rng)
+        self.keep_reading(design, noise=noise_of(form, free, held, rng), walls=walls, expansion=expansion)
+        self.inflation.copy_(torch.from_numpy(inflation_of(self.condensed_tensors, held)))
+
+    def keep_circuit(self, form: CircuitForm, free: Free) -> None:
+        """Take over a circuit."""
+        self.scales.copy_(torch.tensor([getattr(form, name) for name in _SCALES]))
+        self.rounds.fill_(form.rounds)
+        for name, value in free.items():
+            getattr(self, f"free_{name}").copy_(value)
+
+    def keep_reading(
+        self, design: Design, *, noise: np.ndarray, walls: np.ndarray, expansion: np.ndarray
+    ) -> None:
+        """Take over how matrices are condensed and read; deviations are taken at their word until
+        measured.
+        """
         for name, value in {
-            "design_inputs": drawn.inputs,
-            "design_drive_v": drawn.drive_v,
-            "orthogonal": drawn.orthogonal,
+            "design_inputs": design.inputs,
+            "design_drive_v": design.drive_v,
+            "orthogonal": design.orthogonal,
             "noise": noise,
             "walls": walls,
             "expansion": expansion,
             "inflation": np.ones(1),
         }.items():
-            getattr(self, name).copy_(torch.from_numpy(np.asarray(value)))
-        self.inflation.copy_(torch.from_numpy(inflation_of(self.condensed_tensors, held)))
+            getattr(self, name).copy_(torch.from_numpy(value))
+
+    def circuit(self) -> tuple[CircuitForm, Free]:
+        """The circuit that is believed in."""
+        return self._form, self._free()
 
     def learn_circuit(self, learned: Measurements, rng: np.random.Generator) -> tuple[CircuitForm, Free]:
         """Find the circuit that explains the measurements; the one step in which `whitebox` differs."""
@@ -176,12 +193,6 @@ class Structured(TrainableCalibrator):
         prefix = "free_"
         return {name[len(prefix) :]: value for name, value in self.named_buffers() if name.startswith(prefix)}
 
-    def _keep(self, form: CircuitForm, free: Free) -> None:
-        self.scales.copy_(torch.tensor([getattr(form, name) for name in _SCALES]))
-        self.rounds.fill_(form.rounds)
-        for name, value in free.items():
-            getattr(self, f"free_{name}").copy_(value)
-
     def _rules(self) -> ReadRules:
         unknowns = unknowns_of(self._form, {name: value.double() for name, value in self._free().items()})
         return read_rules(
@@ -226,7 +237,7 @@ def _constant(backend: Backend, name: str, value: torch.Tensor) -> Any:
     return backend.constant(value.numpy())
 
 
-_VECTORS_OF_ONE = ("constant", "variance", "offset", "softness")
+_VECTORS_OF_ONE = ("constant", "variance", "offset", "softness", "lean")
 
 
 def _as_numpy(name: str, value: Any) -> np.ndarray:

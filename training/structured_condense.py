@@ -59,6 +59,7 @@ class Condensed:
     constant: Array
     variance: Array
     softness: Array
+    lean: Array
     gain: Array
     linear: Array
     offset: Array
@@ -239,16 +240,22 @@ def _assembled(
         backend.swap(linear, 2),
         form.columns,
     )
-    softness = 1.0 - backend.sum(backend.swap(known, 2) * linear, -1)
+    covariance = backend.constant(np.eye(n)) - linear @ known
+    softness = backend.sum(covariance * backend.constant(np.eye(n)), -1)
+    coupling = [blocks[3] + by_second[1], blocks[5]]
+    lean = backend.sum(powers[2] * softness, 0)
+    for moment, link in zip(moments(n), coupling, strict=True):
+        lean = lean + backend.sum(pattern * backend.constant(moment[:, None]) * (covariance @ link), 0)
     return Condensed(
         polynomial=powers[1:],
-        coupling=[blocks[3] + by_second[1], blocks[5]],
+        coupling=coupling,
         bent=by_second[2],
         lift=backend.joined(lift, 0),
         pattern=pattern,
         constant=constant + backend.sum(powers[0], 0),
         variance=variance,
         softness=softness,
+        lean=lean,
         gain=gain,
         linear=linear,
         offset=offset,

@@ -51,7 +51,8 @@ class Reader:
         """
         shift = self._backend.constant(self._rules.current_shift[None])
         scale = self._backend.constant(self._rules.current_scale[None])
-        return self._volts(self._inputs((current_a - shift) * scale)) @ conductance_s
+        y = (current_a - shift) * scale - self._condensed.lean
+        return self._volts(self._inputs(y)) @ conductance_s
 
     def _inputs(self, y: Array) -> Array:
         low, high, spring, least, most = (float(wall) for wall in self._rules.walls)
@@ -162,6 +163,7 @@ def tensors_of(
         "constant",
         "variance",
         "softness",
+        "lean",
         "gain",
         "linear",
         "offset",

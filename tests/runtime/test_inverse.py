@@ -36,6 +36,7 @@ def surrogate(rows: int, columns: int, rng: np.random.Generator, *, noise: float
         constant=offset - 0.08 * linear.sum(axis=0),
         variance=variance,
         softness=rng.uniform(0.0, 0.1, rows),
+        lean=1e-4 * rng.standard_normal(columns),
         gain=gain,
         linear=linear,
         offset=offset,
@@ -57,7 +58,7 @@ def volts(tensors: InverseTensors, z: np.ndarray) -> np.ndarray:
 
 
 def read_as_measured(tensors: InverseTensors, z: np.ndarray, noise: np.ndarray | float = 0.0) -> np.ndarray:
-    return (tensors.predicted(z) + noise) / tensors.current_scale + tensors.current_shift
+    return (tensors.predicted(z) + tensors.lean + noise) / tensors.current_scale + tensors.current_shift
 
 
 def slope_of(tensors: InverseTensors, z: np.ndarray) -> np.ndarray:
@@ -150,7 +151,7 @@ def test_reads_take_the_steps_of_their_numpy_twin(rng, shape):
     z = rng.uniform(-1.7, 1.7, (20, shape[0]))
     current_a = read_as_measured(tensors, z, 1e-3 * rng.standard_normal((20, shape[1])))
     reading = Inverse(tensors).read(current_a, deviation=True)
-    y = (current_a - tensors.current_shift) * tensors.current_scale
+    y = (current_a - tensors.current_shift) * tensors.current_scale - tensors.lean
     for b in range(20):
         found, covariance = mode_of(tensors, y[b])
         np.testing.assert_allclose(reading.voltage_v[b], volts(tensors, found), atol=1e-7)

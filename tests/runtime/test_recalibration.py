@@ -44,6 +44,7 @@ def tensors_of(conductance_s: np.ndarray, noise: float) -> InverseTensors:
         widening=np.zeros(3),
         settled=np.array([3.0, 0.0]),
         softness=np.zeros(rows),
+        lean=np.zeros(columns),
         inflation=np.ones(1),
         current_scale=np.full(columns, 1 / FULL_SCALE_A),
         current_shift=np.zeros(columns),

@@ -52,6 +52,7 @@ def calibrator(rng) -> ProgrammedCalibrator:
         widening=np.zeros(2),
         settled=np.array([3.0, 0.1]),
         softness=np.zeros(ROWS),
+        lean=np.zeros(COLUMNS),
         inflation=np.ones(1),
         current_scale=np.full(COLUMNS, 1 / FULL_SCALE_A),
         current_shift=np.zeros(COLUMNS),

@@ -8,7 +8,7 @@ import numpy as np
 
 from crosscal.core.errors import RangeError, SolverError, wanted
 from crosscal.simulated_bench.circuit import Circuit
-from crosscal.simulated_bench.newton_kernels import mismatch, node_voltages
+from crosscal.simulated_bench.newton_kernels import mismatch, voltages_across
 
 TOLERANCE = 1e-13
 """Solved when the cells' law and the wires disagree by no more than this part of the cell currents (2-norm).
@@ -59,19 +59,12 @@ class Agreement:
             one = slice(b, b + 1)
             evaluate(conductance_s, self.across_v[one], self.mismatch_a[one], self.slope_s[one])
 
-    def compare(
-        self,
-        live: np.ndarray,
-        cell_a: np.ndarray,
-        word_v: np.ndarray,
-        bit_v: np.ndarray,
-    ) -> np.ndarray:
-        """Compare for some vectors, and compute their node voltages.
+    def compare(self, live: np.ndarray, cell_a: np.ndarray) -> np.ndarray:
+        """Compare for some vectors.
 
         Args:
             live: vectors to compare, (L,).
             cell_a: assumed cell currents [A], (B, N, M).
-            word_v, bit_v: receive the node voltages [V], (B, N, M).
 
         Returns:
             Which of the vectors agree well enough to stop, (L,).
@@ -79,7 +72,7 @@ class Agreement:
         Raises:
             SolverError: the law falls so steeply with rising voltage that several solutions may exist.
         """
-        node_voltages(live, cell_a, self._voltage_v, *self._circuit.wires, word_v, bit_v, self.across_v)
+        voltages_across(live, cell_a, self._voltage_v, *self._circuit.wires, self.across_v)
         self.ask_law(live)
         mismatch(live, self.mismatch_a, self.slope_s, cell_a, self.norms)
         left_a, size_a, slope_norm_s, least_slope_s = self.norms[:, live]

@@ -12,6 +12,7 @@ from crosscal.simulated_bench.devices.law import CellLaw
 from crosscal.simulated_bench.devices.ohmic import Ohmic
 from crosscal.simulated_bench.linear_response import LinearResponse
 from crosscal.simulated_bench.newton import Newton
+from crosscal.simulated_bench.newton_kernels import column_currents, node_voltages
 from crosscal.simulated_bench.solution import Solution
 from crosscal.simulated_bench.spacing import spaced
 from crosscal.simulated_bench.wires import Wires
@@ -101,19 +102,16 @@ def _solve(
     size = piece_size(len(voltage_v), circuit.conductance_s.size)
 
     def begin() -> Callable[[slice], None]:
-        newton, (cell_a, spare_word_v, spare_bit_v) = (
-            Newton(circuit, size),
-            spaced(3, (size, *circuit.shape)),
-        )
+        newton, (room_a,) = Newton(circuit, size), spaced(1, (size, *circuit.shape))
 
         def solve(piece: slice) -> None:
-            count = piece.stop - piece.start
-            word = spare_word_v[:count] if word_v is None else word_v[piece]
-            bit = spare_bit_v[:count] if bit_v is None else bit_v[piece]
+            drive_v, cell_a = voltage_v[piece], room_a[: piece.stop - piece.start]
             if start_a is not None:
-                cell_a[:count] = start_a[piece]
-            newton.solve(voltage_v[piece], cell_a[:count], word, bit, warm=start_a is not None)
-            cell_a[:count].sum(axis=1, out=current_a[piece])
+                cell_a[:] = start_a[piece]
+            newton.solve(drive_v, cell_a, warm=start_a is not None)
+            column_currents(cell_a, current_a[piece])
+            if word_v is not None and bit_v is not None:
+                node_voltages(cell_a, drive_v, *circuit.wires, word_v[piece], bit_v[piece])
 
         return solve
 

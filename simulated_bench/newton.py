@@ -34,21 +34,12 @@ class Newton:
         self._part_left = part_left(circuit)
         self._room = spaced(4, (batch, *circuit.shape))
 
-    def solve(
-        self,
-        voltage_v: np.ndarray,
-        cell_a: np.ndarray,
-        word_v: np.ndarray,
-        bit_v: np.ndarray,
-        *,
-        warm: bool = False,
-    ) -> None:
+    def solve(self, voltage_v: np.ndarray, cell_a: np.ndarray, *, warm: bool = False) -> None:
         """Solve a batch.
 
         Args:
             voltage_v: drives [V], (B, N).
             cell_a: receives the cell currents [A], (B, N, M); holds the start, too, if `warm`.
-            word_v, bit_v: receive the node voltages [V], (B, N, M).
             warm: start from `cell_a` instead of making a start.
 
         Raises:
@@ -62,7 +53,7 @@ class Newton:
             self._start(look, live, voltage_v, cell_a)
         best_a, length = np.full(batch, np.inf), np.ones(batch)
         for step in range(STEPS_MOST):
-            solved = look.compare(live, cell_a, word_v, bit_v)
+            solved = look.compare(live, cell_a)
             if step == 0:
                 look.require_finite()
             if solved.all():
@@ -98,7 +89,7 @@ class Newton:
         """Take a whole step from currents that are better than the last."""
         best_a[live], length[live] = look.left_a[live], 1.0
         relative = look.left_a[live] / (look.size_a[live] + look.left_a[live])
-        wanted_part = np.maximum(np.minimum(FORCING, relative), TOLERANCE / 5 / relative)
+        wanted_part = np.maximum(np.minimum(FORCING, relative), TOLERANCE / 2 / relative)
         self._correct(live, look, wanted_part, step_a)
         walk(live, length, step_a, cell_a)
 

@@ -19,7 +19,6 @@ from crosscal.simulated_bench.spacing import APART
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def node_voltages(
-    live: np.ndarray,
     cell_a: np.ndarray,
     voltage_v: np.ndarray,
     row_ohm: float,
@@ -28,32 +27,71 @@ def node_voltages(
     sense_ohm: np.ndarray,
     word_v: np.ndarray,
     bit_v: np.ndarray,
-    across_v: np.ndarray,
 ) -> None:
     """Voltages that cell currents cause.
 
     Args:
-        live: vectors to compute, (L,).
         cell_a: from row to column in each cell [A], (B, N, M).
         voltage_v: drives [V], (B, N).
         row_ohm, column_ohm, source_ohm, sense_ohm: the wires [Ω]; the last two (N,) and (M,).
-        word_v, bit_v, across_v: receive the voltages of the row nodes, of the column nodes and across the
-            cells [V], (B, N, M).
+        word_v, bit_v: receive the voltages of the row nodes and of the column nodes [V], (B, N, M).
+    """
+    batch, rows, columns = cell_a.shape
+    lines, fallen = np.empty((columns, rows)), np.empty((columns, rows))
+    for b in range(batch):
+        drop(cell_a[b], column_ohm, sense_ohm, bit_v[b])
+        to_rows(cell_a[b], lines)
+        drop(lines, row_ohm, source_ohm, fallen)
+        from_rows(fallen, word_v[b])
+        for i in range(rows):
+            for j in range(columns):
+                word_v[b, i, j] = voltage_v[b, i] - word_v[b, i, j]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def voltages_across(
+    live: np.ndarray,
+    cell_a: np.ndarray,
+    voltage_v: np.ndarray,
+    row_ohm: float,
+    column_ohm: float,
+    source_ohm: np.ndarray,
+    sense_ohm: np.ndarray,
+    across_v: np.ndarray,
+) -> None:
+    """Voltages across the cells that their currents leave: `node_voltages` without keeping them.
+
+    Args:
+        live: vectors to compute, (L,).
+        cell_a, voltage_v, row_ohm, column_ohm, source_ohm, sense_ohm: as in `node_voltages`.
+        across_v: receives the voltages [V], (B, N, M).
     """
     _, rows, columns = cell_a.shape
     size = rows * columns
-    both = np.empty(2 * size + APART)
-    lines, fallen = both[:size].reshape(columns, rows), both[size + APART :].reshape(columns, rows)
+    room = np.empty(3 * (size + APART))
+    lines, fallen = room[:size].reshape(columns, rows), room[size + APART :][:size].reshape(columns, rows)
+    bit_v = room[2 * (size + APART) :][:size].reshape(rows, columns)
     for b in live:
-        word, bit, across = word_v[b], bit_v[b], across_v[b]
-        drop(cell_a[b], column_ohm, sense_ohm, bit)
+        across = across_v[b]
+        drop(cell_a[b], column_ohm, sense_ohm, bit_v)
         to_rows(cell_a[b], lines)
         drop(lines, row_ohm, source_ohm, fallen)
-        from_rows(fallen, word)
+        from_rows(fallen, across)
         for i in range(rows):
             for j in range(columns):
-                word[i, j] = voltage_v[b, i] - word[i, j]
-                across[i, j] = word[i, j] - bit[i, j]
+                across[i, j] = voltage_v[b, i] - across[i, j] - bit_v[i, j]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def column_currents(cell_a: np.ndarray, current_a: np.ndarray) -> None:
+    """Add up the currents of the cells (B, N, M) of each column (B, M)."""
+    batch, rows, columns = cell_a.shape
+    for b in range(batch):
+        total = current_a[b]
+        total[:] = 0.0
+        for i in range(rows):
+            for j in range(columns):
+                total[j] += cell_a[b, i, j]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

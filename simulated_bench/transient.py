@@ -12,6 +12,7 @@ from crosscal.simulated_bench.circuit import Circuit, checked_array
 from crosscal.simulated_bench.devices.law import CellLaw
 from crosscal.simulated_bench.direct_current import solve_dc
 from crosscal.simulated_bench.newton import Newton
+from crosscal.simulated_bench.newton_kernels import node_voltages
 from crosscal.simulated_bench.solution import Solution
 from crosscal.simulated_bench.stepper import Stepper, at_rest
 from crosscal.simulated_bench.storage import Instant
@@ -84,7 +85,8 @@ def solve_transient(
 
 def _rest(circuit: Circuit, time_s: float, drive_v: np.ndarray, inductive: bool) -> Instant:
     cell_a, word_v, bit_v = np.empty((3, 1, *circuit.shape))
-    Newton(circuit, 1).solve(drive_v[None], cell_a, word_v, bit_v)
+    Newton(circuit, 1).solve(drive_v[None], cell_a)
+    node_voltages(cell_a, drive_v[None], *circuit.wires, word_v, bit_v)
     solution = Solution(current_a=cell_a[0].sum(axis=0), word_v=word_v[0], bit_v=bit_v[0])
     return at_rest(circuit, time_s, drive_v, cell_a[0], solution, inductive=inductive)
 

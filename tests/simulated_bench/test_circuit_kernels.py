@@ -13,7 +13,14 @@ from crosscal.simulated_bench.devices.law_kernels import ohmic
 from crosscal.simulated_bench.line_by_line_kernels import row_contributions, unit_currents
 from crosscal.simulated_bench.line_kernels import drop, factor, from_rows, respond, to_rows
 from crosscal.simulated_bench.linear_kernels import prepare, room_for, solve
-from crosscal.simulated_bench.newton_kernels import mismatch, newton_steps, node_voltages, walk
+from crosscal.simulated_bench.newton_kernels import (
+    column_currents,
+    mismatch,
+    newton_steps,
+    node_voltages,
+    voltages_across,
+    walk,
+)
 
 SIZES = [(1, 1), (1, 5), (5, 1), (4, 7), (9, 8), (8, 16), (17, 6)]
 DOUBLE, SINGLE = np.float64, np.float32
@@ -128,14 +135,20 @@ def test_node_voltages_are_products_with_shared_ways(size, ohm) -> None:
     wires = draw_wires(size, ohm, rng)
     cell_a, drive_v = rng.normal(size=(3, *size)) * 1e-4, rng.uniform(0.1, 0.5, (3, size[0]))
     word_v, bit_v, across_v = (np.full((3, *size), np.nan) for _ in range(3))
-    node_voltages(np.array([0, 2]), cell_a, drive_v, *wires, word_v, bit_v, across_v)
-    for b in (0, 2):
+    node_voltages(cell_a, drive_v, *wires, word_v, bit_v)
+    voltages_across(np.array([0, 2]), cell_a, drive_v, *wires, across_v)
+    for b in range(3):
         lost_v, expected_bit_v = wire_drop_v(cell_a[b], wires)
-        expected_word_v = drive_v[b][:, None] - lost_v
-        np.testing.assert_allclose(word_v[b], expected_word_v, rtol=0, atol=1e-14)
+        np.testing.assert_allclose(word_v[b], drive_v[b][:, None] - lost_v, rtol=0, atol=1e-14)
         np.testing.assert_allclose(bit_v[b], expected_bit_v, rtol=0, atol=1e-14)
-        np.testing.assert_allclose(across_v[b], expected_word_v - expected_bit_v, rtol=0, atol=1e-14)
-    assert np.isnan(word_v[1]).all(), "a vector that is not live is left alone"
+    np.testing.assert_allclose(across_v[[0, 2]], (word_v - bit_v)[[0, 2]], rtol=0, atol=1e-14)
+    assert np.isnan(across_v[1]).all(), "a vector that is not live is left alone"
+
+
+def test_column_currents_are_sums_over_rows() -> None:
+    cell_a, current_a = np.random.default_rng(5).normal(size=(3, 4, 7)), np.empty((3, 7))
+    column_currents(cell_a, current_a)
+    np.testing.assert_allclose(current_a, cell_a.sum(axis=1))
 
 
 @pytest.mark.parametrize("size", SIZES)

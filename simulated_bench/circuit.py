@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from crosscal.core.array_types import Matrix
 from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
 from crosscal.simulated_bench.devices.law import CellLaw
 from crosscal.simulated_bench.wires import Wires
@@ -25,7 +26,7 @@ class Circuit:
         longest_way_ohm: the same for the cell that loses most [Ω].
     """
 
-    conductance_s: np.ndarray
+    conductance_s: Matrix
     device: CellLaw
     row_ohm: float
     column_ohm: float
@@ -35,7 +36,7 @@ class Circuit:
     longest_way_ohm: float
 
     @classmethod
-    def of(cls, conductance_s: np.ndarray, wires: Wires, device: CellLaw) -> Circuit:
+    def of(cls, conductance_s: Matrix, wires: Wires, device: CellLaw) -> Circuit:
         """Check a matrix, wires and a device.
 
         Raises:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from crosscal.core.array_types import Matrix
 from crosscal.core.errors import ShapeError, wanted
 from crosscal.simulated_bench.circuit import Circuit
 from crosscal.simulated_bench.devices.law import CellLaw
@@ -22,7 +23,7 @@ UNITS_MOST = 2**24  # node voltages of single rows that are kept for superpositi
 
 
 def solve_dc(
-    conductance_s: np.ndarray,
+    conductance_s: Matrix,
     voltage_v: np.ndarray,
     *,
     wires: Wires,
@@ -64,7 +65,7 @@ def solve_dc(
 
 
 def solve_currents(
-    conductance_s: np.ndarray, voltage_v: np.ndarray, *, wires: Wires, device: CellLaw
+    conductance_s: Matrix, voltage_v: np.ndarray, *, wires: Wires, device: CellLaw
 ) -> np.ndarray:
     """Solve for the column currents alone: as `solve_dc`, without the memory that node voltages take.
 

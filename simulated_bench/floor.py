@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from crosscal.core.array_types import Matrix
 from crosscal.core.errors import RangeError, ShapeError, wanted
 from crosscal.simulated_bench.circuit import checked_array
 from crosscal.simulated_bench.devices.law import CellLaw
@@ -31,7 +32,7 @@ class NoiseFloor:
 
 
 def noise_floor(
-    conductance_s: np.ndarray,
+    conductance_s: Matrix,
     voltage_v: np.ndarray,
     *,
     wires: Wires,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from crosscal.core.array_types import Matrix
 from crosscal.simulated_bench.circuit import Circuit
 from crosscal.simulated_bench.devices.ohmic import Ohmic
 from crosscal.simulated_bench.line_by_line_kernels import row_contributions, unit_currents
@@ -19,7 +20,7 @@ LIMITS = PART, DOUBLE, ITERATIONS_MOST
 CELLS_AT_ONCE = 2**20  # currents that a worker holds at a time
 
 
-def transfer_matrix(conductance_s: np.ndarray, *, wires: Wires) -> np.ndarray:
+def transfer_matrix(conductance_s: Matrix, *, wires: Wires) -> Matrix:
     """Solve an array of resistors once for all inputs: `current_a = transfer @ voltage_v`.
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from crosscal.core.array_types import Matrix
 from crosscal.simulated_bench.circuit import Circuit
 from crosscal.simulated_bench.devices.law import CellLaw
 from crosscal.simulated_bench.direct_current import solve_dc
@@ -11,9 +12,7 @@ from crosscal.simulated_bench.linear_response import LinearResponse
 from crosscal.simulated_bench.wires import Wires
 
 
-def sensitivity(
-    conductance_s: np.ndarray, voltage_v: np.ndarray, *, wires: Wires, device: CellLaw
-) -> np.ndarray:
+def sensitivity(conductance_s: Matrix, voltage_v: np.ndarray, *, wires: Wires, device: CellLaw) -> np.ndarray:
     """Derivatives of the column currents by the drives, at given drives.
 
     Exact up to rounding: the equations of the solved circuit are differentiated, not the solution.

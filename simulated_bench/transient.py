@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from crosscal.core.array_types import Matrix
 from crosscal.core.errors import RangeError, ShapeError, wanted
 from crosscal.simulated_bench.circuit import Circuit, checked_array
 from crosscal.simulated_bench.devices.law import CellLaw
@@ -25,7 +26,7 @@ TOLERANCES = 1e-10, 0.1
 
 
 def solve_transient(
-    conductance_s: np.ndarray,
+    conductance_s: Matrix,
     drive: Callable[[float], np.ndarray],
     time_s: np.ndarray,
     *,

@@ -226,7 +226,7 @@ def _divided(data: Measurements, rng: np.random.Generator) -> tuple[Measurements
             wanted(got="no usable vector", allowed="some on each matrix", remedy="collect the run again")
         )
     order = rng.permutation(kept)
-    held = max(1, min(len(order) // 5, 16)) if len(order) > 1 else 0
+    held = max(1, min(len(order) // 5, 24)) if len(order) > 1 else 0
     return data.of_matrices(np.sort(order[held:])), data.of_matrices(np.sort(order[:held] if held else order))
 
 

@@ -67,14 +67,15 @@ def collect(
         BoardError: from the board.
     """
     limits_s = _limits(port, plan)
-    _require_protection(port)
+    settings = port.settings()
+    _require_protection(settings)
     run_plan = _run_plan(port, plan)
-    with _open(port, path, run_plan, resume=resume) as writer:
+    with _open(path, run_plan, settings, resume=resume) as writer:
         finished = writer.finished
         if finished.any() and not finished.all():
             begun = read_run(path)
             _require_same_draw(path, begun, int(np.flatnonzero(finished)[0]), plan, limits_s)
-            _require_same_settings(path, begun, port)
+            _require_same_settings(path, begun.settings, settings)
         state = CollectionProgress(
             finished=int(finished.sum()), total=plan.matrices, readings=0, unusable=0, cells_failed=0
         )
@@ -86,7 +87,11 @@ def collect(
             state = _after(state, record, readout)
             _report(state, progress)
     if state.unusable:
-        logger.warning("%d of %d readings saturated or missing", state.unusable, state.readings)
+        logger.warning(
+            "%d of %d readings are saturated or missing: stored with their status, and never used",
+            state.unusable,
+            state.readings,
+        )
     return state
 
 
@@ -131,14 +136,14 @@ def _run_plan(port: CrossbarPort, plan: CollectionPlan) -> RunPlan:
     )
 
 
-def _open(port: CrossbarPort, path: Path, run_plan: RunPlan, *, resume: bool) -> RunWriter:
+def _open(path: Path, run_plan: RunPlan, settings: dict[str, Any], *, resume: bool) -> RunWriter:
     if resume and path.exists():
         return RunWriter.resume(path, run_plan)
-    return RunWriter.create(path, run_plan, port.settings())
+    return RunWriter.create(path, run_plan, settings)
 
 
-def _require_protection(port: CrossbarPort) -> None:
-    protection_v = port.settings().get("SOUR:VOLT:PROT", np.inf)
+def _require_protection(settings: dict[str, Any]) -> None:
+    protection_v = settings.get("SOUR:VOLT:PROT", np.inf)
     if protection_v < VOLTAGE_MAX_V:
         raise RangeError(
             wanted(
@@ -149,8 +154,7 @@ def _require_protection(port: CrossbarPort) -> None:
         )
 
 
-def _require_same_settings(path: Path, begun: Run, port: CrossbarPort) -> None:
-    then, now = begun.settings, port.settings()
+def _require_same_settings(path: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
     for header in _SHAPES_READINGS:
         # Under automatic ranging the range is a result, and stands with every matrix.
         ranged = header == "SENS:CURR:RANG" and now.get("SENS:CURR:RANG:AUTO")

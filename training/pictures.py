@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from crosscal.training.evaluation import CALIBRATED, RAW, Evaluation, KindEvaluation
+from crosscal.training.weight_error import weight_error_percent
 
 # Okabe and Ito (2008): told apart by everyone.
 ORANGE, GREEN, BLUE, GREY = "#d55e00", "#009e73", "#0072b2", "#555555"
@@ -118,24 +119,10 @@ def _heat_map(figure: Figure, axes: Axes, error: np.ndarray, name: str) -> None:
 
 
 def _weight_error(evaluation: Evaluation, kind: KindEvaluation, method: str) -> np.ndarray | None:
-    """Error of each cell's effective weight, common to all matrices [% of the mean target], (N, M).
-
-    The effective weight is the slope of a column's current against one row's input, all others held: one
-    linear regression over the scored vectors of all matrices, each around its own mean. None if the inputs do
-    not determine it.
-    """
-    part = evaluation.data.of_vectors(kind.vectors)
-    error_a = evaluation.estimates_a[method][:, kind.vectors] - part.ideal_a
-    voltages, errors = [], []
-    for k in range(part.matrices):
-        usable = part.usable[k]
-        if usable.any():
-            voltages.append(part.voltage_v[k, usable] - part.voltage_v[k, usable].mean(axis=0))
-            errors.append(error_a[k, usable] - error_a[k, usable].mean(axis=0))
-    slopes_s, _, rank, _ = np.linalg.lstsq(np.concatenate(voltages), np.concatenate(errors), rcond=1e-6)
-    if rank < part.shape[0]:
-        return None
-    return 100.0 * slopes_s / float(part.conductance_s.mean())
+    """Error over the array on the vectors of one kind [%], (N, M); None if they do not determine it."""
+    return weight_error_percent(
+        evaluation.data.of_vectors(kind.vectors), evaluation.estimates_a[method][:, kind.vectors]
+    )
 
 
 def _methods(evaluation: Evaluation) -> Figure:

@@ -13,10 +13,10 @@ from crosscal.training.affine_fit import affine_per_matrix
 from crosscal.training.evaluation import CALIBRATED, KNOWN_VECTORS, RAW, Evaluation
 from crosscal.training.measurements import Measurements
 from crosscal.training.measures import Score, score
-from crosscal.training.suite_array import weight_error_percent
 from crosscal.training.suite_cost import affine_cost, ridge_cost
 from crosscal.training.suite_results import AFFINE, RECALIBRATED, RIDGE, MethodScore
 from crosscal.training.suite_ridge import ridge_per_matrix
+from crosscal.training.weight_error import weight_error_percent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

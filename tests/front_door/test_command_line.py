@@ -7,19 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_process import crosscal_process as run
 
 from crosscal.command_line import COMMANDS
-
-
-def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "crosscal", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        cwd=cwd,
-    )
 
 
 def test_help_names_every_command_and_the_exit_codes() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from command_process import crosscal_process
 
 import crosscal
 from crosscal.core.run_file import read_run
@@ -27,14 +28,7 @@ LINK = "TCPIP0::localhost::inst0::INSTR"
 
 
 def run(*arguments: str, cwd: Path) -> str:
-    ended = subprocess.run(
-        [sys.executable, "-m", "crosscal", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-        cwd=cwd,
-    )
+    ended = crosscal_process(*arguments, cwd=cwd)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
 

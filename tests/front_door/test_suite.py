@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import click
 import numpy as np
 import pytest
+from command_process import crosscal_process
 
 from crosscal.commands import suite as suite_module
 from crosscal.commands.evaluate import command
@@ -83,15 +82,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A suite of two boards from the command line, beside its table and what it said; never changed."""
     folder = tmp_path_factory.mktemp("boards")
     table = written(folder)
-    ended = subprocess.run(
-        [
-            *(sys.executable, "-m", "crosscal", "evaluate", "--suite", "--table", table.name, "--quick"),
-            *("--boards", "wide*", "--calibrators", "affine"),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
+    ended = crosscal_process(
+        *("evaluate", "--suite", "--table", table.name, "--quick"),
+        *("--boards", "wide*", "--calibrators", "affine"),
         cwd=folder,
     )
     assert ended.returncode == 0, ended.stderr
@@ -163,7 +156,13 @@ def test_the_second_time_nothing_is_measured_trained_or_scored_again(
     def forbidden(*_: object, **__: object) -> None:
         raise AssertionError("a finished step was done again")
 
-    for name in ("open_board", "train_and_export", "evaluate_with_bar", "noise_floor", "load_calibrator"):
+    for name in (
+        "open_simulated_board",
+        "train_and_export",
+        "evaluate_with_bar",
+        "noise_floor",
+        "load_calibrator",
+    ):
         monkeypatch.setattr(suite_module, name, forbidden)
     run_suite(finished.parent / "boards.toml", "--quick", "--boards", "wide*")
     assert contents(finished) == before

@@ -23,8 +23,8 @@ from crosscal.training import (
     write_suite_report,
     write_weight_errors,
 )
-from crosscal.training.suite_array import weight_error_percent
 from crosscal.training.suite_ridge import _left_out_error, fit_ridge, ridge_per_matrix
+from crosscal.training.weight_error import weight_error_percent
 
 
 def measurements(rng: np.random.Generator, *, matrices: int = 3, vectors: int = 40) -> Measurements:

@@ -64,11 +64,6 @@ def command(
     with open_board(resource, backend=backend, timeout_s=timeout_s) as board:
         console.print(f"{board.identity}: {board.shape[0]} rows, {board.shape[1]} columns")
         outcome = collect_with_bar(board, output, plan, resume=resume)
-    if outcome.unusable:
-        console.print(
-            f"[yellow]{outcome.unusable} of {outcome.readings} readings are saturated or missing; they "
-            "are stored with their status and will not be used"
-        )
     if outcome.cells_failed:
         console.print(f"[yellow]{outcome.cells_failed} cells did not reach their target")
     console.print(f"wrote {output}: {outcome.finished} matrices")

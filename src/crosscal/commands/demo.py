@@ -11,16 +11,16 @@ import numpy as np
 from rich.console import Console
 
 from crosscal.commands.collect import collect_with_bar
-from crosscal.commands.evaluate import evaluate_with_bar, noise_floor
 from crosscal.commands.progress import console
 from crosscal.commands.score_table import score_table
+from crosscal.commands.scoring import evaluate_with_bar
+from crosscal.commands.simulated_board import noise_floor, open_simulated_board
 from crosscal.core.port import CrossbarPort
 from crosscal.core.run_file import read_run
-from crosscal.front_door import load_calibrator, open_board
+from crosscal.front_door import load_calibrator
 from crosscal.training import CollectionPlan, draw_vectors, parse_inputs, write_report
 
 PROFILE = "lab-12x16"
-RESOURCE = "TCPIP0::localhost::inst0::INSTR"
 CALIBRATOR = "structured"
 TRAINING_MATRICES = 80
 TEST_INPUTS = "random:200,sine:50,dc:50,fir:50"
@@ -54,7 +54,7 @@ def command(train_afresh: bool, output: Path, seed: int) -> None:
     """
     began = time.perf_counter()
     output.mkdir(parents=True, exist_ok=True)
-    with open_board(RESOURCE, backend=f"{PROFILE}@crosscal") as board:
+    with open_simulated_board(PROFILE) as board:
         console.print(f"[bold]board[/] {board.identity}, {board.shape[0]} rows × {board.shape[1]} columns")
         calibrator = _train(board, output, seed) if train_afresh else _shipped(output)
         _show_one_read(board, calibrator, np.random.default_rng([seed, 1]))

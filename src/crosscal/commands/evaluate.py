@@ -6,18 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 from rich.console import Console
 
-from crosscal.commands.progress import console, progress_bar
+from crosscal.commands.progress import console
 from crosscal.commands.score_table import score_table
-from crosscal.core.errors import InputError, wanted
-from crosscal.core.run_file import Run, read_run
-from crosscal.front_door import load_calibrator
-from crosscal.training import Evaluation, calibrator_names, evaluate, write_report
-
-FLOOR_VECTORS = 8
-"""Inputs that the floor of a matrix is averaged over; it hardly depends on them."""
+from crosscal.commands.scoring import evaluate_with_bar
+from crosscal.commands.simulated_board import noise_floor
+from crosscal.core.run_file import read_run
+from crosscal.training import calibrator_names, write_report
 
 OF_ONE_RUN = ("calibrator", "run", "report", "truth")
 OF_A_SUITE = ("output", "boards", "calibrators", "quick", "table", "seed", "retry")
@@ -142,60 +138,3 @@ def _evaluate_suite(
         size=known.quick if quick else known.full, calibrators=names, seed=seed, retry=retry
     )
     run_suite(known.selected(pattern.strip() for pattern in boards.split(",")), request, output)
-
-
-def evaluate_with_bar(path: Path, run: Run, *, floor_nmse: np.ndarray | None = None) -> Evaluation:
-    """Load a calibrator and evaluate it with a progress bar on standard error."""
-    calibrator = load_calibrator(path)
-    with progress_bar() as bar:
-        task = bar.add_task("calibrating", total=len(run.target_s), note="")
-        return evaluate(
-            calibrator,
-            run,
-            floor_nmse=floor_nmse,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
-
-
-def noise_floor(truth: str, run: Run) -> np.ndarray:
-    """NMSE that no calibrator can beat, for each matrix of a run on a simulated board, (K,).
-
-    Raises:
-        InputError: the run holds no true conductances, or is of another size than the bench.
-    """
-    from crosscal.simulated_bench import Bench
-
-    if run.true_conductance_s is None:
-        raise InputError(
-            wanted(
-                got="a run without true conductances",
-                allowed="a run measured on a simulated board",
-                remedy="leave --truth out",
-            )
-        )
-    bench = Bench.from_toml(truth)
-    simulated, measured = (bench.facts.rows, bench.facts.columns), run.target_s.shape[1:]
-    if simulated != measured:
-        raise InputError(
-            wanted(
-                got=f"the bench {truth} of {simulated[0]}×{simulated[1]}",
-                allowed=f"the bench that the run was measured on, {measured[0]}×{measured[1]}",
-                remedy="give its bench.toml or profile, or leave --truth out",
-            )
-        )
-    with progress_bar() as bar:
-        task = bar.add_task("noise floor", total=len(run.target_s), note="")
-        floors = []
-        for k in range(len(run.target_s)):
-            floors.append(
-                bench.noise_floor(
-                    run.target_s[k],
-                    run.true_conductance_s[k],
-                    run.voltage_v[k, :FLOOR_VECTORS],
-                    float(run.range_a[k]),
-                    aperture_s=float(run.settings["SENS:CURR:APER"]),
-                    averages=int(run.settings["SENS:AVER:COUN"]),
-                )
-            )
-            bar.advance(task)
-    return np.array(floors)

@@ -12,12 +12,13 @@ from rich.console import Console
 from rich.table import Table
 
 from crosscal.commands.collect import collect_with_bar
-from crosscal.commands.evaluate import evaluate_with_bar, noise_floor
 from crosscal.commands.progress import console
 from crosscal.commands.score_table import score_table
+from crosscal.commands.scoring import evaluate_with_bar
+from crosscal.commands.simulated_board import noise_floor, open_simulated_board
+from crosscal.commands.suite_folder import keep_text
 from crosscal.commands.train import train_and_export
 from crosscal.core.run_file import Run, read_run
-from crosscal.front_door import open_board
 from crosscal.simulated_bench import load_settings
 from crosscal.training import (
     CollectionPlan,
@@ -29,7 +30,6 @@ from crosscal.training import (
     write_report,
 )
 
-RESOURCE = "TCPIP0::localhost::inst0::INSTR"
 TEST_INPUTS = "random:200,sine:100,dc:100,fir:100"
 TEST_VECTORS = 500
 LEARNT_VECTORS = 100
@@ -146,15 +146,13 @@ def _bench_file(folder: Path, profile: str, noise: float | None) -> Path:
     text = f"profile = {json.dumps(profile, ensure_ascii=False)}\n"
     if noise is not None:
         text += f"\n[noise]\nread_relative = {noise!r}\n"
-    if path.exists() and path.read_text(encoding="utf-8") != text:
-        raise click.UsageError(f"{path} describes another bench; choose another folder with -o")
     folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    keep_text(path, text, "describes another bench; choose another folder with -o")
     return path
 
 
 def _collected(bench: Path, path: Path, plan: CollectionPlan, what: str) -> Run:
-    with open_board(RESOURCE, backend=f"{bench}@crosscal") as board:
+    with open_simulated_board(bench) as board:
         collect_with_bar(board, path, plan, resume=True, what=what)
     return read_run(path)
 

@@ -11,15 +11,16 @@ import numpy as np
 from rich.console import Console
 
 from crosscal.commands.collect import collect_with_bar
-from crosscal.commands.evaluate import evaluate_with_bar, noise_floor
 from crosscal.commands.interrupt import interruptible
 from crosscal.commands.progress import console
+from crosscal.commands.scoring import evaluate_with_bar
+from crosscal.commands.simulated_board import noise_floor, open_simulated_board
 from crosscal.commands.suite_boards import SuiteBoard, SuiteSize
 from crosscal.commands.suite_folder import BoardFolder, keep_text
 from crosscal.commands.suite_table import suite_table
 from crosscal.commands.train import train_and_export
 from crosscal.core.run_file import Run, read_run
-from crosscal.front_door import load_calibrator, open_board
+from crosscal.front_door import load_calibrator
 from crosscal.training import (
     BoardResult,
     BoardScorer,
@@ -34,7 +35,6 @@ from crosscal.training import (
     write_suite_report,
 )
 
-RESOURCE = "TCPIP0::localhost::inst0::INSTR"
 BASELINES = "baselines"
 MEASURING = "measuring"
 TABLE_WIDTH = 160
@@ -163,7 +163,7 @@ def _run(folder: BoardFolder, name: str, plan: CollectionPlan) -> Run:
     if finished is not None:
         return finished
     path = folder.path / f"{name}.h5"
-    with open_board(RESOURCE, backend=f"{folder.bench}@crosscal") as board:
+    with open_simulated_board(folder.bench) as board:
         collect_with_bar(board, path, plan, resume=True, what=f"{name} matrices")
     return read_run(path)
 

@@ -1,0 +1,25 @@
+"""Scoring a calibrator, as several commands do it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from crosscal.commands.progress import progress_bar
+from crosscal.core.run_file import Run
+from crosscal.front_door import load_calibrator
+from crosscal.training import Evaluation, evaluate
+
+
+def evaluate_with_bar(path: Path, run: Run, *, floor_nmse: np.ndarray | None = None) -> Evaluation:
+    """Load a calibrator and evaluate it with a progress bar on standard error."""
+    calibrator = load_calibrator(path)
+    with progress_bar() as bar:
+        task = bar.add_task("calibrating", total=len(run.target_s), note="")
+        return evaluate(
+            calibrator,
+            run,
+            floor_nmse=floor_nmse,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )

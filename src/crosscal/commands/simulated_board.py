@@ -1,0 +1,71 @@
+"""The simulated board that several commands measure, through VISA like any other, and its noise floor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from crosscal.commands.progress import progress_bar
+from crosscal.core.errors import InputError, wanted
+from crosscal.core.run_file import Run
+from crosscal.front_door import open_board
+
+if TYPE_CHECKING:
+    from crosscal.drivers import Board
+
+RESOURCE = "TCPIP0::localhost::inst0::INSTR"
+"""One of the names that every simulated board answers to."""
+
+FLOOR_VECTORS = 8
+"""Inputs that the floor of a matrix is averaged over; it hardly depends on them."""
+
+
+def open_simulated_board(bench: str | Path) -> Board:
+    """Open the board that a bench.toml or a profile describes."""
+    return open_board(RESOURCE, backend=f"{bench}@crosscal")
+
+
+def noise_floor(truth: str, run: Run) -> np.ndarray:
+    """NMSE that no calibrator can beat, for each matrix of a run on a simulated board, (K,).
+
+    Raises:
+        InputError: the run holds no true conductances, or is of another size than the bench.
+    """
+    from crosscal.simulated_bench import Bench
+
+    if run.true_conductance_s is None:
+        raise InputError(
+            wanted(
+                got="a run without true conductances",
+                allowed="a run measured on a simulated board",
+                remedy="leave --truth out",
+            )
+        )
+    bench = Bench.from_toml(truth)
+    simulated, measured = (bench.facts.rows, bench.facts.columns), run.target_s.shape[1:]
+    if simulated != measured:
+        raise InputError(
+            wanted(
+                got=f"the bench {truth} of {simulated[0]}×{simulated[1]}",
+                allowed=f"the bench that the run was measured on, {measured[0]}×{measured[1]}",
+                remedy="give its bench.toml or profile, or leave --truth out",
+            )
+        )
+    with progress_bar() as bar:
+        task = bar.add_task("noise floor", total=len(run.target_s), note="")
+        floors = []
+        for k in range(len(run.target_s)):
+            floors.append(
+                bench.noise_floor(
+                    run.target_s[k],
+                    run.true_conductance_s[k],
+                    run.voltage_v[k, :FLOOR_VECTORS],
+                    float(run.range_a[k]),
+                    aperture_s=float(run.settings["SENS:CURR:APER"]),
+                    averages=int(run.settings["SENS:AVER:COUN"]),
+                )
+            )
+            bar.advance(task)
+    return np.array(floors)

@@ -36,6 +36,17 @@ class Correction(Protocol):
 
 
 @runtime_checkable
+class Uncertain(Protocol):
+    """A correction that knows how far off its answers may be."""
+
+    def apply_with_deviation(
+        self, current_a: np.ndarray, calibrated_a: np.ndarray, deviation_a: np.ndarray, limit_a: float
+    ) -> int:
+        """Do as `Correction.apply` does, and write the standard deviation of each answer [A] as well."""
+        ...
+
+
+@runtime_checkable
 class Recalibratable(Protocol):
     """A correction that knows more of its matrix than gains and offsets, and can learn it anew."""
 

@@ -61,6 +61,19 @@ class InverseCorrection:
         self._inverse.read_into(current_a.reshape(-1, columns), calibrated_a.reshape(-1, columns))
         return self._trim.apply(flat, flat, np.inf)
 
+    def apply_with_deviation(
+        self, current_a: np.ndarray, calibrated_a: np.ndarray, deviation_a: np.ndarray, limit_a: float
+    ) -> int:
+        """See `Uncertain.apply_with_deviation`."""
+        unreadable = first_unreadable(current_a.reshape(-1), limit_a)
+        if unreadable >= 0:
+            return unreadable
+        reading = self.read(current_a.reshape(-1, self._inverse.shape[1]))
+        calibrated_a[:] = reading.calibrated_a.reshape(calibrated_a.shape)
+        if reading.deviation_a is not None:
+            deviation_a[:] = reading.deviation_a.reshape(deviation_a.shape)
+        return -1
+
     def read(self, current_a: Currents) -> InverseReading:
         """Calibrate with uncertainties: a batch [A], (B, M), finite."""
         reading = self._inverse.read(current_a, deviation=True)

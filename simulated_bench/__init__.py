@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     from crosscal.simulated_bench.bench import Bench
     from crosscal.simulated_bench.devices import (
         CellLaw,
+        DrivenLoop,
         Hopping,
+        Memristor,
         Ohmic,
+        OneTransistor,
         Saturating,
         Sinh,
         SmoothLaw,
         cell_current,
+        driven_loop,
     )
     from crosscal.simulated_bench.direct_current import solve_currents, solve_dc
     from crosscal.simulated_bench.floor import NoiseFloor, noise_floor
@@ -38,9 +42,12 @@ __all__ = [
     "BenchServer",
     "BenchSettings",
     "CellLaw",
+    "DrivenLoop",
     "Hopping",
+    "Memristor",
     "NoiseFloor",
     "Ohmic",
+    "OneTransistor",
     "PoweredBoard",
     "Saturating",
     "Sinh",
@@ -49,6 +56,7 @@ __all__ = [
     "Wires",
     "add_to_sim",
     "cell_current",
+    "driven_loop",
     "load_settings",
     "noise_floor",
     "profile_names",
@@ -63,7 +71,19 @@ __all__ = [
 
 _MODULES = {
     "bench": ("Bench",),
-    "devices": ("CellLaw", "Hopping", "Ohmic", "Saturating", "Sinh", "SmoothLaw", "cell_current"),
+    "devices": (
+        "CellLaw",
+        "DrivenLoop",
+        "Hopping",
+        "Memristor",
+        "Ohmic",
+        "OneTransistor",
+        "Saturating",
+        "Sinh",
+        "SmoothLaw",
+        "cell_current",
+        "driven_loop",
+    ),
     "direct_current": ("solve_currents", "solve_dc"),
     "floor": ("NoiseFloor", "noise_floor"),
     "linear_response": ("transfer_matrix",),

@@ -8,6 +8,7 @@ from crosscal.core.errors import SolverError, wanted
 from crosscal.simulated_bench.agreement import TOLERANCE, Agreement
 from crosscal.simulated_bench.chord_kernels import chords, spread
 from crosscal.simulated_bench.circuit import Circuit
+from crosscal.simulated_bench.devices.law import require_valid
 from crosscal.simulated_bench.newton_kernels import newton_steps, walk
 from crosscal.simulated_bench.spacing import spaced
 
@@ -43,7 +44,8 @@ class Newton:
             warm: start from `cell_a` instead of making a start.
 
         Raises:
-            RangeError: the device gives no finite current at the voltages met.
+            RangeError: the device gives no finite current at the voltages met, or is not made for those of
+                the solution.
             SolverError: no solution was reached, or several may exist.
         """
         batch = len(voltage_v)
@@ -57,6 +59,7 @@ class Newton:
             if step == 0:
                 look.require_finite()
             if solved.all():
+                require_valid(self._circuit.device, self._circuit.conductance_s, look.across_v)
                 return
             live = live[~solved]
             better = look.left_a[live] < (1 - DECREASE * length[live]) * best_a[live]

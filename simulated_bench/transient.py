@@ -10,7 +10,7 @@ import numpy as np
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import RangeError, ShapeError, wanted
 from crosscal.simulated_bench.circuit import Circuit, checked_array
-from crosscal.simulated_bench.devices.law import CellLaw
+from crosscal.simulated_bench.devices.law import CellLaw, require_valid
 from crosscal.simulated_bench.direct_current import solve_dc
 from crosscal.simulated_bench.newton import Newton
 from crosscal.simulated_bench.newton_kernels import node_voltages
@@ -80,6 +80,7 @@ def solve_transient(
     current_a, word_v, bit_v = np.empty((shape[0], shape[2])), np.empty(shape), np.empty(shape)
     for k, t in enumerate(times_s):
         instant = begin if k == 0 else control.advance(t)
+        require_valid(device, circuit.conductance_s, instant.across_v[None])
         current_a[k], word_v[k], bit_v[k] = instant.current_a, instant.word_v(), instant.bit_v
     return Solution(current_a=current_a, word_v=word_v, bit_v=bit_v)
 

@@ -13,7 +13,10 @@ class CellLaw(Protocol):
 
     The current must be continuous; its slope may jump. Where it falls as the voltage rises, it may do so only
     slowly against the wires' conductance, or several solutions exist and the solver refuses.
-    A new device is one class with this one method.
+    A new device is one class with this one method. One that is valid in a range only adds a second:
+    `check(conductance_s, voltage_v)`, of the shapes below, which raises `RangeError` naming the first cell
+    that a solution holds outside it. Solvers call it once they have a solution; on the way there they may ask
+    `evaluate` for any voltage.
     """
 
     def evaluate(
@@ -28,6 +31,22 @@ class CellLaw(Protocol):
             slope_s: receives the derivatives of current by voltage [S], (B, N, M).
         """
         ...
+
+
+def require_valid(law: CellLaw, conductance_s: np.ndarray, voltage_v: np.ndarray) -> None:
+    """Refuse a solution with a cell outside the range that its law is made for.
+
+    Args:
+        law: the cells' law; without a method `check` it is valid everywhere.
+        conductance_s: nominal conductance [S], (N, M).
+        voltage_v: of the solution, from row to column [V], (B, N, M).
+
+    Raises:
+        RangeError: the message names the cell.
+    """
+    check = getattr(law, "check", None)
+    if check is not None:
+        check(conductance_s, voltage_v)
 
 
 def cell_current(

@@ -82,7 +82,8 @@ class Companion:
         Returns:
             The array then; None if Newton's method does not get there.
         """
-        still = self._still(drive_v - begin.drive_v, begin.rate.plus((1.0, history)))
+        sources = Storage(begin.rate.each + history.each, history.shape)
+        still = self._still(drive_v - begin.drive_v, sources)
         change_a, best_a = guess_a - begin.cell_a, np.inf
         met_v = np.abs(drive_v).max() + np.abs(still.across_v).max()
         law_a, slope_s, norms = np.empty_like(change_a), np.empty_like(change_a), np.empty((4, 1))
@@ -124,13 +125,13 @@ class Companion:
 
     def _still(self, drive_v: np.ndarray, sources: Storage) -> _Changes:
         """The wires under changed drives (N,) and sources while the cells' currents do not change."""
-        row_v, column_v, _, _ = self._lines(drive_v, sources)
-        across_v = np.empty_like(column_v)
-        from_rows(row_v, across_v)
-        across_v -= column_v
-        return _Changes(drive_v, sources, row_v, column_v, across_v)
+        answer = self._lines(drive_v, sources)
+        across_v = np.empty(sources.shape)
+        from_rows(answer.row, across_v)
+        across_v -= answer.column
+        return _Changes(drive_v, sources, answer.row, answer.column, across_v)
 
-    def _lines(self, drive_v: np.ndarray, sources: Storage) -> tuple[np.ndarray, ...]:
+    def _lines(self, drive_v: np.ndarray, sources: Storage) -> Storage:
         """Voltages of rows and columns [V], and currents of their segments [A] if these have inductors."""
         row_ohm, column_ohm, source_ohm, sense_ohm = self._wires
         row_line, column_line = (
@@ -138,18 +139,19 @@ class Companion:
             (column_ohm, sense_ohm, self._column_damping),
         )
         row_fed_a = sources.row - self._ground_s * drive_v
-        row_v, column_v = np.empty_like(sources.row), np.empty_like(sources.column)
-        row_a, column_a = np.empty_like(sources.row_segment), np.empty_like(sources.column_segment)
+        answer = Storage(np.empty_like(sources.each), sources.shape)
+        row_v, column_v = answer.row, answer.column
         if self._inertia_ohm > 0:
-            line_changes(row_fed_a, sources.row_segment, self._ground_s, *row_line, row_v, row_a)
+            row_put, column_put = sources.row_segment, sources.column_segment
+            line_changes(row_fed_a, row_put, self._ground_s, *row_line, row_v, answer.row_segment)
             line_changes(
-                sources.column, sources.column_segment, self._ground_s, *column_line, column_v, column_a
+                sources.column, column_put, self._ground_s, *column_line, column_v, answer.column_segment
             )
         else:
             respond(row_fed_a, *row_line, row_v)
             respond(sources.column, *column_line, column_v)
         row_v += drive_v
-        return row_v, column_v, row_a, column_a
+        return answer
 
     def _with_cells(self, still: _Changes, change_a: np.ndarray) -> _Changes:
         """The same wires once the cells' currents change by (N, M)."""
@@ -174,15 +176,17 @@ class Companion:
         self, begin: Instant, wires: _Changes, change_a: np.ndarray, history: Storage
     ) -> tuple[Storage, Storage, np.ndarray]:
         """State and rate once the cells' currents have changed by (N, M); column currents [A], (M,)."""
-        change = Storage(wires.row_v, wires.column_v, begin.state.row_segment, begin.state.column_segment)
+        sources = wires.sources
         if self._inertia_ohm > 0:
-            sources = wires.sources
-            turned_a = np.ascontiguousarray(change_a.T[::-1])
-            fed = sources.row - turned_a, sources.column + change_a
-            segments_v = sources.row_segment, sources.column_segment
-            change = Storage(*self._lines(wires.drive_v, Storage(*fed, *segments_v)))
-        rate = change.scaled(self._ground_s, self._inertia_ohm).plus((-1.0, history))
-        state = begin.state.plus((1.0, change))
+            fed = Storage(sources.each.copy(), sources.shape)
+            fed.row[:] -= change_a.T[::-1]
+            fed.column[:] += change_a
+            change = self._lines(wires.drive_v, fed).each
+        else:
+            change = np.stack([wires.row_v.ravel(), wires.column_v.ravel()])
+        rate = Storage(change, sources.shape).scaled(self._ground_s, self._inertia_ohm)
+        rate.each[:] -= history.each
+        state = Storage(begin.state.each + change, sources.shape)
         return state, rate, (begin.cell_a + change_a - rate.column).sum(axis=0)
 
 

@@ -1,4 +1,4 @@
-"""One step of a transient by TR-BDF2, with an estimate of its error."""
+"""One step of a transient, with an estimate of its error."""
 
 from __future__ import annotations
 
@@ -12,41 +12,38 @@ from crosscal.simulated_bench.circuit import Circuit
 from crosscal.simulated_bench.companion import Companion
 from crosscal.simulated_bench.solution import Solution
 from crosscal.simulated_bench.storage import Instant, Storage
+from crosscal.simulated_bench.time_formula import ESTIMATE, IMPLICIT, NODES, STAGES
 
-GAMMA = 2 - math.sqrt(2)  # where the inner stage lies; with this value both stages solve the same circuit
-IMPLICIT = GAMMA / 2
-EXPLICIT = math.sqrt(2) / 4
-# weights of the third-order formula less those of the method, per unit of IMPLICIT (Hosea and Shampine)
-ERROR = tuple(
-    weight / IMPLICIT
-    for weight in (
-        (1 - EXPLICIT) / 3 - EXPLICIT,
-        (3 * EXPLICIT + 1) / 3 - EXPLICIT,
-        IMPLICIT / 3 - IMPLICIT,
-    )
-)
+STAGE_COUNT = len(NODES)
+ERROR = (STAGES[-1] - ESTIMATE) / IMPLICIT
+POINTS = 4
+"""Times through which cell currents are extrapolated, where so many are known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A finished step: its inner instant, its end, and the estimated error of the end.
+    """A finished step.
 
     Attributes:
-        inner, end: the array at `begin + GAMMA · length` and at `begin + length`.
-        row_error_v, column_error_v, current_error_a: (M, N), (N, M), (M,).
+        length_s: from its beginning to its end [s].
+        stages: the array at each of the formula's nodes, the beginning included.
+        row_error_v, column_error_v, current_error_a: estimated error of the end, (M, N), (N, M), (M,).
     """
 
-    inner: Instant
-    end: Instant
+    length_s: float
+    stages: tuple[Instant, ...]
     row_error_v: np.ndarray
     column_error_v: np.ndarray
     current_error_a: np.ndarray
 
+    @property
+    def end(self) -> Instant:
+        """The array at the end of the step."""
+        return self.stages[-1]
+
 
 class Stepper:
-    """Advances an array in time: a trapezoidal stage, then one of the second backward difference formula.
-
-    Second order and L-stable: the fastest time constants of the wires are damped and do not limit the step.
+    """Advances an array in time, by the formula of `time_formula`.
 
     Args:
         circuit: the array.
@@ -54,10 +51,6 @@ class Stepper:
         capacitance_f: from every wire node to ground [F].
         inductance_h: in series with every wire segment [H].
         tolerance: how far wires and cells may disagree in a stage, in parts of the cell currents.
-
-    Reference:
-        Bank et al., IEEE Trans. Electron Devices 32 (1985) 1992; Hosea and Shampine, Appl. Numer. Math. 20
-        (1996) 21, for the error estimate.
     """
 
     def __init__(
@@ -71,33 +64,42 @@ class Stepper:
         self._circuit, self._drive, self._tolerance = circuit, drive, tolerance
         self._capacitance_f, self._inductance_h = capacitance_f, inductance_h
         self._companion_s = math.nan
+        kinds = 4 if inductance_h > 0 else 2
+        self._rates = np.empty((STAGE_COUNT, kinds * circuit.conductance_s.size))
 
-    def step(self, begin: Instant, length_s: float, trend_a_per_s: np.ndarray) -> Step | None:
+    def step(self, begin: Instant, length_s: float, before: Step | None = None) -> Step | None:
         """Take a step.
 
         Args:
             begin: the array at its beginning.
             length_s: of the step [s].
-            trend_a_per_s: how the cell currents change [A/s], (N, M), to extrapolate with.
+            before: the step that led there, to extrapolate from.
 
         Returns:
             The step; None if a stage could not be solved.
         """
         companion = self._companion_of(length_s)
-        ahead_a = begin.cell_a + GAMMA * length_s * trend_a_per_s
-        inner_s, end_s = begin.time_s + GAMMA * length_s, begin.time_s + length_s
-        inner = self._stage(companion, begin, inner_s, begin.rate, (ahead_a, begin.cell_a))
-        if inner is None:
-            return None
-        part = EXPLICIT / IMPLICIT
-        history = begin.rate.scaled(part, part).plus((part, inner.rate))
-        ahead_a = begin.cell_a + (inner.cell_a - begin.cell_a) / GAMMA
-        end = self._stage(companion, begin, end_s, history, (ahead_a, inner.cell_a))
-        if end is None:
-            return None
-        first, second, third = ERROR
-        sources = begin.rate.scaled(first, first).plus((second, inner.rate), (third, end.rate))
-        return Step(inner, end, *companion.filtered(sources, end.slope_s))
+        rates = self._rates
+        rates[0] = begin.rate.each.ravel()
+        stages = [begin]
+        known = [begin] if before is None else [*_in_time(before.stages)[-POINTS:-1], begin]
+        for k in range(1, STAGE_COUNT):
+            history = self._mix(STAGES[k, :k] / IMPLICIT)
+            time_s = begin.time_s + float(NODES[k]) * length_s
+            stage = self._stage(companion, begin, time_s, history, known)
+            if stage is None:
+                return None
+            rates[k] = stage.rate.each.ravel()
+            stages.append(stage)
+            known = _in_time([*known, stage])
+        errors = companion.filtered(self._mix(ERROR), stages[-1].slope_s)
+        return Step(length_s, tuple(stages), *errors)
+
+    def _mix(self, weights: np.ndarray) -> Storage:
+        """Weighted sum of the rates of the first stages."""
+        mixed = weights @ self._rates[: len(weights)]
+        shape = self._circuit.shape
+        return Storage(mixed.reshape(-1, shape[0] * shape[1]), shape)
 
     def _companion_of(self, length_s: float) -> Companion:
         """The last one, if the step is as long; equal reports often make it so."""
@@ -108,20 +110,30 @@ class Stepper:
         return self._companion
 
     def _stage(
-        self,
-        companion: Companion,
-        begin: Instant,
-        time_s: float,
-        history: Storage,
-        guesses_a: tuple[np.ndarray, np.ndarray],
+        self, companion: Companion, begin: Instant, time_s: float, history: Storage, known: list[Instant]
     ) -> Instant | None:
         """Solve a stage from extrapolated currents or else from the last ones: a jump breaks trends."""
         drive_v = self._drive(time_s)
-        for guess_a in guesses_a:
+        for guess_a in (_extrapolated(known, time_s), known[-1].cell_a):
             instant = companion.settle(begin, time_s, drive_v, history, guess_a, self._tolerance)
             if instant is not None:
                 return instant
         return None
+
+
+def _in_time(instants: list[Instant] | tuple[Instant, ...]) -> list[Instant]:
+    return sorted(instants, key=lambda instant: instant.time_s)
+
+
+def _extrapolated(known: list[Instant], time_s: float) -> np.ndarray:
+    """Cell currents [A], (N, M), by the polynomial through the times nearest to `time_s`."""
+    near = sorted(known, key=lambda instant: abs(instant.time_s - time_s))[:POINTS]
+    total_a = np.zeros_like(near[0].cell_a)
+    for one in near:
+        others = [other.time_s for other in near if other is not one]
+        weight = math.prod((time_s - other_s) / (one.time_s - other_s) for other_s in others)
+        total_a += weight * one.cell_a
+    return total_a
 
 
 def at_rest(
@@ -143,10 +155,11 @@ def at_rest(
         solution: the solution at these drives.
         inductive: whether the wires have inductors.
     """
-    turned_a, row_v = (np.ascontiguousarray(array.T[::-1]) for array in (cell_a, solution.word_v))
-    segments_a = -np.cumsum(turned_a, axis=0), np.cumsum(cell_a, axis=0)
-    state = Storage(row_v, solution.bit_v, *(array if inductive else array[:0] for array in segments_a))
+    state, rate = (Storage.empty(circuit.shape, inductive=inductive) for _ in range(2))
+    state.row[:], state.column[:] = solution.word_v.T[::-1], solution.bit_v
+    if inductive:
+        state.row_segment[:] = -np.cumsum(cell_a.T[::-1], axis=0)
+        state.column_segment[:] = np.cumsum(cell_a, axis=0)
     across_v, slope_s, law_a = solution.cell_v, np.empty_like(cell_a), np.empty_like(cell_a)
     circuit.device.evaluate(circuit.conductance_s, across_v[None], law_a[None], slope_s[None])
-    rate = state.scaled(0.0, 0.0)
     return Instant(time_s, drive_v, cell_a, across_v, slope_s, state, rate, solution.current_a)

@@ -14,31 +14,45 @@ class Storage:
     """One number for each element that stores: row nodes, column nodes, row segments, column segments.
 
     For states these are capacitor voltages [V] and inductor currents towards the held end [A]; for rates,
-    capacitor currents [A] and inductor voltages [V]. Rows are laid out as row wires (M, N), columns (N, M);
-    where segments have no inductors, theirs are (0, N) and (0, M).
+    capacitor currents [A] and inductor voltages [V].
+
+    Attributes:
+        each: the four kinds one after another, (4, N·M); (2, N·M) where segments have no inductors.
+        shape: of the array, (N, M).
     """
 
-    row: np.ndarray
-    column: np.ndarray
-    row_segment: np.ndarray
-    column_segment: np.ndarray
+    each: np.ndarray
+    shape: tuple[int, int]
+
+    @classmethod
+    def empty(cls, shape: tuple[int, int], *, inductive: bool) -> Storage:
+        """Room for the elements of an array (N, M), with or without inductors."""
+        return cls(np.zeros((4 if inductive else 2, shape[0] * shape[1])), shape)
+
+    @property
+    def row(self) -> np.ndarray:
+        """Of the row nodes, laid out as row wires, (M, N)."""
+        return self.each[0].reshape(self.shape[::-1])
+
+    @property
+    def column(self) -> np.ndarray:
+        """Of the column nodes, (N, M)."""
+        return self.each[1].reshape(self.shape)
+
+    @property
+    def row_segment(self) -> np.ndarray:
+        """Of the row segments, laid out as row wires, (M, N)."""
+        return self.each[2].reshape(self.shape[::-1])
+
+    @property
+    def column_segment(self) -> np.ndarray:
+        """Of the column segments, (N, M)."""
+        return self.each[3].reshape(self.shape)
 
     def scaled(self, nodes: float, segments: float) -> Storage:
         """Nodes times one factor, segments times another."""
-        row_segment, column_segment = segments * self.row_segment, segments * self.column_segment
-        return Storage(nodes * self.row, nodes * self.column, row_segment, column_segment)
-
-    def plus(self, *terms: tuple[float, Storage]) -> Storage:
-        """Add weighted others."""
-        sums = list(self._arrays())
-        for weight, other in terms:
-            for k, array in enumerate(other._arrays()):
-                if array.size:
-                    sums[k] = sums[k] + (array if weight == 1 else weight * array)
-        return Storage(*sums)
-
-    def _arrays(self) -> tuple[np.ndarray, ...]:
-        return self.row, self.column, self.row_segment, self.column_segment
+        factors = np.array([nodes, nodes, segments, segments])[: len(self.each), None]
+        return Storage(factors * self.each, self.shape)
 
 
 @dataclass(frozen=True, slots=True)

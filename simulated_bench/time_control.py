@@ -7,13 +7,17 @@ import math
 import numpy as np
 
 from crosscal.core.errors import SolverError, wanted
-from crosscal.simulated_bench.stepper import GAMMA, Step, Stepper
+from crosscal.simulated_bench.stepper import Step, Stepper
 from crosscal.simulated_bench.storage import Instant
+from crosscal.simulated_bench.time_formula import ERROR_ORDER
 
 FIRST_PART = 1e-3  # of the first interval, for the first step
 SAFETY, SHRINK_MOST, GROW_MOST = 0.9, 0.2, 4.0
 LEAST_ERROR = 1e-9  # in parts of the tolerance: growth is limited anyway
 LEAST_COLUMN_PART = 1e-3
+FAR_TOO_LONG, CAUTIOUS = 8.0, 0.1
+"""After a step whose error is so many times what is allowed, the next must keep to this part of it: where the
+drive jumps or bends between two stages, a formula made for smooth changes estimates too little."""
 STEPS_MOST = 20_000  # between two reports; a drive that needs more is noise rather than a waveform
 
 
@@ -32,8 +36,9 @@ class TimeControl:
 
     def __init__(self, stepper: Stepper, begin: Instant, scales: np.ndarray, tolerance: float) -> None:
         self._stepper, self._now, self._scales, self._tolerance = stepper, begin, scales, tolerance
-        self._trend_a_per_s = np.zeros_like(begin.cell_a)
+        self._before: Step | None = None
         self._planned_s = 0.0
+        self._allowed = 1.0  # part of the tolerance
 
     def advance(self, time_s: float) -> Instant:
         """Step on to a time [s] and return the array then.
@@ -51,18 +56,19 @@ class TimeControl:
 
     def _try(self, length_s: float, shortest_s: float) -> None:
         """Try a step; take it if it is good, or as short as times can be told apart: the drive jumps."""
-        step = self._stepper.step(self._now, length_s, self._trend_a_per_s)
-        error = math.inf if step is None else self._error(step)
-        longer_s = length_s * min(GROW_MOST, max(SHRINK_MOST, SAFETY * max(error, LEAST_ERROR) ** (-1 / 3)))
+        step = self._stepper.step(self._now, length_s, self._before)
+        error = math.inf if step is None else self._error(step) / self._allowed
+        factor = SAFETY * max(error, LEAST_ERROR) ** (-1 / ERROR_ORDER)
+        longer_s = length_s * min(GROW_MOST, max(SHRINK_MOST, factor))
         finest = length_s <= shortest_s
         if step is None and finest:
             raise SolverError(_not_met(self._now.time_s, f"by steps of {length_s:.3g} s", self._tolerance))
         if step is None or (error > 1 and not finest):
             self._planned_s = longer_s
+            self._allowed = CAUTIOUS if error > FAR_TOO_LONG else self._allowed
             return
         self._scales = np.maximum(self._scales, sizes(step.end))
-        self._trend_a_per_s = (step.end.cell_a - step.inner.cell_a) / ((1 - GAMMA) * length_s)
-        self._now = step.end
+        self._before, self._now, self._allowed = step, step.end, 1.0
         cut_short = length_s < self._planned_s and error <= 1
         self._planned_s = max(self._planned_s, longer_s) if cut_short else longer_s
 

@@ -151,8 +151,11 @@ def test_one_cell_with_inductance_alone_rises_exponentially() -> None:
 
 
 @pytest.mark.parametrize("device", [Ohmic(), Sinh()], ids=["ohmic", "sinh"])
-def test_the_method_is_of_second_order(device) -> None:
-    """Halving a fixed step quarters the error; measured against steps sixteen times shorter."""
+def test_the_method_is_of_fourth_order(device) -> None:
+    """Halving a fixed step leaves a sixteenth of the error; measured against steps eight times shorter.
+
+    The drive is smooth and begins at rest; sinh cells bend at 0 V, which the drive only touches there.
+    """
     conductance_s, peak_v = draw(4, 6)
     circuit = Circuit.of(conductance_s, WIRES, device)
     end_s = 1e-10
@@ -166,7 +169,7 @@ def test_the_method_is_of_second_order(device) -> None:
         quiet = Solution(current_a=np.zeros(6), word_v=nothing, bit_v=nothing)
         instant = at_rest(circuit, 0.0, np.zeros(4), nothing, quiet, inductive=True)
         for _ in range(count):
-            step = stepper.step(instant, end_s / count, nothing)
+            step = stepper.step(instant, end_s / count)
             assert step is not None
             instant = step.end
         return instant.current_a
@@ -174,7 +177,7 @@ def test_the_method_is_of_second_order(device) -> None:
     exact_a = final_a(640)
     errors = [np.abs(final_a(count) - exact_a).max() for count in (20, 40, 80)]
     orders = np.log2(np.array(errors[:-1]) / errors[1:])
-    assert ((orders > 1.85) & (orders < 2.25)).all(), orders
+    assert ((orders > 3.8) & (orders < 4.5)).all(), orders
 
 
 @pytest.mark.parametrize("henry", [0.0, HENRY])

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from crosscal.training.affine_fit import AffineFit, fit_affine
+    from crosscal.training.board_description import BoardDescription
     from crosscal.training.calibrator import Batch, Stage, TrainableCalibrator, normalised_error
-    from crosscal.training.collection import collect
+    from crosscal.training.collection import collect, collect_with, measure_matrix
     from crosscal.training.collection_plan import CollectionPlan, CollectionProgress
     from crosscal.training.evaluation import Evaluation, KindEvaluation, evaluate
     from crosscal.training.export import calibrate, export_calibrator
@@ -41,6 +42,7 @@ __all__ = [
     "INPUT_KINDS",
     "AffineFit",
     "Batch",
+    "BoardDescription",
     "BoardResult",
     "BoardScorer",
     "CollectionPlan",
@@ -64,6 +66,7 @@ __all__ = [
     "calibrator_class",
     "calibrator_names",
     "collect",
+    "collect_with",
     "draw_array_errors",
     "draw_suite",
     "draw_vectors",
@@ -71,6 +74,7 @@ __all__ = [
     "export_calibrator",
     "fit_affine",
     "label_of",
+    "measure_matrix",
     "normalised_error",
     "paper_rows",
     "parse_inputs",
@@ -93,8 +97,9 @@ __all__ = [
 
 _MODULES = {
     "affine_fit": ("AffineFit", "fit_affine"),
+    "board_description": ("BoardDescription",),
     "calibrator": ("Batch", "Stage", "TrainableCalibrator", "normalised_error"),
-    "collection": ("collect",),
+    "collection": ("collect", "collect_with", "measure_matrix"),
     "collection_plan": ("CollectionPlan", "CollectionProgress"),
     "evaluation": ("Evaluation", "KindEvaluation", "evaluate"),
     "export": ("calibrate", "export_calibrator"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ import numpy as np
 from crosscal.core.array_types import Matrix, Vectors
 from crosscal.core.errors import RangeError, RunFileError, wanted
 from crosscal.core.port import CrossbarPort
-from crosscal.core.readout import Readout
+from crosscal.core.readout import UNUSABLE
 from crosscal.core.run_file import MatrixRecord, Run, RunPlan, RunWriter, read_run
+from crosscal.training.board_description import BoardDescription
 from crosscal.training.collection_plan import CollectionPlan, CollectionProgress
 from crosscal.training.inputs import VOLTAGE_MAX_V, draw_vectors
 
@@ -36,6 +37,10 @@ _SHAPES_READINGS = (
 """Settings that must not change within a run: a run.h5 describes them once."""
 
 
+Measure = Callable[[Sequence[int]], Iterable[tuple[int, MatrixRecord]]]
+"""Gives the records of the matrices asked for by their indices, in any order."""
+
+
 def collect(
     port: CrossbarPort,
     path: Path,
@@ -44,7 +49,7 @@ def collect(
     resume: bool = False,
     progress: Callable[[CollectionProgress], None] | None = None,
 ) -> CollectionProgress:
-    """Measure every matrix of the plan that the file does not hold yet.
+    """Measure every matrix of the plan that the file does not hold yet, on one board, one after the other.
 
     An interrupt (Ctrl-C) or a board that fails ends the collection with that exception; the file then holds
     every finished matrix and can be resumed.
@@ -66,25 +71,46 @@ def collect(
             plan's inputs.
         BoardError: from the board.
     """
-    limits_s = _limits(port, plan)
-    settings = port.settings()
-    _require_protection(settings)
-    run_plan = _run_plan(port, plan)
-    with _open(path, run_plan, settings, resume=resume) as writer:
+
+    def measure(indices: Sequence[int]) -> Iterator[tuple[int, MatrixRecord]]:
+        for index in indices:
+            yield index, measure_matrix(port, plan, index)
+
+    return collect_with(measure, BoardDescription.of(port), path, plan, resume=resume, progress=progress)
+
+
+def collect_with(
+    measure: Measure,
+    board: BoardDescription,
+    path: Path,
+    plan: CollectionPlan,
+    *,
+    resume: bool = False,
+    progress: Callable[[CollectionProgress], None] | None = None,
+) -> CollectionProgress:
+    """Record every matrix of the plan that the file does not hold yet, measured by anyone; as `collect`.
+
+    Args:
+        measure: measures matrices of the plan, as `measure_matrix` does.
+        board: the board that they are measured on.
+        path, plan, resume, progress: as for `collect`.
+    """
+    limits_s = _limits(board.conductance_limits_s, plan)
+    _require_protection(board.settings)
+    with _open(path, _run_plan(board, plan), board.settings, resume=resume) as writer:
         finished = writer.finished
         if finished.any() and not finished.all():
             begun = read_run(path)
             _require_same_draw(path, begun, int(np.flatnonzero(finished)[0]), plan, limits_s)
-            _require_same_settings(path, begun.settings, settings)
+            _require_same_settings(path, begun.settings, board.settings)
         state = CollectionProgress(
             finished=int(finished.sum()), total=plan.matrices, readings=0, unusable=0, cells_failed=0
         )
         _report(state, progress)
-        for k in np.flatnonzero(~finished):
-            target_s, voltage_v = draw_matrix(plan, port.shape, limits_s, int(k))
-            record, readout = _measure(port, target_s, voltage_v, has_truth=run_plan.has_truth)
-            writer.write(int(k), record)
-            state = _after(state, record, readout)
+        missing = [int(index) for index in np.flatnonzero(~finished)]
+        for index, record in measure(missing):
+            writer.write(index, record)
+            state = _after(state, record)
             _report(state, progress)
     if state.unusable:
         logger.warning(
@@ -93,6 +119,32 @@ def collect(
             state.readings,
         )
     return state
+
+
+def measure_matrix(port: CrossbarPort, plan: CollectionPlan, index: int) -> MatrixRecord:
+    """Program matrix `index` of a plan on a board, and read its vectors.
+
+    Raises:
+        RangeError: the board can reach no conductance of the plan's range.
+        BoardError: from the board.
+    """
+    limits_s = _limits(port.conductance_limits_s, plan)
+    target_s, voltage_v = draw_matrix(plan, port.shape, limits_s, index)
+    report = port.program(target_s)
+    readout = port.read(voltage_v)
+    temperature_c = port.temperature_c
+    return MatrixRecord(
+        target_s=target_s,
+        voltage_v=voltage_v,
+        current_a=readout.current_a,
+        status=readout.status,
+        range_a=readout.range_a,
+        temperature_c=np.nan if temperature_c is None else temperature_c,
+        time_s=time.time(),
+        cells_failed=getattr(report, "cells_failed", -1),
+        program_rms_error=getattr(report, "rms_relative_error", np.nan),
+        true_conductance_s=_truth(port) if "SIM" in port.capabilities else None,
+    )
 
 
 def draw_matrix(
@@ -107,8 +159,8 @@ def draw_matrix(
     return target_s, draw_vectors(plan.segments(), shape[0], rng)
 
 
-def _limits(port: CrossbarPort, plan: CollectionPlan) -> tuple[float, float]:
-    board_low_s, board_high_s = port.conductance_limits_s
+def _limits(board_s: tuple[float, float], plan: CollectionPlan) -> tuple[float, float]:
+    board_low_s, board_high_s = board_s
     asked_low_s, asked_high_s = plan.conductance_range_s
     low_s, high_s = max(asked_low_s, board_low_s), min(asked_high_s, board_high_s)
     if not low_s < high_s:
@@ -122,8 +174,8 @@ def _limits(port: CrossbarPort, plan: CollectionPlan) -> tuple[float, float]:
     return low_s, high_s
 
 
-def _run_plan(port: CrossbarPort, plan: CollectionPlan) -> RunPlan:
-    rows, columns = port.shape
+def _run_plan(board: BoardDescription, plan: CollectionPlan) -> RunPlan:
+    rows, columns = board.shape
     return RunPlan(
         matrices=plan.matrices,
         vectors=plan.vectors,
@@ -131,8 +183,8 @@ def _run_plan(port: CrossbarPort, plan: CollectionPlan) -> RunPlan:
         columns=columns,
         inputs=plan.inputs,
         seed=plan.seed,
-        identity=port.identity,
-        has_truth="SIM" in port.capabilities,
+        identity=board.identity,
+        has_truth=board.has_truth,
     )
 
 
@@ -177,37 +229,16 @@ def _require_same_draw(
         )
 
 
-def _measure(
-    port: CrossbarPort, target_s: Matrix, voltage_v: Vectors, *, has_truth: bool
-) -> tuple[MatrixRecord, Readout]:
-    report = port.program(target_s)
-    readout = port.read(voltage_v)
-    temperature_c = port.temperature_c
-    record = MatrixRecord(
-        target_s=target_s,
-        voltage_v=voltage_v,
-        current_a=readout.current_a,
-        status=readout.status,
-        range_a=readout.range_a,
-        temperature_c=np.nan if temperature_c is None else temperature_c,
-        time_s=time.time(),
-        cells_failed=getattr(report, "cells_failed", -1),
-        program_rms_error=getattr(report, "rms_relative_error", np.nan),
-        true_conductance_s=_truth(port) if has_truth else None,
-    )
-    return record, readout
-
-
 def _truth(port: Any) -> Matrix:
     return port.simulation.true_conductance_s()
 
 
-def _after(state: CollectionProgress, record: MatrixRecord, readout: Readout) -> CollectionProgress:
+def _after(state: CollectionProgress, record: MatrixRecord) -> CollectionProgress:
     return CollectionProgress(
         finished=state.finished + 1,
         total=state.total,
-        readings=state.readings + readout.current_a.size,
-        unusable=state.unusable + int((~readout.usable).sum()),
+        readings=state.readings + record.status.size,
+        unusable=state.unusable + int(((record.status & int(UNUSABLE)) != 0).sum()),
         cells_failed=state.cells_failed + max(record.cells_failed, 0),
     )
 

@@ -26,6 +26,8 @@ _EXTRA_OF = {
     "scipy": "bench",
     "matplotlib": "bench",
     "pyvisa_sim": "bench",
+    "tomli_w": "bench",
+    "distributed": "cluster",
 }
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
+from crosscal.commands.cluster import scheduler_option
 from crosscal.commands.interrupt import interruptible
 from crosscal.commands.progress import console, progress_bar
+from crosscal.commands.simulated_board import simulated_bench
 from crosscal.core.port import CrossbarPort
 from crosscal.front_door import open_board
 from crosscal.training import CollectionPlan, CollectionProgress, collect
@@ -39,6 +43,7 @@ from crosscal.training import CollectionPlan, CollectionProgress, collect
 )
 @click.option("--resume", is_flag=True, help="Continue a run that was cut off; finished matrices are kept.")
 @click.option("--timeout", "timeout_s", type=float, help="Seconds to wait for a reply's first byte.")
+@scheduler_option
 def command(
     resource: str,
     backend: str | None,
@@ -49,21 +54,40 @@ def command(
     output: Path,
     resume: bool,
     timeout_s: float | None,
+    scheduler: str | None,
 ) -> None:
     """Program matrices on the board at RESOURCE, read vectors with each, and write everything to run.h5.
 
     RESOURCE is a VISA resource name. Every finished matrix is safe as soon as the bar moves: Ctrl-C, a lost
     link or a power cut lose at most the matrix in hand, and --resume goes on from there.
 
+    On a simulated board of this process (@crosscal) every matrix is measured on a board just switched on:
+    what is measured depends neither on cuts nor on who measures it.
+
     \b
     crosscal collect TCPIP::192.168.1.7::5025::SOCKET --backend @py -o run.h5
     crosscal collect ASRL/dev/ttyACM0::INSTR --backend @py --matrices 200 -o run.h5
     crosscal collect TCPIP::bench::INSTR --backend memsys2025@crosscal -o run.h5
+    crosscal collect TCPIP::bench::INSTR --backend bench.toml@crosscal --scheduler tcp://head:8786 -o run.h5
     """
     plan = CollectionPlan(matrices=matrices, vectors=vectors, inputs=inputs, seed=seed)
-    with open_board(resource, backend=backend, timeout_s=timeout_s) as board:
-        console.print(f"{board.identity}: {board.shape[0]} rows, {board.shape[1]} columns")
-        outcome = collect_with_bar(board, output, plan, resume=resume)
+    bench = simulated_bench(backend)
+    if bench is not None:
+        from crosscal.commands.simulated_collection import collect_simulated
+
+        outcome = collect_simulated(
+            bench, output, plan, resource=resource, timeout_s=timeout_s, resume=resume, scheduler=scheduler
+        )
+    elif scheduler is not None:
+        raise click.BadParameter(
+            f"{backend or 'no backend'} with --scheduler: one board cannot be measured by many; a cluster "
+            "measures simulated boards, --backend bench.toml@crosscal",
+            param_hint="--backend",
+        )
+    else:
+        with open_board(resource, backend=backend, timeout_s=timeout_s) as board:
+            console.print(f"{board.identity}: {board.shape[0]} rows, {board.shape[1]} columns")
+            outcome = collect_with_bar(board, output, plan, resume=resume)
     if outcome.cells_failed:
         console.print(f"[yellow]{outcome.cells_failed} cells did not reach their target")
     console.print(f"wrote {output}: {outcome.finished} matrices")
@@ -72,7 +96,14 @@ def command(
 def collect_with_bar(
     board: CrossbarPort, path: Path, plan: CollectionPlan, *, resume: bool, what: str = "collecting"
 ) -> CollectionProgress:
-    """Collect with a progress bar on standard error."""
+    """Collect on one board with a progress bar on standard error."""
+    with collection_bar(plan, what) as show:
+        return collect(board, path, plan, resume=resume, progress=show)
+
+
+@contextmanager
+def collection_bar(plan: CollectionPlan, what: str) -> Iterator[Callable[[CollectionProgress], None]]:
+    """Show how far a collection is; yields what it is to call after each matrix."""
     with progress_bar() as bar, interruptible() as check:
         task = bar.add_task(what, total=plan.matrices, note="")
 
@@ -81,4 +112,4 @@ def collect_with_bar(
             note = f"{state.unusable} unusable readings" if state.unusable else ""
             bar.update(task, completed=state.finished, note=note)
 
-        return collect(board, path, plan, resume=resume, progress=show)
+        yield show

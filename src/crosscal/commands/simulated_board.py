@@ -27,6 +27,14 @@ def open_simulated_board(bench: str | Path) -> Board:
     return open_board(RESOURCE, backend=f"{bench}@crosscal")
 
 
+def simulated_bench(backend: str | None) -> str | None:
+    """Name the bench that a PyVISA backend simulates in this process; None for any other backend."""
+    from crosscal.simulated_bench.visa_backend import DEFAULT_BENCH
+
+    name, _, library = (backend or "").rpartition("@")
+    return (name or DEFAULT_BENCH) if library == "crosscal" else None
+
+
 def noise_floor(truth: str, run: Run) -> np.ndarray:
     """NMSE that no calibrator can beat, for each matrix of a run on a simulated board, (K,).
 

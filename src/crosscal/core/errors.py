@@ -15,7 +15,8 @@
     │   ├── ScpiError                      the board refused a command: code and text
     │   └── ReadingError                   a reading that must not pass for a good one: saturated, faulty
     ├── SolverError                        a simulated circuit for which no solution was reached
-    └── TrainingError                      data from which nothing can be learned
+    ├── TrainingError                      data from which nothing can be learned
+    └── ClusterError                       a cluster that does not answer, or gave work up
 
 A message says what was got, what is allowed and what to do; `wanted(...)` phrases the three alike.
 """
@@ -99,6 +100,10 @@ class SolverError(CrosscalError):
 
 class TrainingError(CrosscalError):
     """Data from which no calibrator can be learned."""
+
+
+class ClusterError(CrosscalError):
+    """A cluster of computers does not answer, or gave a task up."""
 
 
 def wanted(*, got: str, allowed: str, remedy: str) -> str:

@@ -1,0 +1,109 @@
+"""A Dask cluster that shares the work of a long command, given its scheduler's address.
+
+Work is cut into tasks that depend on what they are given alone, never on which worker does them or in what
+order: so the results equal a local run's to the bit. Dask gives the tasks of a worker that dies to others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from crosscal.core.errors import ClusterError, InputError, wanted
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+A = TypeVar("A")
+T = TypeVar("T")
+
+CONNECT_S = 10.0
+
+scheduler_option = click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Share the work over the Dask cluster whose scheduler is at this address, as tcp://host:8786; the "
+    "results are the same to the bit. Its workers need crosscal too.",
+)
+
+
+@contextmanager
+def cluster(address: str) -> Iterator[Client]:
+    """Connect to a scheduler; leaving it takes back the tasks that are not finished.
+
+    Raises:
+        ClusterError: nothing answers at the address, or no worker is there that has this crosscal.
+        InputError: no address.
+    """
+    from distributed import Client
+
+    try:
+        client = Client(address, timeout=CONNECT_S, set_as_default=False)
+    except ValueError as error:
+        raise InputError(
+            wanted(
+                got=f"the scheduler {address!r}",
+                allowed="an address such as tcp://host:8786",
+                remedy="correct it",
+            )
+        ) from error
+    except OSError as error:
+        raise ClusterError(
+            wanted(
+                got=f"no answer from a Dask scheduler at {address} within {CONNECT_S:g} s",
+                allowed="the address of one that runs, as tcp://host:8786",
+                remedy="start it with dask scheduler and dask worker, or leave --scheduler out",
+            )
+        ) from error
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def unordered(client: Client, task: Callable[[A], T], arguments: Iterable[A]) -> Iterator[T]:
+    """Do a task for each of several arguments, and yield the results as they come.
+
+    An error that the task itself raised is raised here. A task whose worker dies is done again by another.
+
+    Raises:
+        ClusterError: the cluster gave a task up: too many workers died over it, or they lack crosscal.
+    """
+    from distributed import as_completed
+
+    futures = [client.submit(task, each, pure=False) for each in arguments]
+    try:
+        for future in as_completed(futures, loop=client.loop):
+            yield _result(future)
+            future.release()
+    finally:
+        client.cancel([future for future in futures if not future.done()])
+
+
+def _result(future: Any) -> Any:
+    from concurrent.futures import CancelledError
+
+    from distributed import KilledWorker
+
+    try:
+        return future.result()
+    except (KilledWorker, CancelledError, ModuleNotFoundError) as error:
+        raise _given_up(error) from error
+    except RuntimeError as error:
+        # Dask's own, where a worker or the scheduler cannot make sense of what it was sent.
+        if "deserialization" not in str(error):
+            raise
+        raise _given_up(error) from error
+
+
+def _given_up(error: Exception) -> ClusterError:
+    return ClusterError(
+        wanted(
+            got=f"a task that the cluster gave up ({' '.join(str(error).split())})",
+            allowed="workers with this version of crosscal and memory enough",
+            remedy="mend the workers, and give the command again: what is finished is kept",
+        )
+    )

@@ -1,0 +1,82 @@
+"""Collecting on a simulated board, where every matrix can have a board of its own.
+
+Each matrix is measured on a board that was just switched on, with randomness of its own. So what is measured
+depends on the bench's settings, the plan and the matrix's number alone: a run that was cut off and resumed,
+or that a cluster measured in any order, equals an uninterrupted local one to the bit.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from crosscal.commands.cluster import cluster, unordered
+from crosscal.commands.collect import collection_bar
+from crosscal.commands.simulated_board import RESOURCE
+from crosscal.core.run_file import MatrixRecord
+from crosscal.front_door import open_board
+from crosscal.simulated_bench import BenchSettings, load_settings
+from crosscal.training import (
+    BoardDescription,
+    CollectionPlan,
+    CollectionProgress,
+    collect_with,
+    measure_matrix,
+)
+
+
+def collect_simulated(
+    bench: str | Path,
+    path: Path,
+    plan: CollectionPlan,
+    *,
+    resource: str = RESOURCE,
+    timeout_s: float | None = None,
+    resume: bool,
+    scheduler: str | None = None,
+    what: str = "collecting",
+) -> CollectionProgress:
+    """Collect on the board that a bench.toml or a profile describes, with a progress bar on standard error.
+
+    Args:
+        bench: path of the bench.toml, or the profile's name.
+        path: the run.h5.
+        plan: what to measure.
+        resource: VISA resource name of the board.
+        timeout_s: how long to wait for a reply's first byte [s].
+        resume: continue a run that was cut off.
+        scheduler: address of a Dask scheduler whose workers measure; this process does when None.
+        what: what the bar says.
+
+    Raises:
+        ClusterError: the scheduler does not answer, or its workers gave up.
+        Others: as `training.collect`.
+    """
+    measure_one = partial(_measure, load_settings(bench), resource, timeout_s, plan)
+
+    def measure_there(indices: Sequence[int]) -> Iterator[tuple[int, MatrixRecord]]:
+        with cluster(str(scheduler)) as client:
+            yield from unordered(client, measure_one, indices)
+
+    with open_board(resource, backend=f"{bench}@crosscal", timeout_s=timeout_s) as board:
+        description = BoardDescription.of(board)
+    measure = partial(map, measure_one) if scheduler is None else measure_there
+    with collection_bar(plan, what) as show:
+        return collect_with(measure, description, path, plan, resume=resume, progress=show)
+
+
+def _measure(
+    settings: BenchSettings, resource: str, timeout_s: float | None, plan: CollectionPlan, index: int
+) -> tuple[int, MatrixRecord]:
+    """Measure one matrix on a board just switched on; on a worker too, where the bench's file may not be."""
+    seed = np.random.SeedSequence([settings.seed, plan.seed, index]).generate_state(1)[0]
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Path(folder) / "bench.toml"
+        bench.write_bytes(msgspec.toml.encode(msgspec.structs.replace(settings, seed=int(seed))))
+        with open_board(resource, backend=f"{bench}@crosscal", timeout_s=timeout_s) as board:
+            return index, measure_matrix(board, plan, index)

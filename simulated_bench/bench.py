@@ -12,11 +12,13 @@ from crosscal.core.array_types import Currents, Matrix, Vectors
 from crosscal.core.errors import SettingsError, SolverError, wanted
 from crosscal.firmware_models import BoardFacts, ProgrammingStep, Reading
 from crosscal.simulated_bench.board_facts import board_facts
-from crosscal.simulated_bench.cells import Cells
+from crosscal.simulated_bench.cells import ZERO_CELSIUS_K, Cells
 from crosscal.simulated_bench.devices import CellLaw, Hopping, Ohmic, Saturating, Sinh
 from crosscal.simulated_bench.direct_current import solve_currents
 from crosscal.simulated_bench.floor import noise_floor
-from crosscal.simulated_bench.front_end import FrontEnd
+from crosscal.simulated_bench.fluctuating_currents import current_covariance, solve_each
+from crosscal.simulated_bench.fluctuation import Fluctuation
+from crosscal.simulated_bench.front_end import REFERENCE_TEMPERATURE_C, FrontEnd
 from crosscal.simulated_bench.randomness import RandomStreams, fixed_error_streams
 from crosscal.simulated_bench.readback import Readback
 from crosscal.simulated_bench.settings import (
@@ -26,8 +28,12 @@ from crosscal.simulated_bench.settings import (
     SaturatingSettings,
 )
 from crosscal.simulated_bench.settings_file import load_settings, profile_names
+from crosscal.simulated_bench.strikes import Strikes
 from crosscal.simulated_bench.wires import Wires
 from crosscal.simulated_bench.write_verify import WriteVerify
+
+CONDUCTANCES_AT_ONCE = 2**21
+"""Bounds the memory of fluctuating cells; their noise is the same whatever it is."""
 
 
 class Bench:
@@ -42,20 +48,17 @@ class Bench:
 
     def __init__(self, settings: BenchSettings) -> None:
         self.settings = settings
-        channel_errors, stuck_cells = fixed_error_streams(settings.board.seed)
+        channel_errors, stuck_cells, traps = fixed_error_streams(settings.board.seed)
         self._facts = board_facts(settings)
         self._front_end = FrontEnd(settings.front_end, columns=settings.array.columns, rng=channel_errors)
-        self._cells = Cells(
-            settings.array,
-            settings.faults,
-            temperature_coefficient_per_c=settings.device.temperature_coefficient_per_c,
-            rng=stuck_cells,
-        )
+        self._cells = Cells(settings, rng=stuck_cells)
         self._readback = Readback(settings, self._front_end)
         self._streams = RandomStreams.from_seed(settings.seed)
         self._device = _device(settings)
         self._temperature_c = settings.temperature_c
         self._time_s = 0.0
+        self._fluctuation = Fluctuation(settings, self._streams, traps=traps)
+        self._strikes = self._started_strikes()
         self._run: WriteVerify | None = None
         for column in settings.faults.amplifiers:
             self.fault_amplifier(column)
@@ -110,13 +113,17 @@ class Bench:
         )
 
     def noise_a(self, *, aperture_s: float, averages: int = 1) -> float:
-        """Rms read noise [A] of the mean of `averages` readings, the converter's steps not counted."""
+        """Rms read noise [A] of the mean of `averages` readings, at the present temperature.
+
+        Neither the converter's steps nor the cells' own noise is counted.
+        """
         noise = self.settings.noise
         of_array_a = np.hypot(noise.read_relative * self.settings.noise_full_scale_a, noise.read_a)
         single_a = np.hypot(
             of_array_a * np.sqrt(noise.aperture_s / aperture_s), self._front_end.noise_a(aperture_s)
         )
-        return float(single_a / np.sqrt(averages))
+        hot = (self._temperature_c + ZERO_CELSIUS_K) / (REFERENCE_TEMPERATURE_C + ZERO_CELSIUS_K)
+        return float(single_a * np.sqrt(hot / averages))
 
     def round_voltage(self, voltage_v: array[float], protection_v: float) -> array[float]:
         """Voltages that the drivers will really give, none beyond `protection_v` in magnitude."""
@@ -131,15 +138,21 @@ class Bench:
     ) -> Reading:
         """Drive vectors in turn (count × N) and read all columns of each.
 
-        The array settles at once, so `dwell_s` changes nothing.
+        The array settles at once; while it is read, the cells' own noise goes on.
 
         Raises:
             ArithmeticError: no solution of the circuit was found; the firmware makes -240 of it.
         """
-        del dwell_s
         vectors_v = np.asarray(voltage_v).reshape(-1, self._cells.shape[0])
+        flowing_a = self.true_current(vectors_v, range_index=range_index)
+        if self._fluctuation.active:
+            duration_s = aperture_s * averages
+            spacing_s = dwell_s + duration_s
+            flowing_a = flowing_a + self._fluctuating_a(
+                vectors_v, range_index=range_index, spacing_s=spacing_s, duration_s=duration_s
+            )
         current_a, status = self._front_end.convert(
-            self.true_current(vectors_v, range_index=range_index),
+            flowing_a,
             range_index=range_index,
             noise_a=self.noise_a(aperture_s=aperture_s),
             averages=averages,
@@ -154,13 +167,38 @@ class Bench:
         )
 
     def true_current(self, voltage_v: Vectors, *, range_index: int) -> Currents:
-        """Currents that really flow into the amplifiers [A], (B, M), before any error of theirs."""
+        """Currents that flow into the amplifiers on average [A], (B, M), before any error of theirs."""
         conductance_s = self._cells.conductance_s(self._temperature_c)
         wires = self.wires(range_index)
         try:
             return solve_currents(conductance_s, voltage_v, wires=wires, device=self._device)
         except SolverError as error:
             raise ArithmeticError(str(error)) from error
+
+    def _fluctuating_a(
+        self, voltage_v: Vectors, *, range_index: int, spacing_s: float, duration_s: float
+    ) -> Currents:
+        """What the cells' own noise adds to the currents [A], (B, M)."""
+        nominal_s = self._cells.conductance_s(self._temperature_c)
+        circuit = {"wires": self.wires(range_index), "device": self._device}
+        added_a = np.empty((len(voltage_v), self._cells.shape[1]))
+        few = max(1, CONDUCTANCES_AT_ONCE // nominal_s.size)
+        try:
+            for start in range(0, len(voltage_v), few):
+                part_v = voltage_v[start : start + few]
+                factors = self._fluctuation.factors(
+                    nominal_s,
+                    self._cells.age_s,
+                    time_s=self._time_s,
+                    readings=len(part_v),
+                    spacing_s=spacing_s,
+                    duration_s=duration_s,
+                )
+                steady_a = solve_currents(nominal_s, part_v, **circuit)
+                added_a[start : start + few] = solve_each(nominal_s * factors, part_v, **circuit) - steady_a
+        except SolverError as error:
+            raise ArithmeticError(str(error)) from error
+        return added_a
 
     def noise_floor(
         self,
@@ -174,7 +212,8 @@ class Bench:
     ) -> float:
         """NMSE that no calibrator can beat on a matrix, whatever it knows of this board.
 
-        Read noise and the converter's steps leave it, referred to the current by each channel's gain.
+        Read noise and the converter's steps leave it, referred to the current by each channel's gain; and
+        the cells' own noise at their present age, 1/f and telegraph noise with the variance of all time.
 
         Args:
             target_s: what the ideal currents refer to [S], (N, M).
@@ -190,13 +229,20 @@ class Bench:
         range_index = self._front_end.range_index(range_a)
         steps_a = self._front_end.step_a(range_index) / np.sqrt(12.0 * averages)
         noise_a = np.hypot(self.noise_a(aperture_s=aperture_s, averages=averages), steps_a)
+        circuit: dict[str, Any] = {"wires": self.wires(range_index), "device": self._device}
+        covariance_a2 = None
+        if self._fluctuation.active:
+            variance = self._fluctuation.relative_variance(
+                true_conductance_s, self._cells.age_s, duration_s=aperture_s * averages
+            )
+            covariance_a2 = current_covariance(true_conductance_s, voltage_v, variance, **circuit)
         return noise_floor(
             true_conductance_s,
             voltage_v,
-            wires=self.wires(range_index),
-            device=self._device,
             noise_a=noise_a / self._front_end.gain(range_index, self._temperature_c),
+            covariance_a2=covariance_a2,
             target_s=target_s,
+            **circuit,
         ).nmse
 
     def begin_programming(self, target_s: array[float], tolerance: float) -> None:
@@ -208,6 +254,7 @@ class Bench:
             tolerance=tolerance,
             read=self._read_cells,
             rng=self._streams.write,
+            relaxation=self._streams.relaxation,
         )
 
     def programming_iteration(self) -> ProgrammingStep:
@@ -235,16 +282,25 @@ class Bench:
         return self._temperature_c
 
     def advance_time(self, duration_s: float) -> None:
-        """Let bench time pass."""
-        self._time_s += duration_s
+        """Let bench time pass: cells age, their slow noise moves on, and faults strike."""
+        start_s, self._time_s = self._time_s, self._time_s + duration_s
+        self._cells.time_s = self._time_s
+        for strike in self._strikes.cells(start_s, self._time_s, whole=~self._cells.unresponsive):
+            self._cells.break_cell(strike.row, strike.column, strike.kind, time_s=strike.time_s)
+        self._front_end.faulty[self._strikes.amplifiers(start_s, self._time_s)] = True
 
     def set_temperature(self, temperature_c: float) -> None:
         """Change the board's temperature: conductances, gains and offsets follow."""
         self._temperature_c = temperature_c
 
     def reseed(self, seed: int) -> None:
-        """Restart noise, programming and drift from a seed; the board's fixed errors stay."""
+        """Restart noise, programming, drift and faults to come from a seed; the board's fixed errors stay.
+
+        Cells keep the way of drifting that they drew when they were written.
+        """
         self._streams = RandomStreams.from_seed(seed)
+        self._fluctuation.restart(self._streams, time_s=self._time_s)
+        self._strikes = self._started_strikes()
 
     def fault_cell(self, row: int, column: int, kind: str) -> None:
         """Break a cell, counted from 1: `OPEN`, `SHORT`, or `STUCK` where it stands."""
@@ -263,9 +319,27 @@ class Bench:
         """The actual nominal conductances (N × M), at the present temperature; 0 where a cell is open."""
         return _pack(self._cells.conductance_s(self._temperature_c))
 
+    def _started_strikes(self) -> Strikes:
+        return Strikes(self.settings.faults, self._cells.shape, seed=self._streams.fault, time_s=self._time_s)
+
     def _read_cells(self) -> Matrix:
+        conductance_s = self._cells.conductance_s(self._temperature_c)
+        if self._fluctuation.active:
+            aperture_s = self._readback.aperture_s
+            conductance_s = (
+                conductance_s
+                * self._fluctuation.factors(
+                    conductance_s,
+                    self._cells.age_s,
+                    time_s=self._time_s,
+                    readings=1,
+                    spacing_s=aperture_s,
+                    duration_s=aperture_s,
+                    rng=self._streams.readback,
+                )[0]
+            )
         return self._readback.read(
-            self._cells.conductance_s(self._temperature_c),
+            conductance_s,
             temperature_c=self._temperature_c,
             rng=self._streams.readback,
         )

@@ -1,43 +1,51 @@
-"""The array's cells: what was written into them, and what is broken."""
+"""The array's cells: what was written into them and when, how they have aged, and what is broken."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from crosscal.core.array_types import Matrix
+from crosscal.simulated_bench.drift import NoDrift
 from crosscal.simulated_bench.front_end import REFERENCE_TEMPERATURE_C
-from crosscal.simulated_bench.settings import ArraySettings, FaultSettings
+from crosscal.simulated_bench.programming_error import NoProgrammingError
+from crosscal.simulated_bench.settings import BenchSettings
 
 WRITABLE_MARGIN = 2.0
 """A pulse can push a cell past the limits it is programmed within, by this factor at most."""
+
+BOLTZMANN_EV_PER_K = 8.617333262e-5
+ZERO_CELSIUS_K = 273.15
 
 
 class Cells:
     """Conductances of N × M cells; all stand at the lowest one when the board is new.
 
+    Every cell ages since it was last written, by the law of the settings and a quantile of its own; a new
+    board's cells have never been written and do not age.
+
     Args:
-        array: size and limits.
-        faults: what is broken from the start.
-        temperature_coefficient_per_c: relative change of conductance per °C away from 25 °C.
+        settings: gives size and limits, what is broken from the start, and the laws.
         rng: where this specimen's randomly stuck cells are drawn from.
+
+    Attributes:
+        time_s: bench time, which whoever owns the cells sets [s].
     """
 
-    def __init__(
-        self,
-        array: ArraySettings,
-        faults: FaultSettings,
-        *,
-        temperature_coefficient_per_c: float,
-        rng: np.random.Generator,
-    ) -> None:
+    def __init__(self, settings: BenchSettings, *, rng: np.random.Generator) -> None:
+        array, faults = settings.array, settings.faults
         shape = (array.rows, array.columns)
         self._limits_s = (
             array.conductance_min_s / WRITABLE_MARGIN,
             array.conductance_max_s * WRITABLE_MARGIN,
         )
-        self._coefficient = temperature_coefficient_per_c
+        self._device = settings.device
+        self._programming_error = settings.programming_error
+        self._drift = settings.drift
         self._short_s = faults.short_s
+        self.time_s = 0.0
         self._written_s = np.full(shape, array.conductance_min_s)
+        self._born_s, self._halted_s = np.full(shape, np.inf), np.full(shape, np.inf)
+        self._quantile = np.zeros(shape)
         self._open, self._short, self._stuck = (np.zeros(shape, dtype=bool) for _ in range(3))
         draw = rng.random(shape)
         high = draw < faults.stuck_high_fraction
@@ -60,26 +68,67 @@ class Cells:
         """True where a write pulse changes nothing, (N, M)."""
         return self._open | self._short | self._stuck
 
+    @property
+    def age_s(self) -> Matrix:
+        """Time since each cell was written, if stuck until then [s], (N, M); 0 if never written."""
+        return np.maximum(np.minimum(self.time_s, self._halted_s) - self._born_s, 0.0)
+
     def conductance_s(self, temperature_c: float) -> Matrix:
         """Nominal conductance that each cell really has at a temperature [S], (N, M); 0 where open."""
-        change = 1.0 + self._coefficient * (temperature_c - REFERENCE_TEMPERATURE_C)
-        actual_s = self._written_s * max(change, 0.0)
+        actual_s = self._aged_s() * self._temperature_factor(temperature_c)
         actual_s[self._short] = self._short_s
         actual_s[self._open] = 0.0
         return actual_s
 
     def shift(self, change_s: Matrix, where: np.ndarray) -> None:
-        """Change the written conductance [S] of the cells chosen, (N, M) both; broken ones stay."""
+        """Change the present conductance [S] of the cells chosen, (N, M) both; broken ones stay."""
         chosen = where & ~self.unresponsive
-        moved_s = self._written_s[chosen] + change_s[chosen]
+        moved_s = self._aged_s()[chosen] + change_s[chosen]
         self._written_s[chosen] = np.clip(moved_s, *self._limits_s)
+        self._born_s[chosen] = self.time_s
 
-    def break_cell(self, row: int, column: int, kind: str) -> None:
-        """Break a cell, counted from 0: `OPEN`, `SHORT`, or `STUCK` where it stands."""
+    def renew(self, where: np.ndarray, rng: np.random.Generator) -> None:
+        """Have cells that were just written, (N, M), drift another way than before."""
+        if not isinstance(self._drift, NoDrift):
+            drawn = rng.standard_normal(where.shape)
+            chosen = where & ~self.unresponsive
+            self._quantile[chosen] = drawn[chosen]
+
+    def relax(self, where: np.ndarray, rng: np.random.Generator) -> None:
+        """Leave cells that have verified, (N, M), with the programming error of the settings."""
+        law = self._programming_error
+        if isinstance(law, NoProgrammingError):
+            return
+        error_s = law.deviation_s(self._written_s) * rng.standard_normal(where.shape)
+        chosen = where & ~self.unresponsive
+        self._written_s[chosen] = np.maximum(self._written_s[chosen] + error_s[chosen], 0.0)
+
+    def break_cell(self, row: int, column: int, kind: str, *, time_s: float | None = None) -> None:
+        """Break a cell, counted from 0: `OPEN`, `SHORT`, or `STUCK` where it stands, or stood then."""
         for name, mask in (("OPEN", self._open), ("SHORT", self._short), ("STUCK", self._stuck)):
             mask[row, column] = name == kind
+        self._halted_s[row, column] = np.inf
+        if kind == "STUCK":
+            self._halted_s[row, column] = self.time_s if time_s is None else time_s
 
     def heal(self) -> None:
-        """Undo every fault; a healed cell stands where it was last written."""
+        """Undo every fault; a healed cell stands where it would without."""
         for mask in (self._open, self._short, self._stuck):
             mask[...] = False
+        self._halted_s[...] = np.inf
+
+    def _aged_s(self) -> Matrix:
+        aged_s = self._written_s.copy()
+        if isinstance(self._drift, NoDrift):
+            return aged_s
+        age_s = self.age_s
+        old = age_s > 0
+        aged_s[old] = self._drift.aged_s(self._written_s[old], age_s[old], self._quantile[old])
+        return aged_s
+
+    def _temperature_factor(self, temperature_c: float) -> float:
+        law = self._device
+        change = 1.0 + law.temperature_coefficient_per_c * (temperature_c - REFERENCE_TEMPERATURE_C)
+        kelvin, reference_k = temperature_c + ZERO_CELSIUS_K, REFERENCE_TEMPERATURE_C + ZERO_CELSIUS_K
+        cold = 1.0 / kelvin - 1.0 / reference_k
+        return max(change, 0.0) * float(np.exp(-law.activation_energy_ev / BOLTZMANN_EV_PER_K * cold))

@@ -38,6 +38,7 @@ def noise_floor(
     wires: Wires,
     device: CellLaw,
     noise_a: float | np.ndarray,
+    covariance_a2: np.ndarray | None = None,
     target_s: np.ndarray | None = None,
     prior_sigma_v: float = PRIOR_SIGMA_V,
 ) -> NoiseFloor:
@@ -59,6 +60,7 @@ def noise_floor(
         wires: resistances of wires, drivers and amplifiers.
         device: current–voltage law of the cells.
         noise_a: standard deviation of a reading [A], one number or one per column (M,).
+        covariance_a2: of further noise that columns may share, such as that of the cells [A²], (B, M, M).
         target_s: conductances that the ideal currents refer to [S], (N, M); the actual ones if None.
         prior_sigma_v: standard deviation of the inputs [V].
 
@@ -77,7 +79,11 @@ def noise_floor(
     ideal_s = _target(conductance_s if target_s is None else target_s, rows, columns)
     sigma_a = _positive("noise_a", noise_a, (columns,))
     sigma_v = float(_positive("prior_sigma_v", prior_sigma_v, ())[0])
-    whitened = jacobian_s.reshape(-1, columns, rows) / sigma_a[:, None]
+    jacobian_s = jacobian_s.reshape(-1, columns, rows)
+    if covariance_a2 is None:
+        whitened = jacobian_s / sigma_a[:, None]
+    else:
+        whitened = _whitened(jacobian_s, sigma_a, covariance_a2)
     # by singular values, for the inverse of JᵀJ would lose what it is asked for when the noise is small
     _, strengths, directions = np.linalg.svd(whitened, full_matrices=True)
     information = np.full((len(whitened), rows), 1 / sigma_v**2)
@@ -89,6 +95,17 @@ def noise_floor(
             wanted(got="a target of zeros", allowed="some conductance", remedy="give the target")
         )
     return NoiseFloor(mse_a2=float(mse_a2), nmse=float(mse_a2 / variance_a2))
+
+
+def _whitened(jacobian_s: np.ndarray, sigma_a: np.ndarray, covariance_a2: np.ndarray) -> np.ndarray:
+    """Turn and scale the columns' currents so that their noise is independent and 1."""
+    allowed = (len(jacobian_s), len(sigma_a), len(sigma_a))
+    if np.shape(covariance_a2) != allowed:
+        got = f"covariance_a2 of shape {np.shape(covariance_a2)}"
+        raise ShapeError(wanted(got=got, allowed=str(allowed), remedy="give one matrix per input vector"))
+    # In units of each column's own noise, lest squares of picoamperes meet those of milliamperes.
+    total = np.eye(len(sigma_a)) + covariance_a2 / np.outer(sigma_a, sigma_a)
+    return np.linalg.solve(np.linalg.cholesky(total), jacobian_s / sigma_a[:, None])
 
 
 def _target(target_s: np.ndarray, rows: int, columns: int) -> np.ndarray:

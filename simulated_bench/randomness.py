@@ -11,26 +11,46 @@ import numpy as np
 class RandomStreams:
     """What `seed` and `SIMulation:SEED` restart.
 
-    Each stream is consumed in a fixed order, vector by vector and pulse by pulse; therefore a result depends
-    on what was done on the board, and never on how it was cut into messages or slices.
+    Each stream is consumed in a fixed order, vector by vector and pulse by pulse; what happens in time comes
+    from hashes of the time itself. Therefore a result depends on what was done on the board, and never on how
+    it was cut into messages, slices or steps of time.
 
     Attributes:
         read: noise of the columns' readings.
         write: scatter of write pulses and relaxation after them.
         readback: noise of reading cells back, which verifying does too.
+        relaxation: programming error of cells that have verified, and the quantiles of their drift.
+        cell: white noise of single cells while columns are read.
+        flicker, telegraph, fault: seeds of hashes, 64 bits, for noise and faults that are functions of time.
     """
 
     read: np.random.Generator
     write: np.random.Generator
     readback: np.random.Generator
+    relaxation: np.random.Generator
+    cell: np.random.Generator
+    flicker: np.uint64
+    telegraph: np.uint64
+    fault: np.uint64
 
     @classmethod
     def from_seed(cls, seed: int) -> RandomStreams:
         """Start all streams afresh."""
-        read, write, readback = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3))
-        return cls(read=read, write=write, readback=readback)
+        children = np.random.SeedSequence(seed).spawn(8)
+        read, write, readback, relaxation, cell = (np.random.default_rng(child) for child in children[:5])
+        flicker, telegraph, fault = (child.generate_state(1, np.uint64)[0] for child in children[5:])
+        return cls(
+            read=read,
+            write=write,
+            readback=readback,
+            relaxation=relaxation,
+            cell=cell,
+            flicker=flicker,
+            telegraph=telegraph,
+            fault=fault,
+        )
 
 
 def fixed_error_streams(board_seed: int) -> tuple[np.random.Generator, ...]:
-    """Streams of the specimen's fixed errors: channel errors, then stuck cells."""
-    return tuple(np.random.default_rng(s) for s in np.random.SeedSequence(board_seed).spawn(2))
+    """Streams of the specimen's fixed errors: channel errors, stuck cells, traps beside the cells."""
+    return tuple(np.random.default_rng(s) for s in np.random.SeedSequence(board_seed).spawn(3))

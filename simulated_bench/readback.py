@@ -15,6 +15,9 @@ class Readback:
     A selected cell is read at `readback_v` and at 0 V and the difference taken, so that offsets cancel and
     noise counts twice; the drop along wires and the device's law are known to a board's firmware and taken
     out. What stays is the channel's gain error, noise, the converter's steps, and `readback_error`.
+
+    Attributes:
+        aperture_s: how long a cell is looked at [s].
     """
 
     def __init__(self, settings: BenchSettings, front_end: FrontEnd) -> None:
@@ -27,7 +30,8 @@ class Readback:
         self._range_index = fitting[0] if fitting else len(chosen.ranges_a) - 1
         self._full_scale_a = chosen.ranges_a[self._range_index]
         # Over the amplifiers' reference aperture, which a board's firmware would choose too.
-        self._noise_a = np.sqrt(2.0) * front_end.noise_a(chosen.noise_aperture_s)
+        self.aperture_s = chosen.noise_aperture_s
+        self._noise_a = np.sqrt(2.0) * front_end.noise_a(self.aperture_s)
 
     def read(self, conductance_s: Matrix, *, temperature_c: float, rng: np.random.Generator) -> Matrix:
         """Measure every cell [S], (N, M); NaN in columns whose amplifier is faulty."""

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec import UNSET, Meta, UnsetType, field
 
-# Upper bounds are there to refuse infinities and slips of the unit, not to judge what is sensible.
-Positive = Annotated[float, Meta(gt=0.0, le=1e9)]
-NonNegative = Annotated[float, Meta(ge=0.0, le=1e9)]
-Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
-Celsius = Annotated[float, Meta(gt=-273.15, le=1000.0)]
-Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-Lines = Annotated[int, Meta(ge=1, le=4096)]
-Bits = Annotated[int, Meta(ge=4, le=48)]
+from crosscal.simulated_bench.drift import DriftSettings, FilamentDrift, NoDrift
+from crosscal.simulated_bench.programming_error import (
+    NoProgrammingError,
+    ProgrammingErrorSettings,
+    Wan2022OneDay,
+)
+from crosscal.simulated_bench.read_noise import FlickerSettings, NoFlicker, NoTelegraph, TelegraphSettings
+from crosscal.simulated_bench.table import (
+    Bits,
+    Celsius,
+    Fraction,
+    Lines,
+    NonNegative,
+    Positive,
+    Seed,
+    Table,
+)
+
 GROUPS = frozenset({"PROG", "READBACK", "SEQ", "TEMP", "SIM"})
 """Optional command groups of the board's interface."""
-
-
-class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of the file: unknown keys are refused."""
 
 
 class BoardSettings(Table, frozen=True, kw_only=True):
@@ -72,36 +78,42 @@ class WireSettings(Table, frozen=True, kw_only=True):
     sense_ohm: NonNegative = 10.0
 
 
-class OhmicSettings(Table, frozen=True, kw_only=True, tag_field="law", tag="ohmic"):
-    """`[device] law = "ohmic"`: I = G·V. The coefficient changes G, relative to 25 °C."""
+class DeviceTable(Table, frozen=True, kw_only=True, tag_field="law"):
+    """What every `[device]` has: how temperature T changes its conductance, relative to 25 °C.
+
+    G is multiplied by 1 + coefficient·(T − 25 °C), and by exp(−E/k·(1/T − 1/298.15 K)) with the activation
+    energy E: above 0 for semiconducting cells, below 0 for metallic ones.
+    """
 
     temperature_coefficient_per_c: Annotated[float, Meta(ge=-0.01, le=0.01)] = 0.0
+    activation_energy_ev: Annotated[float, Meta(ge=-1.0, le=1.0)] = 0.0
 
 
-class SinhSettings(Table, frozen=True, kw_only=True, tag_field="law", tag="sinh"):
+class OhmicSettings(DeviceTable, frozen=True, kw_only=True, tag="ohmic"):
+    """`[device] law = "ohmic"`: I = G·V."""
+
+
+class SinhSettings(DeviceTable, frozen=True, kw_only=True, tag="sinh"):
     """`[device] law = "sinh"`: I = a·G·sinh(b·V), with constants of their own for V > 0 and V ≤ 0."""
 
     a_pos: Positive = 0.225
     b_pos: Positive = 4.12
     a_neg: Positive = 0.2801
     b_neg: Positive = 4.10
-    temperature_coefficient_per_c: Annotated[float, Meta(ge=-0.01, le=0.01)] = 0.0
 
 
-class HoppingSettings(Table, frozen=True, kw_only=True, tag_field="law", tag="hopping"):
+class HoppingSettings(DeviceTable, frozen=True, kw_only=True, tag="hopping"):
     """`[device] law = "hopping"`: I = G·s·(exp(α·V/s) − exp(−(1−α)·V/s)), s `scale_v`, α `forward_share`."""
 
     scale_v: Positive = 0.2
     forward_share: Annotated[float, Meta(gt=0.0, lt=1.0)] = 0.6
-    temperature_coefficient_per_c: Annotated[float, Meta(ge=-0.01, le=0.01)] = 0.0
 
 
-class SaturatingSettings(Table, frozen=True, kw_only=True, tag_field="law", tag="saturating"):
+class SaturatingSettings(DeviceTable, frozen=True, kw_only=True, tag="saturating"):
     """`[device] law = "saturating"`: I = G·s·(tanh(V/s + k) − tanh k)·cosh² k, s `scale_v`, k `shift`."""
 
     scale_v: Positive = 1.0
     shift: Annotated[float, Meta(ge=-3.0, le=3.0)] = 0.3
-    temperature_coefficient_per_c: Annotated[float, Meta(ge=-0.01, le=0.01)] = 0.0
 
 
 DeviceSettings = OhmicSettings | SinhSettings | HoppingSettings | SaturatingSettings
@@ -126,11 +138,14 @@ class NoiseSettings(Table, frozen=True, kw_only=True):
     It averages down with the square root of aperture and count. `read_relative` is in parts of
     `full_scale_a`, whatever range the amplifiers are in; without one, of N · conductance_max_s · 0.5 V, the
     current of a column of fully conducting ohmic cells without wires. `read_a` adds to it as independent
-    noise does. The amplifiers' own noise is the front end's.
+    noise does. Both grow with the square root of the absolute temperature from 25 °C on. The amplifiers' own
+    noise is the front end's. `cell_relative` is white noise of every single cell, in parts of its conductance
+    (about 0.01 for RRAM).
     """
 
     read_relative: Fraction = 0.0
     read_a: NonNegative = 0.0
+    cell_relative: Fraction = 0.0
     full_scale_a: Positive | UnsetType = UNSET
     aperture_s: Positive = 1e-3
 
@@ -144,10 +159,11 @@ class CellFault(Table, frozen=True, kw_only=True):
 
 
 class FaultSettings(Table, frozen=True, kw_only=True):
-    """`[faults]`: what is broken from the start.
+    """`[faults]`: what is broken from the start, and what breaks as bench time passes.
 
     `stuck_low_fraction` and `stuck_high_fraction` of the cells, drawn from the board's own seed, are stuck
-    at the lowest and the highest conductance (Chen et al. 2014 report 0.0904 and 0.0175).
+    at the lowest and the highest conductance (Chen et al. 2014 report 0.0904 and 0.0175). The rates are those
+    of each single cell or amplifier: a cell breaks open, short, or gets stuck where it stands.
     """
 
     short_s: Positive = 10e-3
@@ -155,6 +171,10 @@ class FaultSettings(Table, frozen=True, kw_only=True):
     stuck_high_fraction: Fraction = 0.0
     cells: tuple[CellFault, ...] = ()
     amplifiers: tuple[Lines, ...] = ()
+    open_per_hour: NonNegative = 0.0
+    short_per_hour: NonNegative = 0.0
+    stuck_per_hour: NonNegative = 0.0
+    amplifier_per_hour: NonNegative = 0.0
 
     def __post_init__(self) -> None:
         if self.stuck_low_fraction + self.stuck_high_fraction > 1.0:
@@ -167,6 +187,7 @@ class FrontEndSettings(Table, frozen=True, kw_only=True):
     Errors are drawn uniformly within ± the limit, per channel and range: `gain_error` relative,
     `offset_error` in parts of the range; `…_drift_per_c` is the change per °C away from 25 °C, per channel.
     `input_ohm` has one value per range. `noise_a` is the amplifier's rms noise over `noise_aperture_s`.
+    The amplifiers' noise grows with the square root of the absolute temperature from 25 °C on.
     Cells are read back one by one with `readback_v`, to within `readback_error` (relative, rms).
     """
 
@@ -231,6 +252,10 @@ class BenchSettings(Table, frozen=True, kw_only=True):
     wires: WireSettings = field(default_factory=WireSettings)
     device: DeviceSettings = field(default_factory=SinhSettings)
     programming: ProgrammingSettings = field(default_factory=ProgrammingSettings)
+    programming_error: ProgrammingErrorSettings = field(default_factory=NoProgrammingError)
+    drift: DriftSettings = field(default_factory=NoDrift)
+    flicker: FlickerSettings = field(default_factory=NoFlicker)
+    telegraph: TelegraphSettings = field(default_factory=NoTelegraph)
     noise: NoiseSettings = field(default_factory=NoiseSettings)
     faults: FaultSettings = field(default_factory=FaultSettings)
     visa: VisaSettings = field(default_factory=VisaSettings)
@@ -247,6 +272,25 @@ class BenchSettings(Table, frozen=True, kw_only=True):
                 raise ValueError(
                     f"faults.amplifiers: got column {column}; allowed: 1 to {self.array.columns}"
                 )
+
+        self._require_laws_for_the_range()
+
+    def _require_laws_for_the_range(self) -> None:
+        """Refuse published laws for conductances that they were never measured at."""
+        for table in ("programming_error", "drift", "flicker"):
+            full_scale_s = getattr(getattr(self, table), "full_scale_s", None)
+            if full_scale_s is not None and full_scale_s < self.array.conductance_max_s:
+                raise ValueError(
+                    f"{table}.full_scale_s: got {full_scale_s:g} S; allowed: at least "
+                    f"array.conductance_max_s ({self.array.conductance_max_s:g} S); lower that, or stretch "
+                    f"the law by a larger "
+                    f"{table}.full_scale_s"
+                )
+        if isinstance(self.programming_error, Wan2022OneDay) and isinstance(self.drift, FilamentDrift):
+            raise ValueError(
+                "programming_error.law: got 'wan-2022-1day' with drift.law 'filamentary', which counts that "
+                "day twice; allowed: 'wan-2022-1s' with it"
+            )
 
     @property
     def noise_full_scale_a(self) -> float:

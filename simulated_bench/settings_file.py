@@ -16,7 +16,14 @@ DEEPEST = 8
 """Files may stand on one another, but not without end."""
 
 # A table whose kind changes starts afresh: constants of another law or front end mean nothing in it.
-KIND_KEYS = {"device": "law", "front_end": "profile"}
+KIND_KEYS = {
+    "device": "law",
+    "front_end": "profile",
+    "programming_error": "law",
+    "drift": "law",
+    "flicker": "law",
+    "telegraph": "law",
+}
 
 
 def profile_names() -> tuple[str, ...]:

@@ -45,6 +45,7 @@ class WriteVerify:
         tolerance: largest relative distance of a verify reading from its target.
         read: reads all cells [S], (N, M).
         rng: scatter of the pulses, and relaxation after them.
+        relaxation: what the array's laws leave of a write: programming error, and how a cell will drift.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class WriteVerify:
         tolerance: float,
         read: Callable[[], Matrix],
         rng: np.random.Generator,
+        relaxation: np.random.Generator,
     ) -> None:
         self._cells = cells
         self._settings = settings
@@ -63,6 +65,7 @@ class WriteVerify:
         self._tolerance = tolerance
         self._read = read
         self._rng = rng
+        self._relaxation = relaxation
         self._reading_s = read()
         self._failed = np.ones(target_s.shape, dtype=bool)
         self._iterations = 0
@@ -89,6 +92,7 @@ class WriteVerify:
         distance_s = np.nan_to_num(self._target_s - self._reading_s)
         scatter_s = self._settings.write_noise * self._target_s * self._rng.standard_normal(where.shape)
         self._cells.shift(self._settings.pulse_gain * distance_s + scatter_s, where)
+        self._cells.renew(where, self._relaxation)
 
     def _verify(self, where: np.ndarray) -> None:
         self._reading_s = np.where(where, self._read(), self._reading_s)
@@ -96,4 +100,5 @@ class WriteVerify:
         accepted = where & within
         relaxation_s = self._settings.residual_error * self._target_s
         self._cells.shift(relaxation_s * self._rng.standard_normal(where.shape), accepted)
+        self._cells.relax(accepted, self._relaxation)
         self._failed = where & ~within

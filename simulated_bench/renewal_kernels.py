@@ -1,0 +1,126 @@
+"""Poisson processes that are functions of time: what happened last and what comes next, without a history.
+
+Time is cut into slots as long as the process's mean interval. How many events a slot holds, and where, comes
+from a hash of seed, stream and slot; so any time can be asked, in any order, and the answer never depends on
+the steps in which time passed.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+SLOTS_MOST = 64
+"""So many slots in a row are empty with a chance of e^-64."""
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_FIRST = np.uint64(0xBF58476D1CE4E5B9)
+_SECOND = np.uint64(0x94D049BB133111EB)
+_COUNT = np.uint64(1 << 20)
+_S27, _S30, _S31, _S11 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(11)
+_LARGEST_SLOT = 9e18
+
+
+@njit(cache=True, nogil=True)
+def mixed(word):
+    """Scramble 64 bits (the finaliser of Steele, Lea and Flood's SplitMix64)."""
+    word = (word + _GOLDEN) & np.uint64(0xFFFFFFFFFFFFFFFF)
+    word = (word ^ (word >> _S30)) * _FIRST
+    word = (word ^ (word >> _S27)) * _SECOND
+    return word ^ (word >> _S31)
+
+
+@njit(cache=True, nogil=True)
+def slot_key(seed, stream, slot):
+    """What all draws of a slot derive from."""
+    number = np.uint64(np.int64(min(max(slot, -_LARGEST_SLOT), _LARGEST_SLOT)))
+    return mixed(mixed(mixed(seed) ^ np.uint64(stream)) ^ number)
+
+
+@njit(cache=True, nogil=True)
+def uniform(key, draw):
+    """A number in (0, 1), exclusive of both."""
+    return (np.float64(mixed(key ^ np.uint64(draw)) >> _S11) + 0.5) * 2.0**-53
+
+
+@njit(cache=True, nogil=True)
+def event_count(key):
+    """Events in a slot: Poisson with a mean of 1, by inversion."""
+    left = uniform(key, _COUNT)
+    chance = math.exp(-1.0)
+    count = 0
+    while left > chance and count < 30:
+        left -= chance
+        count += 1
+        chance /= count
+    return count
+
+
+@njit(cache=True, nogil=True)
+def last_event(seed, stream, phase):
+    """Find the last event up to a time, in slots; gives its slot's key, its number there, and its time."""
+    slot = math.floor(phase)
+    for _ in range(SLOTS_MOST):
+        key = slot_key(seed, stream, slot)
+        best, number = -np.inf, -1
+        for k in range(event_count(key)):
+            time = slot + uniform(key, k)
+            if best < time <= phase:
+                best, number = time, k
+        if number >= 0:
+            return key, number, best
+        slot -= 1.0
+    return slot_key(seed, stream, slot), 0, slot
+
+
+@njit(cache=True, nogil=True)
+def next_event(seed, stream, phase):
+    """Time in slots of the first event after a time in slots."""
+    slot = math.floor(phase)
+    for _ in range(SLOTS_MOST):
+        key = slot_key(seed, stream, slot)
+        best = np.inf
+        for k in range(event_count(key)):
+            time = slot + uniform(key, k)
+            if phase < time < best:
+                best = time
+        if best < np.inf:
+            return best
+        slot += 1.0
+    return slot
+
+
+@njit(cache=True, nogil=True)
+def refresh(seed, time_s, first_stream, interval_s, normal, until_s, value):
+    """Bring the values of many streams up to a time; a stream takes a new one at each of its events.
+
+    Args:
+        seed: 64 bits.
+        time_s: not before that of the last call, unless `until_s` was set to -inf.
+        first_stream: number of the first stream.
+        interval_s: mean time between events of each stream [s], (S,).
+        normal: standard normal values if true, else uniform in (0, 1).
+        until_s: when each value ends [s], (S,); changed in place.
+        value: (S,); changed in place.
+    """
+    for s in range(len(value)):
+        if time_s < until_s[s]:
+            continue
+        stream, phase = first_stream + s, time_s / interval_s[s]
+        key, number, _ = last_event(seed, stream, phase)
+        one = uniform(key, 100 + 2 * number)
+        if normal:
+            two = uniform(key, 101 + 2 * number)
+            value[s] = math.sqrt(-2.0 * math.log(one)) * math.cos(2.0 * math.pi * two)
+        else:
+            value[s] = one
+        until_s[s] = next_event(seed, stream, phase) * interval_s[s]
+
+
+@njit(cache=True, nogil=True)
+def next_events(seed, time_s, interval_s, streams, out_s):
+    """Time of the first event after `time_s` of each stream [s], (S,)."""
+    for s in range(len(streams)):
+        out_s[s] = next_event(seed, streams[s], time_s / interval_s) * interval_s

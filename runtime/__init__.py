@@ -5,30 +5,54 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from crosscal.runtime.board_recalibration import (
+        BoardRecalibration,
+        RecalibrationPlan,
+        recalibrate_on_board,
+    )
     from crosscal.runtime.calibrator import Calibrator
-    from crosscal.runtime.calibrator_file import write_calibrator
+    from crosscal.runtime.calibrator_file import write_calibrator, write_recalibrated
     from crosscal.runtime.inverse import Inverse, InverseTensors
     from crosscal.runtime.metadata import CalibratorMetadata
     from crosscal.runtime.probes import Probes
     from crosscal.runtime.programmed import ProgrammedCalibrator
+    from crosscal.runtime.recalibration_belief import ColumnBelief, Depth
+    from crosscal.runtime.recalibration_report import RecalibrationReport
+    from crosscal.runtime.recalibration_vectors import informative_vectors
 
 _HOMES = {
+    "BoardRecalibration": "board_recalibration",
     "Calibrator": "calibrator",
     "CalibratorMetadata": "metadata",
+    "ColumnBelief": "recalibration_belief",
+    "Depth": "recalibration_belief",
     "Inverse": "inverse",
     "InverseTensors": "inverse",
     "Probes": "probes",
     "ProgrammedCalibrator": "programmed",
+    "RecalibrationPlan": "board_recalibration",
+    "RecalibrationReport": "recalibration_report",
+    "informative_vectors": "recalibration_vectors",
+    "recalibrate_on_board": "board_recalibration",
     "write_calibrator": "calibrator_file",
+    "write_recalibrated": "calibrator_file",
 }
 __all__ = [
+    "BoardRecalibration",
     "Calibrator",
     "CalibratorMetadata",
+    "ColumnBelief",
+    "Depth",
     "Inverse",
     "InverseTensors",
     "Probes",
     "ProgrammedCalibrator",
+    "RecalibrationPlan",
+    "RecalibrationReport",
+    "informative_vectors",
+    "recalibrate_on_board",
     "write_calibrator",
+    "write_recalibrated",
 ]
 
 

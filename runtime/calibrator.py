@@ -13,13 +13,15 @@ import onnxruntime
 
 from crosscal.core.errors import CalibratorFileError, InputError, RangeError, wanted
 from crosscal.runtime.calibrator_file import is_sealed, read_calibrator_bytes
-from crosscal.runtime.correction import Correction, Fold
+from crosscal.runtime.correction import Correction, Fold, Recalibratable
 from crosscal.runtime.given_arrays import given_matrix
 from crosscal.runtime.kinds import fold_of
 from crosscal.runtime.metadata import FORMAT, CalibratorMetadata
 from crosscal.runtime.onnx_correction import OnnxCorrection
 from crosscal.runtime.programmed import ProgrammedCalibrator
 from crosscal.runtime.protobuf_append import graph_outputs
+from crosscal.runtime.recalibration_belief import ColumnBelief
+from crosscal.runtime.recalibration_record import RecalibrationRecord
 from crosscal.runtime.session import Shape, check_ports, evaluate, open_session
 
 FOREIGN_KIND = "onnx"
@@ -50,6 +52,14 @@ class Calibrator:
     _session: onnxruntime.InferenceSession
     _fold: Fold | None
 
+    def __repr__(self) -> str:
+        size = "x".join("?" if lines is None else str(lines) for lines in self.shape)
+        runs = "folded" if self.folded else "whole graph in onnxruntime"
+        recalibrated = (
+            "" if self.recalibration is None else f", recalibrated {len(self.recalibration.history)}×"
+        )
+        return f"<Calibrator {self.kind} {size}, {runs}{recalibrated}>"
+
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Calibrator:
         """Read a calibrator file and check it: format, seal, inputs and output, probes on every path.
@@ -78,12 +88,21 @@ class Calibrator:
         return None if self.metadata is None else self.metadata.conductance_range_s
 
     @property
+    def recalibration(self) -> RecalibrationRecord | None:
+        """What the file remembers of recalibrations; None if there was none."""
+        return None if self.metadata is None else self.metadata.recalibration
+
+    @property
     def folded(self) -> bool:
         """Whether reads run a kernel of ours; otherwise the whole graph runs in onnxruntime at every read."""
         return self._fold is not None
 
     def program(self, conductance_s: Any, *, allow_extrapolation: bool = False) -> ProgrammedCalibrator:
-        """Compile the calibrator for one matrix, in milliseconds.
+        """Compile the calibrator for one matrix.
+
+        A file that `crosscal recalibrate` wrote answers for the matrix it was recalibrated with as it did
+        then. For any other, `structured` and `whitebox` keep what belongs to the channels, not to the cells
+        (`ColumnBelief.carried`); a kind that cannot tell the two apart calibrates as it was trained.
 
         Args:
             conductance_s: the target matrix [S], (N, M): what was asked for, not what was read back.
@@ -103,13 +122,28 @@ class Calibrator:
         if self.metadata is not None and not allow_extrapolation:
             _require_trained(matrix, self.metadata.conductance_range_s)
             limit_a = _BEYOND_TRAINED * max(abs(limit) for limit in self.metadata.current_range_a)
-        return ProgrammedCalibrator(
+        correction, known = self._correction(matrix), self.metadata
+        volts = correction.voltage_range_v if isinstance(correction, Recalibratable) else None
+        programmed = ProgrammedCalibrator(
             conductance_s=matrix,
             kind=self.kind,
-            correction=self._correction(matrix),
+            correction=correction,
             limit_a=limit_a,
-            current_range_a=None if self.metadata is None else self.metadata.current_range_a,
+            current_range_a=None if known is None else known.current_range_a,
+            voltage_range_v=volts
+            if known is None or known.voltage_range_v is None
+            else known.voltage_range_v,
         )
+        belief = self._remembered(matrix)
+        return programmed if belief is None else programmed.believing(belief)
+
+    def _remembered(self, matrix: np.ndarray) -> ColumnBelief | None:
+        record = self.recalibration
+        if record is None or record.belief is None:
+            return None
+        if record.is_of(matrix):
+            return record.belief
+        return record.belief.carried() if record.belief.cells_known else None
 
     @classmethod
     def _checked(cls, content: bytes) -> Calibrator:

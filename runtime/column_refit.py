@@ -1,66 +1,99 @@
-"""Gain and offset per column from a few known vectors, in closed form: the smallest recalibration."""
+"""Gain and offset per column behind a calibrator that knows nothing of cells: the smallest recalibration.
+
+`ideal ≈ calibrated + offset + gain error · calibrated`, with a normal prior on both whose widths, and that of
+the noise, are what makes the known vectors most probable over all columns. Few vectors then move little, many
+come to least squares, and where the evidence is for no change nothing is changed.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from crosscal.core.array_types import Currents, Vectors
 from crosscal.core.errors import RangeError, ShapeError, wanted
+from crosscal.runtime.recalibration_belief import CELLS, OFFSET, ColumnBelief, Depth
+from crosscal.runtime.recalibration_evidence import choose_depth
+from crosscal.runtime.recalibration_posterior import ColumnReads, condition
+from crosscal.runtime.recalibration_report import RecalibrationReport
 
 FEWEST_VECTORS = 2
 
-# Below this relative spread a column's currents differ by little more than float32 rounding.
-_LEAST_SPREAD = 1e-6
+_LEAST_NOISE = 1e-7
+"""In parts of the largest current: float32 carries no more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ColumnRefit:
+    """What came of a refit.
+
+    Attributes:
+        belief: of offsets [A] and gain errors; None when nothing was learned and nothing known before.
+        report: how far it went, and from what.
+    """
+
+    belief: ColumnBelief | None
+    report: RecalibrationReport
 
 
 def refit_columns(
-    calibrated_a: np.ndarray, ideal_a: np.ndarray, *, ridge: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Fit `ideal ≈ gain · calibrated + offset` for each column, drawn towards a gain of 1.
-
-    The offset is free; the gain minimises `Σ (ideal − gain · calibrated − offset)² + λ (gain − 1)²`, with
-    `λ = ridge · K · (variance of the calibrated currents, mean over columns)`: a column that the vectors
-    hardly move keeps its gain, where least squares would fit noise.
+    voltage_v: Vectors,
+    calibrated_a: Currents,
+    ideal_a: Currents,
+    present: np.ndarray,
+    *,
+    belief: ColumnBelief | None,
+) -> ColumnRefit:
+    """Learn what gain and offset each column of calibrated currents needs.
 
     Args:
-        calibrated_a: what the present calibration makes of the measured currents [A], (K, M).
+        voltage_v: known inputs [V], (K, N).
+        calibrated_a: what the calibration, as programmed, makes of the measured currents [A], (K, M).
         ideal_a: what they should be [A], (K, M).
-        ridge: strength of the pull, relative; 0 is least squares.
-
-    Returns:
-        gain (M,) and offset [A] (M,).
+        present: whether there is a reading, (K, M).
+        belief: of the last refit; None for the first.
 
     Raises:
         ShapeError: fewer than two vectors.
-        RangeError: a negative ridge, or vectors that leave the current of a column where it is.
+        RangeError: vectors that are all alike. Either way, what is wrong with every vector could not be told
+            from what is wrong with these.
     """
-    if len(calibrated_a) < FEWEST_VECTORS:
+    if len(voltage_v) < FEWEST_VECTORS:
         raise ShapeError(
             wanted(
-                got=f"{len(calibrated_a)} known vectors",
+                got=f"{len(voltage_v)} known vectors",
                 allowed=f"{FEWEST_VECTORS} or more, as a gain and an offset are fitted",
                 remedy="measure more vectors",
             )
         )
-    if not (np.isfinite(ridge) and ridge >= 0.0):
-        raise RangeError(f"got a ridge of {ridge}; allowed: 0 and more")
-    _require_spread(ideal_a, "ideal")
-    _require_spread(calibrated_a, "calibrated")
-    calibrated_mean_a, ideal_mean_a = calibrated_a.mean(axis=0), ideal_a.mean(axis=0)
-    spread, ideal_spread = calibrated_a - calibrated_mean_a, ideal_a - ideal_mean_a
-    energy = (spread**2).sum(axis=0)
-    pull = ridge * energy.mean()
-    gain = ((spread * ideal_spread).sum(axis=0) + pull) / (energy + pull)
-    return gain, ideal_mean_a - gain * calibrated_mean_a
-
-
-def _require_spread(current_a: np.ndarray, what: str) -> None:
-    still = np.ptp(current_a, axis=0) <= _LEAST_SPREAD * np.abs(current_a).max(axis=0)
-    if still.any():
-        columns = ", ".join(str(j + 1) for j in np.flatnonzero(still)[:8])
+    scale = 1.0 / float(np.abs(ideal_a).max() or 1.0)
+    units = np.array([scale, 1.0])
+    y, wanted_y = np.where(present, calibrated_a, 0.0).T * scale, ideal_a.T * scale
+    sensitivity = np.stack([np.ones_like(y), y], axis=2)
+    mean = np.zeros((len(y), CELLS)) if belief is None else belief.mean * units
+    residual = np.where(present.T, wanted_y - y - (sensitivity @ mean[:, :, None])[:, :, 0], 0.0)
+    reads = ColumnReads(sensitivity=sensitivity, residual=residual, present=np.ascontiguousarray(present.T))
+    before = None if belief is None else belief.covariance * np.outer(units, units)
+    apparent = np.sqrt((residual**2).sum() / present.sum())
+    found = choose_depth(reads, before, max(float(apparent), _LEAST_NOISE))
+    depth, spread, _ = found
+    report = RecalibrationReport.of(found, voltage_v, present)
+    if report.independent_vectors < FEWEST_VECTORS:
         raise RangeError(
             wanted(
-                got=f"vectors whose {what} currents are all alike in columns {columns} (counted from 1)",
+                got=f"{len(voltage_v)} known vectors that are all alike",
                 allowed="vectors that differ, so that gain and offset can be told apart",
-                remedy="use vectors of different directions, such as random ones",
+                remedy="use vectors of different directions, such as informative_vectors makes",
             )
         )
+    if depth is Depth.NOTHING and belief is None:
+        return ColumnRefit(belief=None, report=report)
+    prior = np.broadcast_to(np.diag(spread.variances(CELLS)), (len(y), CELLS, CELLS))
+    shift, covariance = condition(reads, prior if before is None else before + prior, spread.noise)
+    learned = ColumnBelief(
+        mean=(mean + shift) / units,
+        covariance=covariance / np.outer(units, units),
+        noise=spread.noise / float(units[OFFSET]),
+    )
+    return ColumnRefit(belief=learned, report=report)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+
+from crosscal.runtime.recalibration_belief import ColumnBelief
+from crosscal.runtime.recalibration_report import RecalibrationReport
 
 
 @runtime_checkable
@@ -46,16 +50,52 @@ class Uncertain(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Recalibrated:
+    """What came of a recalibration.
+
+    Attributes:
+        correction: what reads run from now on.
+        belief: prior for the next time; None when nothing was learned and nothing known before.
+        report: how far it went, and from what.
+    """
+
+    correction: Correction
+    belief: ColumnBelief | None
+    report: RecalibrationReport
+
+
 @runtime_checkable
 class Recalibratable(Protocol):
-    """A correction that knows more of its matrix than gains and offsets, and can learn it anew."""
+    """A correction, as programmed, that knows more of its matrix than gains and offsets, and can learn it
+    anew.
+    """
 
-    def recalibrated(self, voltage_v: np.ndarray, current_a: np.ndarray, usable: np.ndarray) -> Correction:
-        """Return a correction that has learned from known vectors, on top of what it learned before.
+    @property
+    def voltage_range_v(self) -> tuple[float, float]:
+        """Smallest and largest input trained on [V]."""
+        ...
+
+    def recalibrated(
+        self,
+        voltage_v: np.ndarray,
+        current_a: np.ndarray,
+        usable: np.ndarray,
+        belief: ColumnBelief | None,
+    ) -> Recalibrated:
+        """Learn from known vectors, on top of what was believed before.
 
         Args:
             voltage_v: inputs [V], (K, N). current_a: measured [A], (K, M). usable: False where there is none,
-                (K, M).
+                (K, M). belief: of the last recalibration, if any.
+        """
+        ...
+
+    def believing(self, belief: ColumnBelief) -> Correction:
+        """Return a correction that believes this of its columns from the start.
+
+        Raises:
+            ShapeError: a belief of another array.
         """
         ...
 

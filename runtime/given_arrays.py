@@ -100,20 +100,63 @@ def given_matrix(conductance_s: Any, rows: int | None, columns: int | None) -> n
     return matrix
 
 
-def given_vectors(values: Any, what: str, columns: int) -> np.ndarray:
-    """Return (K, columns) finite float64.
+def known_readings(
+    voltage_v: Any, current_a: Any, usable: Any, shape: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return known inputs [V], (K, N), what was measured [A], (K, M), and where there is a reading, (K, M).
+
+    Args:
+        voltage_v, current_a: anything that makes such arrays; NaN, infinite or masked currents are missing.
+        usable: False for a reading that is not to be used, (K, M); None if all are.
+        shape: `(N, M)`.
 
     Raises:
-        InputError, ShapeError, RangeError: no real numbers; another shape; NaN or infinity.
+        InputError: no real numbers, or not one usable reading.
+        ShapeError: arrays that do not go together, or not with the matrix; no vector at all.
+        RangeError: inputs that are not finite.
     """
-    vectors = _real(values, what).astype(np.float64)
-    if vectors.ndim != 2 or vectors.shape[1] != columns:
-        raise ShapeError(f"got {what} of shape {vectors.shape}; allowed: (vectors, {columns})")
-    if not np.isfinite(vectors).all():
-        raise RangeError(
-            f"got {what} with NaN or infinity; allowed: finite numbers; leave out unusable readings"
+    rows, columns = shape
+    voltage_v = _real(voltage_v, "known inputs").astype(np.float64)
+    current_a = _real(current_a, "known currents").astype(np.float64)
+    trusted = np.isfinite(current_a) if usable is None else np.asarray(usable)
+    shapes = voltage_v.shape, current_a.shape, trusted.shape
+    count = len(voltage_v) if voltage_v.ndim == 2 else 0
+    if count < 1 or shapes != ((count, rows), (count, columns), (count, columns)):
+        raise ShapeError(
+            wanted(
+                got=f"known inputs {shapes[0]}, currents {shapes[1]}, usable {shapes[2]}",
+                allowed=f"(K, {rows}), (K, {columns}), (K, {columns}) with K of 1 or more",
+                remedy="give one row per known vector",
+            )
         )
-    return vectors
+    if trusted.dtype != np.bool_:
+        raise InputError(
+            wanted(
+                got=f"usable of type {trusted.dtype}",
+                allowed="True and False",
+                remedy="give readout.usable, or leave it out",
+            )
+        )
+    if not np.isfinite(voltage_v).all():
+        vector, row = np.argwhere(~np.isfinite(voltage_v))[0]
+        raise RangeError(
+            wanted(
+                got=f"an input of {voltage_v[vector, row]} V in vector {vector + 1}, row {row + 1} (counted "
+                "from 1)",
+                allowed="finite volts",
+                remedy="give the vectors that were driven",
+            )
+        )
+    present = trusted & np.isfinite(current_a)
+    if not present.any():
+        raise InputError(
+            wanted(
+                got=f"{count} vectors without one usable reading",
+                allowed="at least one usable reading",
+                remedy="use a higher current range, or repair the amplifiers that report a fault",
+            )
+        )
+    return voltage_v, current_a, present
 
 
 def _real(values: Any, what: str) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -12,11 +11,11 @@ import numpy as np
 from crosscal.core.array_types import Currents, Vectors
 from crosscal.core.errors import CalibratorFileError, InputError
 from crosscal.runtime.affine import AffineCorrection
+from crosscal.runtime.correction import Recalibrated
 from crosscal.runtime.inverse import Inverse, InverseReading, InverseTensors
 from crosscal.runtime.reading_kernel import first_unreadable
-from crosscal.runtime.recalibration import Recalibration, recalibrate
-
-logger = logging.getLogger(__name__)
+from crosscal.runtime.recalibration import believed_tensors, recalibrate
+from crosscal.runtime.recalibration_belief import ColumnBelief
 
 FOLDED = tuple(field.name for field in fields(InverseTensors) if field.name != "conductance")
 """Tensors that the graph computes; the target is given."""
@@ -25,16 +24,8 @@ FOLDED = tuple(field.name for field in fields(InverseTensors) if field.name != "
 class InverseCorrection:
     """Reads of one matrix by way of its inputs; any number of threads may use it."""
 
-    def __init__(
-        self,
-        tensors: InverseTensors,
-        trim: AffineCorrection,
-        *,
-        original: InverseTensors | None = None,
-        last: Recalibration | None = None,
-    ) -> None:
+    def __init__(self, tensors: InverseTensors, trim: AffineCorrection) -> None:
         self._tensors, self._trim, self._inverse = tensors, trim, Inverse(tensors)
-        self._original, self._last = tensors if original is None else original, last
 
     @property
     def tensors(self) -> InverseTensors:
@@ -42,9 +33,10 @@ class InverseCorrection:
         return self._tensors
 
     @property
-    def last_recalibration(self) -> Recalibration | None:
-        """What the last recalibration learned, and how far it went; None before the first."""
-        return self._last
+    def voltage_range_v(self) -> tuple[float, float]:
+        """Smallest and largest input trained on [V]."""
+        low_v, high_v = np.polynomial.polynomial.polyval(self._tensors.walls[:2], self._tensors.expansion)
+        return float(low_v), float(high_v)
 
     @property
     def columns_independent(self) -> bool:
@@ -87,19 +79,21 @@ class InverseCorrection:
 
     def trimmed(self, gain: np.ndarray, offset_a: np.ndarray) -> InverseCorrection:
         """See `Correction.trimmed`."""
-        return InverseCorrection(
-            self._tensors, self._trim.trimmed(gain, offset_a), original=self._original, last=self._last
+        return InverseCorrection(self._tensors, self._trim.trimmed(gain, offset_a))
+
+    def recalibrated(
+        self, voltage_v: Vectors, current_a: Currents, usable: np.ndarray, belief: ColumnBelief | None
+    ) -> Recalibrated:
+        """See `Recalibratable.recalibrated`; a trim is dropped, as measured currents decide anew."""
+        done = recalibrate(self._tensors, voltage_v, current_a, usable=usable, belief=belief)
+        trim = _no_trim(len(self._trim.gain))
+        return Recalibrated(
+            correction=InverseCorrection(done.tensors, trim), belief=done.belief, report=done.report
         )
 
-    def recalibrated(self, voltage_v: Vectors, current_a: Currents, usable: np.ndarray) -> InverseCorrection:
-        """See `Recalibratable.recalibrated`; a trim is dropped, as measured currents decide anew."""
-        belief = None if self._last is None else self._last.belief
-        done = recalibrate(self._original, voltage_v, current_a, usable=usable, belief=belief)
-        used, missing = done.readings_used, done.readings_missing
-        logger.info("recalibrated %s from %d readings, %d missing", done.depth, used, missing)
-        return InverseCorrection(
-            done.tensors, _no_trim(len(self._trim.gain)), original=self._original, last=done
-        )
+    def believing(self, belief: ColumnBelief) -> InverseCorrection:
+        """See `Recalibratable.believing`; a trim is dropped."""
+        return InverseCorrection(believed_tensors(self._tensors, belief), _no_trim(len(self._trim.gain)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

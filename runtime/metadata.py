@@ -10,6 +10,7 @@ from typing import Any
 
 from crosscal.core.errors import CalibratorFileError, InputError, RangeError, ShapeError, wanted
 from crosscal.runtime.probes import Probes
+from crosscal.runtime.recalibration_record import RecalibrationRecord
 
 FORMAT = "crosscal-calibrator"
 FORMAT_VERSION = 1
@@ -29,6 +30,8 @@ class CalibratorMetadata:
         fold: names of tensors that depend on the matrix alone, as the kind asks; None without a kernel.
         normalisation: what the graph does to its inputs and output, for people.
         provenance: training data, seed, versions, scores.
+        voltage_range_v: smallest and largest input trained on [V]; None if not known.
+        recalibration: what was learned on a board since; None if nothing was.
     """
 
     kind: str
@@ -40,6 +43,8 @@ class CalibratorMetadata:
     fold: Mapping[str, Any] | None = None
     normalisation: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    voltage_range_v: tuple[float, float] | None = None
+    recalibration: RecalibrationRecord | None = None
 
     def __post_init__(self) -> None:
         if not self.kind:
@@ -48,6 +53,8 @@ class CalibratorMetadata:
             raise ShapeError(f"got an array of {self.rows} × {self.columns}; allowed: at least 1 × 1")
         _check_range("conductance_range_s", self.conductance_range_s)
         _check_range("current_range_a", self.current_range_a)
+        if self.voltage_range_v is not None:
+            _check_range("voltage_range_v", self.voltage_range_v)
         if self.conductance_range_s[0] < 0.0:
             raise RangeError(
                 f"got a negative conductance_range_s {self.conductance_range_s}; allowed: 0 S and more"
@@ -75,6 +82,10 @@ class CalibratorMetadata:
         }
         if self.fold is not None:
             properties["fold"] = _dump(dict(self.fold))
+        if self.voltage_range_v is not None:
+            properties["voltage_range_v"] = _dump([float(limit) for limit in self.voltage_range_v])
+        if self.recalibration is not None:
+            properties["recalibration"] = _dump(self.recalibration.to_json())
         return properties
 
     @classmethod
@@ -89,6 +100,7 @@ class CalibratorMetadata:
             if (units := json.loads(properties["units"])) != UNITS:
                 raise ValueError(f"units {units} instead of {UNITS}")
             rows, columns = int(properties["rows"]), int(properties["columns"])
+            volts, record = properties.get("voltage_range_v"), properties.get("recalibration")
             return cls(
                 kind=properties["kind"],
                 rows=rows,
@@ -99,6 +111,10 @@ class CalibratorMetadata:
                 fold=_mapping(properties["fold"]) if "fold" in properties else None,
                 normalisation=_mapping(properties["normalisation"]),
                 provenance=_mapping(properties["provenance"]),
+                voltage_range_v=None if volts is None else _pair(volts),
+                recalibration=None
+                if record is None
+                else RecalibrationRecord.from_json(_mapping(record), rows=rows, columns=columns),
             )
         except KeyError as error:
             raise CalibratorFileError(f"its metadata lack {error}; export the calibrator again") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,8 +12,12 @@ import numpy as np
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
 from crosscal.runtime.column_refit import refit_columns
-from crosscal.runtime.correction import Correction, Recalibratable, Uncertain
-from crosscal.runtime.given_arrays import given_vectors, readable_currents, writable_output
+from crosscal.runtime.correction import Correction, Recalibratable, Recalibrated, Uncertain
+from crosscal.runtime.given_arrays import known_readings, readable_currents, writable_output
+from crosscal.runtime.recalibration_belief import CELLS, GAIN, OFFSET, ColumnBelief, Depth
+from crosscal.runtime.recalibration_report import RecalibrationReport
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,6 +30,10 @@ class ProgrammedCalibrator:
         correction: what a read runs.
         limit_a: currents beyond this magnitude are no readings [A].
         current_range_a: measured currents trained on [A]; None if the file does not say.
+        voltage_range_v: inputs trained on [V]; None if the file does not say.
+        as_programmed: what a read ran before any recalibration; None if there was none.
+        belief: what recalibrations, now or before the file was written, know of this matrix.
+        report: what the last recalibration found; None before the first since the matrix was programmed.
     """
 
     conductance_s: Matrix
@@ -32,6 +41,14 @@ class ProgrammedCalibrator:
     correction: Correction
     limit_a: float
     current_range_a: tuple[float, float] | None
+    voltage_range_v: tuple[float, float] | None = None
+    as_programmed: Correction | None = None
+    belief: ColumnBelief | None = None
+    report: RecalibrationReport | None = None
+
+    def __repr__(self) -> str:
+        rows, columns = self.shape
+        return f"<ProgrammedCalibrator {self.kind} {rows}x{columns}, recalibrated: {self.depth}>"
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -123,39 +140,88 @@ class ProgrammedCalibrator:
         low, high = self.current_range_a
         return ((current_a >= low) & (current_a <= high)).all(axis=-1)
 
-    def recalibrated(self, voltage_v: Any, current_a: Any, *, ridge: float = 1e-3) -> ProgrammedCalibrator:
-        """Learn from known vectors what gains and offsets have become, and the cells too where the kind can.
+    def recalibrated(self, voltage_v: Any, current_a: Any, *, usable: Any = None) -> ProgrammedCalibrator:
+        """Learn from known vectors what offsets and gains have become, and the cells too where the kind can.
 
-        `structured` and `whitebox` can: see `recalibration.recalibrate`; one vector is enough, missing
-        readings are left out, and each time builds on the last. Any other kind gets a gain and an offset per
-        column behind the present calibration.
+        `structured` and `whitebox` can, from one vector on. Any other kind gets a gain and an offset per
+        column behind its calibration, from two vectors on. Evidence decides how far to go, each time builds
+        on the last, and `report` tells what was found. Readings that are missing, not usable or impossible
+        are left out; a column without any stays as it was.
 
         Args:
-            voltage_v: vectors that were applied [V], (K, N), two or more.
+            voltage_v: vectors that were applied [V], (K, N); `informative_vectors` makes good ones.
             current_a: currents measured for them [A], (K, M).
-            ridge: how strongly gains are held where they are, see `column_refit.refit_columns`; unused where
-                the cells are learned, as their prior holds them.
+            usable: False for a saturated or faulty reading, (K, M), as `Readout.usable` is; None: all that
+                are finite.
 
         Returns:
             A new calibrator; this one stays as it is.
 
         Raises:
-            ShapeError: other shapes, or too few vectors.
-            RangeError: NaN, infinity, or vectors too much alike to tell a gain from an offset.
+            ShapeError: arrays that do not go together, or too few vectors.
+            RangeError: inputs that are not finite, outside what was trained on, or too much alike.
+            InputError: not one usable reading.
         """
-        rows, columns = self.conductance_s.shape
-        if isinstance(self.correction, Recalibratable):
-            voltage_v, current_a = np.asarray(voltage_v, dtype=float), np.asarray(current_a, dtype=float)
-            usable = np.abs(current_a) <= self.limit_a
-            return replace(self, correction=self.correction.recalibrated(voltage_v, current_a, usable))
-        voltage_v = given_vectors(voltage_v, "voltages", rows)
-        current_a = given_vectors(current_a, "currents", columns)
-        if len(voltage_v) != len(current_a):
-            raise ShapeError(
-                f"got {len(voltage_v)} voltages for {len(current_a)} currents; allowed: as many of both"
+        voltage_v, current_a, present = known_readings(voltage_v, current_a, usable, self.shape)
+        present &= np.abs(current_a) <= self.limit_a
+        done = self._learned(voltage_v, current_a, present)
+        report = done.report
+        logger.info(
+            "recalibrated %s from %d readings, %d missing",
+            report.depth,
+            report.readings_used,
+            report.readings_missing,
+        )
+        return replace(
+            self,
+            correction=done.correction,
+            as_programmed=self._as_programmed,
+            belief=done.belief,
+            report=report,
+        )
+
+    def believing(self, belief: ColumnBelief) -> ProgrammedCalibrator:
+        """Return a calibrator that takes `belief`, of an earlier recalibration, for what is known.
+
+        Raises:
+            ShapeError: a belief of another array, or of another kind of calibrator.
+        """
+        original = self._as_programmed
+        correction = (
+            original.believing(belief)
+            if isinstance(original, Recalibratable)
+            else _trimmed(original, belief, self.shape[1])
+        )
+        return replace(self, correction=correction, as_programmed=original, belief=belief, report=None)
+
+    @property
+    def depth(self) -> Depth:
+        """How far recalibration corrects this matrix."""
+        return Depth.NOTHING if self.belief is None else self.belief.depth
+
+    @property
+    def _as_programmed(self) -> Correction:
+        return self.correction if self.as_programmed is None else self.as_programmed
+
+    def _learned(self, voltage_v: np.ndarray, current_a: np.ndarray, present: np.ndarray) -> Recalibrated:
+        original = self._as_programmed
+        if isinstance(original, Recalibratable):
+            return original.recalibrated(voltage_v, current_a, present, self.belief)
+        calibrated_a = np.empty_like(current_a)
+        self._apply_with_gaps(original.apply, np.where(present, current_a, np.nan), calibrated_a)
+        present = np.isfinite(calibrated_a)
+        if not present.any():
+            raise InputError(
+                wanted(
+                    got=f"{len(voltage_v)} vectors, each with a reading missing",
+                    allowed=f"some whole vectors, as {self.kind!r} reads all columns together",
+                    remedy="repair the amplifiers that report a fault, or use a higher current range",
+                )
             )
-        gain, offset_a = refit_columns(self(current_a), voltage_v @ self.conductance_s, ridge=ridge)
-        return replace(self, correction=self.correction.trimmed(gain, offset_a))
+        ideal_a = voltage_v @ self.conductance_s
+        refit = refit_columns(voltage_v, calibrated_a, ideal_a, present, belief=self.belief)
+        correction = original if refit.belief is None else _trimmed(original, refit.belief, self.shape[1])
+        return Recalibrated(correction=correction, belief=refit.belief, report=refit.report)
 
     def _refusal(self, current_a: np.ndarray, index: int) -> RangeError:
         vector, column = divmod(index, current_a.shape[-1])
@@ -183,3 +249,15 @@ class ProgrammedCalibrator:
             missing = missing.any(axis=-1, keepdims=True)
         for target, answer in zip(targets, answers, strict=True):
             np.copyto(target, np.where(missing, current_a.dtype.type(np.nan), answer))
+
+
+def _trimmed(original: Correction, belief: ColumnBelief, columns: int) -> Correction:
+    if belief.mean.shape != (columns, CELLS):
+        raise ShapeError(
+            wanted(
+                got=f"a belief of {belief.mean.shape}",
+                allowed=f"{(columns, CELLS)}, an offset and a gain for each column",
+                remedy="use what a recalibration of this very calibrator returned",
+            )
+        )
+    return original.trimmed(1.0 + belief.mean[:, GAIN], belief.mean[:, OFFSET])

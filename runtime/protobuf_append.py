@@ -1,4 +1,4 @@
-"""Adds graph outputs and metadata to a serialised ONNX model, without the onnx package.
+"""Adds graph outputs and metadata to a serialised ONNX model, and takes metadata off, without onnx.
 
 Protobuf defines that parsing two concatenated messages gives their merge: repeated fields are joined,
 submessages merged recursively. So `model + ModelProto{graph {output {name}}}` is the same model with one more
@@ -18,7 +18,10 @@ _GRAPH_OUTPUT = 12
 _VALUE_INFO_NAME = 1
 _ENTRY_KEY = 1
 _ENTRY_VALUE = 2
+_VARINT = 0
 _LENGTH_DELIMITED = 2
+_FIXED_BYTES = {1: 8, 5: 4}
+"""Sizes of the wire types of 64 and 32 bits."""
 
 
 def graph_outputs(names: Iterable[str]) -> bytes:
@@ -31,6 +34,62 @@ def metadata_entry(key: str, value: str) -> bytes:
     """Encode a partial model that holds one entry of `metadata_props`."""
     entry = _field(_ENTRY_KEY, key.encode()) + _field(_ENTRY_VALUE, value.encode())
     return _field(_MODEL_METADATA_PROPS, entry)
+
+
+def split_metadata(model: bytes) -> tuple[bytes, dict[str, str]]:
+    """Take a serialised model apart: the same model without `metadata_props`, and these by key.
+
+    Raises:
+        ValueError: no sequence of protobuf fields.
+    """
+    bare, properties, position = bytearray(), {}, 0
+    while position < len(model):
+        start = position
+        tag, position = _read_varint(model, position)
+        payload, position = _read_payload(model, tag & 0x7, position)
+        if tag >> 3 == _MODEL_METADATA_PROPS:
+            key, value = _read_entry(payload)
+            properties[key] = value
+        else:
+            bare += model[start:position]
+    return bytes(bare), properties
+
+
+def _read_entry(payload: bytes) -> tuple[str, str]:
+    texts, position = {_ENTRY_KEY: "", _ENTRY_VALUE: ""}, 0
+    while position < len(payload):
+        tag, position = _read_varint(payload, position)
+        text, position = _read_payload(payload, tag & 0x7, position)
+        texts[tag >> 3] = text.decode()
+    return texts[_ENTRY_KEY], texts[_ENTRY_VALUE]
+
+
+def _read_payload(content: bytes, kind: int, position: int) -> tuple[bytes, int]:
+    """Return a field's payload and where the next field begins."""
+    if kind == _VARINT:
+        end = _read_varint(content, position)[1]
+    elif kind == _LENGTH_DELIMITED:
+        size, position = _read_varint(content, position)
+        end = position + size
+    elif kind in _FIXED_BYTES:
+        end = position + _FIXED_BYTES[kind]
+    else:
+        raise ValueError(f"a protobuf field of kind {kind}")
+    if end > len(content):
+        raise ValueError("a protobuf field that ends beyond the message")
+    return content[position:end], end
+
+
+def _read_varint(content: bytes, position: int) -> tuple[int, int]:
+    value = shift = 0
+    while position < len(content):
+        byte = content[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte <= 0x7F:
+            return value, position
+        shift += 7
+    raise ValueError("a protobuf number that does not end")
 
 
 def _field(number: int, payload: bytes) -> bytes:

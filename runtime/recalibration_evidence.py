@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import astuple, replace
-from enum import StrEnum
 
 import numpy as np
 
-from crosscal.runtime.recalibration_posterior import ColumnReads, Spread, log_evidence
+from crosscal.runtime.recalibration_belief import CELLS, Depth
+from crosscal.runtime.recalibration_posterior import ColumnReads, Evidence, Spread
 
 _USUAL = Spread(cell=0.01, gain=0.005, offset=0.002, noise=1.0)
 """Usual sizes; the noise is relative to what the calibrator says of it."""
@@ -25,14 +25,10 @@ _STEPS = (0.25, 0.5, 0.8, 1.25, 2.0, 4.0)
 _LEAST_GAIN = 1e-2
 _ROUNDS = 12
 
-
-class Depth(StrEnum):
-    """What a recalibration corrects."""
-
-    NOTHING = "nothing"
-    COLUMNS = "columns"
-    CELLS = "cells"
-
+_CHANGES = ("cell", "gain", "offset")
+_STARTS_OF_CHANGES = (0.25, 1.0, 4.0, 16.0)
+_STARTS_OF_NOISE = (0.1, 1.0)
+"""In parts of the usual: between a large change and much noise one step at a time may not find the way."""
 
 _FREE = {
     Depth.NOTHING: ("noise",),
@@ -47,8 +43,8 @@ def choose_depth(
     """Find the depth, and the spreads at it, that make the residuals most probable.
 
     Args:
-        reads: readings of all columns.
-        before: covariance that an earlier recalibration left, (M, N + 1, N + 1); None if there was none.
+        reads: readings of all columns; without cells among the sensitivities, that depth is not tried.
+        before: covariance that an earlier recalibration left, (M, U, U); None if there was none.
         stated_noise: standard deviation of a reading that the calibrator was made with, in parts of the full
             scale.
 
@@ -57,28 +53,29 @@ def choose_depth(
         depth.
     """
     few, chosen = reads.thinned()
-    some = None if before is None else before[chosen]
-    found = {depth: _most_probable(few, some, stated_noise, depth) for depth in Depth}
+    evidence = Evidence(few, None if before is None else before[chosen])
+    cells = reads.sensitivity.shape[2] > CELLS
+    tried = [depth for depth in Depth if cells or depth is not Depth.CELLS]
+    found = {depth: _most_probable(evidence, stated_noise, depth) for depth in tried}
     best = max(found, key=lambda depth: found[depth][1])
     return best, found[best][0], {depth: value for depth, (_, value) in found.items()}
 
 
-def _most_probable(
-    reads: ColumnReads, before: np.ndarray | None, stated_noise: float, depth: Depth
-) -> tuple[Spread, float]:
+def _most_probable(evidence: Evidence, stated_noise: float, depth: Depth) -> tuple[Spread, float]:
     free = _FREE[depth]
-    start = Spread(
-        **{name: getattr(_USUAL, name) if name in free else 0.0 for name in ("cell", "gain", "offset")},
-        noise=stated_noise,
-    )
-    rows = reads.sensitivity.shape[2] - 1
 
     def score(spread: Spread) -> float:
-        prior = spread.covariance(rows)
-        covariance = reads.covariance(prior if before is None else before + prior, spread.noise)
-        return log_evidence(reads, covariance) - _unusual(spread, stated_noise, free)
+        return evidence.log(spread) - _unusual(spread, stated_noise, free)
 
-    return _climb(score, start, free)
+    starts = (
+        Spread(
+            **{name: change * getattr(_USUAL, name) if name in free else 0.0 for name in _CHANGES},
+            noise=noise * stated_noise,
+        )
+        for change in _STARTS_OF_CHANGES
+        for noise in _STARTS_OF_NOISE
+    )
+    return _climb(score, max(starts, key=score), free)
 
 
 def _unusual(spread: Spread, stated_noise: float, free: tuple[str, ...]) -> float:

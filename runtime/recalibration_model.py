@@ -55,7 +55,9 @@ def resting_currents(tensors: InverseTensors) -> Float[np.ndarray, "rows columns
 def cell_sensitivity(
     tensors: InverseTensors, z: Float[np.ndarray, "batch rows"]
 ) -> Float[np.ndarray, "columns batch unknowns"]:
-    """Derivative of scaled currents by a column's offset and its cells' relative errors, (M, B, N + 1)."""
+    """Derivative of scaled currents by a column's offset, its gain error and its cells' relative errors,
+    (M, B, N + 2).
+    """
     columns = tensors.constant.size
     powers = np.stack([z**power for power in range(1, len(tensors.polynomial) + 1)])
     own = np.einsum("pbn,pnm->mbn", powers, tensors.polynomial, optimize=True)
@@ -73,7 +75,7 @@ def cell_sensitivity(
             pulled = carried**2 * (3.0 * tensors.lift[0, :, None] + 4.0 * carried * tensors.lift[1, :, None])
         own += across[:, :, None] * tensors.pattern.T[:, None, :] * (moment * z)
     own += pulled[:, :, None] * (tensors.pattern.T[:, None, :] * z)
-    return np.concatenate([np.ones((columns, len(z), 1)), own], axis=2)
+    return np.concatenate([np.ones((columns, len(z), 1)), own.sum(axis=2, keepdims=True), own], axis=2)
 
 
 def with_changes(
@@ -94,20 +96,39 @@ def with_changes(
     """
     factor = 1.0 + relative
     resting = (resting_currents(tensors) * relative).sum(axis=0) + offset
-    linear = tensors.linear * factor
-    return replace(
+    changed = replace(
         tensors,
         polynomial=tensors.polynomial * factor,
         coupling=tensors.coupling * factor,
         bent=tensors.bent * factor,
         pattern=tensors.pattern * factor,
         constant=tensors.constant + resting,
-        linear=linear,
+        linear=tensors.linear * factor,
         offset=tensors.offset + resting,
-        gain=_linear_estimate(tensors, linear, variance),
         variance=variance,
         inflation=inflation,
     )
+    then, now = _left_open(tensors), _left_open(changed)
+    return replace(
+        changed,
+        gain=_linear_estimate(tensors, changed.linear, variance),
+        softness=tensors.softness * np.diagonal(now) / np.diagonal(then),
+        lean=tensors.lean + _lean(changed, now) - _lean(tensors, then),
+    )
+
+
+def _left_open(tensors: InverseTensors) -> Float[np.ndarray, "rows rows"]:
+    """Covariance of the inputs that the linear prediction leaves."""
+    linear = tensors.linear
+    return np.linalg.inv((linear / tensors.variance) @ linear.T + np.eye(len(linear)))
+
+
+def _lean(tensors: InverseTensors, covariance: np.ndarray) -> Float[np.ndarray, " columns"]:
+    """By how much squares and products of inputs of this covariance lift what is expected of a reading."""
+    total = np.diagonal(covariance) @ tensors.polynomial[1]
+    for moment, coupling in zip(tensors.moment, tensors.coupling, strict=True):
+        total += (tensors.pattern * moment[:, None] * (covariance @ coupling)).sum(axis=0)
+    return total
 
 
 def _linear_estimate(tensors: InverseTensors, linear: np.ndarray, variance: np.ndarray) -> np.ndarray:

@@ -1,9 +1,10 @@
 """Closed-form posterior of a column's cells, and the evidence that says how much of the residual is theirs.
 
-A column's unknowns are an offset and the relative errors of its cells, in this order, N + 1 of them; a gain
-error is what all its cells share. With the sensitivities `S` (K, N + 1) of K readings, the prior covariance
-`P` and the read noise's variance `R`, everything follows from the K × K matrix `S P Sᵀ + R`: nothing of size
-N is ever inverted, and K much smaller than N is no special case. All columns go through LAPACK together.
+A column's unknowns are its offset, its gain error and, where cells can be told apart, the relative error of
+each cell on top of that gain: U of them, 2 or N + 2. With the sensitivities `S` (K, U) of K readings, the
+prior covariance `P` and the read noise's variance `R`, everything follows from the K × K matrix `S P Sᵀ + R`:
+nothing of size U is ever inverted, and K much smaller than N is no special case. All columns go through
+LAPACK together.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crosscal.core.array_types import Float
+from crosscal.runtime.recalibration_belief import CELLS, GAIN, OFFSET
 
 _UNREAD = 1e4
 """Noise variance of a reading that is missing, in parts of the full scale squared: it then says nothing."""
@@ -37,12 +39,10 @@ class Spread:
     offset: float
     noise: float
 
-    def covariance(self, rows: int) -> Float[np.ndarray, "unknowns unknowns"]:
-        """Covariance of a column's unknowns, (N + 1, N + 1)."""
-        full = np.full((rows + 1, rows + 1), float(self.gain) ** 2)
-        full[0, :], full[:, 0] = 0.0, 0.0
-        full[np.arange(1, rows + 1), np.arange(1, rows + 1)] += self.cell**2
-        full[0, 0] = self.offset**2
+    def variances(self, unknowns: int) -> Float[np.ndarray, " unknowns"]:
+        """Variance of each of a column's unknowns, independent of each other, (U,)."""
+        full = np.full(unknowns, float(self.cell) ** 2)
+        full[OFFSET], full[GAIN] = self.offset**2, self.gain**2
         return full
 
 
@@ -51,7 +51,7 @@ class ColumnReads:
     """Readings of known vectors, column by column.
 
     Attributes:
-        sensitivity: derivative of a reading by each unknown, (M, K, N + 1).
+        sensitivity: derivative of a reading by each unknown, (M, K, U).
         residual: reading less prediction, in parts of the full scale, (M, K); anything where missing.
         present: whether there is a reading, (M, K).
     """
@@ -62,9 +62,9 @@ class ColumnReads:
 
     def thinned(self) -> tuple[ColumnReads, np.ndarray]:
         """Evenly chosen columns and vectors, enough for a few numbers that all share, and which columns."""
-        m = np.unique(np.linspace(0, len(self.residual) - 1, _COLUMNS_FOR_EVIDENCE).round().astype(int))
-        count = self.residual.shape[1]
-        k = np.unique(np.linspace(0, count - 1, min(count, _VECTORS_FOR_EVIDENCE)).round().astype(int))
+        read = np.flatnonzero(self.present.any(axis=1))
+        m = read[_spread_out(len(read), _COLUMNS_FOR_EVIDENCE)]
+        k = _spread_out(self.residual.shape[1], _VECTORS_FOR_EVIDENCE)
         few = ColumnReads(
             sensitivity=self.sensitivity[np.ix_(m, k)],
             residual=self.residual[np.ix_(m, k)],
@@ -72,21 +72,50 @@ class ColumnReads:
         )
         return few, m
 
-    def covariance(self, prior: np.ndarray, noise: float) -> np.ndarray:
-        """Covariance of the residuals, (M, K, K), under a prior (N + 1, N + 1) or (M, N + 1, N + 1)."""
-        full = self.sensitivity @ prior @ self.sensitivity.swapaxes(1, 2)
-        here = np.arange(full.shape[1])
-        full[:, here, here] += np.where(self.present, noise**2, _UNREAD)
-        return full
+    def read_variance(self, noise: float) -> np.ndarray:
+        """Variance of each reading about its prediction, (M, K); one that is missing says nothing."""
+        return np.where(self.present, noise**2, _UNREAD)
 
 
-def log_evidence(reads: ColumnReads, covariance: Float[np.ndarray, "columns vectors vectors"]) -> float:
-    """Logarithm of the density of the present residuals, up to a constant of their number."""
-    residual = np.where(reads.present, reads.residual, 0.0)
-    factor = np.linalg.cholesky(covariance)
-    white = np.linalg.solve(factor, residual[:, :, None])
-    diagonal = np.diagonal(factor, axis1=1, axis2=2)
-    return float(-0.5 * (white**2).sum() - np.log(diagonal).sum())
+class Evidence:
+    """How probable the residuals are under one spread or another; what all spreads share is computed once.
+
+    Args:
+        reads: residuals of predictions with the prior's mean.
+        before: covariance that an earlier recalibration left, (M, U, U); None if there was none.
+    """
+
+    def __init__(self, reads: ColumnReads, before: np.ndarray | None) -> None:
+        self._reads, s = reads, reads.sensitivity
+        self._parts = {
+            "offset": s[:, :, OFFSET, None] * s[:, None, :, OFFSET],
+            "gain": s[:, :, GAIN, None] * s[:, None, :, GAIN],
+            "cell": s[:, :, CELLS:] @ s[:, :, CELLS:].swapaxes(1, 2),
+        }
+        self._before = 0.0 if before is None else s @ before @ s.swapaxes(1, 2)
+        self._residual = np.where(reads.present, reads.residual, 0.0)
+
+    def log(self, spread: Spread) -> float:
+        """Logarithm of the density of the present residuals, up to a constant of their number."""
+        columns, count = self._residual.shape
+        covariance = sum(
+            (
+                getattr(spread, name) ** 2 * part
+                for name, part in self._parts.items()
+                if getattr(spread, name)
+            ),
+            start=self._before,
+        )
+        # The factor of a matrix with the residual as a further row ends in the whitened residual.
+        bordered = np.zeros((columns, count + 1, count + 1))
+        bordered[:, :count, :count] = covariance
+        here = np.arange(count)
+        bordered[:, here, here] += self._reads.read_variance(spread.noise)
+        bordered[:, count, :count] = self._residual
+        bordered[:, count, count] = 1.0 + 2.0 * (self._residual**2).sum(axis=1) / spread.noise**2
+        factor = np.linalg.cholesky(bordered)
+        diagonal = np.diagonal(factor, axis1=1, axis2=2)[:, :count]
+        return float(-0.5 * (factor[:, count, :count] ** 2).sum() - np.log(diagonal).sum())
 
 
 def condition(
@@ -96,13 +125,19 @@ def condition(
 
     Args:
         reads: residuals of predictions with the prior's mean.
-        prior: covariance, (M, N + 1, N + 1).
+        prior: covariance, (M, U, U).
         noise: of a reading, in parts of the full scale.
     """
-    covariance = reads.covariance(prior, noise)
     spread = reads.sensitivity @ prior
+    covariance = spread @ reads.sensitivity.swapaxes(1, 2)
+    here = np.arange(covariance.shape[1])
+    covariance[:, here, here] += reads.read_variance(noise)
     gain = np.linalg.solve(covariance, spread).swapaxes(1, 2)
     residual = np.where(reads.present, reads.residual, 0.0)
     mean = (gain @ residual[:, :, None])[:, :, 0]
     posterior = prior - gain @ spread
     return mean, (posterior + posterior.swapaxes(1, 2)) / 2
+
+
+def _spread_out(total: int, most: int) -> np.ndarray:
+    return np.unique(np.linspace(0, total - 1, min(total, most)).round().astype(int))

@@ -44,6 +44,7 @@ def export_calibrator(
         columns=columns,
         conductance_range_s=_range_of_uniform(result.training.conductance_s),
         current_range_a=_range(result.training.current_a[result.training.usable]),
+        voltage_range_v=_range(result.training.voltage_v[result.training.usable]),
         probes=_probes(result),
         fold=facts.fold,
         normalisation=facts.normalisation,

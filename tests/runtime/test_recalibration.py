@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from crosscal.core.errors import InputError, RangeError, ShapeError
 from crosscal.runtime.inverse import Inverse, InverseTensors
-from crosscal.runtime.recalibration import CellBelief, believed_tensors, recalibrate
-from crosscal.runtime.recalibration_evidence import Depth
+from crosscal.runtime.recalibration import believed_tensors, recalibrate
+from crosscal.runtime.recalibration_belief import CELLS, GAIN, ColumnBelief, Depth
 from crosscal.runtime.recalibration_model import cell_sensitivity, standardised_inputs, with_changes
-from crosscal.runtime.recalibration_posterior import ColumnReads, Spread, condition
+from crosscal.runtime.recalibration_posterior import ColumnReads, Evidence, Spread, condition
 from crosscal.runtime.recalibration_vectors import informative_vectors
 
 ROWS, COLUMNS = 12, 17
@@ -79,7 +80,7 @@ def test_model_predicts_what_cells_carry_and_how_readings_answer_to_them(rng, ta
     np.testing.assert_allclose(tensors.predicted(z) * FULL_SCALE_A, voltage_v @ target_s, rtol=1e-12)
     carried = voltage_v[:, :, None] * target_s / FULL_SCALE_A
     sensitivity = cell_sensitivity(tensors, z)
-    np.testing.assert_allclose(sensitivity[:, :, 1:], carried.transpose(2, 0, 1), rtol=1e-9)
+    np.testing.assert_allclose(sensitivity[:, :, CELLS:], carried.transpose(2, 0, 1), rtol=1e-9)
     np.testing.assert_array_equal(sensitivity[:, :, 0], 1.0)
 
 
@@ -100,7 +101,8 @@ def test_sensitivities_are_those_of_the_changed_surrogate(rng, target_s):
         surrogate = with_changes(tensors, step * shift, step * direction, tensors.variance, np.ones(1))
         return surrogate.predicted(z)
 
-    along = np.concatenate([shift[:, None], direction.T], axis=1)
+    shared = rng.standard_normal(COLUMNS)
+    along = np.concatenate([shift[:, None], shared[:, None], direction.T - shared[:, None]], axis=1)
     expected = np.einsum("mbn,mn->bm", cell_sensitivity(tensors, z), along)
     np.testing.assert_allclose((changed(1e-6) - changed(-1e-6)) / 2e-6, expected, rtol=1e-5, atol=1e-7)
 
@@ -117,8 +119,9 @@ def test_cells_come_out_when_vectors_are_many_and_noise_is_small(rng, target_s):
     voltage_v = informative_vectors(64, ROWS, low_v=LOW_V, high_v=HIGH_V, rng=rng)
     current_a = noisy(voltage_v @ (target_s * (1 + error)), 1e-6, rng)
     done = recalibrate(tensors_of(target_s, 1e-4), voltage_v, current_a)
-    assert done.depth is Depth.CELLS
-    np.testing.assert_allclose(done.belief.mean[:, 1:].T, error, atol=1e-3)
+    assert done.report.depth is Depth.CELLS
+    believed = done.belief.mean[:, CELLS:] + done.belief.mean[:, GAIN, None]
+    np.testing.assert_allclose(believed.T, error, atol=1e-3)
 
 
 @pytest.mark.parametrize("count", [3, 8, 40])
@@ -157,10 +160,10 @@ def _bound_a2(target_s, voltage_v, fresh_v, noise, spread) -> float:
 
 
 def test_posterior_is_the_textbook_one(rng):
-    prior = Spread(cell=0.1, gain=0.05, offset=0.02, noise=0.0).covariance(3)
-    sensitivity, residual = rng.standard_normal((2, 5, 4)), rng.standard_normal((2, 5))
-    reads = ColumnReads(sensitivity=sensitivity, residual=residual, present=np.ones((2, 5), dtype=bool))
-    mean, covariance = condition(reads, np.broadcast_to(prior, (2, 4, 4)), 0.3)
+    prior = np.diag(Spread(cell=0.1, gain=0.05, offset=0.02, noise=0.0).variances(5))
+    sensitivity, residual = rng.standard_normal((2, 6, 5)), rng.standard_normal((2, 6))
+    reads = ColumnReads(sensitivity=sensitivity, residual=residual, present=np.ones((2, 6), dtype=bool))
+    mean, covariance = condition(reads, np.broadcast_to(prior, (2, 5, 5)), 0.3)
     for m in range(2):
         precision = np.linalg.inv(prior) + sensitivity[m].T @ sensitivity[m] / 0.3**2
         np.testing.assert_allclose(covariance[m], np.linalg.inv(precision), rtol=1e-9, atol=1e-14)
@@ -168,8 +171,33 @@ def test_posterior_is_the_textbook_one(rng):
         np.testing.assert_allclose(mean[m], expected, rtol=1e-9)
 
 
+@pytest.mark.parametrize("known_before", [False, True])
+def test_evidence_is_the_density_of_the_present_residuals(known_before, rng):
+    spread = Spread(cell=0.1, gain=0.05, offset=0.02, noise=0.3)
+    sensitivity, residual = rng.standard_normal((2, 6, 5)), rng.standard_normal((2, 6))
+    present = np.ones((2, 6), dtype=bool)
+    present[0, 2] = present[1, 5] = False
+    before = np.einsum("mui,mvi->muv", *[rng.standard_normal((2, 5, 5))] * 2) if known_before else None
+    reads = ColumnReads(sensitivity=sensitivity, residual=residual, present=present)
+    without = Spread(cell=0.0, gain=0.0, offset=0.0, noise=0.3)
+    expected = [0.0, 0.0]
+    for k, assumed in enumerate((spread, without)):
+        for m in range(2):
+            prior = np.diag(assumed.variances(5)) + (0.0 if before is None else before[m])
+            seen = sensitivity[m, present[m]]
+            covariance = seen @ prior @ seen.T + 0.3**2 * np.eye(5)
+            density = scipy.stats.multivariate_normal(cov=covariance)
+            expected[k] += density.logpdf(residual[m, present[m]])
+    evidence = Evidence(reads, before)
+    # Constants of the number of readings differ, what one spread has over another does not; the stand-in for
+    # a missing reading is not quite without a say, 1e-3 here.
+    assert evidence.log(spread) - evidence.log(without) == pytest.approx(expected[0] - expected[1], abs=1e-2)
+
+
 def test_two_steps_through_the_posterior_equal_one_with_all_readings(rng):
-    prior = np.broadcast_to(Spread(cell=0.1, gain=0.0, offset=0.1, noise=0.0).covariance(4), (3, 5, 5))
+    prior = np.broadcast_to(
+        np.diag(Spread(cell=0.1, gain=0.0, offset=0.1, noise=0.0).variances(5)), (3, 5, 5)
+    )
     sensitivity, residual = rng.standard_normal((3, 9, 5)), rng.standard_normal((3, 9))
     present = np.ones((3, 9), dtype=bool)
 
@@ -205,7 +233,7 @@ def test_nothing_is_changed_on_a_board_that_has_not_changed(rng, target_s):
     tensors = tensors_of(target_s, 1e-3)
     voltage_v = informative_vectors(16, ROWS, low_v=LOW_V, high_v=HIGH_V, rng=rng)
     done = recalibrate(tensors, voltage_v, noisy(voltage_v @ target_s, 1e-3, rng))
-    assert done.depth is Depth.NOTHING
+    assert done.report.depth is Depth.NOTHING
     assert done.tensors is tensors
     assert done.belief is None
 
@@ -218,7 +246,7 @@ def test_drifted_amplifiers_are_told_from_drifted_cells(rng, target_s):
     voltage_v = informative_vectors(16, ROWS, low_v=LOW_V, high_v=HIGH_V, rng=rng)
     tensors = tensors_of(target_s, 1e-3)
     done = recalibrate(tensors, voltage_v, noisy(voltage_v @ target_s * gain + offset_a, 1e-3, rng))
-    assert done.depth is Depth.COLUMNS
+    assert done.report.depth is Depth.COLUMNS
     fresh_v = rng.uniform(LOW_V, HIGH_V, (50, ROWS))
     fresh_a = noisy(fresh_v @ target_s * gain + offset_a, 1e-3, rng)
     assert squared_error(done.tensors, fresh_v, fresh_a) < 0.2 * squared_error(tensors, fresh_v, fresh_a)
@@ -239,7 +267,7 @@ def test_missing_readings_count_as_if_they_had_not_been_made(rng, target_s):
         recalibrate(tensors, voltage_v, missing),
         recalibrate(tensors, voltage_v, saturated, usable=usable),
     ):
-        assert done.readings_missing == COLUMNS
+        assert done.report.readings_missing == COLUMNS
         np.testing.assert_allclose(done.belief.mean, left_out.belief.mean, atol=2e-3)
 
 
@@ -249,7 +277,7 @@ def test_repeats_of_one_vector_are_counted_as_one_and_do_no_harm(rng, target_s):
     real_s = target_s * (1 + 0.02 * rng.standard_normal(target_s.shape))
     voltage_v = np.repeat(rng.uniform(LOW_V, HIGH_V, (1, ROWS)), 10, axis=0)
     done = recalibrate(tensors, voltage_v, noisy(voltage_v @ real_s, noise, rng))
-    assert done.independent_vectors == 1
+    assert done.report.independent_vectors == 1
     fresh_v = rng.uniform(LOW_V, HIGH_V, (200, ROWS))
     fresh_a = noisy(fresh_v @ real_s, noise, rng)
     assert squared_error(done.tensors, fresh_v, fresh_a) < squared_error(tensors, fresh_v, fresh_a)
@@ -257,12 +285,15 @@ def test_repeats_of_one_vector_are_counted_as_one_and_do_no_harm(rng, target_s):
 
 def test_unknown_cells_widen_the_stated_deviation(rng, target_s):
     tensors = tensors_of(target_s, 1e-3)
-    unknown = np.broadcast_to(
-        Spread(cell=0.05, gain=0.0, offset=0.0, noise=0.0).covariance(ROWS), (COLUMNS, ROWS + 1, ROWS + 1)
+    unknowns = ROWS + CELLS
+    variances = Spread(cell=0.05, gain=0.0, offset=0.0, noise=0.0).variances(unknowns)
+    belief = ColumnBelief(
+        mean=np.zeros((COLUMNS, unknowns)),
+        covariance=np.broadcast_to(np.diag(variances), (COLUMNS, unknowns, unknowns)),
+        noise=1e-3,
     )
-    belief = CellBelief(mean=np.zeros((COLUMNS, ROWS + 1)), covariance=unknown)
     current_a = rng.uniform(LOW_V, HIGH_V, (3, ROWS)) @ target_s
-    wide = Inverse(believed_tensors(tensors, belief, 1e-3)).read(current_a, deviation=True).deviation_a
+    wide = Inverse(believed_tensors(tensors, belief)).read(current_a, deviation=True).deviation_a
     narrow = Inverse(tensors).read(current_a, deviation=True).deviation_a
     assert (wide > 2.0 * narrow).all()
 
@@ -286,6 +317,8 @@ def test_impossible_readings_are_refused(change, error, rng, target_s):
 
 def test_belief_of_another_array_is_refused(rng, target_s):
     voltage_v = informative_vectors(6, ROWS, low_v=LOW_V, high_v=HIGH_V, rng=rng)
-    other = CellBelief(mean=np.zeros((COLUMNS, ROWS)), covariance=np.zeros((COLUMNS, ROWS, ROWS)))
+    other = ColumnBelief(
+        mean=np.zeros((COLUMNS, ROWS)), covariance=np.zeros((COLUMNS, ROWS, ROWS)), noise=1e-3
+    )
     with pytest.raises(ShapeError, match="belief"):
         recalibrate(tensors_of(target_s, 1e-3), voltage_v, voltage_v @ target_s, belief=other)

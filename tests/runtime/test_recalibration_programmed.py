@@ -10,7 +10,7 @@ from crosscal.runtime.affine import AffineCorrection
 from crosscal.runtime.inverse import InverseTensors
 from crosscal.runtime.inverse_fold import InverseCorrection
 from crosscal.runtime.programmed import ProgrammedCalibrator
-from crosscal.runtime.recalibration_evidence import Depth
+from crosscal.runtime.recalibration_belief import Depth
 from crosscal.runtime.recalibration_vectors import informative_vectors
 
 ROWS, COLUMNS, NOISE = 9, 6, 1e-3
@@ -86,7 +86,7 @@ def test_a_user_recalibrates_the_cells_and_leaves_the_old_calibrator_as_it_was(c
     voltage_v = informative_vectors(30, ROWS, low_v=0.1, high_v=0.5, rng=rng)
     before = calibrator(measured(real_s, voltage_v, np.random.default_rng(1)))
     better = calibrator.recalibrated(voltage_v, measured(real_s, voltage_v, rng))
-    assert better.correction.last_recalibration.depth is Depth.CELLS
+    assert better.report.depth is Depth.CELLS
     assert root_mean_square(better, real_s, rng) < 0.7 * root_mean_square(calibrator, real_s, rng)
     np.testing.assert_array_equal(calibrator(measured(real_s, voltage_v, np.random.default_rng(1))), before)
 
@@ -97,7 +97,7 @@ def test_each_recalibration_builds_on_the_last(calibrator, rng):
     for _ in range(3):
         voltage_v = informative_vectors(8, ROWS, low_v=0.1, high_v=0.5, rng=rng)
         calibrator = calibrator.recalibrated(voltage_v, measured(real_s, voltage_v, rng))
-        spreads.append(np.trace(calibrator.correction.last_recalibration.belief.covariance.sum(axis=0)))
+        spreads.append(np.trace(calibrator.belief.covariance.sum(axis=0)))
     assert spreads[2] < 0.5 * spreads[0]
 
 
@@ -105,7 +105,7 @@ def test_readings_that_are_no_readings_are_left_out(calibrator, rng):
     voltage_v = informative_vectors(12, ROWS, low_v=0.1, high_v=0.5, rng=rng)
     current_a = measured(calibrator.conductance_s, voltage_v, rng)
     current_a[2, 1], current_a[5, 3] = np.nan, 10.0
-    assert calibrator.recalibrated(voltage_v, current_a).correction.last_recalibration.readings_missing == 2
+    assert calibrator.recalibrated(voltage_v, current_a).report.readings_missing == 2
 
 
 def test_a_single_vector_without_its_batch_axis_is_refused(calibrator, rng):

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from crosscal.simulated_bench.alternating_current import AlternatingResponse, solve_ac
     from crosscal.simulated_bench.bench import Bench
     from crosscal.simulated_bench.devices import (
         CellLaw,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from crosscal.simulated_bench.wires import Wires
 
 __all__ = [
+    "AlternatingResponse",
     "Bench",
     "BenchServer",
     "BenchSettings",
@@ -63,6 +65,7 @@ __all__ = [
     "sensitivity",
     "serve_pty",
     "serve_tcp",
+    "solve_ac",
     "solve_currents",
     "solve_dc",
     "solve_transient",
@@ -70,6 +73,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "alternating_current": ("AlternatingResponse", "solve_ac"),
     "bench": ("Bench",),
     "devices": (
         "CellLaw",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -135,6 +136,18 @@ def checked_array(name: str, value: np.ndarray, *, ranks: tuple[int, ...], axes:
         got = f"{name}{list(place)} = {array[place]}"
         raise RangeError(wanted(got=got, allowed="finite numbers", remedy="correct that element"))
     return array
+
+
+def element_value(name: str, value: float) -> float:
+    """Return a capacitance or inductance as a float.
+
+    Raises:
+        RangeError: it is not one finite number, 0 or more.
+    """
+    if not (np.ndim(value) == 0 and math.isfinite(value) and value >= 0):
+        got = f"{name} = {value!r}"
+        raise RangeError(wanted(got=got, allowed="one finite number, 0 or more", remedy="correct it"))
+    return float(value)
 
 
 def ways_ohm(count: int, segment_ohm: float, end_ohm: np.ndarray) -> tuple[float, float]:

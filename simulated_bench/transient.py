@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import RangeError, ShapeError, wanted
-from crosscal.simulated_bench.circuit import Circuit, checked_array
+from crosscal.simulated_bench.circuit import Circuit, checked_array, element_value
 from crosscal.simulated_bench.devices.law import CellLaw, require_valid
 from crosscal.simulated_bench.direct_current import solve_dc
 from crosscal.simulated_bench.newton import Newton
@@ -65,7 +64,7 @@ def solve_transient(
     circuit = Circuit.of(conductance_s, wires, device)
     times_s = _times(time_s)
     waveform = Waveform(drive, circuit.shape[0])
-    farad, henry = _storage("capacitance_f", capacitance_f), _storage("inductance_h", inductance_h)
+    farad, henry = element_value("capacitance_f", capacitance_f), element_value("inductance_h", inductance_h)
     _require_tolerance(tolerance)
     drives_v = np.array([waveform(t) for t in times_s])
     if farad == henry == 0:
@@ -103,13 +102,6 @@ def _times(time_s: np.ndarray) -> list[float]:
         got = f"time_s[{k + 1}] = {times_s[k + 1]:g} s after {times_s[k]:g} s"
         raise RangeError(wanted(got=got, allowed="rising times", remedy="sort them and leave out doubles"))
     return times_s.tolist()
-
-
-def _storage(name: str, value: float) -> float:
-    if not (np.ndim(value) == 0 and math.isfinite(value) and value >= 0):
-        got = f"{name} = {value!r}"
-        raise RangeError(wanted(got=got, allowed="one finite number, 0 or more", remedy="correct it"))
-    return float(value)
 
 
 def _require_tolerance(tolerance: float) -> None:

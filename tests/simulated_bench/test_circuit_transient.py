@@ -14,6 +14,7 @@ from crosscal.simulated_bench.circuit import Circuit
 from crosscal.simulated_bench.stepper import Stepper, at_rest
 
 FILES = sorted(Path(__file__).parents[1].glob("reference_circuits/tran_*.npz"))
+RINGING = sorted(Path(__file__).parents[1].glob("reference_circuits/rlc_*.npz"))
 WIRES = Wires(row_ohm=5.0, column_ohm=7.0, source_ohm=50.0, sense_ohm=10.0)
 FARAD, HENRY = 1e-13, 1e-10
 
@@ -46,8 +47,35 @@ def test_agrees_with_ngspice_at_its_own_time_points(path: Path) -> None:
     assert off_a <= 1e-5 * np.abs(case["I_raw"]).max()
 
 
-def test_both_transients_of_the_reference_set_are_there() -> None:
+@pytest.mark.parametrize("path", RINGING, ids=lambda path: path.stem)
+def test_agrees_with_ngspice_where_inductors_ring(path: Path) -> None:
+    """To 1e-4 of the largest current, at its own time points, from the ramp into the ringing."""
+    case = np.load(path)
+    wires = Wires(
+        row_ohm=float(case["r_row"]),
+        column_ohm=float(case["r_col"]),
+        source_ohm=float(case["r_source"]),
+        sense_ohm=float(case["r_sense"]),
+    )
+    rise_s, final_v, device = float(case["t_rise"]), case["V"], Sinh() if case["nonlinear"] else Ohmic()
+    solution = solve_transient(
+        case["G"],
+        lambda t: final_v * min(t / rise_s, 1.0),
+        case["t_raw"],
+        wires=wires,
+        device=device,
+        capacitance_f=float(case["c_node"]),
+        inductance_h=float(case["l_segment"]),
+    )
+    off_a = np.abs(solution.current_a - case["I_raw"]).max()
+    assert off_a <= 1e-4 * np.abs(case["I_raw"]).max()
+    at_rest_a = solve_dc(case["G"], final_v, wires=wires, device=device).current_a
+    assert (case["I_raw"].max(axis=0) > 1.4 * at_rest_a).all(), "the case rings"
+
+
+def test_the_transients_of_the_reference_set_are_there() -> None:
     assert len(FILES) == 2
+    assert [path.stem for path in RINGING] == ["rlc_lin_3x5", "rlc_sinh_5x3"]
 
 
 def linear_twin(conductance_s: np.ndarray, farad: float, henry: float) -> tuple[np.ndarray, ...]:

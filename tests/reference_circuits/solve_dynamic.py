@@ -62,7 +62,7 @@ def solve(
 
 
 def elements(conductance_s: np.ndarray, kind: str, sources: list[str]) -> Iterator[str]:
-    """Lines of the netlist, branch by branch; `w0_1` is the row node of cell (0, 1), `b0_1` its column node."""
+    """Lines of the netlist, by branch; `w0_1` is the row node of cell (0, 1), `b0_1` its column node."""
     rows, columns = conductance_s.shape
     for i, source in enumerate(sources):
         yield f"V{i} in{i} 0 {source}"

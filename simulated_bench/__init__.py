@@ -12,6 +12,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from crosscal.simulated_bench.alternating_current import AlternatingResponse, solve_ac
     from crosscal.simulated_bench.bench import Bench
+    from crosscal.simulated_bench.charge_amplifier import ChargeAmplifier
+    from crosscal.simulated_bench.charge_errors import ChargeBudget, charge_budget
+    from crosscal.simulated_bench.charge_parasitics import ChargeParasitics
+    from crosscal.simulated_bench.charge_reading import ChargeProduct, charge_product
+    from crosscal.simulated_bench.charge_variation import CapacitanceVariation
     from crosscal.simulated_bench.devices import (
         CellLaw,
         DrivenLoop,
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
         cell_current,
         driven_loop,
     )
+    from crosscal.simulated_bench.devices.memcapacitor import Memcapacitor, MemcapacitorLoop
     from crosscal.simulated_bench.direct_current import solve_currents, solve_dc
     from crosscal.simulated_bench.floor import NoiseFloor, noise_floor
     from crosscal.simulated_bench.linear_response import transfer_matrix
@@ -43,9 +49,16 @@ __all__ = [
     "Bench",
     "BenchServer",
     "BenchSettings",
+    "CapacitanceVariation",
     "CellLaw",
+    "ChargeAmplifier",
+    "ChargeBudget",
+    "ChargeParasitics",
+    "ChargeProduct",
     "DrivenLoop",
     "Hopping",
+    "Memcapacitor",
+    "MemcapacitorLoop",
     "Memristor",
     "NoiseFloor",
     "Ohmic",
@@ -58,6 +71,8 @@ __all__ = [
     "Wires",
     "add_to_sim",
     "cell_current",
+    "charge_budget",
+    "charge_product",
     "driven_loop",
     "load_settings",
     "noise_floor",
@@ -75,6 +90,11 @@ __all__ = [
 _MODULES = {
     "alternating_current": ("AlternatingResponse", "solve_ac"),
     "bench": ("Bench",),
+    "charge_amplifier": ("ChargeAmplifier",),
+    "charge_errors": ("ChargeBudget", "charge_budget"),
+    "charge_parasitics": ("ChargeParasitics",),
+    "charge_reading": ("ChargeProduct", "charge_product"),
+    "charge_variation": ("CapacitanceVariation",),
     "devices": (
         "CellLaw",
         "DrivenLoop",
@@ -88,6 +108,7 @@ _MODULES = {
         "cell_current",
         "driven_loop",
     ),
+    "devices.memcapacitor": ("Memcapacitor", "MemcapacitorLoop"),
     "direct_current": ("solve_currents", "solve_dc"),
     "floor": ("NoiseFloor", "noise_floor"),
     "linear_response": ("transfer_matrix",),

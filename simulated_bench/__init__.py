@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from crosscal.simulated_bench.direct_current import solve_currents, solve_dc
     from crosscal.simulated_bench.floor import NoiseFloor, noise_floor
     from crosscal.simulated_bench.linear_response import transfer_matrix
+    from crosscal.simulated_bench.netlist_check import NetlistCheck, check_netlist
+    from crosscal.simulated_bench.netlist_run import run_netlist
+    from crosscal.simulated_bench.netlist_writer import netlist
     from crosscal.simulated_bench.powered_board import PoweredBoard
     from crosscal.simulated_bench.sensitivities import sensitivity
     from crosscal.simulated_bench.server import BenchServer, serve_pty, serve_tcp
@@ -60,6 +63,7 @@ __all__ = [
     "Memcapacitor",
     "MemcapacitorLoop",
     "Memristor",
+    "NetlistCheck",
     "NoiseFloor",
     "Ohmic",
     "OneTransistor",
@@ -73,10 +77,13 @@ __all__ = [
     "cell_current",
     "charge_budget",
     "charge_product",
+    "check_netlist",
     "driven_loop",
     "load_settings",
+    "netlist",
     "noise_floor",
     "profile_names",
+    "run_netlist",
     "sensitivity",
     "serve_pty",
     "serve_tcp",
@@ -112,6 +119,9 @@ _MODULES = {
     "direct_current": ("solve_currents", "solve_dc"),
     "floor": ("NoiseFloor", "noise_floor"),
     "linear_response": ("transfer_matrix",),
+    "netlist_check": ("NetlistCheck", "check_netlist"),
+    "netlist_run": ("run_netlist",),
+    "netlist_writer": ("netlist",),
     "powered_board": ("PoweredBoard",),
     "sensitivities": ("sensitivity",),
     "server": ("BenchServer", "serve_pty", "serve_tcp"),

@@ -102,6 +102,11 @@ class Bench:
         """Bench time since power-on [s]: advances by `advance_time` alone."""
         return self._time_s
 
+    @property
+    def device(self) -> CellLaw:
+        """Current–voltage law of the cells."""
+        return self._device
+
     def wires(self, range_index: int) -> Wires:
         """Give the resistances that currents meet in a range, the amplifiers' input resistance included."""
         wires = self.settings.wires

@@ -50,3 +50,8 @@ class Hopping:
         """See `CellLaw.evaluate`."""
         scale_v, share = float(self.scale_v), float(self.forward_share)
         hopping_law(conductance_s, voltage_v, scale_v, share, current_a, slope_s)
+
+    def spice_expression(self) -> str:
+        """See `netlist`."""
+        scale_v, share = float(self.scale_v), float(self.forward_share)
+        return f"g*{scale_v!r}*(exp({share!r}*v/{scale_v!r})-exp({share - 1.0!r}*v/{scale_v!r}))"

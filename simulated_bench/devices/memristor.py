@@ -10,6 +10,7 @@ import numpy as np
 from crosscal.core.errors import RangeError, ShapeError, wanted
 from crosscal.simulated_bench.devices.law_kernels import sinh_law
 from crosscal.simulated_bench.devices.memristor_kernels import rates, steps
+from crosscal.simulated_bench.devices.sinh import Sinh
 
 SIGNS = {"set_rate_per_ohm_s": -1, "reset_bound_ohm": 0}
 """Which constants are not positive: the set pulls the resistance down; the reset's line starts below zero."""
@@ -82,6 +83,10 @@ class Memristor:
         """See `CellLaw.evaluate`; the state stays."""
         parameters = (float(self.a_pos), float(self.b_pos), float(self.a_neg), float(self.b_neg))
         sinh_law(conductance_s, voltage_v, parameters, current_a, slope_s)
+
+    def spice_expression(self) -> str:
+        """See `netlist`; the state stays."""
+        return Sinh(a_pos=self.a_pos, b_pos=self.b_pos, a_neg=self.a_neg, b_neg=self.b_neg).spice_expression()
 
     def current(self, resistance_ohm: np.ndarray | float, voltage_v: np.ndarray | float) -> np.ndarray:
         """Current of cells in given states [A].

@@ -18,3 +18,7 @@ class Ohmic:
     ) -> None:
         """See `CellLaw.evaluate`."""
         ohmic(conductance_s, voltage_v, current_a, slope_s)
+
+    def spice_expression(self) -> str:
+        """See `netlist`."""
+        return "g*v"

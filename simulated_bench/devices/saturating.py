@@ -51,3 +51,9 @@ class Saturating:
     ) -> None:
         """See `CellLaw.evaluate`."""
         saturating_law(conductance_s, voltage_v, float(self.scale_v), float(self.shift), current_a, slope_s)
+
+    def spice_expression(self) -> str:
+        """See `netlist`."""
+        scale_v, shift = float(self.scale_v), float(self.shift)
+        # The same as the difference of tangents, in a form that loses no digits near 0 V.
+        return f"g*{scale_v!r}*sinh(v/{scale_v!r})*cosh({shift!r})/cosh(v/{scale_v!r}+({shift!r}))"

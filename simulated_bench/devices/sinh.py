@@ -50,3 +50,8 @@ class Sinh:
         """See `CellLaw.evaluate`."""
         parameters = (float(self.a_pos), float(self.b_pos), float(self.a_neg), float(self.b_neg))
         sinh_law(conductance_s, voltage_v, parameters, current_a, slope_s)
+
+    def spice_expression(self) -> str:
+        """See `netlist`."""
+        a_pos, b_pos, a_neg, b_neg = (float(getattr(self, field.name)) for field in fields(self))
+        return f"v > 0 ? {a_pos!r}*g*sinh({b_pos!r}*v) : {a_neg!r}*g*sinh({b_neg!r}*v)"

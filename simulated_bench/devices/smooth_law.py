@@ -32,6 +32,7 @@ class SmoothLaw:
         current: `i = current(G, v)` of one cell, in siemens, volts and amperes; plain Python that numba can
             compile (arithmetic, `math`), or already compiled by it.
         slope: `di/dv` [S], of the same arguments.
+        spice: the current once more for `netlist`, in terms of g and v; not needed otherwise.
 
     Raises:
         InputError: numba cannot compile a function, or `slope` is not the derivative of `current`.
@@ -39,6 +40,7 @@ class SmoothLaw:
 
     current: Callable[[float, float], float]
     slope: Callable[[float, float], float]
+    spice: str | None = None
 
     def __post_init__(self) -> None:
         for volt in PROBES_V:
@@ -61,6 +63,17 @@ class SmoothLaw:
     ) -> None:
         """See `CellLaw.evaluate`."""
         _kernel(self.current, self.slope)(conductance_s, voltage_v, current_a, slope_s)
+
+    def spice_expression(self) -> str:
+        """See `netlist`.
+
+        Raises:
+            InputError: the law was given without one.
+        """
+        if self.spice is None:
+            got, remedy = "a SmoothLaw without its law for ngspice", "give it, such as spice='g*v*(1+v*v)'"
+            raise InputError(wanted(got=got, allowed="one with spice=", remedy=remedy))
+        return self.spice
 
     def _at(self, volt: float) -> tuple[float, float]:
         current_a, slope_s = np.empty((1, 1, 1)), np.empty((1, 1, 1))

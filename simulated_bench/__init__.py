@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from crosscal.simulated_bench.devices.memcapacitor import Memcapacitor, MemcapacitorLoop
     from crosscal.simulated_bench.direct_current import solve_currents, solve_dc
     from crosscal.simulated_bench.floor import NoiseFloor, noise_floor
+    from crosscal.simulated_bench.line_faults import BridgedLines, GroundedLine, LineFault, OpenLine
     from crosscal.simulated_bench.linear_response import transfer_matrix
     from crosscal.simulated_bench.netlist_check import NetlistCheck, check_netlist
     from crosscal.simulated_bench.netlist_run import run_netlist
@@ -53,20 +54,24 @@ __all__ = [
     "BenchServer",
     "BenchSettings",
     "CapacitanceVariation",
+    "BridgedLines",
     "CellLaw",
     "ChargeAmplifier",
     "ChargeBudget",
     "ChargeParasitics",
     "ChargeProduct",
     "DrivenLoop",
+    "GroundedLine",
     "Hopping",
     "Memcapacitor",
     "MemcapacitorLoop",
+    "LineFault",
     "Memristor",
     "NetlistCheck",
     "NoiseFloor",
     "Ohmic",
     "OneTransistor",
+    "OpenLine",
     "PoweredBoard",
     "Saturating",
     "Sinh",
@@ -118,6 +123,7 @@ _MODULES = {
     "devices.memcapacitor": ("Memcapacitor", "MemcapacitorLoop"),
     "direct_current": ("solve_currents", "solve_dc"),
     "floor": ("NoiseFloor", "noise_floor"),
+    "line_faults": ("BridgedLines", "GroundedLine", "LineFault", "OpenLine"),
     "linear_response": ("transfer_matrix",),
     "netlist_check": ("NetlistCheck", "check_netlist"),
     "netlist_run": ("run_netlist",),

@@ -10,6 +10,7 @@ import numpy as np
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
 from crosscal.simulated_bench.devices.law import CellLaw
+from crosscal.simulated_bench.line_faults import LineFault
 from crosscal.simulated_bench.wires import Wires
 
 
@@ -25,6 +26,7 @@ class Circuit:
         sense_ohm: amplifier of each column [Ω], (M,).
         way_ohm: voltage lost along a row and a column, on average, per ampere in each of their cells [Ω].
         longest_way_ohm: the same for the cell that loses most [Ω].
+        faults: of the wires, all inside the array.
     """
 
     conductance_s: Matrix
@@ -35,6 +37,7 @@ class Circuit:
     sense_ohm: np.ndarray
     way_ohm: float
     longest_way_ohm: float
+    faults: tuple[LineFault, ...]
 
     @classmethod
     def of(cls, conductance_s: Matrix, wires: Wires, device: CellLaw) -> Circuit:
@@ -42,7 +45,8 @@ class Circuit:
 
         Raises:
             ShapeError: the conductances are no matrix, or the wires' lists do not fit it.
-            RangeError: a conductance is negative or not finite; the message names the cell.
+            RangeError: a conductance is negative or not finite, or a fault of the wires lies outside the
+                array; the message names the place.
             InputError: `wires` or `device` is something else.
         """
         if not isinstance(wires, Wires):
@@ -63,6 +67,8 @@ class Circuit:
             got = f"conductance_s[{i}, {j}] = {checked_s[i, j]:g} S"
             raise RangeError(wanted(got=got, allowed="0 or more", remedy="correct that cell"))
         rows, columns = checked_s.shape
+        for fault in wires.faults:
+            fault.require_within(rows, columns)
         source_ohm, sense_ohm = wires.source_of_rows_ohm(rows), wires.sense_of_columns_ohm(columns)
         row_way_ohm, longest_row_ohm = ways_ohm(columns, wires.row_ohm, source_ohm)
         column_way_ohm, longest_column_ohm = ways_ohm(rows, wires.column_ohm, sense_ohm)
@@ -75,6 +81,7 @@ class Circuit:
             sense_ohm=sense_ohm,
             way_ohm=row_way_ohm + column_way_ohm,
             longest_way_ohm=longest_row_ohm + longest_column_ohm,
+            faults=tuple(wires.faults),
         )
 
     @property

@@ -11,6 +11,7 @@ from crosscal.core.errors import ShapeError, wanted
 from crosscal.simulated_bench.circuit import Circuit
 from crosscal.simulated_bench.devices.law import CellLaw
 from crosscal.simulated_bench.devices.ohmic import Ohmic
+from crosscal.simulated_bench.faulty_newton import FaultyNewton
 from crosscal.simulated_bench.linear_response import LinearResponse
 from crosscal.simulated_bench.newton import Newton
 from crosscal.simulated_bench.newton_kernels import column_currents, node_voltages
@@ -35,10 +36,10 @@ def solve_dc(
     Args:
         conductance_s: nominal conductance of each cell [S], (N, M), 0 or more.
         voltage_v: input vectors [V], (N,) or (B, N).
-        wires: resistances of wires, drivers and amplifiers.
+        wires: resistances of wires, drivers and amplifiers, and faults of the wires if there are any.
         device: current–voltage law of the cells, such as `Ohmic()` or `Sinh()`.
         start: a solution of the same shape to start from, such as that before the cells drifted. The result
-            is as accurate without it, only later.
+            is as accurate without it, only later. Where wires are faulty it is not used.
 
     Returns:
         Currents (M,) or (B, M) and node voltages (N, M) or (B, N, M). Kirchhoff's law holds at every node to
@@ -55,7 +56,9 @@ def solve_dc(
     start_a = None if start is None else _start_currents(circuit, start, shape)
     current_a, word_v, bit_v = np.empty((shape[0], shape[2])), np.empty(shape), np.empty(shape)
     rows = circuit.shape[0]
-    if isinstance(device, Ohmic) and len(vectors_v) > rows and rows * shape[1] * shape[2] <= UNITS_MOST:
+    if circuit.faults:
+        _solve_faulty(circuit, vectors_v, current_a, word_v, bit_v)
+    elif isinstance(device, Ohmic) and len(vectors_v) > rows and rows * shape[1] * shape[2] <= UNITS_MOST:
         _superpose(circuit, vectors_v, current_a, word_v, bit_v)
     else:
         _solve(circuit, vectors_v, start_a, current_a, word_v, bit_v)
@@ -84,7 +87,10 @@ def solve_currents(
     circuit = Circuit.of(conductance_s, wires, device)
     vectors_v, batched = circuit.drives(voltage_v)
     current_a = np.empty((len(vectors_v), circuit.shape[1]))
-    _solve(circuit, vectors_v, None, current_a, None, None)
+    if circuit.faults:
+        _solve_faulty(circuit, vectors_v, current_a)
+    else:
+        _solve(circuit, vectors_v, None, current_a, None, None)
     return current_a if batched else current_a[0]
 
 
@@ -117,6 +123,29 @@ def _solve(
         return solve
 
     share(len(voltage_v), size, begin)
+
+
+def _solve_faulty(
+    circuit: Circuit,
+    voltage_v: np.ndarray,
+    current_a: np.ndarray,
+    word_v: np.ndarray | None = None,
+    bit_v: np.ndarray | None = None,
+) -> None:
+    """Solve an array with faults on its wires, vector by vector; arguments as in `_solve`."""
+    newton = FaultyNewton(circuit)
+
+    def begin() -> Callable[[slice], None]:
+        room_v = np.empty((2, *circuit.shape))
+
+        def solve(piece: slice) -> None:
+            for b in range(piece.start, piece.stop):
+                nodes_v = room_v if word_v is None or bit_v is None else (word_v[b], bit_v[b])
+                newton.solve(voltage_v[b], current_a[b], *nodes_v)
+
+        return solve
+
+    share(len(voltage_v), 1, begin)
 
 
 def _superpose(

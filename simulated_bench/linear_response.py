@@ -9,6 +9,7 @@ import numpy as np
 from crosscal.core.array_types import Matrix
 from crosscal.simulated_bench.circuit import Circuit
 from crosscal.simulated_bench.devices.ohmic import Ohmic
+from crosscal.simulated_bench.faulty_newton import FaultyNewton
 from crosscal.simulated_bench.line_by_line_kernels import row_contributions, unit_currents
 from crosscal.simulated_bench.linear_kernels import prepare
 from crosscal.simulated_bench.newton import DOUBLE, ITERATIONS_MOST
@@ -34,7 +35,14 @@ def transfer_matrix(conductance_s: Matrix, *, wires: Wires) -> Matrix:
         ShapeError, RangeError, InputError: an argument that cannot be used; the message names the place.
     """
     circuit = Circuit.of(conductance_s, wires, Ohmic())
-    return LinearResponse(circuit, circuit.conductance_s).transfer()
+    return transfer_of_slopes(circuit, circuit.conductance_s)
+
+
+def transfer_of_slopes(circuit: Circuit, slope_s: np.ndarray) -> np.ndarray:
+    """Current of each column per volt on each row [S], (M, N), when cells have given slopes [S], (N, M)."""
+    if circuit.faults:
+        return FaultyNewton(circuit).transfer(slope_s)
+    return LinearResponse(circuit, slope_s).transfer()
 
 
 class LinearResponse:

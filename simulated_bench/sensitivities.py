@@ -8,7 +8,7 @@ from crosscal.core.array_types import Matrix
 from crosscal.simulated_bench.circuit import Circuit
 from crosscal.simulated_bench.devices.law import CellLaw
 from crosscal.simulated_bench.direct_current import solve_dc
-from crosscal.simulated_bench.linear_response import LinearResponse
+from crosscal.simulated_bench.linear_response import transfer_of_slopes
 from crosscal.simulated_bench.wires import Wires
 
 
@@ -37,5 +37,5 @@ def sensitivity(conductance_s: Matrix, voltage_v: np.ndarray, *, wires: Wires, d
     rows, columns = circuit.shape
     jacobian_s = np.empty((len(slope_s), columns, rows))
     for one_s, answer_s in zip(slope_s, jacobian_s, strict=True):
-        answer_s[:] = LinearResponse(circuit, one_s).transfer()
+        answer_s[:] = transfer_of_slopes(circuit, one_s)
     return jacobian_s.reshape(*across_v.shape[:-2], columns, rows)

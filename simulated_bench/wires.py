@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crosscal.core.errors import RangeError, ShapeError, wanted
+from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
+from crosscal.simulated_bench.line_faults import BridgedLines, GroundedLine, LineFault, OpenLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,22 +25,26 @@ class Wires:
         column_ohm: one segment of a column wire [Ω].
         source_ohm: output resistance of the drivers [Ω]; one number, or one per row.
         sense_ohm: input resistance of the amplifiers [Ω]; one number, or one per column.
+        faults: broken segments and shorts, `OpenLine`, `GroundedLine` and `BridgedLines`.
 
     Raises:
         RangeError: a resistance is negative, infinite or not a number.
         ShapeError: `source_ohm` or `sense_ohm` is neither a number nor a flat list of numbers.
+        InputError: something among the faults is none, or is there twice.
     """
 
     row_ohm: float = 0.0
     column_ohm: float = 0.0
     source_ohm: float | Sequence[float] = 0.0
     sense_ohm: float | Sequence[float] = 0.0
+    faults: Sequence[LineFault] = ()
 
     def __post_init__(self) -> None:
         for name in ("row_ohm", "column_ohm"):
             object.__setattr__(self, name, _resistance(f"Wires.{name}", getattr(self, name)))
         for name in ("source_ohm", "sense_ohm"):
             object.__setattr__(self, name, _resistances(f"Wires.{name}", getattr(self, name)))
+        object.__setattr__(self, "faults", _faults(self.faults))
 
     def source_of_rows_ohm(self, rows: int) -> np.ndarray:
         """Driver resistance of every row [Ω], (N,)."""
@@ -48,6 +53,20 @@ class Wires:
     def sense_of_columns_ohm(self, columns: int) -> np.ndarray:
         """Amplifier resistance of every column [Ω], (M,)."""
         return _one_each("Wires.sense_ohm", self.sense_ohm, columns, "column")
+
+
+def _faults(faults: Sequence[LineFault]) -> tuple[LineFault, ...]:
+    if not isinstance(faults, Sequence):
+        got, allowed = f"Wires.faults = {faults!r}", "a list of line faults"
+        raise InputError(wanted(got=got, allowed=allowed, remedy="put it into a list"))
+    for k, fault in enumerate(faults):
+        if not isinstance(fault, OpenLine | GroundedLine | BridgedLines):
+            got, allowed = f"Wires.faults[{k}] = {fault!r}", "OpenLine, GroundedLine or BridgedLines"
+            raise InputError(wanted(got=got, allowed=allowed, remedy="pass one of these"))
+        if fault in faults[:k]:
+            got, allowed = f"Wires.faults[{k}] = {fault!r} twice", "each fault once"
+            raise InputError(wanted(got=got, allowed=allowed, remedy="leave one out"))
+    return tuple(faults)
 
 
 def _resistance(name: str, value: float) -> float:

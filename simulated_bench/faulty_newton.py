@@ -111,9 +111,9 @@ class FaultyNewton:
         law_a, slope_s = self._ask(word_v - bit_v)
         size_a, met_v = _norm(law_a), np.abs(drive_v).max() + self._typical_ohm * _norm(cell_a)
         left_a = law_a - cell_a
-        terms = wires.drive * drive_v, wires.across_v * cell_a, wires.own * extra
-        condition = sum(term.reshape(len(extra), -1).sum(axis=1) for term in terms)
-        sizes = sum(np.abs(term).reshape(len(extra), -1).sum(axis=1) for term in terms)
+        flat = (wires.across_v * cell_a).reshape(len(extra), -1)
+        terms = np.concatenate((wires.drive * drive_v, flat, wires.own * extra), axis=1)
+        condition, sizes = terms.sum(axis=1), np.abs(terms).sum(axis=1)
         unsure_v = ROUNDING * met_v
         agrees = _norm(left_a) <= TOLERANCE * size_a + unsure_v * _norm(slope_s)
         unsure = unsure_v * (np.abs(wires.across_v) * slope_s).reshape(len(extra), -1).sum(axis=1)

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
         driven_loop,
     )
     from crosscal.simulated_bench.devices.memcapacitor import Memcapacitor, MemcapacitorLoop
+    from crosscal.simulated_bench.devices.meminductor import Meminductor, MeminductorLoop, pinch_limit_hz
+    from crosscal.simulated_bench.devices.mos_capacitor import MosCapacitor
+    from crosscal.simulated_bench.devices.transconductor import Transconductor
     from crosscal.simulated_bench.direct_current import solve_currents, solve_dc
     from crosscal.simulated_bench.floor import NoiseFloor, noise_floor
     from crosscal.simulated_bench.line_faults import BridgedLines, GroundedLine, LineFault, OpenLine
@@ -66,7 +69,10 @@ __all__ = [
     "LineFault",
     "Memcapacitor",
     "MemcapacitorLoop",
+    "Meminductor",
+    "MeminductorLoop",
     "Memristor",
+    "MosCapacitor",
     "NetlistCheck",
     "NoiseFloor",
     "Ohmic",
@@ -77,6 +83,7 @@ __all__ = [
     "Sinh",
     "SmoothLaw",
     "Solution",
+    "Transconductor",
     "Wires",
     "add_to_sim",
     "cell_current",
@@ -87,6 +94,7 @@ __all__ = [
     "load_settings",
     "netlist",
     "noise_floor",
+    "pinch_limit_hz",
     "profile_names",
     "run_netlist",
     "sensitivity",
@@ -121,6 +129,9 @@ _MODULES = {
         "driven_loop",
     ),
     "devices.memcapacitor": ("Memcapacitor", "MemcapacitorLoop"),
+    "devices.meminductor": ("Meminductor", "MeminductorLoop", "pinch_limit_hz"),
+    "devices.mos_capacitor": ("MosCapacitor",),
+    "devices.transconductor": ("Transconductor",),
     "direct_current": ("solve_currents", "solve_dc"),
     "floor": ("NoiseFloor", "noise_floor"),
     "line_faults": ("BridgedLines", "GroundedLine", "LineFault", "OpenLine"),

@@ -15,6 +15,8 @@ NOT_A_NUMBER = 9.91e37
 _INFINITE = 9.9e37
 _DECIMAL = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:\s*[eE]\s*[+-]?\d+)?)\s*([A-Za-z/]*)")
 _NONDECIMAL = re.compile(r"#(?:[hH]([0-9a-fA-F]+)|[qQ]([0-7]+)|[bB]([01]+))")
+_DIGITS_MOST = 250  # a number of so many hexadecimal digits is still a float
+_WHOLE = re.compile(r"[+-]?\d{1,30}")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _MULTIPLIERS = {
     "EX": 1e18,
@@ -87,18 +89,34 @@ def parse_number(text: str | Block, unit: Unit) -> float:
     if decimal is not None:
         value = float(re.sub(r"\s", "", decimal[1])) * suffix_factor(decimal[2], unit)
         return require_finite(value)
-    nondecimal = _NONDECIMAL.fullmatch(text)
-    if nondecimal is not None:
-        digits, base = next(
-            (group, base) for group, base in zip(nondecimal.groups(), (16, 8, 2), strict=True) if group
-        )
-        return float(int(digits, base))
+    whole = _nondecimal(text)
+    if whole is not None:
+        return float(whole)
     word = text.upper().lstrip("+-")
     if word in ("NAN", "INF", "NINF", "INFINITY"):
         raise ScpiFault(-222, f"{text}; finite numbers are allowed")
     if _WORD.fullmatch(text) or text[:1] in "\"'(":
         raise ScpiFault(-104, f"{text[:40]}; a number is wanted")
     raise ScpiFault(-102, f"{text[:40]} is no number")
+
+
+def _nondecimal(text: str) -> int | None:
+    found = _NONDECIMAL.fullmatch(text)
+    if found is None:
+        return None
+    digits, base = next(
+        (group, base) for group, base in zip(found.groups(), (16, 8, 2), strict=True) if group
+    )
+    if len(digits) > _DIGITS_MOST:
+        raise ScpiFault(-222, f"{len(digits)} digits; at most {_DIGITS_MOST} are allowed")
+    return int(digits, base)
+
+
+def _whole(text: str | Block) -> int | None:
+    """All digits of a number written without point or exponent, of which a float keeps some 16."""
+    if isinstance(text, Block):
+        return None
+    return int(text) if _WHOLE.fullmatch(text) else _nondecimal(text)
 
 
 def require_finite(value: float) -> float:
@@ -141,9 +159,9 @@ class Limits:
 
     def parse_integer(self, text: str | Block) -> int:
         """Read a whole number inside the range; a fraction is rounded, as IEEE 488.2 asks."""
-        keyword = self.keyword(text)
-        value = parse_number(text, PURE) if keyword is None else keyword
-        rounded = math.floor(value + 0.5)
+        keyword, whole = self.keyword(text), _whole(text)
+        value = keyword if keyword is not None else whole if whole is not None else parse_number(text, PURE)
+        rounded = value if isinstance(value, int) else math.floor(value + 0.5)
         if not self.low <= rounded <= self.high:
             raise ScpiFault(-222, f"{value:g}; allowed: {self.low:g} to {self.high:g}")
         return rounded

@@ -2,11 +2,21 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
 
-from crosscal.simulated_bench import Bench, load_settings
+from crosscal.simulated_bench import Bench, load_settings, profile_names
+from crosscal.simulated_bench.drift import CmoHfoxDrift, DriftSettings, PcmDrift
+from crosscal.simulated_bench.programming_error import ProgrammingErrorSettings
+from crosscal.simulated_bench.read_noise import (
+    CmoHfoxFlicker,
+    FilamentTelegraph,
+    FlickerSettings,
+    PcmFlicker,
+    TelegraphSettings,
+)
 from crosscal.simulated_bench.settings import (
     ArraySettings,
     BenchSettings,
@@ -53,6 +63,40 @@ def test_the_example_has_every_key(table):
 def test_every_key_of_the_front_end_is_in_its_table():
     for key in msgspec.structs.fields(FrontEndSettings):
         assert f"`{key.name}`" in DOCUMENT, key.name
+
+
+WEATHER = DOCUMENT.partition("## Time and weather")[2].partition("\n## ")[0]
+
+
+@pytest.mark.parametrize(
+    "laws", [ProgrammingErrorSettings, DriftSettings, FlickerSettings, TelegraphSettings]
+)
+def test_every_law_and_its_keys_are_in_the_table_of_the_weather(laws):
+    for law in get_args(laws):
+        tag = law.__struct_config__.tag
+        assert tag == "none" or f"`{tag}`" in WEATHER, tag
+        for key in msgspec.structs.fields(law):
+            assert f"`{key.name}" in WEATHER, key.name
+
+
+@pytest.mark.parametrize("law", [PcmDrift, CmoHfoxDrift, PcmFlicker, CmoHfoxFlicker, FilamentTelegraph])
+def test_the_table_of_the_weather_has_the_defaults(law):
+    row = next(
+        line
+        for line in WEATHER.splitlines()
+        if f"`{law.__struct_config__.tag}` |" in line
+        and all(f"`{key.name} = " in line for key in msgspec.structs.fields(law) if key.name != "scale")
+    )
+    for key in msgspec.structs.fields(law):
+        if key.name != "scale":
+            said = re.search(rf"`{key.name} = ([^`]+)`", row)
+            assert said is not None
+            assert float(said[1]) == key.default, key.name
+
+
+def test_the_list_of_profiles_is_complete():
+    listed = DOCUMENT.partition("| profile |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`([^`]+)`", listed)) == set(profile_names())
 
 
 @pytest.mark.parametrize(

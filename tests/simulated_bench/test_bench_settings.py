@@ -78,6 +78,22 @@ def test_constants_of_the_profiles_law_can_be_changed_one_by_one(tmp_path):
     assert (device.a_pos, device.b_pos) == (0.225, 3.0)  # pyright: ignore[reportAttributeAccessIssue]
 
 
+def test_another_law_of_the_weather_drops_the_coefficients_of_the_profiles_law(tmp_path):
+    write(tmp_path, 'profile = "pcm-24x32"\ndrift.scale = 0.5\n', "rig.toml")
+    kept = write(tmp_path, 'profile = "rig.toml"\ndrift.mean_most = 0.2\n', "kept.toml")
+    drift = load_settings(kept).drift
+    assert (drift.scale, drift.mean_most) == (0.5, 0.2)  # pyright: ignore[reportAttributeAccessIssue]
+    other = write(tmp_path, 'profile = "rig.toml"\ndrift.law = "cmo-hfox"\n', "other.toml")
+    assert load_settings(other).drift.scale == 1.0  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_a_stretched_law_serves_a_board_of_larger_conductances(tmp_path):
+    text = 'profile = "memsys2025"\nprogramming_error = {law = "joshi-2020", full_scale_s = 100e-6}\n'
+    law = load_settings(write(tmp_path, text)).programming_error
+    deviation_s = law.deviation_s(100e-6)  # pyright: ignore[reportAttributeAccessIssue]
+    assert deviation_s == pytest.approx(1.05538e-6)
+
+
 def test_another_front_end_drops_what_the_profile_changed_in_its_own(tmp_path):
     write(tmp_path, 'profile = "memsys2025"\nfront_end.adc_bits = 20\n', "rig.toml")
     kept = write(tmp_path, 'profile = "rig.toml"\nfront_end.dac_bits = 16\n', "kept.toml")
@@ -118,6 +134,44 @@ def test_another_front_end_drops_what_the_profile_changed_in_its_own(tmp_path):
         ("faults.cells = [{row = 1, column = 1, kind = 'LOOSE'}]", "kind"),
         ("faults.amplifiers = [65]", "faults.amplifiers"),
         ("faults.stuck_low_fraction = 0.6\nfaults.stuck_high_fraction = 0.6", "stuck_low_fraction"),
+        ('programming_error.law = "magic"', "programming_error.law: got 'magic'; allowed: .*joshi-2020"),
+        ('programming_error.law = "wan-2022-1s"', "programming_error.full_scale_s: got 4e-05 S; .*0.0001 S"),
+        ('drift.law = "pcm"', "drift.full_scale_s: got 2.5e-05 S; .*larger drift.full_scale_s"),
+        ('flicker.law = "pcm"', "flicker.full_scale_s"),
+        ('programming_error.law = "polynomial"', "coefficients_s"),
+        (
+            'programming_error = {law = "polynomial", coefficients_s = [1e-6, -2e-6], full_scale_s = 1e-3}',
+            "coefficients_s: got -1e-06 S",
+        ),
+        (
+            'programming_error = {law = "falcone-2025", full_scale_s = 1e-4, scale = -1}',
+            "programming_error.scale",
+        ),
+        ('drift = {law = "pcm", full_scale_s = 1e-4, start_s = 0}', "drift.start_s"),
+        ('drift = {law = "pcm", full_scale_s = 1e-4, mean_least = 0.2}', "mean_least: got 0.2; .*mean_most"),
+        ('drift = {law = "cmo-hfox", spread_s = -1e-6}', "drift.spread_s"),
+        ('drift = {law = "cmo-hfox", start_s = 0.5}', "drift.start_s"),
+        ('drift = {law = "cmo-hfox", nu = 0.5}', "drift.nu"),
+        (
+            'drift = {law = "filamentary", full_scale_s = 1e-4, end_s = 1.0}',
+            "start_s: got 1 s; .*below end_s",
+        ),
+        (
+            'drift = {law = "filamentary", full_scale_s = 1e-4, early_s = [2e-5]}',
+            "early_s and late_s: .*do not shrink",
+        ),
+        (
+            'programming_error = {law = "wan-2022-1day", full_scale_s = 1e-4}\n'
+            'drift = {law = "filamentary", full_scale_s = 1e-4}',
+            "programming_error.law: got 'wan-2022-1day'.*'wan-2022-1s'",
+        ),
+        ('telegraph = {law = "filamentary", low_change = 0.6}', "low_change: got 0.6"),
+        ('telegraph = {law = "filamentary", low_ohm = 1e7}', r"low_ohm: got 1e\+07"),
+        ('telegraph = {law = "filamentary", cell_share = 1.5}', "telegraph.cell_share"),
+        ('telegraph = {law = "filamentary", slowest_s = 1e-3}', "fastest_s"),
+        ("noise.cell_relative = 2", "noise.cell_relative"),
+        ("faults.open_per_hour = -1", "faults.open_per_hour"),
+        ("device.activation_energy_ev = 5", "device.activation_energy_ev"),
         ("temperature_c = -300", "temperature_c"),
         ("seed = -1", "seed"),
         ('seed = "one"', "seed"),

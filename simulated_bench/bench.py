@@ -13,6 +13,7 @@ from crosscal.core.errors import SettingsError, SolverError, wanted
 from crosscal.firmware_models import BoardFacts, ProgrammingStep, Reading
 from crosscal.simulated_bench.board_facts import board_facts
 from crosscal.simulated_bench.cells import ZERO_CELSIUS_K, Cells
+from crosscal.simulated_bench.circuit import Circuit
 from crosscal.simulated_bench.devices import CellLaw, Hopping, Ohmic, Saturating, Sinh
 from crosscal.simulated_bench.direct_current import solve_currents
 from crosscal.simulated_bench.floor import noise_floor
@@ -28,6 +29,7 @@ from crosscal.simulated_bench.settings import (
     SaturatingSettings,
 )
 from crosscal.simulated_bench.settings_file import load_settings, profile_names
+from crosscal.simulated_bench.settling import Settling, Timing
 from crosscal.simulated_bench.strikes import Strikes
 from crosscal.simulated_bench.wires import Wires
 from crosscal.simulated_bench.write_verify import WriteVerify
@@ -60,6 +62,11 @@ class Bench:
         self._fluctuation = Fluctuation(settings, self._streams, traps=traps)
         self._strikes = self._started_strikes()
         self._run: WriteVerify | None = None
+        self._settling = Settling(
+            self._cells.shape,
+            capacitance_f=settings.wires.capacitance_f,
+            inductance_h=settings.wires.inductance_h,
+        )
         for column in settings.faults.amplifiers:
             self.fault_amplifier(column)
 
@@ -143,13 +150,16 @@ class Bench:
     ) -> Reading:
         """Drive vectors in turn (count × N) and read all columns of each.
 
-        The array settles at once; while it is read, the cells' own noise goes on.
+        Array and amplifiers go on from where the last vector left them; what they show after the dwell is
+        averaged over the readings' apertures. While cells are read, their own noise goes on.
 
         Raises:
             ArithmeticError: no solution of the circuit was found; the firmware makes -240 of it.
         """
         vectors_v = np.asarray(voltage_v).reshape(-1, self._cells.shape[0])
-        flowing_a = self.true_current(vectors_v, range_index=range_index)
+        flowing_a = self._shown_current(
+            vectors_v, range_index=range_index, dwell_s=dwell_s, window_s=aperture_s * averages
+        )
         if self._fluctuation.active:
             duration_s = aperture_s * averages
             spacing_s = dwell_s + duration_s
@@ -178,6 +188,22 @@ class Bench:
         try:
             return solve_currents(conductance_s, voltage_v, wires=wires, device=self._device)
         except SolverError as error:
+            raise ArithmeticError(str(error)) from error
+
+    def _shown_current(
+        self, voltage_v: Vectors, *, range_index: int, dwell_s: float, window_s: float
+    ) -> Currents:
+        """Currents that the amplifiers show on average while they are read [A], (B, M)."""
+        settled_a = self.true_current(voltage_v, range_index=range_index)
+        timing = Timing(
+            dwell_s=dwell_s, window_s=window_s, lag_s=self._front_end.time_constant_s(range_index)
+        )
+        conductance_s = self._cells.conductance_s(self._temperature_c)
+        circuit = Circuit.of(conductance_s, self.wires(range_index), self._device)
+        try:
+            return self._settling.read(circuit, voltage_v, settled_a, timing)
+        except SolverError as error:
+            self._settling.discharge()
             raise ArithmeticError(str(error)) from error
 
     def _fluctuating_a(
@@ -288,6 +314,7 @@ class Bench:
 
     def advance_time(self, duration_s: float) -> None:
         """Let bench time pass: cells age, their slow noise moves on, and faults strike."""
+        self._settling.wait(duration_s)
         start_s, self._time_s = self._time_s, self._time_s + duration_s
         self._cells.time_s = self._time_s
         for strike in self._strikes.cells(start_s, self._time_s, whole=~self._cells.unresponsive):
@@ -328,6 +355,7 @@ class Bench:
         return Strikes(self.settings.faults, self._cells.shape, seed=self._streams.fault, time_s=self._time_s)
 
     def _read_cells(self) -> Matrix:
+        self._settling.discharge()  # cells are read one by one, all other lines at 0 V
         conductance_s = self._cells.conductance_s(self._temperature_c)
         if self._fluctuation.active:
             aperture_s = self._readback.aperture_s

@@ -57,6 +57,11 @@ class FrontEnd:
         """Input resistance of the amplifiers in a range [Ω]: their virtual ground is not ideal."""
         return self._settings.input_ohm[range_index]
 
+    def time_constant_s(self, range_index: int) -> float:
+        """Time constant with which the amplifiers follow their currents in a range [s]; 0 at once."""
+        each_s = self._settings.amplifier_time_constant_s
+        return each_s[range_index] if each_s else 0.0
+
     def step_a(self, range_index: int) -> float:
         """One step of the converter in a range [A]."""
         return 2.0 * float(self._ranges_a[range_index]) / 2**self._settings.adc_bits

@@ -70,12 +70,18 @@ class ArraySettings(Table, frozen=True, kw_only=True):
 
 
 class WireSettings(Table, frozen=True, kw_only=True):
-    """`[wires]`: resistance of each wire segment, of each driver, and of each sense resistor."""
+    """`[wires]`: resistance of each wire segment, of each driver, and of each sense resistor.
+
+    And `capacitance_f` from every wire node to ground, `inductance_h` in series with every segment: with
+    both 0 the array settles at once.
+    """
 
     row_ohm: NonNegative = 2.0
     column_ohm: NonNegative = 2.0
     source_ohm: NonNegative = 50.0
     sense_ohm: NonNegative = 10.0
+    capacitance_f: NonNegative = 0.0
+    inductance_h: NonNegative = 0.0
 
 
 class DeviceTable(Table, frozen=True, kw_only=True, tag_field="law"):
@@ -186,7 +192,9 @@ class FrontEndSettings(Table, frozen=True, kw_only=True):
 
     Errors are drawn uniformly within ± the limit, per channel and range: `gain_error` relative,
     `offset_error` in parts of the range; `…_drift_per_c` is the change per °C away from 25 °C, per channel.
-    `input_ohm` has one value per range. `noise_a` is the amplifier's rms noise over `noise_aperture_s`.
+    `input_ohm` has one value per range, and so has `amplifier_time_constant_s`, with which the amplifiers
+    follow their currents; without it they follow at once. `noise_a` is the amplifier's rms noise over
+    `noise_aperture_s`.
     The amplifiers' noise grows with the square root of the absolute temperature from 25 °C on.
     Cells are read back one by one with `readback_v`, to within `readback_error` (relative, rms).
     """
@@ -213,6 +221,7 @@ class FrontEndSettings(Table, frozen=True, kw_only=True):
     temperature_max_c: Celsius
     readback_v: Positive
     readback_error: Fraction
+    amplifier_time_constant_s: tuple[NonNegative, ...] = ()
 
     def __post_init__(self) -> None:
         if list(self.ranges_a) != sorted(set(self.ranges_a)):
@@ -220,6 +229,11 @@ class FrontEndSettings(Table, frozen=True, kw_only=True):
         if len(self.input_ohm) != len(self.ranges_a):
             raise ValueError(
                 f"input_ohm: got {len(self.input_ohm)} values; allowed: one per range, {len(self.ranges_a)}"
+            )
+        if len(self.amplifier_time_constant_s) not in (0, len(self.ranges_a)):
+            raise ValueError(
+                f"amplifier_time_constant_s: got {len(self.amplifier_time_constant_s)} values; allowed: one "
+                f"per range, {len(self.ranges_a)}, or none"
             )
         if not self.aperture_min_s <= 1e-3 <= self.aperture_max_s:
             raise ValueError("aperture_min_s and aperture_max_s: allowed: limits around the power-on 1 ms")

@@ -10,7 +10,6 @@ import numpy as np
 
 from crosscal.simulated_bench.circuit import Circuit
 from crosscal.simulated_bench.companion import Companion
-from crosscal.simulated_bench.solution import Solution
 from crosscal.simulated_bench.storage import Instant, Storage
 from crosscal.simulated_bench.time_formula import ESTIMATE, IMPLICIT, NODES, STAGES
 
@@ -134,32 +133,3 @@ def _extrapolated(known: list[Instant], time_s: float) -> np.ndarray:
         weight = math.prod((time_s - other_s) / (one.time_s - other_s) for other_s in others)
         total_a += weight * one.cell_a
     return total_a
-
-
-def at_rest(
-    circuit: Circuit,
-    time_s: float,
-    drive_v: np.ndarray,
-    cell_a: np.ndarray,
-    solution: Solution,
-    *,
-    inductive: bool,
-) -> Instant:
-    """The array in its direct-current solution: nothing flows into capacitors or drops across inductors.
-
-    Args:
-        circuit: the array.
-        time_s: when that is [s].
-        drive_v: voltages of the rows' drivers [V], (N,).
-        cell_a: current of each cell [A], (N, M).
-        solution: the solution at these drives.
-        inductive: whether the wires have inductors.
-    """
-    state, rate = (Storage.empty(circuit.shape, inductive=inductive) for _ in range(2))
-    state.row[:], state.column[:] = solution.word_v.T[::-1], solution.bit_v
-    if inductive:
-        state.row_segment[:] = -np.cumsum(cell_a.T[::-1], axis=0)
-        state.column_segment[:] = np.cumsum(cell_a, axis=0)
-    across_v, slope_s, law_a = solution.cell_v, np.empty_like(cell_a), np.empty_like(cell_a)
-    circuit.device.evaluate(circuit.conductance_s, across_v[None], law_a[None], slope_s[None])
-    return Instant(time_s, drive_v, cell_a, across_v, slope_s, state, rate, solution.current_a)

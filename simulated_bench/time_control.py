@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -32,9 +33,18 @@ class TimeControl:
         scales: sizes of row voltages [V], column voltages [V] and column currents [A] that errors are parts
             of; where larger ones are met, they count.
         tolerance: largest error of a step.
+        taken: told of every step that is taken.
     """
 
-    def __init__(self, stepper: Stepper, begin: Instant, scales: np.ndarray, tolerance: float) -> None:
+    def __init__(
+        self,
+        stepper: Stepper,
+        begin: Instant,
+        scales: np.ndarray,
+        tolerance: float,
+        taken: Callable[[Step], None] | None = None,
+    ) -> None:
+        self._taken = taken
         self._stepper, self._now, self._scales, self._tolerance = stepper, begin, scales, tolerance
         self._before: Step | None = None
         self._planned_s = 0.0
@@ -69,6 +79,8 @@ class TimeControl:
             return
         self._scales = np.maximum(self._scales, sizes(step.end))
         self._before, self._now, self._allowed = step, step.end, 1.0
+        if self._taken is not None:
+            self._taken(step)
         cut_short = length_s < self._planned_s and error <= 1
         self._planned_s = max(self._planned_s, longer_s) if cut_short else longer_s
 

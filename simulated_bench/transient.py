@@ -11,11 +11,9 @@ from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
 from crosscal.simulated_bench.circuit import Circuit, checked_array, element_value
 from crosscal.simulated_bench.devices.law import CellLaw, require_valid
 from crosscal.simulated_bench.direct_current import solve_dc
-from crosscal.simulated_bench.newton import Newton
-from crosscal.simulated_bench.newton_kernels import node_voltages
+from crosscal.simulated_bench.rest import solved_rest
 from crosscal.simulated_bench.solution import Solution
-from crosscal.simulated_bench.stepper import Stepper, at_rest
-from crosscal.simulated_bench.storage import Instant
+from crosscal.simulated_bench.stepper import Stepper
 from crosscal.simulated_bench.time_control import TimeControl, sizes
 from crosscal.simulated_bench.waveform import Waveform
 from crosscal.simulated_bench.wires import Wires
@@ -75,7 +73,8 @@ def solve_transient(
         return solve_dc(conductance_s, drives_v, wires=wires, device=device)
     strongest_v = drives_v[np.abs(drives_v).max(axis=1).argmax()]
     begin, strongest = (
-        _rest(circuit, times_s[0], drive_v, henry > 0) for drive_v in (drives_v[0], strongest_v)
+        solved_rest(circuit, times_s[0], drive_v, inductive=henry > 0)
+        for drive_v in (drives_v[0], strongest_v)
     )
     stepper = Stepper(circuit, waveform, farad, henry, STAGE_PART * tolerance)
     control = TimeControl(stepper, begin, sizes(strongest), tolerance)
@@ -86,14 +85,6 @@ def solve_transient(
         require_valid(device, circuit.conductance_s, instant.across_v[None])
         current_a[k], word_v[k], bit_v[k] = instant.current_a, instant.word_v(), instant.bit_v
     return Solution(current_a=current_a, word_v=word_v, bit_v=bit_v)
-
-
-def _rest(circuit: Circuit, time_s: float, drive_v: np.ndarray, inductive: bool) -> Instant:
-    cell_a, word_v, bit_v = np.empty((3, 1, *circuit.shape))
-    Newton(circuit, 1).solve(drive_v[None], cell_a)
-    node_voltages(cell_a, drive_v[None], *circuit.wires, word_v, bit_v)
-    solution = Solution(current_a=cell_a[0].sum(axis=0), word_v=word_v[0], bit_v=bit_v[0])
-    return at_rest(circuit, time_s, drive_v, cell_a[0], solution, inductive=inductive)
 
 
 def _times(time_s: np.ndarray) -> list[float]:

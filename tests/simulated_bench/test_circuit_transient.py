@@ -11,7 +11,8 @@ import pytest
 from crosscal.core.errors import InputError, RangeError, ShapeError, SolverError
 from crosscal.simulated_bench import Ohmic, Sinh, Solution, Wires, solve_dc, solve_transient
 from crosscal.simulated_bench.circuit import Circuit
-from crosscal.simulated_bench.stepper import Stepper, at_rest
+from crosscal.simulated_bench.rest import at_rest
+from crosscal.simulated_bench.stepper import Stepper
 
 FILES = sorted(Path(__file__).parents[1].glob("reference_circuits/tran_*.npz"))
 RINGING = sorted(Path(__file__).parents[1].glob("reference_circuits/rlc_*.npz"))

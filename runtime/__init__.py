@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     )
     from crosscal.runtime.calibrator import Calibrator
     from crosscal.runtime.calibrator_file import write_calibrator, write_recalibrated
+    from crosscal.runtime.correction import Uncertain
     from crosscal.runtime.inverse import Inverse, InverseTensors
     from crosscal.runtime.metadata import CalibratorMetadata
     from crosscal.runtime.probes import Probes
@@ -34,6 +35,7 @@ _HOMES = {
     "RecalibrationReport": "recalibration_report",
     "informative_vectors": "recalibration_vectors",
     "recalibrate_on_board": "board_recalibration",
+    "Uncertain": "correction",
     "write_calibrator": "calibrator_file",
     "write_recalibrated": "calibrator_file",
 }
@@ -49,6 +51,7 @@ __all__ = [
     "ProgrammedCalibrator",
     "RecalibrationPlan",
     "RecalibrationReport",
+    "Uncertain",
     "informative_vectors",
     "recalibrate_on_board",
     "write_calibrator",

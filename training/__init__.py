@@ -25,16 +25,18 @@ if TYPE_CHECKING:
     from crosscal.training.report import to_json, write_report
     from crosscal.training.suite_array import read_weight_errors, write_weight_errors
     from crosscal.training.suite_cost import read_cost
+    from crosscal.training.suite_notes import suite_remarks
     from crosscal.training.suite_pictures import draw_array_errors, draw_suite
-    from crosscal.training.suite_report import (
-        scientific,
-        suite_cell,
-        suite_methods,
-        suite_remarks,
-        write_suite_report,
-    )
+    from crosscal.training.suite_report import write_suite_report
     from crosscal.training.suite_results import BoardResult, MethodScore, label_of, read_scores, write_scores
     from crosscal.training.suite_scores import BoardScorer, ScoredMethods
+    from crosscal.training.suite_tables import (
+        deviation_cell,
+        nmse_cell,
+        scientific,
+        suite_methods,
+        times_floor_cell,
+    )
     from crosscal.training.trainer import TrainingResult, train
     from crosscal.training.training_plan import EpochReport, TrainingPlan
 
@@ -67,6 +69,7 @@ __all__ = [
     "calibrator_names",
     "collect",
     "collect_with",
+    "deviation_cell",
     "draw_array_errors",
     "draw_suite",
     "draw_vectors",
@@ -75,6 +78,7 @@ __all__ = [
     "fit_affine",
     "label_of",
     "measure_matrix",
+    "nmse_cell",
     "normalised_error",
     "paper_rows",
     "parse_inputs",
@@ -84,9 +88,9 @@ __all__ = [
     "scientific",
     "score",
     "split_matrices",
-    "suite_cell",
     "suite_methods",
     "suite_remarks",
+    "times_floor_cell",
     "to_json",
     "train",
     "write_report",
@@ -112,10 +116,12 @@ _MODULES = {
     "report": ("to_json", "write_report"),
     "suite_array": ("read_weight_errors", "write_weight_errors"),
     "suite_cost": ("read_cost",),
+    "suite_notes": ("suite_remarks",),
     "suite_pictures": ("draw_array_errors", "draw_suite"),
-    "suite_report": ("scientific", "suite_cell", "suite_methods", "suite_remarks", "write_suite_report"),
+    "suite_report": ("write_suite_report",),
     "suite_results": ("BoardResult", "MethodScore", "label_of", "read_scores", "write_scores"),
     "suite_scores": ("BoardScorer", "ScoredMethods"),
+    "suite_tables": ("deviation_cell", "nmse_cell", "scientific", "suite_methods", "times_floor_cell"),
     "trainer": ("TrainingResult", "train"),
     "training_plan": ("EpochReport", "TrainingPlan"),
 }

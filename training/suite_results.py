@@ -28,12 +28,15 @@ class MethodScore:
         known_vectors: vectors of each matrix with their ideal currents that it was given; 0 for none.
         score: on the vectors that every method is scored on.
         multiply_accumulates: what a read costs at most; None if it was not counted.
+        error_over_deviation: standard deviation of errors in parts of those that were stated with them: 1 is
+            honest, less is timid; None for a method that states none.
     """
 
     method: str
     known_vectors: int
     score: Score
     multiply_accumulates: int | None
+    error_over_deviation: float | None = None
 
     @property
     def label(self) -> str:

@@ -8,15 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from crosscal.core.run_file import Run
-from crosscal.runtime import Calibrator
+from crosscal.runtime import Calibrator, ProgrammedCalibrator, Uncertain
 from crosscal.training.affine_fit import affine_per_matrix
-from crosscal.training.evaluation import CALIBRATED, KNOWN_VECTORS, RAW, Evaluation
+from crosscal.training.evaluation import KNOWN_VECTORS, RAW
 from crosscal.training.measurements import Measurements
 from crosscal.training.measures import Score, score
 from crosscal.training.suite_cost import affine_cost, ridge_cost
 from crosscal.training.suite_results import AFFINE, RECALIBRATED, RIDGE, MethodScore
 from crosscal.training.suite_ridge import ridge_per_matrix
 from crosscal.training.weight_error import weight_error_percent
+
+LEAST_KNOWN = 2
+"""Known vectors that every kind of calibrator can be recalibrated on."""
+
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,6 +35,34 @@ class ScoredMethods:
 
     scores: tuple[MethodScore, ...]
     weight_error_percent: dict[str, np.ndarray]
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Estimates:
+    """What a calibrator makes of every usable vector [A], (K, V, M); NaN for the others.
+
+    Attributes:
+        current_a: estimates.
+        deviation_a: what is stated with them; None if nothing is.
+    """
+
+    current_a: np.ndarray
+    deviation_a: np.ndarray | None
+
+    @classmethod
+    def blank(cls, data: Measurements) -> _Estimates:
+        return cls(current_a=np.full_like(data.current_a, np.nan), deviation_a=None)
+
+    def add(self, k: int, programmed: ProgrammedCalibrator, data: Measurements) -> None:
+        """Calibrate the usable vectors of matrix `k`, with deviations if the calibrator states them."""
+        usable = data.usable[k]
+        if not isinstance(programmed.correction, Uncertain):
+            self.current_a[k, usable] = programmed(data.current_a[k, usable])
+            return
+        if self.deviation_a is None:
+            self.deviation_a = np.full_like(self.current_a, np.nan)
+        found = programmed.with_uncertainty(data.current_a[k, usable])
+        self.current_a[k, usable], self.deviation_a[k, usable] = found
 
 
 class BoardScorer:
@@ -68,59 +101,91 @@ class BoardScorer:
         return _collected(found, shown=lambda method: method.known_vectors in (0, most))
 
     def calibrator(
-        self, evaluation: Evaluation, *, name: str, multiply_accumulates: int | None
+        self,
+        calibrator: Calibrator,
+        *,
+        name: str,
+        multiply_accumulates: int | None,
+        progress: Progress | None = None,
     ) -> ScoredMethods:
-        """Score a calibrator that knows nothing of the matrix but its target.
+        """Score a calibrator that knows nothing of a matrix but its target, and the deviations it states.
 
         Args:
-            evaluation: of the calibrator on this run.
+            calibrator: trained on other matrices of this board.
             name: what it is called in the suite.
             multiply_accumulates: what a read costs.
+            progress: called with matrices done and their number.
 
         Raises:
             RangeError: estimates that are not finite.
         """
-        estimate_a = evaluation.estimates_a[CALIBRATED]
-        found = [self._method(name, 0, estimate_a, multiply_accumulates)]
+        estimates = _Estimates.blank(self._data)
+        for k, programmed in self._programmed(calibrator, progress):
+            estimates.add(k, programmed, self._data)
+        found = [self._method(name, 0, estimates.current_a, multiply_accumulates, estimates.deviation_a)]
         return _collected(found, shown=lambda _: True)
 
     def recalibrated(
-        self, calibrator: Calibrator, *, name: str, multiply_accumulates: int | None
+        self,
+        calibrator: Calibrator,
+        *,
+        name: str,
+        multiply_accumulates: int | None,
+        progress: Progress | None = None,
     ) -> ScoredMethods:
         """Score a calibrator that was recalibrated on each matrix's own known vectors.
+
+        Args:
+            calibrator, name, multiply_accumulates, progress: as above.
 
         Raises:
             InputError: known vectors that it cannot use; estimates that are not finite.
         """
+        data = self._data
+        estimates = {known: _Estimates.blank(data) for known in self._known}
+        for k, programmed in self._programmed(calibrator, progress):
+            for known, of_known in estimates.items():
+                given = np.flatnonzero(data.usable[k, :known])
+                better = programmed
+                if len(given) >= LEAST_KNOWN:
+                    better = programmed.recalibrated(data.voltage_v[k, given], data.current_a[k, given])
+                of_known.add(k, better, data)
         found = [
-            self._method(name + RECALIBRATED, known, estimate_a, multiply_accumulates)
-            for known, estimate_a in self._recalibrated(calibrator)
+            self._method(name + RECALIBRATED, known, own.current_a, multiply_accumulates, own.deviation_a)
+            for known, own in estimates.items()
         ]
         return _collected(found, shown=lambda _: False)
 
-    def _recalibrated(self, calibrator: Calibrator) -> Iterator[tuple[int, np.ndarray]]:
-        data = self._data
-        for known in self._known:
-            estimate_a = np.full_like(data.current_a, np.nan)
-            for k in range(data.matrices):
-                given, usable = np.flatnonzero(data.usable[k, :known]), data.usable[k]
-                programmed = calibrator.program(data.conductance_s[k])
-                if len(given) >= 2:
-                    programmed = programmed.recalibrated(data.voltage_v[k, given], data.current_a[k, given])
-                if usable.any():
-                    estimate_a[k, usable] = programmed(data.current_a[k, usable])
-            yield known, estimate_a
+    def _programmed(
+        self, calibrator: Calibrator, progress: Progress | None
+    ) -> Iterator[tuple[int, ProgrammedCalibrator]]:
+        """Every matrix with something to score, programmed once: that may take seconds."""
+        for k in range(self._data.matrices):
+            if self._data.usable[k].any():
+                yield k, calibrator.program(self._data.conductance_s[k])
+            if progress is not None:
+                progress(k + 1, self._data.matrices)
 
     def _method(
-        self, method: str, known: int, estimate_a: np.ndarray, cost: int | None
+        self,
+        method: str,
+        known: int,
+        estimate_a: np.ndarray,
+        cost: int | None,
+        deviation_a: np.ndarray | None = None,
     ) -> tuple[MethodScore, np.ndarray | None]:
         part = self._data.of_vectors(self._vectors)
         scored_a = estimate_a[:, self._vectors]
+        ratio = None
+        if deviation_a is not None:
+            ratios = (scored_a - part.ideal_a) / deviation_a[:, self._vectors]
+            ratio = float(ratios[part.usable].std())
         found = MethodScore(
             method=method,
             known_vectors=known,
             score=self._score(part, scored_a),
             multiply_accumulates=cost,
+            error_over_deviation=ratio,
         )
         return found, weight_error_percent(part, scored_a)
 

@@ -159,7 +159,6 @@ def test_the_second_time_nothing_is_measured_trained_or_scored_again(
     for name in (
         "open_simulated_board",
         "train_and_export",
-        "evaluate_with_bar",
         "noise_floor",
         "load_calibrator",
     ):

@@ -14,11 +14,12 @@ from crosscal.training import (
     MethodScore,
     Score,
     label_of,
+    nmse_cell,
     read_scores,
     read_weight_errors,
     scientific,
-    suite_cell,
     suite_remarks,
+    times_floor_cell,
     write_scores,
     write_suite_report,
     write_weight_errors,
@@ -175,9 +176,9 @@ def test_a_calibrator_worse_than_plain_fits_and_a_failure_are_pointed_out(tmp_pa
     assert "odd failed: no" in said[0]
     assert "bad" in said[1]
     assert "0.2" in said[1]
-    assert suite_cell(found, "odd", 0, of_floor=False) == "failed"
-    assert suite_cell(found, "good", 0, of_floor=True) == "100"
-    assert suite_cell(found, "ridge", 100, of_floor=False) == ""
+    assert nmse_cell(found, "odd", 0) == "failed"
+    assert times_floor_cell(found, "good", 0) == "100"
+    assert nmse_cell(found, "ridge", 100) == ""
     (_, _, markdown) = write_suite_report([found], ["good", "bad", "odd"], tmp_path)
     assert "| b | 2×3 | 1.00e-3 | 2.00e0 | 2.00e-1 |" in markdown.read_text()
 

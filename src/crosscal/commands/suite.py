@@ -12,8 +12,7 @@ from rich.console import Console
 
 from crosscal.commands.collect import collect_with_bar
 from crosscal.commands.interrupt import interruptible
-from crosscal.commands.progress import console
-from crosscal.commands.scoring import evaluate_with_bar
+from crosscal.commands.progress import console, progress_bar
 from crosscal.commands.simulated_board import noise_floor, open_simulated_board
 from crosscal.commands.suite_boards import SuiteBoard, SuiteSize
 from crosscal.commands.suite_folder import BoardFolder, keep_text
@@ -27,6 +26,7 @@ from crosscal.training import (
     CollectionPlan,
     Measurements,
     MethodScore,
+    ScoredMethods,
     TrainingPlan,
     draw_array_errors,
     draw_suite,
@@ -177,10 +177,8 @@ def _steps(
     scorer = BoardScorer(test_run, floor_nmse)
     steps: list[Step] = [(BASELINES, lambda: folder.scores(BASELINES, scorer.baselines))]
     for name in request.calibrators:
-        calibrator = _CalibratorSteps(
-            folder=folder, request=request, name=name, scorer=scorer, floor_nmse=floor_nmse
-        )
-        steps.append((name, lambda own=calibrator: own.alone(training_run, test_run)))
+        calibrator = _CalibratorSteps(folder=folder, request=request, name=name, scorer=scorer)
+        steps.append((name, lambda own=calibrator: own.alone(training_run)))
         steps.append((f"{name}-recalibrated", calibrator.recalibrated))
     return steps
 
@@ -193,9 +191,8 @@ class _CalibratorSteps:
     request: SuiteRequest
     name: str
     scorer: BoardScorer
-    floor_nmse: np.ndarray
 
-    def alone(self, training_run: Run, test_run: Run) -> tuple[MethodScore, ...]:
+    def alone(self, training_run: Run) -> tuple[MethodScore, ...]:
         """Train it, unless it is, and score it."""
         path = self.folder.calibrator(self.name)
         if not path.exists():
@@ -208,11 +205,7 @@ class _CalibratorSteps:
             )
         return self.folder.scores(
             self.name,
-            lambda: self.scorer.calibrator(
-                evaluate_with_bar(path, test_run, floor_nmse=self.floor_nmse),
-                name=self.name,
-                multiply_accumulates=read_cost(path),
-            ),
+            lambda: _scored(self.scorer.calibrator, path, self.name, "calibrating"),
         )
 
     def recalibrated(self) -> tuple[MethodScore, ...]:
@@ -222,7 +215,18 @@ class _CalibratorSteps:
             return ()
         return self.folder.scores(
             f"{self.name}-recalibrated",
-            lambda: self.scorer.recalibrated(
-                load_calibrator(path), name=self.name, multiply_accumulates=read_cost(path)
-            ),
+            lambda: _scored(self.scorer.recalibrated, path, self.name, "recalibrating"),
+        )
+
+
+def _scored(find: Callable[..., ScoredMethods], path: Path, name: str, what: str) -> ScoredMethods:
+    """Score a calibrator's file by one of `BoardScorer`'s ways, with a progress bar."""
+    calibrator = load_calibrator(path)
+    with progress_bar() as bar:
+        task = bar.add_task(f"{what} by {name}", total=None, note="")
+        return find(
+            calibrator,
+            name=name,
+            multiply_accumulates=read_cost(path),
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
         )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich import box
 from rich.table import Table
 
-from crosscal.training import BoardResult, label_of, scientific, suite_cell, suite_methods
+from crosscal.training import BoardResult, label_of, nmse_cell, scientific, suite_methods, times_floor_cell
 
 
 def suite_table(results: Sequence[BoardResult], calibrators: Sequence[str], *, of_floor: bool) -> Table:
@@ -20,12 +20,13 @@ def suite_table(results: Sequence[BoardResult], calibrators: Sequence[str], *, o
     )
     table.add_column("board", no_wrap=True)
     table.add_column("floor", justify="right", no_wrap=True)
+    cell = times_floor_cell if of_floor else nmse_cell
     methods = suite_methods(calibrators)
     for method in methods:
         # The method above its K: narrower.
         table.add_column(label_of(*method).replace(" ", "\n"), justify="right", no_wrap=True)
     for result in results:
         floor = "" if result.floor_nmse is None else scientific(result.floor_nmse)
-        cells = [suite_cell(result, *method, of_floor=of_floor) for method in methods]
+        cells = [cell(result, *method) for method in methods]
         table.add_row(result.board, floor, *cells)
     return table

@@ -111,7 +111,7 @@ def test_fresh_matrices_come_out_at_the_noise_floor(shape: tuple[int, int]) -> N
     assert np.mean(wrong**2) < 1e-3 * np.mean(raw**2)
 
 
-@pytest.mark.parametrize("shape", [(4, 7), (5, 6), (7, 4)])
+@pytest.mark.parametrize("shape", [(4, 7), (5, 5), (7, 4)])
 def test_stated_deviations_are_honest(shape: tuple[int, int]) -> None:
     wrong, stated = errors(specimen(*shape))
     assert 0.8 < (wrong / stated).std() < 1.25

@@ -125,7 +125,7 @@ class Uncertainty:
             here, onward, going = z, np.zeros_like(z), np.ones(len(z), dtype=bool)
             for _ in range(_STEPS):
                 here = np.clip(here + side * direction.ridge + onward, least, most)
-                move = np.einsum("bnk,bk->bn", covariance, self._force(y, here))
+                move = _covered(covariance, self._force(y, here))
                 move -= direction.ridge * (direction.toward * move).sum(axis=1, keepdims=True)
                 # What the other inputs had to follow by, they will about have to again.
                 onward = onward + move
@@ -167,8 +167,12 @@ def _softest(covariance: np.ndarray) -> _Direction:
     n = np.arange(covariance.shape[1])
     toward = np.broadcast_to(1.0 + 0.7 * np.sin(2.4 * n * n + n), covariance.shape[:2])
     for _ in range(_ROUNDS):
+        toward = _covered(covariance, toward)
         toward = toward / np.linalg.norm(toward, axis=1, keepdims=True)
-        seen = np.einsum("bnk,bk->bn", covariance, toward)
-        toward, last = seen, toward
-    variance = (last * seen).sum(axis=1)
-    return _Direction(toward=last, ridge=seen / variance[:, None], variance=variance)
+    seen = _covered(covariance, toward)
+    variance = (toward * seen).sum(axis=1)
+    return _Direction(toward=toward, ridge=seen / variance[:, None], variance=variance)
+
+
+def _covered(covariance: np.ndarray, vector: Inputs) -> Inputs:
+    return np.einsum("bnk,bk->bn", covariance, vector)

@@ -16,12 +16,13 @@ from crosscal.simulated_bench.cells import ZERO_CELSIUS_K, Cells
 from crosscal.simulated_bench.circuit import Circuit
 from crosscal.simulated_bench.devices import CellLaw, Hopping, Ohmic, Saturating, Sinh
 from crosscal.simulated_bench.direct_current import solve_currents
-from crosscal.simulated_bench.floor import noise_floor
+from crosscal.simulated_bench.floor import Sensed, floor_of_sensed
 from crosscal.simulated_bench.fluctuating_currents import current_covariance, solve_each
 from crosscal.simulated_bench.fluctuation import Fluctuation
 from crosscal.simulated_bench.front_end import REFERENCE_TEMPERATURE_C, FrontEnd
 from crosscal.simulated_bench.randomness import RandomStreams, fixed_error_streams
 from crosscal.simulated_bench.readback import Readback
+from crosscal.simulated_bench.sensitivities import sensitivity
 from crosscal.simulated_bench.settings import (
     BenchSettings,
     HoppingSettings,
@@ -70,6 +71,15 @@ class Bench:
         for column in settings.faults.amplifiers:
             self.fault_amplifier(column)
 
+    @staticmethod
+    def of(settings: BenchSettings) -> Bench:
+        """Build the bench that settings describe: one array, or a `TiledBench` of several."""
+        if settings.tiles.count == 1:
+            return Bench(settings)
+        from crosscal.simulated_bench.tiled_bench import TiledBench
+
+        return TiledBench(settings)
+
     @classmethod
     def from_toml(cls, path: str | Path, **overrides: Any) -> Bench:
         """Build the bench that a `bench.toml` describes, or a profile that comes with the product.
@@ -81,7 +91,7 @@ class Bench:
         Raises:
             SettingsError: no such file or profile, or a key that is unknown or has an impossible value.
         """
-        return cls(load_settings(path, **overrides))
+        return cls.of(load_settings(path, **overrides))
 
     @classmethod
     def from_profile(cls, name: str, **overrides: Any) -> Bench:
@@ -97,7 +107,7 @@ class Bench:
                     got=f"profile {name!r}", allowed=allowed, remedy="correct it, or use from_toml for a file"
                 )
             )
-        return cls(load_settings(name, **overrides))
+        return cls.of(load_settings(name, **overrides))
 
     @property
     def facts(self) -> BoardFacts:
@@ -139,7 +149,7 @@ class Bench:
 
     def round_voltage(self, voltage_v: array[float], protection_v: float) -> array[float]:
         """Voltages that the drivers will really give, none beyond `protection_v` in magnitude."""
-        return _pack(self._front_end.round_voltage(np.asarray(voltage_v), protection_v))
+        return pack(self._front_end.round_voltage(np.asarray(voltage_v), protection_v))
 
     def round_aperture(self, aperture_s: float) -> float:
         """Integration time that will really be used."""
@@ -175,7 +185,7 @@ class Bench:
             rng=self._streams.read,
         )
         return Reading(
-            current_a=_pack(current_a),
+            current_a=pack(current_a),
             status=status.tobytes(),
             over_temperature=self._temperature_c > self.settings.front_end.temperature_max_c,
             hardware_error=bool(self._front_end.faulty.any()),
@@ -257,24 +267,34 @@ class Bench:
         Raises:
             RangeError, ShapeError: the board has no such range, or arrays do not fit it.
         """
+        sensed = self.sensed(true_conductance_s, voltage_v, range_a, aperture_s=aperture_s, averages=averages)
+        return floor_of_sensed(sensed, target_s).nmse
+
+    def sensed(
+        self,
+        true_conductance_s: Matrix,
+        voltage_v: Vectors,
+        range_a: float,
+        *,
+        aperture_s: float = 1e-3,
+        averages: int = 1,
+    ) -> Sensed:
+        """How the currents answer to the inputs and how much noise is on them; arguments as `noise_floor`."""
         range_index = self._front_end.range_index(range_a)
         steps_a = self._front_end.step_a(range_index) / np.sqrt(12.0 * averages)
         noise_a = np.hypot(self.noise_a(aperture_s=aperture_s, averages=averages), steps_a)
         circuit: dict[str, Any] = {"wires": self.wires(range_index), "device": self._device}
-        covariance_a2 = None
+        covariance_a2, vectors_v = None, np.atleast_2d(voltage_v)
         if self._fluctuation.active:
             variance = self._fluctuation.relative_variance(
                 true_conductance_s, self._cells.age_s, duration_s=aperture_s * averages
             )
-            covariance_a2 = current_covariance(true_conductance_s, voltage_v, variance, **circuit)
-        return noise_floor(
-            true_conductance_s,
-            voltage_v,
+            covariance_a2 = current_covariance(true_conductance_s, vectors_v, variance, **circuit)
+        return Sensed(
+            jacobian_s=sensitivity(true_conductance_s, vectors_v, **circuit),
             noise_a=noise_a / self._front_end.gain(range_index, self._temperature_c),
             covariance_a2=covariance_a2,
-            target_s=target_s,
-            **circuit,
-        ).nmse
+        )
 
     def begin_programming(self, target_s: array[float], tolerance: float) -> None:
         """Prepare to write a target (N × M)."""
@@ -306,7 +326,7 @@ class Bench:
 
     def read_conductance(self) -> array[float]:
         """Measured nominal conductance of every cell (N × M); NaN in columns with a faulty amplifier."""
-        return _pack(self._read_cells())
+        return pack(self._read_cells())
 
     def temperature_c(self) -> float:
         """The board's thermometer."""
@@ -349,7 +369,7 @@ class Bench:
 
     def true_conductance(self) -> array[float]:
         """The actual nominal conductances (N × M), at the present temperature; 0 where a cell is open."""
-        return _pack(self._cells.conductance_s(self._temperature_c))
+        return pack(self._cells.conductance_s(self._temperature_c))
 
     def _started_strikes(self) -> Strikes:
         return Strikes(self.settings.faults, self._cells.shape, seed=self._streams.fault, time_s=self._time_s)
@@ -389,7 +409,8 @@ def _device(settings: BenchSettings) -> CellLaw:
     return Sinh(a_pos=law.a_pos, b_pos=law.b_pos, a_neg=law.a_neg, b_neg=law.b_neg)
 
 
-def _pack(values: np.ndarray) -> array[float]:
+def pack(values: np.ndarray) -> array[float]:
+    """Turn values into what the firmware takes, row by row."""
     packed = array("d")
     packed.frombytes(np.ascontiguousarray(values, dtype=np.float64).tobytes())
     return packed

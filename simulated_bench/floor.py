@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,36 @@ class NoiseFloor:
 
     mse_a2: float
     nmse: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sensed:
+    """What column currents tell of the inputs.
+
+    Attributes:
+        jacobian_s: change of each current per volt on each row [S], (B, M, N).
+        noise_a: standard deviation of a reading [A], one number or one per column (M,).
+        covariance_a2: of further noise that columns may share [A²], (B, M, M); None if there is none.
+    """
+
+    jacobian_s: np.ndarray
+    noise_a: float | np.ndarray
+    covariance_a2: np.ndarray | None = None
+
+    @classmethod
+    def summed(cls, parts: Sequence[tuple[slice, slice, Sensed]], shape: tuple[int, int]) -> Sensed:
+        """Add independent parts, each with its rows and columns, to what their sums tell of all (N, M)."""
+        rows, columns = shape
+        batch = len(parts[0][2].jacobian_s)
+        jacobian_s, variance_a2 = np.zeros((batch, columns, rows)), np.zeros(columns)
+        shared_a2 = None
+        for own_rows, own_columns, part in parts:
+            jacobian_s[:, own_columns, own_rows] = part.jacobian_s
+            variance_a2[own_columns] += np.square(part.noise_a)
+            if part.covariance_a2 is not None:
+                shared_a2 = np.zeros((batch, columns, columns)) if shared_a2 is None else shared_a2
+                shared_a2[:, own_columns, own_columns] += part.covariance_a2
+        return cls(jacobian_s=jacobian_s, noise_a=np.sqrt(variance_a2), covariance_a2=shared_a2)
 
 
 def noise_floor(
@@ -71,19 +102,35 @@ def noise_floor(
         ShapeError, RangeError, InputError, SolverError: as `solve_dc`; or no noise, or no spread of inputs.
     """
     jacobian_s = sensitivity(conductance_s, voltage_v, wires=wires, device=device)
+    columns, rows = jacobian_s.shape[-2:]
+    sensed = Sensed(
+        jacobian_s=jacobian_s.reshape(-1, columns, rows), noise_a=noise_a, covariance_a2=covariance_a2
+    )
+    ideal_s = conductance_s if target_s is None else target_s
+    return floor_of_sensed(sensed, ideal_s, prior_sigma_v=prior_sigma_v)
+
+
+def floor_of_sensed(
+    sensed: Sensed, target_s: np.ndarray, *, prior_sigma_v: float = PRIOR_SIGMA_V
+) -> NoiseFloor:
+    """Do as `noise_floor` where the circuit's answer is known already.
+
+    Raises:
+        ShapeError, RangeError: no inputs, arrays that do not fit, no noise, or no spread of inputs.
+    """
+    jacobian_s = sensed.jacobian_s
     if jacobian_s.size == 0:
         raise ShapeError(
             wanted(got="no input vectors", allowed="one or more", remedy="give inputs to average over")
         )
     columns, rows = jacobian_s.shape[-2:]
-    ideal_s = _target(conductance_s if target_s is None else target_s, rows, columns)
-    sigma_a = _positive("noise_a", noise_a, (columns,))
+    ideal_s = _target(target_s, rows, columns)
+    sigma_a = _positive("noise_a", sensed.noise_a, (columns,))
     sigma_v = float(_positive("prior_sigma_v", prior_sigma_v, ())[0])
-    jacobian_s = jacobian_s.reshape(-1, columns, rows)
-    if covariance_a2 is None:
+    if sensed.covariance_a2 is None:
         whitened = jacobian_s / sigma_a[:, None]
     else:
-        whitened = _whitened(jacobian_s, sigma_a, covariance_a2)
+        whitened = _whitened(jacobian_s, sigma_a, sensed.covariance_a2)
     # by singular values, for the inverse of JᵀJ would lose what it is asked for when the noise is small
     _, strengths, directions = np.linalg.svd(whitened, full_matrices=True)
     information = np.full((len(whitened), rows), 1 / sigma_v**2)

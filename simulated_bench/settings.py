@@ -69,6 +69,22 @@ class ArraySettings(Table, frozen=True, kw_only=True):
             )
 
 
+class TileSettings(Table, frozen=True, kw_only=True):
+    """`[tiles]`: how many arrays the matrix of `[array]` is spread over, above and beside each other.
+
+    Every tile has wires, variation, noise and a front end of its own. Partial currents of the tiles above
+    each other are converted, then added. Faults and `SIMulation` commands count over the whole board.
+    """
+
+    rows: Lines = 1
+    columns: Lines = 1
+
+    @property
+    def count(self) -> int:
+        """How many tiles there are."""
+        return self.rows * self.columns
+
+
 class WireSettings(Table, frozen=True, kw_only=True):
     """`[wires]`: resistance of each wire segment, of each driver, and of each sense resistor.
 
@@ -262,6 +278,7 @@ class BenchSettings(Table, frozen=True, kw_only=True):
     temperature_c: Celsius = 25.0
     array: ArraySettings
     front_end: FrontEndSettings
+    tiles: TileSettings = field(default_factory=TileSettings)
     board: BoardSettings = field(default_factory=BoardSettings)
     wires: WireSettings = field(default_factory=WireSettings)
     device: DeviceSettings = field(default_factory=SinhSettings)
@@ -275,6 +292,12 @@ class BenchSettings(Table, frozen=True, kw_only=True):
     visa: VisaSettings = field(default_factory=VisaSettings)
 
     def __post_init__(self) -> None:
+        for lines in ("rows", "columns"):
+            whole, tiles = getattr(self.array, lines), getattr(self.tiles, lines)
+            if whole % tiles:
+                raise ValueError(
+                    f"tiles.{lines}: got {tiles}; allowed: a number that divides array.{lines} ({whole})"
+                )
         for fault in self.faults.cells:
             if fault.row > self.array.rows or fault.column > self.array.columns:
                 raise ValueError(

@@ -77,7 +77,7 @@ class CrosscalVisaLibrary(SimVisaLibrary):
         self.sessions: dict[Any, Any] = {}
         self._locks = ResourceLocks()
         self._events_on: set[int] = set()
-        self.board = PoweredBoard(Bench(settings))
+        self.board = PoweredBoard(Bench.of(settings))
         self._fresh = True
 
     def open_default_resource_manager(self) -> tuple[Any, StatusCode]:

@@ -110,7 +110,12 @@ def recalibrate_on_board(
     """
     low_v, high_v = plan.voltage_range_v
     rows = programmed.shape[0]
-    known_v = informative_vectors(plan.vectors, rows, low_v=low_v, high_v=high_v, rng=rng)
+    known_v = (
+        informative_vectors(plan.vectors, rows, low_v=low_v, high_v=high_v, rng=rng)
+        if programmed.learns_cells
+        # What a network answers to vectors unlike those it was trained on says little of all others.
+        else rng.uniform(low_v, high_v, (plan.vectors, rows))
+    )
     fresh_v = rng.uniform(low_v, high_v, (plan.verification, rows))
     driven_v = np.concatenate([known_v, fresh_v])
     current_a, usable = _measured(port, driven_v, progress)

@@ -149,7 +149,8 @@ class ProgrammedCalibrator:
         are left out; a column without any stays as it was.
 
         Args:
-            voltage_v: vectors that were applied [V], (K, N); `informative_vectors` makes good ones.
+            voltage_v: vectors that were applied [V], (K, N): where `learns_cells`, `informative_vectors`
+                makes good ones; elsewhere inputs like those trained on are best.
             current_a: currents measured for them [A], (K, M).
             usable: False for a saturated or faulty reading, (K, M), as `Readout.usable` is; None: all that
                 are finite.
@@ -193,6 +194,11 @@ class ProgrammedCalibrator:
             else _trimmed(original, belief, self.shape[1])
         )
         return replace(self, correction=correction, as_programmed=original, belief=belief, report=None)
+
+    @property
+    def learns_cells(self) -> bool:
+        """Whether recalibration can tell single cells, and not only gain and offset of a column."""
+        return isinstance(self._as_programmed, Recalibratable)
 
     @property
     def depth(self) -> Depth:

@@ -21,6 +21,7 @@ _UNREAD = 1e4
 
 _COLUMNS_FOR_EVIDENCE = 24
 _VECTORS_FOR_EVIDENCE = 64
+_VECTORS_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,20 +124,30 @@ def condition(
 ) -> tuple[Float[np.ndarray, "columns unknowns"], Float[np.ndarray, "columns unknowns unknowns"]]:
     """Posterior mean and covariance of every column's unknowns.
 
+    Vectors are taken a block at a time, the posterior of one block being the prior of the next: the same in
+    the end, and time and memory grow with their number, not with its square.
+
     Args:
         reads: residuals of predictions with the prior's mean.
         prior: covariance, (M, U, U).
         noise: of a reading, in parts of the full scale.
     """
-    spread = reads.sensitivity @ prior
-    covariance = spread @ reads.sensitivity.swapaxes(1, 2)
-    here = np.arange(covariance.shape[1])
-    covariance[:, here, here] += reads.read_variance(noise)
-    gain = np.linalg.solve(covariance, spread).swapaxes(1, 2)
-    residual = np.where(reads.present, reads.residual, 0.0)
-    mean = (gain @ residual[:, :, None])[:, :, 0]
-    posterior = prior - gain @ spread
-    return mean, (posterior + posterior.swapaxes(1, 2)) / 2
+    residual, variance = np.where(reads.present, reads.residual, 0.0), reads.read_variance(noise)
+    mean, covariance = np.zeros(prior.shape[:2]), prior
+    for start in range(0, residual.shape[1], _VECTORS_AT_ONCE):
+        block = slice(start, start + _VECTORS_AT_ONCE)
+        seen = reads.sensitivity[:, block]
+        spread = seen @ covariance
+        together = spread @ seen.swapaxes(1, 2)
+        here = np.arange(together.shape[1])
+        together[:, here, here] += variance[:, block]
+        gain = np.linalg.solve(together, spread).swapaxes(1, 2)
+        surprise = residual[:, block, None] - seen @ mean[:, :, None]
+        surprise[~reads.present[:, block]] = 0.0
+        mean = mean + (gain @ surprise)[:, :, 0]
+        covariance = covariance - gain @ spread
+        covariance = (covariance + covariance.swapaxes(1, 2)) / 2
+    return mean, covariance
 
 
 def _spread_out(total: int, most: int) -> np.ndarray:

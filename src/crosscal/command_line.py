@@ -16,6 +16,7 @@ COMMANDS = {
     "collect": "measure matrices and vectors on a board and write run.h5",
     "demo": "the whole journey on a simulated board, with a table and pictures",
     "evaluate": "score a calibrator on a run it was not trained on",
+    "recalibrate": "learn from a few known vectors what a board has become, and write a new ONNX file",
     "study": "reproduce a published table, resumable",
     "train": "learn a calibrator from run.h5 and export it to ONNX",
 }
@@ -62,6 +63,7 @@ def crosscal(verbose: int) -> None:
     With a board:  crosscal collect TCPIP::192.168.1.7::5025::SOCKET -o run.h5
                    crosscal train run.h5 --calibrator concatsquash -o b7.onnx
                    crosscal evaluate b7.onnx holdout.h5 --report out/
+                   crosscal recalibrate TCPIP::192.168.1.7::5025::SOCKET b7.onnx -o b7-today.onnx
 
     Exit codes: 0 done, 1 an error that is explained, 2 wrong usage, 130 interrupted by Ctrl-C or terminated.
     """

@@ -55,6 +55,9 @@ def test_the_heavy_libraries_are_not_imported_for_help() -> None:
         (("study", "no-such-board", "-o", "new"), 1, "no-such-board"),
         (("train", "x.h5", "-o", "no-such-folder/b.onnx"), 2, "no-such-folder"),
         (("train", "x.h5", "-o", "."), 2, "is a folder"),
+        (("train", "x.h5", "-o", "taken"), 2, "--force"),
+        (("recalibrate", "ASRL1::INSTR", "b.onnx", "-o", "taken"), 2, "--force"),
+        (("recalibrate", "ASRL1::INSTR", "missing.onnx", "-o", "new.onnx"), 1, "missing.onnx"),
     ],
 )
 def test_an_error_is_one_message_without_a_traceback(

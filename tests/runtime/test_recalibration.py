@@ -194,6 +194,24 @@ def test_evidence_is_the_density_of_the_present_residuals(known_before, rng):
     assert evidence.log(spread) - evidence.log(without) == pytest.approx(expected[0] - expected[1], abs=1e-2)
 
 
+def test_many_vectors_taken_in_blocks_equal_all_at_once(rng):
+    prior = np.broadcast_to(
+        np.diag(Spread(cell=0.1, gain=0.02, offset=0.1, noise=0.0).variances(6)), (2, 6, 6)
+    )
+    sensitivity, residual = rng.standard_normal((2, 150, 6)), rng.standard_normal((2, 150))
+    present = rng.uniform(size=(2, 150)) < 0.8
+    reads = ColumnReads(sensitivity=sensitivity, residual=residual, present=present)
+    mean, covariance = condition(reads, prior, 0.5)
+    for m in range(2):
+        seen = sensitivity[m, present[m]]
+        expected = np.linalg.inv(np.linalg.inv(prior[m]) + seen.T @ seen / 0.5**2)
+        # The stand-in for a missing reading, a variance of 1e4, still says 1e-4 of what one reading does.
+        np.testing.assert_allclose(covariance[m], expected, rtol=1e-3, atol=1e-6)
+        np.testing.assert_allclose(
+            mean[m], expected @ seen.T @ residual[m, present[m]] / 0.5**2, rtol=5e-3, atol=1e-4
+        )
+
+
 def test_two_steps_through_the_posterior_equal_one_with_all_readings(rng):
     prior = np.broadcast_to(
         np.diag(Spread(cell=0.1, gain=0.0, offset=0.1, noise=0.0).variances(5)), (3, 5, 5)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from crosscal.commands.interrupt import interruptible
+from crosscal.commands.output_file import require_place
 from crosscal.commands.progress import console, progress_bar
 from crosscal.core.run_file import read_run
 from crosscal.training import (
@@ -51,6 +52,7 @@ from crosscal.training import (
     type=click.Path(path_type=Path),
     help="A run to validate on.  [default: a tenth of RUN's matrices, never trained on]",
 )
+@click.option("--force", is_flag=True, help="Replace the output file if it exists.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint beside the output file.")
 def command(
     run: Path,
@@ -60,6 +62,7 @@ def command(
     threads: int,
     output: Path,
     validation: Path | None,
+    force: bool,
     resume: bool,
 ) -> None:
     """Learn a calibrator from RUN, a run.h5, and export it to one ONNX file.
@@ -71,7 +74,7 @@ def command(
     crosscal train run.h5 --calibrator concatsquash --seed 1 -o b7.onnx
     """
     plan = TrainingPlan(calibrator=calibrator, seed=seed, max_epochs=epochs, threads=threads)
-    _require_place(output)
+    require_place(output, force=force)
     held_out = None if validation is None else _measurements(validation)
     result = train_and_export(
         plan,
@@ -86,16 +89,6 @@ def command(
     console.print(
         f"wrote {output}: {calibrator} for {result.training.shape[0]}×{result.training.shape[1]}{best}"
     )
-
-
-def _require_place(output: Path) -> None:
-    """Refuse a place that nothing can be written to, before hours of training rather than after."""
-    if output.is_dir() or not output.parent.is_dir():
-        raise click.BadParameter(
-            f"{output} is {'a folder' if output.is_dir() else 'in a folder that does not exist'}; give the "
-            "name of a file in a folder that exists",
-            param_hint="--output",
-        )
 
 
 def _measurements(run: Path) -> Measurements:

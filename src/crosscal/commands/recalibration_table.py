@@ -1,0 +1,59 @@
+"""What a recalibration has to say to people."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.table import Table
+
+from crosscal.runtime import BoardRecalibration, Depth, RecalibrationPlan, RecalibrationReport
+
+_SHOWN = 8
+
+
+def verification_table(done: BoardRecalibration) -> Table:
+    """Lay out errors on the verification vectors before and after, beside what is expected of readings."""
+    rows, columns = done.calibrator.shape
+    vectors = len(done.after.ideal_a)
+    table = Table(
+        title=f"{done.calibrator.kind}, {rows}×{columns}, {vectors} verification vectors",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("recalibration")
+    for name in ("RMSE (µA)", "expected (µA)", "worst column (µA)", "RMSE (% of full scale)"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, errors in (("before", done.before), ("after", done.after)):
+        column, worst_a = errors.worst_column
+        table.add_row(
+            name,
+            f"{1e6 * errors.rms_a:.3g}",
+            "" if errors.expected_a is None else f"{1e6 * errors.expected_a:.3g}",
+            f"{1e6 * worst_a:.3g} ({column + 1})",
+            f"{errors.percent_of_full_scale:.3g}",
+        )
+    return table
+
+
+def said_of_readings(report: RecalibrationReport, plan: RecalibrationPlan) -> str:
+    """How many readings there were, and what was wrong with the others."""
+    said = f"{report.readings_used} readings of {plan.vectors} known vectors"
+    if report.readings_missing:
+        said += f"; [yellow]{report.readings_missing} left out, saturated or missing[/]"
+    if report.silent_columns:
+        named = ", ".join(str(column + 1) for column in report.silent_columns[:_SHOWN])
+        more = len(report.silent_columns) - _SHOWN
+        said += f"; [yellow]nothing is known of columns {named}{f' and {more} more' if more > 0 else ''}[/]"
+    return said
+
+
+def said_of_spread(report: RecalibrationReport) -> str:
+    """What has changed since last time, and by how much, as standard deviations."""
+    spread = report.spread
+    if report.depth is Depth.NOTHING:
+        return "nothing has changed"
+    said = f"gains by {100 * spread.gain:.2g} %, offsets by {100 * spread.offset:.2g} % of full scale"
+    if report.depth is Depth.CELLS:
+        said = f"cells have changed by {100 * spread.cell:.2g} %, {said}"
+    else:
+        said = f"columns have changed, {said}"
+    return f"{said}; noise {100 * spread.noise:.2g} % of full scale"

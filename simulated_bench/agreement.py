@@ -92,17 +92,23 @@ class Agreement:
             raise SolverError(wanted(got=got, allowed=allowed, remedy=remedy))
 
     def require_finite(self) -> None:
-        """Refuse to start where the device gives no numbers.
+        """Refuse to start where the device gives no numbers, or such that their squares overflow.
 
         Raises:
-            RangeError: a current or slope is not finite; the message names the cell.
+            RangeError: a current or slope is not finite or too large; the message names the cell.
         """
         lost = ~np.isfinite(self.norms[:3]).all(axis=0)
-        if lost.any():
-            bad = ~(np.isfinite(self.mismatch_a) & np.isfinite(self.slope_s))
-            got = f"no finite current or slope {self._place(np.flatnonzero(lost)[0], bad)}"
-            remedy = "lower the drive or correct the device"
-            raise RangeError(wanted(got=got, allowed="voltages the device is made for", remedy=remedy))
+        if not lost.any():
+            return
+        vector = np.flatnonzero(lost)[0]
+        bad = ~(np.isfinite(self.mismatch_a) & np.isfinite(self.slope_s))
+        got, allowed = "no finite current or slope", "voltages the device is made for"
+        if not bad[vector].any():
+            size = np.maximum(np.abs(self.mismatch_a), np.abs(self.slope_s))
+            bad = size == size[vector].max()
+            got, allowed = "a current or slope too large to compute with", "squares within double precision"
+        remedy = "lower the drive, or correct the device, the cell or the wires"
+        raise RangeError(wanted(got=f"{got} {self._place(vector, bad)}", allowed=allowed, remedy=remedy))
 
     def _place(self, vector: int, bad: np.ndarray) -> str:
         i, j = (int(k) for k in np.argwhere(bad[vector])[0])

@@ -151,10 +151,19 @@ def element_value(name: str, value: float) -> float:
     Raises:
         RangeError: it is not one finite number, 0 or more.
     """
-    if not (np.ndim(value) == 0 and math.isfinite(value) and value >= 0):
+    number = one_number(value)
+    if not 0 <= number < math.inf:
         got = f"{name} = {value!r}"
         raise RangeError(wanted(got=got, allowed="one finite number, 0 or more", remedy="correct it"))
-    return float(value)
+    return number
+
+
+def one_number(value: float) -> float:
+    """Return a value as a float, NaN if it is no number."""
+    try:
+        return float(value) if np.ndim(value) == 0 else math.nan
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def ways_ohm(count: int, segment_ohm: float, end_ohm: np.ndarray) -> tuple[float, float]:

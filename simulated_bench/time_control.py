@@ -49,6 +49,7 @@ class TimeControl:
         self._before: Step | None = None
         self._planned_s = 0.0
         self._allowed = 1.0  # part of the tolerance
+        self._worst = "where wires and cells find no agreement"
 
     def advance(self, time_s: float) -> Instant:
         """Step on to a time [s] and return the array then.
@@ -62,7 +63,7 @@ class TimeControl:
             if rest_s <= 0:
                 return self._now
             self._try(_fitting(self._planned_s, rest_s), 4 * np.spacing(max(abs(time_s), rest_s)))
-        raise SolverError(_not_met(self._now.time_s, f"in {STEPS_MOST} steps", self._tolerance))
+        raise SolverError(self._not_met(f"in {STEPS_MOST} steps"))
 
     def _try(self, length_s: float, shortest_s: float) -> None:
         """Try a step; take it if it is good, or as short as times can be told apart: the drive jumps."""
@@ -72,7 +73,7 @@ class TimeControl:
         longer_s = length_s * min(GROW_MOST, max(SHRINK_MOST, factor))
         finest = length_s <= shortest_s
         if step is None and finest:
-            raise SolverError(_not_met(self._now.time_s, f"by steps of {length_s:.3g} s", self._tolerance))
+            raise SolverError(self._not_met(f"by steps of {length_s:.3g} s"))
         if step is None or (error > 1 and not finest):
             self._planned_s = longer_s
             self._allowed = CAUTIOUS if error > FAR_TOO_LONG else self._allowed
@@ -90,8 +91,24 @@ class TimeControl:
         errors = np.array([np.abs(error).max() for error in each])
         allowed = self._tolerance * np.maximum(self._scales, sizes(step.end))
         parts = np.divide(errors, allowed, out=np.zeros(3), where=allowed > 0)
-        error = float(parts.max())
+        error, kind = float(parts.max()), int(parts.argmax())
+        self._worst = _place(kind, each[kind])
         return error if math.isfinite(error) else math.inf
+
+    def _not_met(self, how: str) -> str:
+        time_s = f"t = {self._now.time_s:.6g} s"
+        got = f"an error above the tolerance {self._tolerance:g} near {time_s}, largest {self._worst}, "
+        allowed = "drives, devices and ringing that so many or so short steps can follow"
+        remedy = "look at the drive near that time, ask for more times, or allow a larger tolerance"
+        return wanted(got=f"{got}not to be reduced {how}", allowed=allowed, remedy=remedy)
+
+
+def _place(kind: int, errors: np.ndarray) -> str:
+    """Where an error is largest: of row nodes, laid out as row wires, of column nodes, or of currents."""
+    index = [int(k) for k in np.unravel_index(np.abs(errors).argmax(), errors.shape)]
+    if kind == 0:
+        return f"in the row node of cell {[index[1], len(errors) - 1 - index[0]]}"
+    return f"in the column node of cell {index}" if kind == 1 else f"in the current of column {index[0]}"
 
 
 def sizes(instant: Instant) -> np.ndarray:
@@ -108,10 +125,3 @@ def _fitting(length_s: float, rest_s: float) -> float:
     if length_s >= rest_s:
         return rest_s
     return rest_s / 2 if length_s > rest_s / 2 else length_s
-
-
-def _not_met(time_s: float, how: str, tolerance: float) -> str:
-    got = f"an error above the tolerance {tolerance:g} near t = {time_s:.6g} s, not to be reduced {how}"
-    allowed = "drives, devices and ringing that so many or so short steps can follow"
-    remedy = "look at the drive near that time, ask for more times, or allow a larger tolerance"
-    return wanted(got=got, allowed=allowed, remedy=remedy)

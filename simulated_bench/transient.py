@@ -8,7 +8,7 @@ import numpy as np
 
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
-from crosscal.simulated_bench.circuit import Circuit, checked_array, element_value
+from crosscal.simulated_bench.circuit import Circuit, checked_array, element_value, one_number
 from crosscal.simulated_bench.devices.law import CellLaw, require_valid
 from crosscal.simulated_bench.direct_current import solve_dc
 from crosscal.simulated_bench.rest import solved_rest
@@ -101,6 +101,6 @@ def _times(time_s: np.ndarray) -> list[float]:
 
 def _require_tolerance(tolerance: float) -> None:
     least, most = TOLERANCES
-    if not least <= tolerance <= most:
+    if not least <= one_number(tolerance) <= most:
         got, allowed = f"tolerance = {tolerance!r}", f"{least:g} to {most:g}"
         raise RangeError(wanted(got=got, allowed=allowed, remedy="choose one that double precision can meet"))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from crosscal.core.errors import ShapeError, wanted
+from crosscal.core.errors import InputError, ShapeError, wanted
 from crosscal.simulated_bench.circuit import checked_array
 
 
@@ -16,9 +16,18 @@ class Waveform:
     Args:
         drive: voltages of the rows [V], (N,), at a time [s].
         rows: how many rows there are.
+
+    Raises:
+        InputError: `drive` cannot be called.
     """
 
     def __init__(self, drive: Callable[[float], np.ndarray], rows: int) -> None:
+        if not callable(drive):
+            got, remedy = (
+                f"drive = {drive!r:.80}",
+                "pass a function, such as lambda t: amplitude_v * math.sin(t)",
+            )
+            raise InputError(wanted(got=got, allowed="a function of time", remedy=remedy))
         self._drive, self._rows = drive, rows
 
     def __call__(self, time_s: float) -> np.ndarray:

@@ -119,6 +119,18 @@ def test_a_drive_beyond_what_the_device_can_compute_names_the_cell() -> None:
         solve_dc(CONDUCTANCE_S, np.array([0.1, 1e4, 0.1]), wires=Wires(), device=Sinh())
 
 
+@pytest.mark.parametrize("volt", [1e300, 1e160])
+def test_a_drive_whose_currents_cannot_be_squared_names_the_cell(volt: float) -> None:
+    drive_v = with_one(DRIVE_V, (1,), volt)
+    with pytest.raises(RangeError, match=r"too large to compute with from Ohmic\(\) in cell \[1, 0\]"):
+        solve_dc(CONDUCTANCE_S, drive_v, wires=WIRES, device=Ohmic())
+
+
+def test_a_conductance_that_cannot_be_squared_is_named_by_its_cell() -> None:
+    with pytest.raises(RangeError, match=r"too large to compute with.*cell \[2, 3\], G = 1e\+200 S"):
+        solve_dc(with_one(CONDUCTANCE_S, (2, 3), 1e200), DRIVE_V, wires=WIRES, device=Ohmic())
+
+
 TUNNEL = SmoothLaw(
     current=lambda g, v: g * v * (1 - v) * (1 - v), slope=lambda g, v: g * (1 - v) * (1 - 3 * v)
 )

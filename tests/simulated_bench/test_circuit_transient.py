@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from crosscal.core.errors import InputError, RangeError, ShapeError, SolverError
-from crosscal.simulated_bench import Ohmic, Sinh, Solution, Wires, solve_dc, solve_transient
+from crosscal.simulated_bench import Ohmic, Sinh, Solution, Wires, solve_dc, solve_transient, time_control
 from crosscal.simulated_bench.circuit import Circuit
 from crosscal.simulated_bench.rest import at_rest
 from crosscal.simulated_bench.stepper import Stepper
@@ -311,6 +311,10 @@ def test_a_jump_in_a_long_quiet_record_is_not_smeared() -> None:
         ({"tolerance": 0.0}, RangeError, "tolerance = 0.0"),
         ({"tolerance": 1e-15}, RangeError, "tolerance = 1e-15"),
         ({"tolerance": math.nan}, RangeError, "tolerance = nan"),
+        ({"tolerance": "tight"}, RangeError, "tolerance = 'tight'"),
+        ({"capacitance_f": "little"}, RangeError, "capacitance_f = 'little'"),
+        ({"drive": np.zeros(3)}, InputError, "drive = array"),
+        ({"drive": lambda _: np.full(3, 1e300)}, RangeError, r"too large to compute with.*cell \[0, 0\]"),
         ({"drive": lambda _: np.zeros(5)}, ShapeError, r"drive\(0.0\) of shape \(5,\)"),
         ({"drive": lambda _: 0.3}, ShapeError, r"drive\(0.0\) of shape \(\)"),
         (
@@ -348,14 +352,16 @@ def test_a_waveform_that_turns_bad_between_the_reports_is_named_by_its_time() ->
         )
 
 
-def test_a_tolerance_that_no_step_can_meet_is_an_error_that_names_the_time() -> None:
-    """A drive that is another number at every instant."""
+def test_a_tolerance_that_no_step_can_meet_is_an_error_that_names_time_and_place(monkeypatch) -> None:
+    """A drive that is another number at every instant; fewer steps than usual will tell."""
+    monkeypatch.setattr(time_control, "STEPS_MOST", 400)
     with pytest.raises(
-        SolverError, match=r"above the tolerance 1e-07 near t = .*, not to be reduced in 20000 steps"
+        SolverError,
+        match=r"above the tolerance 1e-07 near t = .*, largest in the row node of cell \[1, 1\], not .* 400 steps",
     ):
         solve_transient(
-            np.full((1, 1), 5e-5),
-            lambda t: np.array([math.sin(1e30 * t)]),
+            np.full((3, 2), 5e-5),
+            lambda t: np.array([0.0, math.sin(1e30 * t), 0.0]),
             [0.0, 1e-9],
             wires=Wires(source_ohm=50.0),
             device=Ohmic(),

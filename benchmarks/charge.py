@@ -1,4 +1,4 @@
-"""Prints the error budget of a memcapacitive product and the meminductor's loops: the figures of docs/charge.md.
+"""Prints a memcapacitive product's error budget and the meminductor's loops, as in docs/charge.md.
 
 Run: python benchmarks/charge.py
 """

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from crosscal.runtime.recalibration_belief import ColumnBelief, Depth
     from crosscal.runtime.recalibration_report import RecalibrationReport
     from crosscal.runtime.recalibration_vectors import informative_vectors
+    from crosscal.runtime.tiles import ProgrammedTiles, TiledCalibrator
 
 _HOMES = {
     "BoardRecalibration": "board_recalibration",
@@ -31,8 +32,10 @@ _HOMES = {
     "InverseTensors": "inverse",
     "Probes": "probes",
     "ProgrammedCalibrator": "programmed",
+    "ProgrammedTiles": "tiles",
     "RecalibrationPlan": "board_recalibration",
     "RecalibrationReport": "recalibration_report",
+    "TiledCalibrator": "tiles",
     "informative_vectors": "recalibration_vectors",
     "recalibrate_on_board": "board_recalibration",
     "Uncertain": "correction",
@@ -49,8 +52,10 @@ __all__ = [
     "InverseTensors",
     "Probes",
     "ProgrammedCalibrator",
+    "ProgrammedTiles",
     "RecalibrationPlan",
     "RecalibrationReport",
+    "TiledCalibrator",
     "Uncertain",
     "informative_vectors",
     "recalibrate_on_board",

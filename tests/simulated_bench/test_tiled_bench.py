@@ -196,4 +196,6 @@ def test_a_driver_sees_a_tiled_board_as_a_board(tmp_path: Path) -> None:
     expected.begin_programming(array("d", target_s.ravel()), 0.01)
     expected.programming_iteration()
     flowing_a = expected.true_current(voltage_v, range_index=RANGE_INDEX)
-    np.testing.assert_allclose(current_a, flowing_a, rtol=0.02)  # read noise of 1e-4 of full scale, twice at most
+    np.testing.assert_allclose(
+        current_a, flowing_a, rtol=0.02
+    )  # read noise of 1e-4 of full scale, twice at most

@@ -17,8 +17,8 @@ from crosscal.simulated_bench.circuit import Circuit
 from crosscal.simulated_bench.devices import CellLaw, Hopping, Ohmic, Saturating, Sinh
 from crosscal.simulated_bench.direct_current import solve_currents
 from crosscal.simulated_bench.floor import Sensed, floor_of_sensed
-from crosscal.simulated_bench.fluctuating_currents import current_covariance, solve_each
-from crosscal.simulated_bench.fluctuation import Fluctuation
+from crosscal.simulated_bench.fluctuating_currents import added_currents, current_covariance
+from crosscal.simulated_bench.fluctuation import CellsNow, Fluctuation, ReadPace
 from crosscal.simulated_bench.front_end import REFERENCE_TEMPERATURE_C, FrontEnd
 from crosscal.simulated_bench.randomness import RandomStreams, fixed_error_streams
 from crosscal.simulated_bench.readback import Readback
@@ -34,9 +34,6 @@ from crosscal.simulated_bench.settling import Settling, Timing
 from crosscal.simulated_bench.strikes import Strikes
 from crosscal.simulated_bench.wires import Wires
 from crosscal.simulated_bench.write_verify import WriteVerify
-
-CONDUCTANCES_AT_ONCE = 2**21
-"""Bounds the memory of fluctuating cells; their noise is the same whatever it is."""
 
 
 class Bench:
@@ -167,15 +164,14 @@ class Bench:
             ArithmeticError: no solution of the circuit was found; the firmware makes -240 of it.
         """
         vectors_v = np.asarray(voltage_v).reshape(-1, self._cells.shape[0])
+        settled_a = self.true_current(vectors_v, range_index=range_index)
+        window_s = aperture_s * averages
         flowing_a = self._shown_current(
-            vectors_v, range_index=range_index, dwell_s=dwell_s, window_s=aperture_s * averages
+            vectors_v, settled_a, range_index=range_index, dwell_s=dwell_s, window_s=window_s
         )
         if self._fluctuation.active:
-            duration_s = aperture_s * averages
-            spacing_s = dwell_s + duration_s
-            flowing_a = flowing_a + self._fluctuating_a(
-                vectors_v, range_index=range_index, spacing_s=spacing_s, duration_s=duration_s
-            )
+            pace = ReadPace(duration_s=window_s, spacing_s=dwell_s + window_s)
+            flowing_a = flowing_a + self._added_current(vectors_v, settled_a, pace, range_index=range_index)
         current_a, status = self._front_end.convert(
             flowing_a,
             range_index=range_index,
@@ -201,10 +197,15 @@ class Bench:
             raise ArithmeticError(str(error)) from error
 
     def _shown_current(
-        self, voltage_v: Vectors, *, range_index: int, dwell_s: float, window_s: float
+        self,
+        voltage_v: Vectors,
+        settled_a: Currents,
+        *,
+        range_index: int,
+        dwell_s: float,
+        window_s: float,
     ) -> Currents:
         """Currents that the amplifiers show on average while they are read [A], (B, M)."""
-        settled_a = self.true_current(voltage_v, range_index=range_index)
         timing = Timing(
             dwell_s=dwell_s, window_s=window_s, lag_s=self._front_end.time_constant_s(range_index)
         )
@@ -216,30 +217,20 @@ class Bench:
             self._settling.discharge()
             raise ArithmeticError(str(error)) from error
 
-    def _fluctuating_a(
-        self, voltage_v: Vectors, *, range_index: int, spacing_s: float, duration_s: float
+    def _added_current(
+        self, voltage_v: Vectors, settled_a: Currents, pace: ReadPace, *, range_index: int
     ) -> Currents:
         """What the cells' own noise adds to the currents [A], (B, M)."""
-        nominal_s = self._cells.conductance_s(self._temperature_c)
-        circuit = {"wires": self.wires(range_index), "device": self._device}
-        added_a = np.empty((len(voltage_v), self._cells.shape[1]))
-        few = max(1, CONDUCTANCES_AT_ONCE // nominal_s.size)
+        circuit: dict[str, Any] = {"wires": self.wires(range_index), "device": self._device}
         try:
-            for start in range(0, len(voltage_v), few):
-                part_v = voltage_v[start : start + few]
-                factors = self._fluctuation.factors(
-                    nominal_s,
-                    self._cells.age_s,
-                    time_s=self._time_s,
-                    readings=len(part_v),
-                    spacing_s=spacing_s,
-                    duration_s=duration_s,
-                )
-                steady_a = solve_currents(nominal_s, part_v, **circuit)
-                added_a[start : start + few] = solve_each(nominal_s * factors, part_v, **circuit) - steady_a
+            return added_currents(self._fluctuation, self._cells_now(), pace, voltage_v, settled_a, **circuit)
         except SolverError as error:
             raise ArithmeticError(str(error)) from error
-        return added_a
+
+    def _cells_now(self, conductance_s: Matrix | None = None) -> CellsNow:
+        if conductance_s is None:
+            conductance_s = self._cells.conductance_s(self._temperature_c)
+        return CellsNow(conductance_s=conductance_s, age_s=self._cells.age_s, time_s=self._time_s)
 
     def noise_floor(
         self,
@@ -287,7 +278,7 @@ class Bench:
         covariance_a2, vectors_v = None, np.atleast_2d(voltage_v)
         if self._fluctuation.active:
             variance = self._fluctuation.relative_variance(
-                true_conductance_s, self._cells.age_s, duration_s=aperture_s * averages
+                self._cells_now(true_conductance_s), duration_s=aperture_s * averages
             )
             covariance_a2 = current_covariance(true_conductance_s, vectors_v, variance, **circuit)
         return Sensed(
@@ -379,18 +370,9 @@ class Bench:
         conductance_s = self._cells.conductance_s(self._temperature_c)
         if self._fluctuation.active:
             aperture_s = self._readback.aperture_s
-            conductance_s = (
-                conductance_s
-                * self._fluctuation.factors(
-                    conductance_s,
-                    self._cells.age_s,
-                    time_s=self._time_s,
-                    readings=1,
-                    spacing_s=aperture_s,
-                    duration_s=aperture_s,
-                    rng=self._streams.readback,
-                )[0]
-            )
+            pace = ReadPace(duration_s=aperture_s, spacing_s=aperture_s)
+            factors = self._fluctuation.factors(self._cells_now(), pace, 1, rng=self._streams.readback)
+            conductance_s = conductance_s * factors[0]
         return self._readback.read(
             conductance_s,
             temperature_c=self._temperature_c,

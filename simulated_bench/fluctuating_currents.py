@@ -10,12 +10,53 @@ from crosscal.core.array_types import Currents, Matrix, Vectors
 from crosscal.simulated_bench.circuit import Circuit
 from crosscal.simulated_bench.devices import CellLaw, Ohmic
 from crosscal.simulated_bench.direct_current import solve_currents, solve_dc
+from crosscal.simulated_bench.fluctuation import CellsNow, Fluctuation, ReadPace
 from crosscal.simulated_bench.linear_response import LinearResponse
 from crosscal.simulated_bench.wires import Wires
 from crosscal.simulated_bench.workers import share
 
+CONDUCTANCES_AT_ONCE = 2**21
+"""Bounds the memory of fluctuating cells; their noise is the same whatever it is."""
+
 RELATIVE_STEP = 1e-4
 """Of a conductance, to differentiate a law by it; central, and laws are nearly linear in it."""
+
+
+def added_currents(
+    fluctuation: Fluctuation,
+    cells: CellsNow,
+    pace: ReadPace,
+    voltage_v: Vectors,
+    settled_a: Currents,
+    *,
+    wires: Wires,
+    device: CellLaw,
+) -> Currents:
+    """Let vectors be read one after another, and say what the cells' noise adds to the columns' currents.
+
+    Args:
+        fluctuation: of the cells; it goes on by one reading per vector.
+        cells: as they are.
+        pace: of the vectors.
+        voltage_v: [V], (B, N).
+        settled_a: currents that flow without noise [A], (B, M).
+        wires: resistances of wires, drivers and amplifiers.
+        device: current–voltage law of the cells.
+
+    Returns:
+        [A], (B, M).
+
+    Raises:
+        ShapeError, RangeError, InputError, SolverError: as `solve_dc`.
+    """
+    added_a = np.empty_like(settled_a)
+    few = max(1, CONDUCTANCES_AT_ONCE // cells.conductance_s.size)
+    for start in range(0, len(voltage_v), few):
+        part = slice(start, start + few)
+        factors = fluctuation.factors(cells, pace, len(voltage_v[part]))
+        noisy_a = solve_each(cells.conductance_s * factors, voltage_v[part], wires=wires, device=device)
+        added_a[part] = noisy_a - settled_a[part]
+    return added_a
 
 
 def solve_each(conductances_s: np.ndarray, voltage_v: Vectors, *, wires: Wires, device: CellLaw) -> Currents:

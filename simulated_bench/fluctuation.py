@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,6 +15,34 @@ from crosscal.simulated_bench.settings import BenchSettings
 
 DECADES = range(-7, 13)
 """Powers of ten of the times [s] that 1/f noise is put together from, one process each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellsNow:
+    """The cells of an array at some time.
+
+    Attributes:
+        conductance_s: nominal conductances [S], (N, M).
+        age_s: time since each was written [s], (N, M).
+        time_s: bench time [s].
+    """
+
+    conductance_s: Matrix
+    age_s: Matrix
+    time_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadPace:
+    """How readings follow each other.
+
+    Attributes:
+        duration_s: time over which each integrates, averages included [s].
+        spacing_s: time from one to the next [s].
+    """
+
+    duration_s: float
+    spacing_s: float
 
 
 class Fluctuation:
@@ -60,25 +89,14 @@ class Fluctuation:
         self._trap_value, self._trap_until_s = np.ones(count), np.full(count, -np.inf)
 
     def factors(
-        self,
-        conductance_s: Matrix,
-        age_s: Matrix,
-        *,
-        time_s: float,
-        readings: int,
-        spacing_s: float,
-        duration_s: float,
-        rng: np.random.Generator | None = None,
+        self, cells: CellsNow, pace: ReadPace, readings: int, *, rng: np.random.Generator | None = None
     ) -> np.ndarray:
         """Let some readings pass, and say by what each cell's conductance is multiplied in each.
 
         Args:
-            conductance_s: nominal conductances [S], (N, M).
-            age_s: time since each cell was written [s], (N, M).
-            time_s: bench time [s].
+            cells: as they are during these readings.
+            pace: of the readings.
             readings: how many, B.
-            spacing_s: time from one to the next [s].
-            duration_s: time over which each integrates [s].
             rng: white noise, if not from the stream of the columns' readings.
 
         Returns:
@@ -87,28 +105,28 @@ class Fluctuation:
         rng = self._streams.cell if rng is None else rng
         factors = np.ones((readings, *self._shape))
         if self._noise.cell_relative:
-            factors += self._white(duration_s) * rng.standard_normal(factors.shape)
-        weights = self._weights(conductance_s, age_s, duration_s)
-        drop = self._drop(conductance_s)
+            factors += self._white(pace.duration_s) * rng.standard_normal(factors.shape)
+        weights = self._weights(cells, pace.duration_s)
+        drop = self._drop(cells.conductance_s)
         for factor in factors:
-            self._read_s += spacing_s
-            clock_s = time_s - self._epoch_s + self._read_s
+            self._read_s += pace.spacing_s
+            clock_s = cells.time_s - self._epoch_s + self._read_s
             if weights is not None:
                 factor += self._flicker_at(clock_s, weights)
             if drop is not None:
                 factor *= 1.0 - drop * self._charged_at(clock_s)
         return np.maximum(factors, 0.0)
 
-    def relative_variance(self, conductance_s: Matrix, age_s: Matrix, *, duration_s: float) -> Matrix:
+    def relative_variance(self, cells: CellsNow, *, duration_s: float) -> Matrix:
         """Variance of a single reading of cells, in parts of their conductance squared, (N, M).
 
         That of all time, for 1/f and telegraph noise: whoever follows them from reading to reading sees less.
         """
         variance = np.full(self._shape, self._white(duration_s) ** 2)
-        weights = self._weights(conductance_s, age_s, duration_s)
+        weights = self._weights(cells, duration_s)
         if weights is not None:
             variance += (weights**2).sum(axis=0).reshape(self._shape)
-        drop = self._drop(conductance_s)
+        drop = self._drop(cells.conductance_s)
         if drop is not None and not isinstance(self._telegraph, NoTelegraph):
             share = self._telegraph.charged_share
             variance += share * (1.0 - share) * drop**2
@@ -117,19 +135,19 @@ class Fluctuation:
     def _white(self, duration_s: float) -> float:
         return self._noise.cell_relative * math.sqrt(self._noise.aperture_s / duration_s)
 
-    def _weights(self, conductance_s: Matrix, age_s: Matrix, duration_s: float) -> np.ndarray | None:
+    def _weights(self, cells: CellsNow, duration_s: float) -> np.ndarray | None:
         """Deviation that each decade's process contributes to each cell, (decades, N·M)."""
         law = self._flicker
         if isinstance(law, NoFlicker):
             return None
-        age_s = age_s.ravel()
+        age_s = cells.age_s.ravel()
         # As with drift, a cell stands still until time passes; before `start_s`, it is as at that age.
         top = np.where(age_s > 0, np.log(np.maximum(age_s, law.start_s) + duration_s), -np.inf)
         edges = np.log(10.0) * np.arange(DECADES.start + 1, DECADES.stop)
         bounds = np.concatenate([[-np.inf], edges, [np.inf]])[:, None]
         low = np.maximum(bounds[:-1], math.log(2.0 * duration_s))
         folds = np.maximum(np.minimum(bounds[1:], top) - low, 0.0)
-        return law.strength(conductance_s).ravel() * np.sqrt(folds)
+        return law.strength(cells.conductance_s).ravel() * np.sqrt(folds)
 
     def _flicker_at(self, clock_s: float, weights: np.ndarray) -> Matrix:
         total = np.zeros(weights.shape[1])

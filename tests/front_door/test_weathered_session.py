@@ -109,3 +109,26 @@ def test_faults_that_strike_show_in_the_readings(crosscal_bench):
         assert 0 < missing.sum() < missing.size
         board.simulation.clear_faults()
         assert not np.isnan(board.read(vectors(board, 2)).current_a).any()
+
+
+@pytest.mark.crosscal_bench(PCM, flicker={"law": "none"}, noise={"cell_relative": 0.01})
+def test_the_floor_of_an_aged_board_is_what_the_best_linear_estimate_reaches(crosscal_bench):
+    with crosscal_bench.open_board() as board:
+        board.range_a = RANGE_A
+        board.program(matrix(board))
+        board.simulation.advance_time(DAY_S)
+        target_s, true_s = board.target_s, board.simulation.true_conductance_s()
+        drive_v = np.random.default_rng(3).normal(0.3, 0.4 / math.sqrt(12), (3000, board.shape[0]))
+        drive_v = np.clip(drive_v, -0.59, 0.59)
+        current_a = board.measure(drive_v)
+    ideal_a = drive_v @ target_s
+    design = np.column_stack([current_a / current_a.std(), np.ones(len(current_a))])
+    taught, tested = slice(0, 2000), slice(2000, None)
+    weights = np.linalg.lstsq(design[taught], ideal_a[taught], rcond=None)[0]
+    error_a2 = ((design[tested] @ weights - ideal_a[tested]) ** 2).mean()
+    nmse = error_a2 / (target_s**2).sum(axis=0).mean() / (0.4**2 / 12)
+    floor = crosscal_bench.bench.noise_floor(target_s, true_s, drive_v[:100], RANGE_A)
+    quiet = crosscal_bench.bench.noise_floor(target_s, true_s, drive_v[:100], RANGE_A, averages=10_000)
+    # Fitted on 2000 vectors, 33 weights cost 2 %, and ignoring that noise grows with the drive some more.
+    assert floor * 0.97 < nmse < floor * 1.15
+    assert quiet < floor / 100

@@ -12,13 +12,14 @@ from crosscal.core.errors import ShapeError
 from crosscal.simulated_bench import Sinh, Wires, noise_floor, sensitivity, solve_currents
 from crosscal.simulated_bench.devices import Ohmic, OneTransistor
 from crosscal.simulated_bench.fluctuating_currents import current_covariance, solve_each
-from crosscal.simulated_bench.fluctuation import Fluctuation
+from crosscal.simulated_bench.fluctuation import CellsNow, Fluctuation, ReadPace
 from crosscal.simulated_bench.randomness import RandomStreams
 
 WIRES = Wires(row_ohm=30.0, column_ohm=12.0, source_ohm=200.0, sense_ohm=90.0)
 WHITE = {"noise": {"read_relative": 0.0, "cell_relative": 0.01}}
 FLICKER = {"flicker": {"law": "pcm"}, "array": {"conductance_max_s": 25e-6}}
 TELEGRAPH = {"telegraph": {"law": "filamentary"}}
+PACE = ReadPace(duration_s=1e-3, spacing_s=2e-3)
 KINDS = {"white": WHITE, "flicker": FLICKER, "telegraph": TELEGRAPH}
 
 
@@ -30,16 +31,14 @@ def fluctuation_of(bench, seed=1):
     return Fluctuation(bench.settings, RandomStreams.from_seed(seed), traps=np.random.default_rng(3))
 
 
-def factors(bench, *, age_s=0.0, time_s=0.0, readings=1, duration_s=1e-3, spacing_s=2e-3, seed=1):
-    shape = truth(bench).shape
-    return fluctuation_of(bench, seed).factors(
-        truth(bench),
-        np.full(shape, float(age_s)),
-        time_s=time_s,
-        readings=readings,
-        spacing_s=spacing_s,
-        duration_s=duration_s,
-    )
+def cells_of(bench, *, age_s=0.0, time_s=0.0):
+    conductance_s = truth(bench)
+    return CellsNow(conductance_s=conductance_s, age_s=np.full_like(conductance_s, age_s), time_s=time_s)
+
+
+def factors(bench, *, age_s=0.0, time_s=0.0, readings=1, duration_s=1e-3, seed=1):
+    pace = ReadPace(duration_s=duration_s, spacing_s=2e-3)
+    return fluctuation_of(bench, seed).factors(cells_of(bench, age_s=age_s, time_s=time_s), pace, readings)
 
 
 @pytest.mark.parametrize("shape", [(4, 7), (7, 4)])
@@ -117,19 +116,8 @@ def test_noise_restarts_with_the_seed_whenever_that_is_set(kind):
     runs = []
     for seed, start_s in ((42, 0.0), (42, 777.0), (43, 0.0)):
         fluctuation.restart(RandomStreams.from_seed(seed), time_s=start_s)
-        runs.append(
-            [
-                fluctuation.factors(
-                    truth(bench),
-                    np.full(truth(bench).shape, 50.0),
-                    time_s=start_s + passed_s,
-                    readings=3,
-                    spacing_s=2e-3,
-                    duration_s=1e-3,
-                )
-                for passed_s in (0.0, 64.0)
-            ]
-        )
+        cells = [cells_of(bench, age_s=50.0, time_s=start_s + passed_s) for passed_s in (0.0, 64.0)]
+        runs.append([fluctuation.factors(now, PACE, 3) for now in cells])
     np.testing.assert_array_equal(runs[0], runs[1])
     assert (np.array(runs[0]) != np.array(runs[2])).any()
 
@@ -217,12 +205,9 @@ def test_shares_of_cells_and_of_time_are_kept(law, expected):
 
 def test_traps_forget_as_fast_as_stated():
     bench = telegraph_board(fastest_s=0.999, slowest_s=1.0)
-    fluctuation, shape = fluctuation_of(bench), truth(bench).shape
+    fluctuation, still = fluctuation_of(bench), ReadPace(duration_s=1e-3, spacing_s=0.0)
     states = [
-        fluctuation.factors(
-            truth(bench), np.zeros(shape), time_s=time_s, readings=1, spacing_s=0.0, duration_s=1e-3
-        )[0]
-        < 1
+        fluctuation.factors(cells_of(bench, time_s=time_s), still, 1)[0] < 1
         for time_s in (5.0, 5.2, 6.0, 9.0)
     ]
     for later, passed_s in zip(states[1:], (0.2, 1.0, 4.0), strict=True):
@@ -242,8 +227,7 @@ def test_verifying_sees_the_noise_too():
 def test_the_stated_variance_is_that_of_many_boards(kind):
     bench = board(**KINDS[kind])
     program(bench, tolerance=1.0)
-    age_s = np.full(truth(bench).shape, 1e4)
-    stated = fluctuation_of(bench).relative_variance(truth(bench), age_s, duration_s=2e-3)
+    stated = fluctuation_of(bench).relative_variance(cells_of(bench, age_s=1e4), duration_s=2e-3)
     drawn = np.array([factors(bench, age_s=1e4, duration_s=2e-3, seed=seed)[0] for seed in range(400)])
     got = drawn.var(axis=0)
     # Variances of 400 draws scatter by √(2/400) if normal, of two levels by less.

@@ -24,6 +24,7 @@ COMMANDS = {
 _EXTRA_OF = {
     "torch": "train",
     "onnx": "train",
+    "threadpoolctl": "train",
     "scipy": "bench",
     "matplotlib": "bench",
     "pyvisa_sim": "bench",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from command_process import crosscal_process
+from distributed import Client
 
 from crosscal.commands import cluster as cluster_module
 from crosscal.commands import simulated_collection
@@ -49,8 +49,7 @@ def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
     folder = tmp_path_factory.mktemp("dask")
     file = folder / "scheduler.json"
     common = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
-    # Sockets that the processes under test open are theirs to close.
-    # This module's own tasks are found beside it.
+    # Warnings of the cluster's own processes are its own. This module's own tasks are found beside it.
     path = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = os.environ | {"PYTHONWARNINGS": "default", "PYTHONPATH": path}
     with ExitStack() as stack:
@@ -64,21 +63,15 @@ def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
         start("dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file))
         options = ("--scheduler-file", str(file), "--nthreads", "1", "--no-nanny")
         workers = tuple(start("dask_worker", *options) for _ in range(2))
-        yield Started(address=_address(file), workers=workers)
-
-
-def _address(file: Path) -> str:
-    deadline_s = time.monotonic() + 60
-    while time.monotonic() < deadline_s:
-        if file.exists() and (text := file.read_text()):
-            return json.loads(text)["address"]
-    raise TimeoutError("the scheduler did not start")
+        with Client(scheduler_file=str(file), timeout=60, set_as_default=False) as client:
+            client.wait_for_workers(2, timeout=60)
+            address = str(client.scheduler_info()["address"])
+        yield Started(address=address, workers=workers)
 
 
 def identified_square(number: int) -> tuple[int, int]:
-    deadline_s = time.monotonic() + 0.05
-    while time.monotonic() < deadline_s:
-        pass
+    # Long enough for each worker to get some.
+    threading.Event().wait(0.05)
     return number**2, os.getpid()
 
 
@@ -104,9 +97,54 @@ def test_a_run_measured_by_a_cluster_equals_a_local_one_to_the_bit(dask: Started
     assert (local.true_conductance_s != local.target_s).all()
 
 
+SUITE = """
+[full]
+training_matrices = 6
+training_vectors = 12
+test_matrices = 2
+test_vectors = 64
+[quick]
+training_matrices = 6
+training_vectors = 12
+test_matrices = 2
+test_vectors = 64
+[reference]
+array = { rows = 3, columns = 5 }
+wires = { row_ohm = 2.0, column_ohm = 3.0 }
+device = { law = "hopping" }
+noise = { read_relative = 1e-3, full_scale_a = 1e-4 }
+programming = { residual_error = 0.0 }
+front_end = { profile = "ideal" }
+[[board]]
+name = "wide"
+[[board]]
+name = "tall"
+array = { rows = 6, columns = 4 }
+[[board]]
+name = "impossible"
+front_end = { profile = "no-such" }
+"""
+
+
+def test_a_suite_shared_by_a_cluster_equals_a_local_one_to_the_bit(dask: Started, tmp_path: Path) -> None:
+    table = tmp_path / "boards.toml"
+    table.write_text(SUITE)
+    given = ("evaluate", "--suite", "--table", str(table), "--calibrators", "affine")
+    for name, more in (("local", ()), ("shared", ("--scheduler", dask.address))):
+        (tmp_path / name).mkdir()
+        result = crosscal_process(*given, *more, cwd=tmp_path / name)
+        assert result.returncode == 0, result.stderr
+    local, shared = tmp_path / "local" / "suite", tmp_path / "shared" / "suite"
+    names = {str(path.relative_to(local)) for path in local.rglob("*")}
+    assert names == {str(path.relative_to(shared)) for path in shared.rglob("*")}
+    assert {"wide/affine-recalibrated.json", "tall/affine.onnx", "impossible/measuring.failed"} <= names
+    for name in names:
+        if name.endswith((".json", ".csv", ".md", ".onnx", ".npy")):
+            assert (shared / name).read_bytes() == (local / name).read_bytes(), name
+
+
 def test_a_worker_that_dies_loses_nothing(dask: Started) -> None:
     with cluster(dask.address) as client:
-        client.wait_for_workers(2, timeout=60)
         results = unordered(client, identified_square, range(60))
         first = next(results)
         victim = next(worker for worker in dask.workers if worker.pid == first[1])

@@ -157,7 +157,7 @@ def test_the_second_time_nothing_is_measured_trained_or_scored_again(
         raise AssertionError("a finished step was done again")
 
     for name in (
-        "open_simulated_board",
+        "collect_simulated",
         "train_and_export",
         "noise_floor",
         "load_calibrator",
@@ -170,21 +170,21 @@ def test_the_second_time_nothing_is_measured_trained_or_scored_again(
 
 @pytest.mark.usefixtures("without_pictures")
 def test_a_suite_goes_on_where_it_was_cut_off(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    collect, opened = suite_module.collect_with_bar, []
+    collect, opened = suite_module.collect_simulated, []
 
-    def cut_off(board: object, path: Path, plan: object, **keys: object) -> object:
+    def cut_off(bench: Path, path: Path, plan: object, **keys: object) -> object:
         opened.append(path.parent.name + "/" + path.stem)
         if opened[-1] == "wide-quiet/test":
             raise KeyboardInterrupt
-        return collect(board, path, plan, **keys)
+        return collect(bench, path, plan, **keys)
 
-    monkeypatch.setattr(suite_module, "collect_with_bar", cut_off)
+    monkeypatch.setattr(suite_module, "collect_simulated", cut_off)
     with pytest.raises((KeyboardInterrupt, click.Abort)):
         run_suite(table, "--quick", "--boards", "wide*")
     folder = table.parent / "suite"
     boards = json.loads((folder / "suite.json").read_text())["boards"]
     assert [board["board"] for board in boards] == ["wide"], "the finished board was lost"
-    monkeypatch.setattr(suite_module, "collect_with_bar", collect)
+    monkeypatch.setattr(suite_module, "collect_simulated", collect)
     kept = contents(folder)
     run_suite(table, "--quick", "--boards", "wide*")
     assert {name: contents(folder)[name] for name in kept} == kept

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 
+from crosscal.commands.cluster import scheduler_option
 from crosscal.commands.progress import console
 from crosscal.commands.score_table import score_table
 from crosscal.commands.scoring import evaluate_with_bar
@@ -16,7 +18,7 @@ from crosscal.core.run_file import read_run
 from crosscal.training import calibrator_names, write_report
 
 OF_ONE_RUN = ("calibrator", "run", "report", "truth")
-OF_A_SUITE = ("output", "boards", "calibrators", "quick", "table", "seed", "retry")
+OF_A_SUITE = ("output", "boards", "calibrators", "quick", "table", "seed", "retry", "scheduler")
 
 
 @click.command("evaluate")
@@ -61,6 +63,7 @@ OF_A_SUITE = ("output", "boards", "calibrators", "quick", "table", "seed", "retr
     "--seed", type=click.IntRange(0), default=1, show_default=True, help="With --suite: everything random."
 )
 @click.option("--retry", is_flag=True, help="With --suite: try again what failed before.")
+@scheduler_option
 @click.pass_context
 def command(
     context: click.Context,
@@ -85,6 +88,7 @@ def command(
     crosscal evaluate b7.onnx holdout.h5 --report out/
     crosscal evaluate b7.onnx holdout.h5 --truth memsys2025
     crosscal evaluate --suite -o suite/
+    crosscal evaluate --suite --scheduler tcp://head:8786 -o suite/
     crosscal evaluate --suite --quick --boards '8x8,16x16' --calibrators affine,structured
     """
     _refuse_what_does_not_apply(context, suite=suite)
@@ -121,10 +125,18 @@ def _refuse_what_does_not_apply(context: click.Context, *, suite: bool) -> None:
 
 
 def _evaluate_suite(
-    *, output: Path, boards: str, calibrators: str, quick: bool, table: Path | None, seed: int, retry: bool
+    *,
+    output: Path,
+    boards: str,
+    calibrators: str,
+    quick: bool,
+    table: Path | None,
+    seed: int,
+    retry: bool,
+    scheduler: str | None,
 ) -> None:
     # Here, because it takes torch to train.
-    from crosscal.commands.suite import SuiteRequest, run_suite
+    from crosscal.commands.suite import SuiteRequest, begin_suite, run_suite
     from crosscal.commands.suite_boards import load_suite
 
     names = tuple(dict.fromkeys(name.strip() for name in calibrators.split(",")))
@@ -137,4 +149,12 @@ def _evaluate_suite(
     request = SuiteRequest(
         size=known.quick if quick else known.full, calibrators=names, seed=seed, retry=retry
     )
-    run_suite(known.selected(pattern.strip() for pattern in boards.split(",")), request, output)
+    chosen = known.selected(pattern.strip() for pattern in boards.split(","))
+    if scheduler is not None:
+        from crosscal.commands.suite_cluster import share_suite
+
+        begin_suite(request, output)
+        share_suite(chosen, request, output, scheduler)
+        # Its failures were just tried.
+        request = replace(request, retry=False)
+    run_suite(chosen, request, output)

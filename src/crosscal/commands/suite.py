@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from threadpoolctl import threadpool_limits
 
-from crosscal.commands.collect import collect_with_bar
 from crosscal.commands.interrupt import interruptible
 from crosscal.commands.progress import console, progress_bar
-from crosscal.commands.simulated_board import noise_floor, open_simulated_board
+from crosscal.commands.simulated_board import noise_floor
+from crosscal.commands.simulated_collection import collect_simulated
 from crosscal.commands.suite_boards import SuiteBoard, SuiteSize
 from crosscal.commands.suite_folder import BoardFolder, keep_text
 from crosscal.commands.suite_table import suite_table
@@ -37,6 +38,7 @@ from crosscal.training import (
 
 BASELINES = "baselines"
 MEASURING = "measuring"
+RECALIBRATED = "-recalibrated"
 TABLE_WIDTH = 160
 
 
@@ -55,6 +57,11 @@ class SuiteRequest:
     calibrators: tuple[str, ...]
     seed: int
     retry: bool
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """What is done on a board that was measured; none needs another."""
+        return BASELINES, *self.calibrators
 
     @property
     def training_plan(self) -> CollectionPlan:
@@ -83,10 +90,10 @@ def run_suite(boards: Sequence[SuiteBoard], request: SuiteRequest, folder: Path)
     Raises:
         UsageError: the folder holds a suite of other sizes or another seed, or another board of that name.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    _keep_request(request, folder / "request.json")
+    begin_suite(request, folder)
     results: list[BoardResult] = []
-    with interruptible() as check:
+    # One thread, for sums are taken in another order by several.
+    with interruptible() as check, threadpool_limits(1):
         for index, board in enumerate(boards):
             console.rule(f"{board.name}, board {index + 1} of {len(boards)}", align="left")
             results.append(_board_result(board, request, folder / board.name, check))
@@ -108,12 +115,17 @@ def run_suite(boards: Sequence[SuiteBoard], request: SuiteRequest, folder: Path)
     return results
 
 
-def _keep_request(request: SuiteRequest, path: Path) -> None:
-    """Refuse to mix what was measured with other counts or another seed; other calibrators may be added."""
+def begin_suite(request: SuiteRequest, folder: Path) -> None:
+    """Make the folder, or find one that was begun with the same counts and seed; calibrators may be added.
+
+    Raises:
+        UsageError: the folder holds a suite of other counts or another seed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     size = {name: getattr(request.size, name) for name in request.size.__struct_fields__}
     text = json.dumps({"seed": request.seed, **size}, indent=2) + "\n"
     keep_text(
-        path,
+        folder / "request.json",
         text,
         "says that this suite was begun with other counts or another seed; give the same --quick and --seed "
         "again, or choose another folder with -o",
@@ -151,6 +163,16 @@ def _board_result(
     return result
 
 
+def do_step(folder: BoardFolder, request: SuiteRequest, step: str) -> None:
+    """Do one step on a board, unless its folder holds it: `MEASURING`, or one of `request.steps`."""
+    measured = folder.attempt(MEASURING, lambda: _measured(folder, request))
+    if measured is None or step == MEASURING:
+        return
+    for name, action in _steps(folder, request, *measured):
+        if name in (step, f"{step}{RECALIBRATED}"):
+            folder.attempt(name, action)
+
+
 def _measured(folder: BoardFolder, request: SuiteRequest) -> tuple[Run, Run, np.ndarray]:
     training_run = _run(folder, "training", request.training_plan)
     test_run = _run(folder, "test", request.test_plan)
@@ -163,8 +185,7 @@ def _run(folder: BoardFolder, name: str, plan: CollectionPlan) -> Run:
     if finished is not None:
         return finished
     path = folder.path / f"{name}.h5"
-    with open_simulated_board(folder.bench) as board:
-        collect_with_bar(board, path, plan, resume=True, what=f"{name} matrices")
+    collect_simulated(folder.bench, path, plan, resume=True, what=f"{name} matrices")
     return read_run(path)
 
 
@@ -179,7 +200,7 @@ def _steps(
     for name in request.calibrators:
         calibrator = _CalibratorSteps(folder=folder, request=request, name=name, scorer=scorer)
         steps.append((name, lambda own=calibrator: own.alone(training_run)))
-        steps.append((f"{name}-recalibrated", calibrator.recalibrated))
+        steps.append((f"{name}{RECALIBRATED}", calibrator.recalibrated))
     return steps
 
 
@@ -214,7 +235,7 @@ class _CalibratorSteps:
         if not path.exists():
             return ()
         return self.folder.scores(
-            f"{self.name}-recalibrated",
+            f"{self.name}{RECALIBRATED}",
             lambda: _scored(self.scorer.recalibrated, path, self.name, "recalibrating"),
         )
 

@@ -112,7 +112,7 @@ class BoardFolder:
     def attempt(self, step: str, action: Callable[[], T]) -> T | None:
         """Do a step; a failure is kept in `<step>.failed` and None returned, so that a suite can go on."""
         note = self._note(step)
-        if note.exists() and not self.retry:
+        if self.failed(step):
             return None
         try:
             outcome = action()
@@ -124,6 +124,10 @@ class BoardFolder:
             return None
         note.unlink(missing_ok=True)
         return outcome
+
+    def failed(self, step: str) -> bool:
+        """Whether a step failed, and its failure stands."""
+        return self._note(step).exists() and not self.retry
 
     def failures(self, steps: Iterable[str]) -> dict[str, str]:
         """What failed, of some steps."""

@@ -99,11 +99,11 @@ def _done(request: SuiteRequest, task: Task) -> tuple[str, Files]:
         _keep(task.files, path)
         do_step(BoardFolder(path=path, retry=request.retry), request, task.step)
         done = {name: data for name, data in _files(path).items() if data != task.files.get(name)}
-    # What failed is told to people, who have their own folder and not this one.
-    named = {
-        name: data.replace(bytes(path), bytes(task.home)) for name, data in done.items() if name.endswith(".failed")
-    }
-    return task.board.name, done | named
+    for name in done:
+        if name.endswith(".failed"):
+            # Told to people, who have their own folder and not this one.
+            done[name] = done[name].replace(bytes(path), bytes(task.home))
+    return task.board.name, done
 
 
 def _keep(files: Files, path: Path) -> None:

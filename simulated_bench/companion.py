@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from crosscal.simulated_bench.line_kernels import factor, from_rows, respond
 from crosscal.simulated_bench.newton import DOUBLE, ITERATIONS_MOST, LOAD_OF_SINGLE, SINGLE
 from crosscal.simulated_bench.newton_kernels import mismatch, newton_steps
 from crosscal.simulated_bench.storage import Instant, Storage
-from crosscal.simulated_bench.transient_kernels import cell_voltages, line_changes
+from crosscal.simulated_bench.transient_kernels import cell_voltages, line_changes, store, sum_columns
 
 STEPS_MOST = (
     12  # Newton's method starts from an extrapolation: where it needs more, the time step is too long
@@ -20,17 +19,6 @@ STEPS_MOST = (
 FORCING = 1e-4  # part of a mismatch that a linear solve may leave
 ROUNDING = 16 * np.finfo(np.float64).eps
 ONE = np.zeros(1, dtype=np.int64)
-
-
-@dataclass(frozen=True, slots=True)
-class _Changes:
-    """Changes on the wires: what is fed into their nodes and put into their segments, and the voltages."""
-
-    drive_v: np.ndarray
-    sources: Storage
-    row_v: np.ndarray
-    column_v: np.ndarray
-    across_v: np.ndarray
 
 
 class Companion:
@@ -83,26 +71,34 @@ class Companion:
             The array then; None if Newton's method does not get there.
         """
         sources = Storage(begin.rate.each + history.each, history.shape)
-        still = self._still(drive_v - begin.drive_v, sources)
+        drive_change_v = drive_v - begin.drive_v
+        still = self._lines(drive_change_v, sources)
+        open_v = self._across(still)
+        met_v = np.abs(drive_v).max() + np.abs(open_v).max()
+        open_v += begin.across_v
         change_a, best_a = guess_a - begin.cell_a, np.inf
-        met_v = np.abs(drive_v).max() + np.abs(still.across_v).max()
-        law_a, slope_s, norms = np.empty_like(change_a), np.empty_like(change_a), np.empty((4, 1))
+        law_a, slope_s, across_v, rise_v = (np.empty_like(change_a) for _ in range(4))
+        fall_v, norms = np.empty(change_a.shape[::-1]), np.empty((4, 1))
+        device, conductance_s = self._circuit.device, self._circuit.conductance_s
         for _ in range(STEPS_MOST):
-            wires = self._with_cells(still, change_a)
-            cell_a, across_v = begin.cell_a + change_a, begin.across_v + wires.across_v
-            device, conductance_s = self._circuit.device, self._circuit.conductance_s
+            self._meet(open_v, change_a, fall_v, rise_v, across_v)
+            cell_a = begin.cell_a + change_a
             device.evaluate(conductance_s, across_v[None], law_a[None], slope_s[None])
             mismatch(ONE, law_a[None], slope_s[None], cell_a[None], norms)
-            left_a, size_a, slope_norm_s = norms[:3, 0]
-            if not np.isfinite(norms[:3]).all():
+            left_a, size_a, slope_norm_s = norms[:3, 0].tolist()
+            if not math.isfinite(left_a + size_a + slope_norm_s):
                 return None
             if left_a <= tolerance * size_a + ROUNDING * met_v * slope_norm_s:
-                storage = self._storage(begin, wires, change_a, history)
-                return Instant(time_s, drive_v, cell_a, across_v, slope_s, *storage)
+                if self._inertia_ohm > 0:
+                    change = self._lines(drive_change_v, _fed(sources, change_a))
+                else:
+                    change = self._with_cells(still, fall_v, rise_v)
+                stored = self._stored(begin, change, history, cell_a)
+                return Instant(time_s, drive_v, cell_a, across_v, slope_s, *stored)
             if not left_a < best_a:
                 return None
             best_a = left_a
-            change_a = change_a + self._linear(law_a, slope_s)
+            change_a += self._linear(law_a, slope_s)
         return None
 
     def filtered(self, sources: Storage, slope_s: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -116,20 +112,22 @@ class Companion:
             Voltages of rows (M, N) and columns (N, M) [V], and column currents (M,) [A]. Without capacitors
             voltages are no part of the state, and are zero here.
         """
-        still = self._still(np.zeros(self._circuit.shape[0]), sources)
-        cell_a = self._linear(slope_s * still.across_v, slope_s)
-        wires = self._with_cells(still, cell_a)
+        still = self._lines(np.zeros(self._circuit.shape[0]), sources)
+        across_v = self._across(still)
+        cell_a = self._linear(slope_s * across_v, slope_s)
+        fall_v, rise_v = np.empty(cell_a.shape[::-1]), np.empty_like(cell_a)
+        self._meet(across_v, cell_a, fall_v, rise_v, np.empty_like(cell_a))
+        answer = self._with_cells(still, fall_v, rise_v)
         held = 1.0 if self._ground_s > 0 else 0.0
-        leaving_a = (sources.column + cell_a - self._ground_s * wires.column_v).sum(axis=0)
-        return held * wires.row_v, held * wires.column_v, leaving_a
+        leaving_a = (sources.column + cell_a - self._ground_s * answer.column).sum(axis=0)
+        return held * answer.row, held * answer.column, leaving_a
 
-    def _still(self, drive_v: np.ndarray, sources: Storage) -> _Changes:
-        """The wires under changed drives (N,) and sources while the cells' currents do not change."""
-        answer = self._lines(drive_v, sources)
-        across_v = np.empty(sources.shape)
-        from_rows(answer.row, across_v)
-        across_v -= answer.column
-        return _Changes(drive_v, sources, answer.row, answer.column, across_v)
+    def _across(self, still: Storage) -> np.ndarray:
+        """Voltages between row and column nodes [V], (N, M)."""
+        across_v = np.empty(still.shape)
+        from_rows(still.row, across_v)
+        across_v -= still.column
+        return across_v
 
     def _lines(self, drive_v: np.ndarray, sources: Storage) -> Storage:
         """Voltages of rows and columns [V], and currents of their segments [A] if these have inductors."""
@@ -153,14 +151,25 @@ class Companion:
         row_v += drive_v
         return answer
 
-    def _with_cells(self, still: _Changes, change_a: np.ndarray) -> _Changes:
-        """The same wires once the cells' currents change by (N, M)."""
-        row_v, column_v, across_v = (np.empty_like(v) for v in (still.row_v, still.column_v, still.across_v))
+    def _meet(
+        self,
+        open_v: np.ndarray,
+        cell_a: np.ndarray,
+        fall_v: np.ndarray,
+        rise_v: np.ndarray,
+        across_v: np.ndarray,
+    ) -> None:
+        """What currents of the cells (N, M) leave of open voltages (N, M); see `cell_voltages`."""
         damping = self._row_damping, self._column_damping
-        cell_voltages(still.across_v, change_a, *self._wires, *damping, row_v, column_v, across_v)
-        return _Changes(
-            still.drive_v, still.sources, still.row_v - row_v, still.column_v + column_v, across_v
-        )
+        cell_voltages(open_v, cell_a, *self._wires, *damping, fall_v, rise_v, across_v)
+
+    @staticmethod
+    def _with_cells(still: Storage, fall_v: np.ndarray, rise_v: np.ndarray) -> Storage:
+        """The same nodes, rows fallen and columns risen."""
+        answer = Storage(np.empty((2, rise_v.size)), still.shape)
+        np.subtract(still.row, fall_v, out=answer.row)
+        np.add(still.column, rise_v, out=answer.column)
+        return answer
 
     def _linear(self, right_a: np.ndarray, slope_s: np.ndarray) -> np.ndarray:
         """Currents (N, M) of the linearised array that `right_a` (N, M) is asked of."""
@@ -172,22 +181,24 @@ class Companion:
         newton_steps(ONE, right_a[None], slope_s[None], *self._wires, self._ground_s, *limits, step_a[None])
         return step_a
 
-    def _storage(
-        self, begin: Instant, wires: _Changes, change_a: np.ndarray, history: Storage
+    def _stored(
+        self, begin: Instant, change: Storage, history: Storage, cell_a: np.ndarray
     ) -> tuple[Storage, Storage, np.ndarray]:
-        """State and rate once the cells' currents have changed by (N, M); column currents [A], (M,)."""
-        sources = wires.sources
-        if self._inertia_ohm > 0:
-            fed = Storage(sources.each.copy(), sources.shape)
-            fed.row[:] -= change_a.T[::-1]
-            fed.column[:] += change_a
-            change = self._lines(wires.drive_v, fed).each
-        else:
-            change = np.stack([wires.row_v.ravel(), wires.column_v.ravel()])
-        rate = Storage(change, sources.shape).scaled(self._ground_s, self._inertia_ohm)
-        rate.each[:] -= history.each
-        state = Storage(begin.state.each + change, sources.shape)
-        return state, rate, (begin.cell_a + change_a - rate.column).sum(axis=0)
+        """State and rate after a change of the state, and the columns' currents [A], (M,)."""
+        state, rate = np.empty_like(change.each), np.empty_like(change.each)
+        per_change = self._ground_s, self._inertia_ohm
+        store(begin.state.each, change.each, history.each, *per_change, state, rate)
+        leaving_a = np.empty(change.shape[1])
+        sum_columns(cell_a, rate[1].reshape(change.shape), leaving_a)
+        return Storage(state, change.shape), Storage(rate, change.shape), leaving_a
+
+
+def _fed(sources: Storage, change_a: np.ndarray) -> Storage:
+    """Sources with what cells (N, M) take from the rows and feed into the columns."""
+    fed = Storage(sources.each.copy(), sources.shape)
+    fed.row[:] -= change_a.T[::-1]
+    fed.column[:] += change_a
+    return fed
 
 
 def _norm(array: np.ndarray) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from crosscal.simulated_bench.circuit import Circuit
 from crosscal.simulated_bench.companion import Companion
 from crosscal.simulated_bench.storage import Instant, Storage
 from crosscal.simulated_bench.time_formula import ESTIMATE, IMPLICIT, NODES, STAGES
+from crosscal.simulated_bench.transient_kernels import blend
 
 STAGE_COUNT = len(NODES)
 ERROR = (STAGES[-1] - ESTIMATE) / IMPLICIT
@@ -65,6 +66,8 @@ class Stepper:
         self._companion_s = math.nan
         kinds = 4 if inductance_h > 0 else 2
         self._rates = np.empty((STAGE_COUNT, kinds * circuit.conductance_s.size))
+        self._known_s: list[float] = []
+        self._known_a = np.empty((POINTS - 1 + STAGE_COUNT, *circuit.shape))
 
     def step(self, begin: Instant, length_s: float, before: Step | None = None) -> Step | None:
         """Take a step.
@@ -80,17 +83,18 @@ class Stepper:
         companion = self._companion_of(length_s)
         rates = self._rates
         rates[0] = begin.rate.each.ravel()
+        self._known_s.clear()
         stages = [begin]
-        known = [begin] if before is None else [*_in_time(before.stages)[-POINTS:-1], begin]
+        self._remember([*([] if before is None else _last_of(before.stages)), begin])
         for k in range(1, STAGE_COUNT):
             history = self._mix(STAGES[k, :k] / IMPLICIT)
             time_s = begin.time_s + float(NODES[k]) * length_s
-            stage = self._stage(companion, begin, time_s, history, known)
+            stage = self._stage(companion, begin, time_s, history)
             if stage is None:
                 return None
             rates[k] = stage.rate.each.ravel()
             stages.append(stage)
-            known = _in_time([*known, stage])
+            self._remember([stage])
         errors = companion.filtered(self._mix(ERROR), stages[-1].slope_s)
         return Step(length_s, tuple(stages), *errors)
 
@@ -108,28 +112,35 @@ class Stepper:
             self._companion_s = length_s
         return self._companion
 
-    def _stage(
-        self, companion: Companion, begin: Instant, time_s: float, history: Storage, known: list[Instant]
-    ) -> Instant | None:
+    def _stage(self, companion: Companion, begin: Instant, time_s: float, history: Storage) -> Instant | None:
         """Solve a stage from extrapolated currents or else from the last ones: a jump breaks trends."""
-        drive_v = self._drive(time_s)
-        for guess_a in (_extrapolated(known, time_s), known[-1].cell_a):
+        drive_v, last_a = self._drive(time_s), self._known_a[len(self._known_s) - 1]
+        for guess_a in (self._extrapolated(time_s), last_a):
             instant = companion.settle(begin, time_s, drive_v, history, guess_a, self._tolerance)
             if instant is not None:
                 return instant
         return None
 
+    def _remember(self, instants: Sequence[Instant]) -> None:
+        """Keep the cell currents of these times to extrapolate from."""
+        for instant in instants:
+            self._known_a[len(self._known_s)] = instant.cell_a
+            self._known_s.append(instant.time_s)
 
-def _in_time(instants: list[Instant] | tuple[Instant, ...]) -> list[Instant]:
-    return sorted(instants, key=lambda instant: instant.time_s)
+    def _extrapolated(self, time_s: float) -> np.ndarray:
+        """Cell currents [A], (N, M), by the polynomial through the times nearest to `time_s`."""
+        known_s = self._known_s
+        places = {known_s[k]: k for k in range(len(known_s))}  # stages of the shortest steps share times
+        near = sorted(places.values(), key=lambda k: abs(known_s[k] - time_s))[:POINTS]
+        weights = np.zeros(len(known_s))
+        for k in near:
+            others = [known_s[other] for other in near if other != k]
+            weights[k] = math.prod((time_s - other_s) / (known_s[k] - other_s) for other_s in others)
+        guess_a = np.empty(self._circuit.shape)
+        blend(weights, self._known_a, guess_a)
+        return guess_a
 
 
-def _extrapolated(known: list[Instant], time_s: float) -> np.ndarray:
-    """Cell currents [A], (N, M), by the polynomial through the times nearest to `time_s`."""
-    near = sorted(known, key=lambda instant: abs(instant.time_s - time_s))[:POINTS]
-    total_a = np.zeros_like(near[0].cell_a)
-    for one in near:
-        others = [other.time_s for other in near if other is not one]
-        weight = math.prod((time_s - other_s) / (one.time_s - other_s) for other_s in others)
-        total_a += weight * one.cell_a
-    return total_a
+def _last_of(stages: tuple[Instant, ...]) -> list[Instant]:
+    """The last stages in time, but for the end, as many as an extrapolation takes besides."""
+    return sorted(stages, key=lambda instant: instant.time_s)[-POINTS:-1]

@@ -60,9 +60,10 @@ class TimeControl:
         self._planned_s = self._planned_s or FIRST_PART * (time_s - self._now.time_s)
         for _ in range(STEPS_MOST):
             rest_s = time_s - self._now.time_s
-            if rest_s <= 0:
+            shortest_s = 4 * np.spacing(max(abs(time_s), rest_s))
+            if rest_s < shortest_s / 2:  # times this close are the same but for rounding
                 return self._now
-            self._try(_fitting(self._planned_s, rest_s), 4 * np.spacing(max(abs(time_s), rest_s)))
+            self._try(_fitting(self._planned_s, rest_s), shortest_s)
         raise SolverError(self._not_met(f"in {STEPS_MOST} steps"))
 
     def _try(self, length_s: float, shortest_s: float) -> None:
@@ -121,7 +122,5 @@ def sizes(instant: Instant) -> np.ndarray:
 
 
 def _fitting(length_s: float, rest_s: float) -> float:
-    """Step length that ends at the report: two equal steps rather than a long one and a splinter."""
-    if length_s >= rest_s:
-        return rest_s
-    return rest_s / 2 if length_s > rest_s / 2 else length_s
+    """Step length that leads to the report in equal steps: no splinters, and one circuit for all."""
+    return rest_s / math.ceil(rest_s / length_s) if length_s < rest_s else rest_s

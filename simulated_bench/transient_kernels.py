@@ -87,3 +87,51 @@ def cell_voltages(
     for i in range(rows):
         for j in range(columns):
             across_v[i, j] = open_v[i, j] - across_v[i, j] - column_rise_v[i, j]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def store(
+    begin: np.ndarray,
+    change: np.ndarray,
+    history: np.ndarray,
+    per_node_change: float,
+    per_segment_change: float,
+    state: np.ndarray,
+    rate: np.ndarray,
+) -> None:
+    """State and rate of what stores after a step: `begin + change`, and `change` over the step less history.
+
+    Args:
+        begin, change, history: nodes of rows, of columns, segments of rows, of columns; (4, K) or (2, K).
+        per_node_change, per_segment_change: rate per change, of nodes [S] and of segments [Ω].
+        state, rate: receive the results, of the same shape.
+    """
+    kinds, count = change.shape
+    for kind in range(kinds):
+        per_change = per_node_change if kind < 2 else per_segment_change
+        for k in range(count):
+            state[kind, k] = begin[kind, k] + change[kind, k]
+            rate[kind, k] = per_change * change[kind, k] - history[kind, k]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def sum_columns(cell_a: np.ndarray, stored_a: np.ndarray, current_a: np.ndarray) -> None:
+    """Sum over each column of its cells' currents (N, M), less those that its capacitors take (N, M)."""
+    rows, columns = cell_a.shape
+    current_a[:] = 0.0
+    for i in range(rows):
+        for j in range(columns):
+            current_a[j] += cell_a[i, j] - stored_a[i, j]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def blend(weights: np.ndarray, arrays: np.ndarray, blended: np.ndarray) -> None:
+    """Weighted sum of arrays (K, N, M), leaving out those whose weight is 0, into (N, M)."""
+    _, rows, columns = arrays.shape
+    blended[:] = 0.0
+    for k in range(len(weights)):
+        weight = weights[k]
+        if weight != 0:
+            for i in range(rows):
+                for j in range(columns):
+                    blended[i, j] += weight * arrays[k, i, j]

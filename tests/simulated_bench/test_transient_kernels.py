@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from crosscal.simulated_bench.line_kernels import factor
-from crosscal.simulated_bench.transient_kernels import cell_voltages, line_changes
+from crosscal.simulated_bench.transient_kernels import blend, cell_voltages, line_changes, store, sum_columns
 
 SIZES = [(1, 1), (1, 4), (4, 1), (5, 3), (9, 8)]
 GROUND_S = 3e-3
@@ -72,3 +72,30 @@ def test_cells_see_what_their_currents_leave_of_the_open_voltage(size) -> None:
         nodal = incidence.T @ np.diag(1 / ohm) @ incidence + GROUND_S * np.eye(rows)
         expected_v[:, j] -= np.linalg.solve(nodal, cell_a[:, j])
     np.testing.assert_allclose(across_v, expected_v, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kinds", [2, 4])
+def test_what_is_stored_changes_and_its_rate_is_the_change_less_the_history(kinds: int) -> None:
+    begin, change, history = np.random.default_rng(3).normal(size=(3, kinds, 15))
+    state, rate = np.empty_like(change), np.empty_like(change)
+    store(begin, change, history, 2.0, 5.0, state, rate)
+    per_change = np.array([2.0, 2.0, 5.0, 5.0])[:kinds, None]
+    np.testing.assert_allclose(state, begin + change, rtol=1e-15)
+    np.testing.assert_allclose(rate, per_change * change - history, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_columns_collect_their_cells_less_what_their_capacitors_take(size) -> None:
+    cell_a, stored_a = np.random.default_rng(4).normal(size=(2, *size))
+    current_a = np.empty(size[1])
+    sum_columns(cell_a, stored_a, current_a)
+    np.testing.assert_allclose(current_a, (cell_a - stored_a).sum(axis=0), rtol=0, atol=1e-14)
+
+
+def test_a_blend_is_a_weighted_sum_that_does_not_look_at_what_has_no_weight() -> None:
+    arrays = np.random.default_rng(5).normal(size=(4, 3, 5))
+    expected = 2.0 * arrays[0] - 0.5 * arrays[3]
+    arrays[1] = np.nan
+    blended = np.empty((3, 5))
+    blend(np.array([2.0, 0.0, 0.0, -0.5]), arrays, blended)
+    np.testing.assert_allclose(blended, expected, rtol=0, atol=1e-15)

@@ -77,6 +77,7 @@ def solve_ac(
         SolverError: no bias point was reached, or the array resonates without any loss at a frequency.
     """
     circuit = Circuit.of(conductance_s, wires, device)
+    circuit.require_sound_wires("an alternating drive")
     farad, henry = element_value("capacitance_f", capacitance_f), element_value("inductance_h", inductance_h)
     frequencies_hz = _frequencies(frequency_hz)
     checked_array("bias_v", bias_v, ranks=(1,), axes="rows")

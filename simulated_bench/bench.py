@@ -9,31 +9,31 @@ from typing import Any
 import numpy as np
 
 from crosscal.core.array_types import Currents, Matrix, Vectors
-from crosscal.core.errors import SettingsError, SolverError, wanted
+from crosscal.core.errors import InputError, SettingsError, SolverError, wanted
 from crosscal.firmware_models import BoardFacts, ProgrammingStep, Reading
 from crosscal.simulated_bench.board_facts import board_facts
 from crosscal.simulated_bench.cells import ZERO_CELSIUS_K, Cells
 from crosscal.simulated_bench.circuit import Circuit
-from crosscal.simulated_bench.devices import CellLaw, Hopping, Ohmic, Saturating, Sinh
+from crosscal.simulated_bench.device_factory import build_device, memristor_of
+from crosscal.simulated_bench.devices import CellLaw
 from crosscal.simulated_bench.direct_current import solve_currents
+from crosscal.simulated_bench.drawn_line_faults import cut_off, drawn_line_faults
 from crosscal.simulated_bench.floor import Sensed, floor_of_sensed
 from crosscal.simulated_bench.fluctuating_currents import added_currents, current_covariance
 from crosscal.simulated_bench.fluctuation import CellsNow, Fluctuation, ReadPace
 from crosscal.simulated_bench.front_end import REFERENCE_TEMPERATURE_C, FrontEnd
+from crosscal.simulated_bench.line_faults import LineFault
+from crosscal.simulated_bench.pulse_ladder import PulseLadder
 from crosscal.simulated_bench.randomness import RandomStreams, fixed_error_streams
 from crosscal.simulated_bench.readback import Readback
 from crosscal.simulated_bench.sensitivities import sensitivity
-from crosscal.simulated_bench.settings import (
-    BenchSettings,
-    HoppingSettings,
-    OhmicSettings,
-    SaturatingSettings,
-)
+from crosscal.simulated_bench.settings import BenchSettings
 from crosscal.simulated_bench.settings_file import load_settings, profile_names
 from crosscal.simulated_bench.settling import Settling, Timing
 from crosscal.simulated_bench.strikes import Strikes
 from crosscal.simulated_bench.wires import Wires
 from crosscal.simulated_bench.write_verify import WriteVerify
+from crosscal.simulated_bench.writers import ShiftWriter, Writer
 
 
 class Bench:
@@ -48,13 +48,13 @@ class Bench:
 
     def __init__(self, settings: BenchSettings) -> None:
         self.settings = settings
-        channel_errors, stuck_cells, traps = fixed_error_streams(settings.board.seed)
+        channel_errors, broken_cells, traps, faulty_wires = fixed_error_streams(settings.board.seed)
         self._facts = board_facts(settings)
         self._front_end = FrontEnd(settings.front_end, columns=settings.array.columns, rng=channel_errors)
-        self._cells = Cells(settings, rng=stuck_cells)
+        self._cells = Cells(settings, rng=broken_cells)
         self._readback = Readback(settings, self._front_end)
         self._streams = RandomStreams.from_seed(settings.seed)
-        self._device = _device(settings)
+        self._device = build_device(settings.device)
         self._temperature_c = settings.temperature_c
         self._time_s = 0.0
         self._fluctuation = Fluctuation(settings, self._streams, traps=traps)
@@ -65,6 +65,8 @@ class Bench:
             capacitance_f=settings.wires.capacitance_f,
             inductance_h=settings.wires.inductance_h,
         )
+        self._line_faults: tuple[LineFault, ...] = ()
+        self._set_line_faults(drawn_line_faults(settings.faults, *self._cells.shape, rng=faulty_wires))
         for column in settings.faults.amplifiers:
             self.fault_amplifier(column)
 
@@ -122,13 +124,14 @@ class Bench:
         return self._device
 
     def wires(self, range_index: int) -> Wires:
-        """Give the resistances that currents meet in a range, the amplifiers' input resistance included."""
+        """Give the wires that currents meet in a range, faults and the amplifiers' input included."""
         wires = self.settings.wires
         return Wires(
             row_ohm=wires.row_ohm,
             column_ohm=wires.column_ohm,
             source_ohm=wires.source_ohm,
             sense_ohm=wires.sense_ohm + self._front_end.input_ohm(range_index),
+            faults=self._line_faults,
         )
 
     def noise_a(self, *, aperture_s: float, averages: int = 1) -> float:
@@ -161,7 +164,8 @@ class Bench:
         averaged over the readings' apertures. While cells are read, their own noise goes on.
 
         Raises:
-            ArithmeticError: no solution of the circuit was found; the firmware makes -240 of it.
+            ArithmeticError: no solution of the circuit was found, a device left its range, or a part of a
+                wire hangs on nothing; the firmware makes -240 of it.
         """
         vectors_v = np.asarray(voltage_v).reshape(-1, self._cells.shape[0])
         settled_a = self.true_current(vectors_v, range_index=range_index)
@@ -193,7 +197,7 @@ class Bench:
         wires = self.wires(range_index)
         try:
             return solve_currents(conductance_s, voltage_v, wires=wires, device=self._device)
-        except SolverError as error:
+        except (SolverError, InputError) as error:
             raise ArithmeticError(str(error)) from error
 
     def _shown_current(
@@ -213,7 +217,7 @@ class Bench:
         circuit = Circuit.of(conductance_s, self.wires(range_index), self._device)
         try:
             return self._settling.read(circuit, voltage_v, settled_a, timing)
-        except SolverError as error:
+        except (SolverError, InputError) as error:
             self._settling.discharge()
             raise ArithmeticError(str(error)) from error
 
@@ -224,7 +228,7 @@ class Bench:
         circuit: dict[str, Any] = {"wires": self.wires(range_index), "device": self._device}
         try:
             return added_currents(self._fluctuation, self._cells_now(), pace, voltage_v, settled_a, **circuit)
-        except SolverError as error:
+        except (SolverError, InputError) as error:
             raise ArithmeticError(str(error)) from error
 
     def _cells_now(self, conductance_s: Matrix | None = None) -> CellsNow:
@@ -291,7 +295,8 @@ class Bench:
         """Prepare to write a target (N × M)."""
         self._run = WriteVerify(
             self._cells,
-            self.settings.programming,
+            self._writer(),
+            residual_error=self.settings.programming.residual_error,
             target_s=np.array(target_s).reshape(self._cells.shape),
             tolerance=tolerance,
             read=self._read_cells,
@@ -300,7 +305,7 @@ class Bench:
         )
 
     def programming_iteration(self) -> ProgrammingStep:
-        """Write every cell that is off target once, and verify it.
+        """Write every cell that is off target, once or with a train of pulses, and verify it.
 
         Raises:
             RuntimeError: no run was begun; the firmware always begins one.
@@ -356,6 +361,7 @@ class Bench:
     def clear_faults(self) -> None:
         """Heal every fault, those of the settings too."""
         self._cells.heal()
+        self._set_line_faults(())
         self._front_end.faulty[:] = False
 
     def true_conductance(self) -> array[float]:
@@ -365,9 +371,21 @@ class Bench:
     def _started_strikes(self) -> Strikes:
         return Strikes(self.settings.faults, self._cells.shape, seed=self._streams.fault, time_s=self._time_s)
 
+    def _writer(self) -> Writer:
+        """Pulses for a programming run, as the cells' law needs them."""
+        memristor = memristor_of(self._device)
+        if memristor is None:
+            return ShiftWriter(self.settings.programming, self._cells.shape)
+        return PulseLadder(self.settings.programming, memristor, self._cells.shape)
+
+    def _set_line_faults(self, line_faults: tuple[LineFault, ...]) -> None:
+        self._line_faults = line_faults
+        self._cells.cut_off = cut_off(line_faults, *self._cells.shape)
+
     def _read_cells(self) -> Matrix:
         self._settling.discharge()  # cells are read one by one, all other lines at 0 V
         conductance_s = self._cells.conductance_s(self._temperature_c)
+        conductance_s[self._cells.cut_off] = 0.0
         if self._fluctuation.active:
             aperture_s = self._readback.aperture_s
             pace = ReadPace(duration_s=aperture_s, spacing_s=aperture_s)
@@ -378,17 +396,6 @@ class Bench:
             temperature_c=self._temperature_c,
             rng=self._streams.readback,
         )
-
-
-def _device(settings: BenchSettings) -> CellLaw:
-    law = settings.device
-    if isinstance(law, OhmicSettings):
-        return Ohmic()
-    if isinstance(law, HoppingSettings):
-        return Hopping(scale_v=law.scale_v, forward_share=law.forward_share)
-    if isinstance(law, SaturatingSettings):
-        return Saturating(scale_v=law.scale_v, shift=law.shift)
-    return Sinh(a_pos=law.a_pos, b_pos=law.b_pos, a_neg=law.a_neg, b_neg=law.b_neg)
 
 
 def pack(values: np.ndarray) -> array[float]:

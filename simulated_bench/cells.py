@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from crosscal.core.array_types import Matrix
+from crosscal.simulated_bench.device_settings import MemristorSettings
 from crosscal.simulated_bench.drift import NoDrift
 from crosscal.simulated_bench.front_end import REFERENCE_TEMPERATURE_C
 from crosscal.simulated_bench.programming_error import NoProgrammingError
@@ -18,7 +21,7 @@ ZERO_CELSIUS_K = 273.15
 
 
 class Cells:
-    """Conductances of N × M cells; all stand at the lowest one when the board is new.
+    """Conductances of N × M cells; new ones all stand at the lowest, memristors where their law says.
 
     Every cell ages since it was last written, by the law of the settings and a quantile of its own; a new
     board's cells have never been written and do not age.
@@ -29,6 +32,7 @@ class Cells:
 
     Attributes:
         time_s: bench time, which whoever owns the cells sets [s].
+        cut_off: cells that no pulse and no reading reaches, for a wire is broken, (N, M).
     """
 
     def __init__(self, settings: BenchSettings, *, rng: np.random.Generator) -> None:
@@ -43,17 +47,23 @@ class Cells:
         self._drift = settings.drift
         self._short_s = faults.short_s
         self.time_s = 0.0
-        self._written_s = np.full(shape, array.conductance_min_s)
+        self._written_s = np.full(shape, _of_new_cells_s(settings))
         self._born_s, self._halted_s = np.full(shape, np.inf), np.full(shape, np.inf)
         self._quantile = np.zeros(shape)
         self._open, self._short, self._stuck = (np.zeros(shape, dtype=bool) for _ in range(3))
-        draw = rng.random(shape)
-        high = draw < faults.stuck_high_fraction
-        low = (draw >= faults.stuck_high_fraction) & (
-            draw < faults.stuck_high_fraction + faults.stuck_low_fraction
+        self.cut_off = np.zeros(shape, dtype=bool)
+        fractions = (
+            faults.stuck_high_fraction,
+            faults.stuck_low_fraction,
+            faults.open_fraction,
+            faults.short_fraction,
         )
-        self._written_s[high] = array.conductance_max_s
-        self._stuck |= high | low
+        kind = np.searchsorted(np.cumsum(fractions), rng.random(shape), side="right")
+        self._written_s[kind == 0] = array.conductance_max_s
+        self._written_s[kind == 1] = array.conductance_min_s
+        self._stuck |= kind <= 1
+        self._open |= kind == 2
+        self._short |= kind == 3
         for cell in faults.cells:
             self.break_cell(cell.row - 1, cell.column - 1, cell.kind)
 
@@ -66,7 +76,7 @@ class Cells:
     @property
     def unresponsive(self) -> np.ndarray:
         """True where a write pulse changes nothing, (N, M)."""
-        return self._open | self._short | self._stuck
+        return self._open | self._short | self._stuck | self.cut_off
 
     @property
     def age_s(self) -> Matrix:
@@ -85,6 +95,12 @@ class Cells:
         chosen = where & ~self.unresponsive
         moved_s = self._aged_s()[chosen] + change_s[chosen]
         self._written_s[chosen] = np.clip(moved_s, *self._limits_s)
+        self._born_s[chosen] = self.time_s
+
+    def rewrite(self, after_s: Callable[[Matrix], Matrix], where: np.ndarray) -> None:
+        """Put the present conductances [S], (N, M), through a function where chosen; broken cells stay."""
+        chosen = where & ~self.unresponsive
+        self._written_s[chosen] = after_s(self._aged_s())[chosen]
         self._born_s[chosen] = self.time_s
 
     def renew(self, where: np.ndarray, rng: np.random.Generator) -> None:
@@ -132,3 +148,13 @@ class Cells:
         kelvin, reference_k = temperature_c + ZERO_CELSIUS_K, REFERENCE_TEMPERATURE_C + ZERO_CELSIUS_K
         cold = 1.0 / kelvin - 1.0 / reference_k
         return max(change, 0.0) * float(np.exp(-law.activation_energy_ev / BOLTZMANN_EV_PER_K * cold))
+
+
+def _of_new_cells_s(settings: BenchSettings) -> float:
+    """Conductance of a cell that was never written [S]: the lowest, or that of a new memristor."""
+    device = settings.device
+    return (
+        1.0 / device.initial_ohm
+        if isinstance(device, MemristorSettings)
+        else settings.array.conductance_min_s
+    )

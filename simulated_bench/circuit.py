@@ -94,6 +94,20 @@ class Circuit:
         """Row and column segments, sources (N,) and senses (M,) [Ω]: the order in which kernels take them."""
         return self.row_ohm, self.column_ohm, self.source_ohm, self.sense_ohm
 
+    def require_sound_wires(self, under: str) -> None:
+        """Refuse faults of the wires where only the solver at rest knows them.
+
+        Args:
+            under: what the array is under, for the message.
+
+        Raises:
+            InputError: there is a fault; the message names it.
+        """
+        if self.faults:
+            got, allowed = f"{self.faults[0]!r} under {under}", "wires without faults"
+            remedy = "solve it at rest with solve_dc, or leave the faults out"
+            raise InputError(wanted(got=got, allowed=allowed, remedy=remedy))
+
     def drives(self, voltage_v: np.ndarray) -> tuple[np.ndarray, bool]:
         """Check input vectors.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from crosscal.core.array_types import Currents, Matrix, Vectors
+from crosscal.core.errors import InputError, wanted
 from crosscal.simulated_bench.circuit import Circuit
 from crosscal.simulated_bench.devices import CellLaw, Ohmic
 from crosscal.simulated_bench.direct_current import solve_currents, solve_dc
@@ -111,6 +112,10 @@ def current_covariance(
     Raises:
         ShapeError, RangeError, InputError, SolverError: as `solve_dc`.
     """
+    if wires.faults:
+        got, allowed = f"{wires.faults[0]!r}", "wires without faults"
+        remedy = "leave the faults or the cells' own noise out"
+        raise InputError(wanted(got=got, allowed=allowed, remedy=remedy))
     rows, columns = conductance_s.shape
     across_v = np.ascontiguousarray(solve_dc(conductance_s, voltage_v, wires=wires, device=device).cell_v)
     slope_s, change_a, spare = (np.empty_like(across_v) for _ in range(3))

@@ -52,5 +52,5 @@ class RandomStreams:
 
 
 def fixed_error_streams(board_seed: int) -> tuple[np.random.Generator, ...]:
-    """Streams of the specimen's fixed errors: channel errors, stuck cells, traps beside the cells."""
-    return tuple(np.random.default_rng(s) for s in np.random.SeedSequence(board_seed).spawn(3))
+    """Streams of the specimen's fixed errors: of channels, broken cells, traps beside them, faulty wires."""
+    return tuple(np.random.default_rng(s) for s in np.random.SeedSequence(board_seed).spawn(4))

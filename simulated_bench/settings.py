@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType, field
 
+from crosscal.simulated_bench.device_settings import DeviceSettings, SinhSettings
 from crosscal.simulated_bench.drift import DriftSettings, FilamentDrift, NoDrift
+from crosscal.simulated_bench.fault_settings import FaultSettings
 from crosscal.simulated_bench.programming_error import (
     NoProgrammingError,
     ProgrammingErrorSettings,
     Wan2022OneDay,
 )
+from crosscal.simulated_bench.programming_settings import ProgrammingSettings
 from crosscal.simulated_bench.read_noise import FlickerSettings, NoFlicker, NoTelegraph, TelegraphSettings
 from crosscal.simulated_bench.table import (
     Bits,
@@ -100,60 +103,6 @@ class WireSettings(Table, frozen=True, kw_only=True):
     inductance_h: NonNegative = 0.0
 
 
-class DeviceTable(Table, frozen=True, kw_only=True, tag_field="law"):
-    """What every `[device]` has: how temperature T changes its conductance, relative to 25 °C.
-
-    G is multiplied by 1 + coefficient·(T − 25 °C), and by exp(−E/k·(1/T − 1/298.15 K)) with the activation
-    energy E: above 0 for semiconducting cells, below 0 for metallic ones.
-    """
-
-    temperature_coefficient_per_c: Annotated[float, Meta(ge=-0.01, le=0.01)] = 0.0
-    activation_energy_ev: Annotated[float, Meta(ge=-1.0, le=1.0)] = 0.0
-
-
-class OhmicSettings(DeviceTable, frozen=True, kw_only=True, tag="ohmic"):
-    """`[device] law = "ohmic"`: I = G·V."""
-
-
-class SinhSettings(DeviceTable, frozen=True, kw_only=True, tag="sinh"):
-    """`[device] law = "sinh"`: I = a·G·sinh(b·V), with constants of their own for V > 0 and V ≤ 0."""
-
-    a_pos: Positive = 0.225
-    b_pos: Positive = 4.12
-    a_neg: Positive = 0.2801
-    b_neg: Positive = 4.10
-
-
-class HoppingSettings(DeviceTable, frozen=True, kw_only=True, tag="hopping"):
-    """`[device] law = "hopping"`: I = G·s·(exp(α·V/s) − exp(−(1−α)·V/s)), s `scale_v`, α `forward_share`."""
-
-    scale_v: Positive = 0.2
-    forward_share: Annotated[float, Meta(gt=0.0, lt=1.0)] = 0.6
-
-
-class SaturatingSettings(DeviceTable, frozen=True, kw_only=True, tag="saturating"):
-    """`[device] law = "saturating"`: I = G·s·(tanh(V/s + k) − tanh k)·cosh² k, s `scale_v`, k `shift`."""
-
-    scale_v: Positive = 1.0
-    shift: Annotated[float, Meta(ge=-3.0, le=3.0)] = 0.3
-
-
-DeviceSettings = OhmicSettings | SinhSettings | HoppingSettings | SaturatingSettings
-
-
-class ProgrammingSettings(Table, frozen=True, kw_only=True):
-    """`[programming]`: what a write pulse does. The defaults write exactly.
-
-    A pulse moves a cell by `pulse_gain` of the distance that the verify reading shows, and scatters it by
-    `write_noise` of the target (rms). A cell that verified within tolerance is left alone and relaxes by
-    `residual_error` of its target (rms), which no reading of the run shows.
-    """
-
-    pulse_gain: Annotated[float, Meta(gt=0.0, le=1.0)] = 1.0
-    write_noise: Fraction = 0.0
-    residual_error: Fraction = 0.0
-
-
 class NoiseSettings(Table, frozen=True, kw_only=True):
     """`[noise]`: white read noise of the array, rms of one reading of one column over `aperture_s`.
 
@@ -170,37 +119,6 @@ class NoiseSettings(Table, frozen=True, kw_only=True):
     cell_relative: Fraction = 0.0
     full_scale_a: Positive | UnsetType = UNSET
     aperture_s: Positive = 1e-3
-
-
-class CellFault(Table, frozen=True, kw_only=True):
-    """One broken cell, counted from 1: `OPEN`, `SHORT`, or `STUCK` at the lowest conductance."""
-
-    row: Lines
-    column: Lines
-    kind: Literal["OPEN", "SHORT", "STUCK"]
-
-
-class FaultSettings(Table, frozen=True, kw_only=True):
-    """`[faults]`: what is broken from the start, and what breaks as bench time passes.
-
-    `stuck_low_fraction` and `stuck_high_fraction` of the cells, drawn from the board's own seed, are stuck
-    at the lowest and the highest conductance (Chen et al. 2014 report 0.0904 and 0.0175). The rates are those
-    of each single cell or amplifier: a cell breaks open, short, or gets stuck where it stands.
-    """
-
-    short_s: Positive = 10e-3
-    stuck_low_fraction: Fraction = 0.0
-    stuck_high_fraction: Fraction = 0.0
-    cells: tuple[CellFault, ...] = ()
-    amplifiers: tuple[Lines, ...] = ()
-    open_per_hour: NonNegative = 0.0
-    short_per_hour: NonNegative = 0.0
-    stuck_per_hour: NonNegative = 0.0
-    amplifier_per_hour: NonNegative = 0.0
-
-    def __post_init__(self) -> None:
-        if self.stuck_low_fraction + self.stuck_high_fraction > 1.0:
-            raise ValueError("stuck_low_fraction and stuck_high_fraction: allowed: at most 1 together")
 
 
 class FrontEndSettings(Table, frozen=True, kw_only=True):
@@ -298,18 +216,19 @@ class BenchSettings(Table, frozen=True, kw_only=True):
                 raise ValueError(
                     f"tiles.{lines}: got {tiles}; allowed: a number that divides array.{lines} ({whole})"
                 )
-        for fault in self.faults.cells:
-            if fault.row > self.array.rows or fault.column > self.array.columns:
-                raise ValueError(
-                    f"faults.cells: got row {fault.row}, column {fault.column}; allowed: inside "
-                    f"{self.array.rows}×{self.array.columns}, counted from 1"
-                )
-        for column in self.faults.amplifiers:
-            if column > self.array.columns:
-                raise ValueError(
-                    f"faults.amplifiers: got column {column}; allowed: 1 to {self.array.columns}"
-                )
-
+        tile = self.array.rows // self.tiles.rows, self.array.columns // self.tiles.columns
+        self.faults.require_within(self.array.rows, self.array.columns, tile)
+        if self.faults.of_lines and (self.wires.capacitance_f or self.wires.inductance_h):
+            raise ValueError(
+                "faults.line…: got faulty wires that have capacitance_f or inductance_h; allowed: one or the "
+                "other, for faulty wires settle at once"
+            )
+        access = self.device.access
+        if access is not None and isinstance(access.gate_v, tuple) and len(access.gate_v) != self.array.rows:
+            raise ValueError(
+                f"device.access.gate_v: got {len(access.gate_v)} values; allowed: 1, or one per row, "
+                f"{self.array.rows}"
+            )
         self._require_laws_for_the_range()
 
     def _require_laws_for_the_range(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from crosscal.core.errors import SettingsError, wanted
 from crosscal.core.settings import decode, load_toml
+from crosscal.simulated_bench.device_settings import with_class_named
 from crosscal.simulated_bench.settings import BenchSettings
 
 PROFILES = Path(__file__).parent / "profiles"
@@ -59,6 +60,9 @@ def load_settings(source: str | Path, **overrides: Any) -> BenchSettings:
         remedy = "correct the name, or create the file"
         raise SettingsError(wanted(got=f"bench settings {origin!r}", allowed=allowed, remedy=remedy))
     merged = _merge(_on_its_base(document, folder, origin=origin), overrides)
+    device = merged.get("device")
+    if isinstance(device, dict):
+        merged["device"] = with_class_named(device)
     front_end = merged.get("front_end", {})
     if isinstance(front_end, dict):
         merged["front_end"] = _on_its_front_end(front_end, origin=origin)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from crosscal.simulated_bench.fault_settings import FaultSettings
 from crosscal.simulated_bench.renewal_kernels import next_events
-from crosscal.simulated_bench.settings import FaultSettings
 
 HOUR_S = 3600.0
 CELL_KINDS = ("OPEN", "SHORT", "STUCK")

@@ -14,7 +14,7 @@ from crosscal.simulated_bench.bench import Bench, pack
 from crosscal.simulated_bench.board_facts import board_facts
 from crosscal.simulated_bench.devices import CellLaw
 from crosscal.simulated_bench.floor import Sensed, floor_of_sensed
-from crosscal.simulated_bench.settings import BenchSettings, CellFault, TileSettings
+from crosscal.simulated_bench.settings import BenchSettings, TileSettings
 from crosscal.simulated_bench.wires import Wires
 
 
@@ -231,24 +231,15 @@ class TiledBench(Bench):
     def _settings_of(self, place: tuple[int, ...]) -> BenchSettings:
         """Settings of one tile: its size, seeds of its own, and the faults that lie in it."""
         settings, replace = self.settings, msgspec.structs.replace
-        first_row, first_column = (k * size for k, size in zip(place, self._tile, strict=True))
-        cells = tuple(
-            CellFault(row=fault.row - first_row, column=fault.column - first_column, kind=fault.kind)
-            for fault in settings.faults.cells
-            if 0 < fault.row - first_row <= self._tile[0] and 0 < fault.column - first_column <= self._tile[1]
-        )
-        amplifiers = tuple(
-            column - first_column
-            for column in settings.faults.amplifiers
-            if 0 < column - first_column <= self._tile[1]
-        )
+        rows, columns = self._span(place)
         return replace(
             settings,
             tiles=TileSettings(),
             seed=tile_seed(settings.seed, place),
             array=replace(settings.array, rows=self._tile[0], columns=self._tile[1]),
             board=replace(settings.board, seed=tile_seed(settings.board.seed, place)),
-            faults=replace(settings.faults, cells=cells, amplifiers=amplifiers),
+            device=settings.device.of_rows(rows),
+            faults=settings.faults.inside(rows, columns),
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from crosscal.core.array_types import Matrix
-from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
+from crosscal.core.errors import RangeError, ShapeError, wanted
 from crosscal.simulated_bench.circuit import Circuit, checked_array, element_value, one_number
 from crosscal.simulated_bench.devices.law import CellLaw, require_valid
 from crosscal.simulated_bench.direct_current import solve_dc
@@ -60,10 +60,7 @@ def solve_transient(
         SolverError: the tolerance cannot be met.
     """
     circuit = Circuit.of(conductance_s, wires, device)
-    if circuit.faults:
-        got, allowed = f"{circuit.faults[0]!r} in a transient", "wires without faults"
-        remedy = "solve it at rest with solve_dc, or leave the faults out"
-        raise InputError(wanted(got=got, allowed=allowed, remedy=remedy))
+    circuit.require_sound_wires("a transient")
     times_s = _times(time_s)
     waveform = Waveform(drive, circuit.shape[0])
     farad, henry = element_value("capacitance_f", capacitance_f), element_value("inductance_h", inductance_h)

@@ -9,7 +9,7 @@ import numpy as np
 
 from crosscal.core.array_types import Matrix
 from crosscal.simulated_bench.cells import Cells
-from crosscal.simulated_bench.settings import ProgrammingSettings
+from crosscal.simulated_bench.writers import Writer
 
 GIVE_UP_PULSES = 3
 """A cell that has not answered this many pulses is given up on."""
@@ -40,7 +40,8 @@ class WriteVerify:
 
     Args:
         cells: the array, changed as the run goes on.
-        settings: what a pulse does.
+        writer: gives the pulses, and learns from the readings that follow them.
+        residual_error: relaxation of a cell after its last verify, rms, in parts of the target.
         target_s: what to reach [S], (N, M).
         tolerance: largest relative distance of a verify reading from its target.
         read: reads all cells [S], (N, M).
@@ -51,8 +52,9 @@ class WriteVerify:
     def __init__(
         self,
         cells: Cells,
-        settings: ProgrammingSettings,
+        writer: Writer,
         *,
+        residual_error: float,
         target_s: Matrix,
         tolerance: float,
         read: Callable[[], Matrix],
@@ -60,7 +62,8 @@ class WriteVerify:
         relaxation: np.random.Generator,
     ) -> None:
         self._cells = cells
-        self._settings = settings
+        self._writer = writer
+        self._residual_error = residual_error
         self._target_s = target_s
         self._tolerance = tolerance
         self._read = read
@@ -71,13 +74,19 @@ class WriteVerify:
         self._iterations = 0
 
     def iterate(self) -> VerifyResult:
-        """Write every cell that is off target once, and verify those."""
-        if self._failed.any():
-            self._write(self._failed)
-            self._verify(self._failed)
+        """Write every cell that is off target, and verify those: once, or as often as the writer's train."""
+        for _ in range(self._writer.train):
+            hopeful = self._failed & ~self._writer.given_up
+            if not hopeful.any():
+                break
+            before_s = self._reading_s
+            self._writer.write(self._cells, before_s, self._target_s, hopeful, self._rng)
+            self._cells.renew(hopeful, self._relaxation)
+            self._verify(hopeful)
+            self._writer.learn(before_s, self._reading_s, self._target_s, hopeful)
         self._iterations += 1
         stuck = self._failed & self._cells.unresponsive
-        given_up = stuck if self._iterations >= GIVE_UP_PULSES else np.zeros_like(stuck)
+        given_up = self._writer.given_up | (stuck if self._iterations >= GIVE_UP_PULSES else False)
         error = self._reading_s / self._target_s - 1.0
         known = error[~np.isnan(error)]
         return VerifyResult(
@@ -87,18 +96,11 @@ class WriteVerify:
             finished=not (self._failed & ~given_up & ~np.isnan(error)).any(),
         )
 
-    def _write(self, where: np.ndarray) -> None:
-        # A cell without a reading cannot be steered: its pulse only scatters it.
-        distance_s = np.nan_to_num(self._target_s - self._reading_s)
-        scatter_s = self._settings.write_noise * self._target_s * self._rng.standard_normal(where.shape)
-        self._cells.shift(self._settings.pulse_gain * distance_s + scatter_s, where)
-        self._cells.renew(where, self._relaxation)
-
     def _verify(self, where: np.ndarray) -> None:
         self._reading_s = np.where(where, self._read(), self._reading_s)
         within = np.abs(self._reading_s - self._target_s) <= self._tolerance * self._target_s
         accepted = where & within
-        relaxation_s = self._settings.residual_error * self._target_s
+        relaxation_s = self._residual_error * self._target_s
         self._cells.shift(relaxation_s * self._rng.standard_normal(where.shape), accepted)
         self._cells.relax(accepted, self._relaxation)
-        self._failed = where & ~within
+        self._failed = (self._failed & ~where) | (where & ~within)

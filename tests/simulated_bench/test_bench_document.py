@@ -8,8 +8,11 @@ import msgspec
 import pytest
 
 from crosscal.simulated_bench import Bench, load_settings, profile_names
+from crosscal.simulated_bench.device_settings import SinhSettings
 from crosscal.simulated_bench.drift import CmoHfoxDrift, DriftSettings, PcmDrift
+from crosscal.simulated_bench.fault_settings import FaultSettings
 from crosscal.simulated_bench.programming_error import ProgrammingErrorSettings
+from crosscal.simulated_bench.programming_settings import ProgrammingSettings, PulseSettings
 from crosscal.simulated_bench.read_noise import (
     CmoHfoxFlicker,
     FilamentTelegraph,
@@ -21,11 +24,8 @@ from crosscal.simulated_bench.settings import (
     ArraySettings,
     BenchSettings,
     BoardSettings,
-    FaultSettings,
     FrontEndSettings,
     NoiseSettings,
-    ProgrammingSettings,
-    SinhSettings,
     VisaSettings,
     WireSettings,
 )
@@ -50,6 +50,7 @@ def test_the_example_builds_a_bench(tmp_path):
         WireSettings,
         SinhSettings,
         ProgrammingSettings,
+        PulseSettings,
         NoiseSettings,
         FaultSettings,
         VisaSettings,
@@ -57,7 +58,7 @@ def test_the_example_builds_a_bench(tmp_path):
 )
 def test_the_example_has_every_key(table):
     for key in msgspec.structs.fields(table):
-        assert re.search(rf"^(\[{key.name}\]|{key.name} = )", EXAMPLE, re.MULTILINE), key.name
+        assert re.search(rf"^(\[(\w+\.)?{key.name}\]|{key.name} = )", EXAMPLE, re.MULTILINE), key.name
 
 
 def test_every_key_of_the_front_end_is_in_its_table():

@@ -242,7 +242,7 @@ def test_wires_take_faults_once_and_nothing_else() -> None:
 
 
 def test_transients_refuse_faulty_wires() -> None:
-    with pytest.raises(InputError, match=r"OpenLine.* in a transient"):
+    with pytest.raises(InputError, match=r"OpenLine.* under a transient"):
         solve_transient(
             CONDUCTANCE_S,
             lambda _: DRIVE_V[0],

@@ -35,7 +35,8 @@ def drawn_line_faults(
     ]
     kinds = ("OPEN", "GROUND", "BRIDGE")
     limits = np.cumsum([faults.line_open_fraction, faults.line_ground_fraction, faults.line_bridge_fraction])
-    for line, count, cells in (("row", rows, columns), ("column", columns, rows)):
+    both: tuple[tuple[Line, int, int], ...] = ("row", rows, columns), ("column", columns, rows)
+    for line, count, cells in both:
         draws, places = rng.random(count), rng.integers(cells, size=count)
         for number in np.flatnonzero(draws < limits[-1]):
             kind = kinds[int(np.searchsorted(limits, draws[number], side="right"))]

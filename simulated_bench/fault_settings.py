@@ -84,7 +84,7 @@ class FaultSettings(Table, frozen=True, kw_only=True):
             if fault.number > count or fault.cell > cells or (fault.kind == "BRIDGE" and last_of_tile):
                 got = f"{fault.kind} of {fault.line} {fault.number} at cell {fault.cell}"
                 raise ValueError(
-                    f"faults.lines: got {got}; allowed: {inside}, and a bridge has a line after it in its tile"
+                    f"faults.lines: got {got}; allowed: {inside}, a bridge with a line after it in its tile"
                 )
 
     def inside(self, rows: slice, columns: slice) -> FaultSettings:

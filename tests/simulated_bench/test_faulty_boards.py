@@ -170,7 +170,7 @@ def test_a_part_of_a_wire_that_hangs_on_nothing_is_an_arithmetic_error_with_its_
         ({"lines": [{"line": "COLUMN", "number": 1, "cell": 17, "kind": "GROUND"}]}, "at cell 17"),
         (
             {"lines": [{"line": "COLUMN", "number": 12, "cell": 1, "kind": "BRIDGE"}]},
-            "has a line after it in its tile",
+            "a line after it",
         ),
         ({"lines": [{"line": "row", "number": 1, "cell": 1, "kind": "OPEN"}]}, "row"),
         ({"lines": [{"line": "ROW", "number": 16, "cell": 1, "kind": "BRIDGE"}]}, "in its tile"),

@@ -7,7 +7,7 @@ import onnx
 import pytest
 from calibrator_models import affine_model
 
-from crosscal.runtime.protobuf_append import graph_outputs, metadata_entry
+from crosscal.runtime.protobuf_append import graph_outputs, metadata_entry, split_metadata
 from crosscal.runtime.session import open_session
 
 
@@ -45,3 +45,22 @@ def test_an_entry_before_the_model_is_as_good_as_one_after_it():
     merged = onnx.load_from_string(metadata_entry("first", "1") + model.content + metadata_entry("last", "2"))
     assert [entry.key for entry in merged.metadata_props] == ["first", "last"]
     assert merged.graph == model.onnx_model.graph
+
+
+def test_metadata_come_off_again_and_leave_the_model_to_the_byte():
+    model = affine_model(3, 5, np.random.default_rng(1))
+    entries = metadata_entry("first", "µ" * 200) + metadata_entry("last", "")
+    bare, properties = split_metadata(metadata_entry("format", "ours") + model.content + entries)
+    assert bare == model.content
+    assert properties == {"format": "ours", "first": "µ" * 200, "last": ""}
+
+
+@pytest.mark.parametrize("content", [b"\x80", b"\x0a\x05abc", b"\x0b", b"\x09abc"])
+def test_what_is_no_sequence_of_fields_is_refused(content: bytes):
+    with pytest.raises(ValueError, match="protobuf"):
+        split_metadata(content)
+
+
+def test_numbers_of_fixed_size_are_passed_over():
+    content = b"\x09" + bytes(8) + b"\x15" + bytes(4) + b"\x18\x96\x01"
+    assert split_metadata(content) == (content, {})

@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scipy.stats
+from exact_surrogate import DEVIATION_V, FULL_SCALE_A
+from exact_surrogate import exact_tensors as tensors_of
 
 from crosscal.core.errors import InputError, RangeError, ShapeError
 from crosscal.runtime.inverse import Inverse, InverseTensors
@@ -17,41 +19,7 @@ from crosscal.runtime.recalibration_posterior import ColumnReads, Evidence, Spre
 from crosscal.runtime.recalibration_vectors import informative_vectors
 
 ROWS, COLUMNS = 12, 17
-MIDDLE_V, DEVIATION_V = 0.3, 0.4 / np.sqrt(12)
 LOW_V, HIGH_V = 0.1, 0.5
-FULL_SCALE_A = 3e-4
-
-
-def tensors_of(conductance_s: np.ndarray, noise: float) -> InverseTensors:
-    """The exact surrogate of ohmic cells without wires."""
-    rows, columns = conductance_s.shape
-    slopes = conductance_s * DEVIATION_V / FULL_SCALE_A
-    polynomial = np.zeros((3, rows, columns))
-    polynomial[0] = slopes
-    constant = MIDDLE_V * conductance_s.sum(axis=0) / FULL_SCALE_A
-    return InverseTensors(
-        polynomial=polynomial,
-        coupling=np.zeros((1, rows, columns)),
-        bent=np.zeros((rows, columns)),
-        lift=np.zeros((2, columns)),
-        pattern=conductance_s / conductance_s.mean(),
-        moment=np.ones((1, rows)),
-        constant=constant,
-        variance=np.full(columns, noise**2),
-        gain=np.linalg.solve(slopes @ slopes.T / noise**2 + np.eye(rows), slopes / noise**2),
-        linear=slopes,
-        offset=constant,
-        walls=np.array([-1.8, 1.8, 0.0, -3.0, 3.0]),
-        widening=np.zeros(3),
-        settled=np.array([3.0, 0.0]),
-        softness=np.zeros(rows),
-        lean=np.zeros(columns),
-        inflation=np.ones(1),
-        current_scale=np.full(columns, 1 / FULL_SCALE_A),
-        current_shift=np.zeros(columns),
-        expansion=np.array([MIDDLE_V, DEVIATION_V]),
-        conductance=conductance_s,
-    )
 
 
 @pytest.fixture
@@ -105,6 +73,37 @@ def test_sensitivities_are_those_of_the_changed_surrogate(rng, target_s):
     along = np.concatenate([shift[:, None], shared[:, None], direction.T - shared[:, None]], axis=1)
     expected = np.einsum("mbn,mn->bm", cell_sensitivity(tensors, z), along)
     np.testing.assert_allclose((changed(1e-6) - changed(-1e-6)) / 2e-6, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_what_inputs_leave_open_follows_the_change(rng, target_s):
+    """As a surrogate is condensed: softness is what the linear prediction leaves open, lean its lift."""
+    noise = 0.02
+    tensors = replace(
+        tensors_of(target_s, noise),
+        polynomial=0.02 * rng.uniform(0.5, 1.0, (3, ROWS, COLUMNS)),
+        coupling=0.003 * rng.standard_normal((2, ROWS, COLUMNS)),
+        moment=np.stack([np.ones(ROWS), np.linspace(-1, 1, ROWS)]),
+    )
+
+    def condensed(linear: np.ndarray, factor: np.ndarray, variance: float) -> tuple[np.ndarray, np.ndarray]:
+        covariance = np.linalg.inv(linear @ linear.T / variance + np.eye(ROWS))
+        lean = np.diagonal(covariance) @ (tensors.polynomial[1] * factor)
+        for moment, coupling in zip(tensors.moment, tensors.coupling * factor, strict=True):
+            lean += np.einsum("nm,nk,km->m", tensors.pattern * factor * moment[:, None], covariance, coupling)
+        return np.diagonal(covariance), lean
+
+    softness, lean = condensed(tensors.linear, np.ones_like(target_s), noise**2)
+    factor = 1 + 0.3 * rng.standard_normal(target_s.shape)
+    changed = with_changes(
+        replace(tensors, softness=softness, lean=lean),
+        np.zeros(COLUMNS),
+        factor - 1,
+        np.full(COLUMNS, 4 * noise**2),
+        np.ones(1),
+    )
+    softness, lean = condensed(tensors.linear * factor, factor, 4 * noise**2)
+    np.testing.assert_allclose(changed.softness, softness, rtol=1e-9)
+    np.testing.assert_allclose(changed.lean, lean, rtol=1e-9, atol=1e-15)
 
 
 def test_inputs_are_standardised_through_a_bent_expansion(rng, target_s):

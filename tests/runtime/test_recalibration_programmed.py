@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from exact_surrogate import FULL_SCALE_A, exact_calibrator
 
 from crosscal.core.errors import ShapeError
-from crosscal.runtime.affine import AffineCorrection
-from crosscal.runtime.inverse import InverseTensors
-from crosscal.runtime.inverse_fold import InverseCorrection
 from crosscal.runtime.programmed import ProgrammedCalibrator
 from crosscal.runtime.recalibration_belief import Depth
 from crosscal.runtime.recalibration_vectors import informative_vectors
 
 ROWS, COLUMNS, NOISE = 9, 6, 1e-3
-FULL_SCALE_A = 3e-4
 
 
 @pytest.fixture
@@ -25,49 +22,7 @@ def rng() -> np.random.Generator:
 @pytest.fixture
 def calibrator(rng) -> ProgrammedCalibrator:
     """Of ohmic cells without wires, whose surrogate is exact."""
-    target_s, deviation_v = rng.uniform(16.6e-6, 100e-6, (ROWS, COLUMNS)), 0.4 / np.sqrt(12)
-    slopes = target_s * deviation_v / FULL_SCALE_A
-    polynomial = np.zeros((3, ROWS, COLUMNS))
-    polynomial[0] = slopes
-    blank = {
-        name: np.zeros(shape)
-        for name, shape in {
-            "coupling": (1, ROWS, COLUMNS),
-            "bent": (ROWS, COLUMNS),
-            "lift": (2, COLUMNS),
-        }.items()
-    }
-    constant = 0.3 * target_s.sum(axis=0) / FULL_SCALE_A
-    tensors = InverseTensors(
-        polynomial=polynomial,
-        **blank,
-        pattern=slopes,
-        moment=np.ones((1, ROWS)),
-        constant=constant,
-        variance=np.full(COLUMNS, NOISE**2),
-        gain=np.linalg.solve(slopes @ slopes.T / NOISE**2 + np.eye(ROWS), slopes / NOISE**2),
-        linear=slopes,
-        offset=constant,
-        walls=np.array([-1.8, 1.8, 0.0, -3.0, 3.0]),
-        widening=np.zeros(2),
-        settled=np.array([3.0, 0.1]),
-        softness=np.zeros(ROWS),
-        lean=np.zeros(COLUMNS),
-        inflation=np.ones(1),
-        current_scale=np.full(COLUMNS, 1 / FULL_SCALE_A),
-        current_shift=np.zeros(COLUMNS),
-        expansion=np.array([0.3, deviation_v]),
-        conductance=target_s,
-    )
-    return ProgrammedCalibrator(
-        conductance_s=target_s,
-        kind="structured",
-        correction=InverseCorrection(
-            tensors, AffineCorrection(gain=np.ones(COLUMNS), offset_a=np.zeros(COLUMNS))
-        ),
-        limit_a=1e-2,
-        current_range_a=(0.0, FULL_SCALE_A),
-    )
+    return exact_calibrator(rng.uniform(16.6e-6, 100e-6, (ROWS, COLUMNS)), NOISE)
 
 
 def measured(conductance_s: np.ndarray, voltage_v: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -117,6 +117,7 @@ def test_at_rest_it_is_the_sinh_cell_of_conductance_one_over_r() -> None:
     wires = Wires(row_ohm=2, column_ohm=3, source_ohm=50, sense_ohm=10)
     ours, sinh = (solve_dc(conductance_s, drive_v, wires=wires, device=law) for law in (CELL, Sinh()))
     assert (ours.current_a == sinh.current_a).all()
+    assert CELL.spice_expression() == Sinh().spice_expression()
 
 
 @pytest.mark.parametrize(

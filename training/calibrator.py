@@ -102,6 +102,10 @@ class TrainableCalibrator(torch.nn.Module, ABC):
     def write_graph(self, graph: GraphWriter) -> GraphFacts:
         """Write the calibrator as ONNX nodes, from `conductance` and `current` to `calibrated`."""
 
+    def findings(self) -> tuple[str, ...]:
+        """Say what `prepare` found that whoever trains it should know; nothing by default."""
+        return ()
+
     def loss(self, batch: Batch, stage: Stage) -> torch.Tensor:
         """What a batch costs in a stage: by default the NMSE of the calibrated currents."""
         del stage

@@ -30,7 +30,7 @@ class Whitebox(Structured):
 
     It takes all segments, all drivers and all sense ends of a board to be alike, so that a few hundred
     vectors suffice, and says by a residual test when that, or its law, is wrong. The file's `normalisation`
-    carries the constants with their standard errors.
+    carries the constants with their standard errors, and what the test said.
     """
 
     name: ClassVar[str] = "whitebox"
@@ -49,7 +49,7 @@ class Whitebox(Structured):
         reads = reads_of(learned, rng)
         fit = select_circuit(reads)
         verdict = residual_test(fit, reads)
-        (logger.info if verdict.fits else logger.warning)("%s", verdict)
+        logger.info("%s", verdict)
         self._remember(fit, verdict)
         form = form_with_enough_rounds(fit, reads)
         return form, {name: value.float() for name, value in free_of(fit, form).items()}
@@ -66,6 +66,10 @@ class Whitebox(Structured):
         """What the residual test said."""
         names = (field.name for field in fields(ResidualTest))
         return ResidualTest(**dict(zip(names, self.misfit.tolist(), strict=True)))
+
+    def findings(self) -> tuple[str, ...]:
+        """Say whether the equations fit this board, and what to do if not."""
+        return (str(self.verdict),)
 
     def circuit_facts(self) -> dict[str, Any]:
         """Constants with their standard errors, and the residual test, as plain JSON values."""

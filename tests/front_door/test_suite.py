@@ -227,6 +227,26 @@ def test_a_calibrator_that_fails_on_a_board_is_recorded_and_the_suite_goes_on(
 
 
 @pytest.mark.usefixtures("without_pictures")
+def test_calibrators_are_trained_and_scored_again_on_request_and_nothing_is_measured_again(
+    table: Path,
+) -> None:
+    folder = run_suite(table, "--quick", "--boards", "wide*")
+    before = contents(folder)
+    run_suite(table, "--quick", "--boards", "wide", "--again")
+    after = contents(folder)
+    assert set(after) == set(before)
+    written_again = {Path(path).relative_to(folder) for path in before if after[path] != before[path]}
+    names = (
+        "affine.onnx",
+        "affine.json",
+        "affine.npz",
+        "affine-recalibrated.json",
+        "affine-recalibrated.npz",
+    )
+    assert written_again == {Path("wide") / name for name in names}
+
+
+@pytest.mark.usefixtures("without_pictures")
 def test_a_board_that_cannot_be_measured_is_recorded_and_the_suite_goes_on(tmp_path: Path) -> None:
     text = TABLE.replace('front_end = { profile = "lab" }', 'front_end = { profile = "no-such" }')
     folder = run_suite(written(tmp_path, text), "--quick", "--boards", "tall,wide-quiet")
@@ -260,6 +280,7 @@ def test_a_board_that_has_changed_is_refused(finished: Path, tmp_path: Path) -> 
         (["--suite", "b.onnx", "run.h5"], click.UsageError, "CALIBRATOR does not go with --suite"),
         (["--suite", "--truth", "memsys2025"], click.UsageError, "--truth does not go with --suite"),
         (["b.onnx", "run.h5", "--quick"], click.UsageError, "--quick goes with --suite only"),
+        (["b.onnx", "run.h5", "--again"], click.UsageError, "--again goes with --suite only"),
         ([], click.UsageError, "CALIBRATOR"),
         (["b.onnx"], click.UsageError, "RUN"),
         (["--suite", "--boards", "8x8,nowhere"], InputError, "nowhere"),

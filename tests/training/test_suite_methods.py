@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from crosscal.training import (
     Measurements,
     MethodScore,
     Score,
+    deviation_cell,
     label_of,
     nmse_cell,
     read_scores,
@@ -181,6 +183,27 @@ def test_a_calibrator_worse_than_plain_fits_and_a_failure_are_pointed_out(tmp_pa
     assert nmse_cell(found, "ridge", 100) == ""
     (_, _, markdown) = write_suite_report([found], ["good", "bad", "odd"], tmp_path)
     assert "| b | 2×3 | 1.00e-3 | 2.00e0 | 2.00e-1 |" in markdown.read_text()
+
+
+def test_what_misleads_after_recalibration_and_in_stated_deviations_is_pointed_out() -> None:
+    found = result(
+        scored("nothing", 0, 2.0),
+        scored("affine", 8, 0.2),
+        replace(scored("ours", 0, 0.1), error_over_deviation=1.1),
+        replace(scored("ours recalibrated", 8, 0.101), error_over_deviation=1.3),
+        scored("ours recalibrated", 32, 0.15),
+        scored("poor", 0, 0.19),
+        scored("poor recalibrated", 8, 0.3),
+        scored("affine recalibrated", 8, 0.9),
+    )
+    said = suite_remarks([found], ["ours", "poor", "affine"])
+    assert [remark.split(",")[0].removeprefix("b: ") for remark in said] == [
+        "ours recalibrated K=32",
+        "ours recalibrated K=8 errs by 1.30 of the standard deviations that it states",
+        "poor recalibrated K=8",
+        "poor recalibrated K=8",
+    ]
+    assert [deviation_cell(found, "ours", 0), deviation_cell(found, "poor", 0)] == ["1.10", ""]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import numpy as np
@@ -59,13 +58,21 @@ def test_fresh_matrices_are_read_far_better_and_with_honest_deviations(board, lo
     assert 0.7 < np.std(ratios) < 1.4
 
 
-def test_a_board_that_does_not_fit_is_reported(board, caplog):
+def test_the_file_carries_the_residual_test(trained, loaded):
+    circuit = loaded.metadata.normalisation["circuit"]
+    assert circuit["fits"] is True
+    assert circuit["residual_test"] == trained.calibrator.findings()[0]
+    assert "fits" in circuit["residual_test"]
+
+
+def test_a_board_that_does_not_fit_is_reported(board):
     data = board.measured(24, 40, np.random.default_rng(44))
     shade = (data.conductance_s / data.conductance_s.mean() - 1.0) ** 6
     data.current_a[:] += 1e-4 * np.einsum("knm,kvn->kvm", shade, data.voltage_v**2)
     calibrator = Whitebox((ROWS, COLUMNS))
-    with caplog.at_level(logging.WARNING):
-        calibrator.prepare(data, np.random.default_rng(45))
+    calibrator.prepare(data, np.random.default_rng(45))
     assert not calibrator.verdict.fits
-    assert "structured" in caplog.text
+    (finding,) = calibrator.findings()
+    assert "does not fit" in finding
+    assert "train `structured`" in finding
     assert calibrator.circuit_facts()["fits"] is False

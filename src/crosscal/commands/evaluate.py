@@ -9,6 +9,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from crosscal.commands.calibrator_list import CalibratorList
 from crosscal.commands.cluster import scheduler_option
 from crosscal.commands.progress import console
 from crosscal.commands.score_table import score_table
@@ -18,7 +19,7 @@ from crosscal.core.run_file import read_run
 from crosscal.training import calibrator_names, write_report
 
 OF_ONE_RUN = ("calibrator", "run", "report", "truth")
-OF_A_SUITE = ("output", "boards", "calibrators", "quick", "table", "seed", "retry", "scheduler")
+OF_A_SUITE = ("output", "boards", "calibrators", "quick", "table", "seed", "retry", "again", "scheduler")
 
 
 @click.command("evaluate")
@@ -48,6 +49,7 @@ OF_A_SUITE = ("output", "boards", "calibrators", "quick", "table", "seed", "retr
 )
 @click.option(
     "--calibrators",
+    type=CalibratorList(),
     metavar="NAMES",
     default=",".join(calibrator_names()),
     show_default=True,
@@ -64,6 +66,12 @@ OF_A_SUITE = ("output", "boards", "calibrators", "quick", "table", "seed", "retr
 )
 @click.option("--retry", is_flag=True, help="With --suite: try again what failed before.")
 @scheduler_option
+@click.option(
+    "--again",
+    is_flag=True,
+    help="With --suite: train and score these calibrators on these boards anew, as after a change of the "
+    "code; what was measured stays.",
+)
 @click.pass_context
 def command(
     context: click.Context,
@@ -128,32 +136,32 @@ def _evaluate_suite(
     *,
     output: Path,
     boards: str,
-    calibrators: str,
+    calibrators: tuple[str, ...],
     quick: bool,
     table: Path | None,
     seed: int,
     retry: bool,
     scheduler: str | None,
+    again: bool,
 ) -> None:
     # Here, because it takes torch to train.
-    from crosscal.commands.suite import SuiteRequest, begin_suite, run_suite
+    from crosscal.commands.suite import SuiteRequest, begin_suite, forget_calibrators, run_suite
     from crosscal.commands.suite_boards import load_suite
 
-    names = tuple(dict.fromkeys(name.strip() for name in calibrators.split(",")))
-    for name in names:
-        if name not in calibrator_names():
-            raise click.BadParameter(
-                f"{name!r}; allowed: {', '.join(calibrator_names())}", param_hint="--calibrators"
-            )
     known = load_suite(table)
     request = SuiteRequest(
-        size=known.quick if quick else known.full, calibrators=names, seed=seed, retry=retry
+        size=known.quick if quick else known.full,
+        calibrators=calibrators,
+        seed=seed,
+        retry=retry,
     )
     chosen = known.selected(pattern.strip() for pattern in boards.split(","))
+    begin_suite(request, output)
+    if again:
+        forget_calibrators(chosen, request, output)
     if scheduler is not None:
         from crosscal.commands.suite_cluster import share_suite
 
-        begin_suite(request, output)
         share_suite(chosen, request, output, scheduler)
         # Its failures were just tried.
         request = replace(request, retry=False)

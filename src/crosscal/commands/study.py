@@ -11,6 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from crosscal.commands.calibrator_list import CalibratorList
 from crosscal.commands.collect import collect_with_bar
 from crosscal.commands.progress import console
 from crosscal.commands.score_table import score_table
@@ -25,7 +26,6 @@ from crosscal.training import (
     Measurements,
     PaperRow,
     TrainingPlan,
-    calibrator_names,
     paper_rows,
     write_report,
 )
@@ -46,7 +46,12 @@ LEARNT_VECTORS = 100
     help="Folder for runs, calibrators and reports.",
 )
 @click.option(
-    "--calibrators", default="affine,concatsquash", show_default=True, help="Which to train, by commas."
+    "--calibrators",
+    type=CalibratorList(),
+    metavar="NAMES",
+    default="affine,concatsquash",
+    show_default=True,
+    help="Which to train, by commas.",
 )
 @click.option(
     "--matrices", type=click.IntRange(2), default=1000, show_default=True, help="Matrices to train on."
@@ -61,7 +66,7 @@ LEARNT_VECTORS = 100
 def command(
     profile: str,
     output: Path,
-    calibrators: str,
+    calibrators: tuple[str, ...],
     matrices: int,
     test_matrices: int,
     noise: float | None,
@@ -73,12 +78,6 @@ def command(
     sinusoidal, DC and FIR inputs; trains; evaluates; prints the table in mA² and NMSE. Everything is kept in
     the folder: a study that was cut off goes on where it stopped when the same command is given again.
     """
-    names = [name.strip() for name in calibrators.split(",")]
-    for name in names:
-        if name not in calibrator_names():
-            raise click.BadParameter(
-                f"{name!r}; allowed: {', '.join(calibrator_names())}", param_hint="--calibrators"
-            )
     bench = _bench_file(output, profile, noise)
     train_plan = CollectionPlan(matrices=matrices, vectors=LEARNT_VECTORS, seed=seed)
     test_plan = CollectionPlan(
@@ -88,7 +87,7 @@ def command(
     test_run = _collected(bench, output / "test.h5", test_plan, "test matrices")
     floor_nmse = noise_floor(str(bench), test_run)
     evaluations = {}
-    for name in names:
+    for name in calibrators:
         path = output / f"{name}.onnx"
         if not path.exists():
             plan = TrainingPlan(calibrator=name, seed=seed)

@@ -16,7 +16,7 @@ from crosscal.commands.progress import console, progress_bar
 from crosscal.commands.simulated_board import noise_floor
 from crosscal.commands.simulated_collection import collect_simulated
 from crosscal.commands.suite_boards import SuiteBoard, SuiteSize
-from crosscal.commands.suite_folder import BoardFolder, keep_text
+from crosscal.commands.suite_folder import RECALIBRATED, BoardFolder, keep_text
 from crosscal.commands.suite_table import suite_table
 from crosscal.commands.train import train_and_export
 from crosscal.core.run_file import Run, read_run
@@ -38,7 +38,6 @@ from crosscal.training import (
 
 BASELINES = "baselines"
 MEASURING = "measuring"
-RECALIBRATED = "-recalibrated"
 TABLE_WIDTH = 160
 
 
@@ -130,6 +129,19 @@ def begin_suite(request: SuiteRequest, folder: Path) -> None:
         "says that this suite was begun with other counts or another seed; give the same --quick and --seed "
         "again, or choose another folder with -o",
     )
+
+
+def forget_calibrators(boards: Sequence[SuiteBoard], request: SuiteRequest, folder: Path) -> None:
+    """Drop what was trained and scored of the calibrators asked for; what was measured stays.
+
+    Raises:
+        UsageError: the folder holds another board of one of the names.
+    """
+    places = [BoardFolder(path=folder / board.name, retry=request.retry) for board in boards]
+    for place, board in zip(places, boards, strict=True):
+        place.prepare(board.to_toml())
+    for place in places:
+        place.forget(request.calibrators)
 
 
 def _board_result(

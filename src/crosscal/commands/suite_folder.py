@@ -11,6 +11,7 @@ from typing import TypeVar
 import click
 import numpy as np
 
+from crosscal.commands.train import checkpoint_of
 from crosscal.core.errors import CrosscalError
 from crosscal.core.run_file import Run, read_run
 from crosscal.training import (
@@ -25,6 +26,9 @@ from crosscal.training import (
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+
+RECALIBRATED = "-recalibrated"
+"""Behind a calibrator's name, the step that scores it after recalibration."""
 
 # What numerical work on an unlucky board may end with. A slip of the program itself, such as a TypeError, is
 # none of these and ends the suite.
@@ -69,6 +73,15 @@ class BoardFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         keep_text(self.bench, settings, "describes another board; choose another folder with -o")
 
+    def forget(self, calibrators: Iterable[str]) -> None:
+        """Drop calibrators and what they scored, so that they are trained again; what was measured stays."""
+        for name in calibrators:
+            for step in (name, f"{name}{RECALIBRATED}"):
+                for path in (self._note(step), self._scores(step), self._arrays(step)):
+                    path.unlink(missing_ok=True)
+            self.calibrator(name).unlink(missing_ok=True)
+            checkpoint_of(self.calibrator(name)).unlink(missing_ok=True)
+
     def finished_run(self, name: str, plan: CollectionPlan) -> Run | None:
         """A run that holds every matrix of its plan; None if something is still to be measured."""
         path = self.path / f"{name}.h5"
@@ -94,7 +107,7 @@ class BoardFolder:
 
     def scores(self, step: str, find: Callable[[], ScoredMethods]) -> tuple[MethodScore, ...]:
         """The scores of a step, found once; its errors over the array are kept beside them."""
-        path = self.path / f"{step}.json"
+        path = self._scores(step)
         if not path.exists():
             found = find()
             write_weight_errors(found.weight_error_percent, self._arrays(step))
@@ -105,7 +118,7 @@ class BoardFolder:
         """Errors over the array of all finished steps, by label, (N, M)."""
         errors: dict[str, np.ndarray] = {}
         for step in steps:
-            if (self.path / f"{step}.json").exists() and self._arrays(step).exists():
+            if self._scores(step).exists() and self._arrays(step).exists():
                 errors |= read_weight_errors(self._arrays(step))
         return errors
 
@@ -138,6 +151,9 @@ class BoardFolder:
 
     def _note(self, step: str) -> Path:
         return self.path / f"{step}.failed"
+
+    def _scores(self, step: str) -> Path:
+        return self.path / f"{step}.json"
 
     def _arrays(self, step: str) -> Path:
         return self.path / f"{step}.npz"

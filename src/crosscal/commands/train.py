@@ -112,7 +112,7 @@ def train_and_export(
     provenance: dict | None = None,
 ) -> TrainingResult:
     """Train with a progress bar, a checkpoint beside the output, and export."""
-    checkpoint = output.with_suffix(output.suffix + ".checkpoint")
+    checkpoint = checkpoint_of(output)
     with progress_bar() as bar, interruptible() as check:
         task = bar.add_task(f"training {plan.calibrator}", total=None, note="")
 
@@ -129,4 +129,11 @@ def train_and_export(
         result = train(plan, data, validation=validation, checkpoint=checkpoint, resume=resume, progress=show)
     export_calibrator(result, output, provenance=provenance)
     checkpoint.unlink(missing_ok=True)
+    for finding in result.calibrator.findings():
+        console.print(f"[yellow]{plan.calibrator}: {finding}", highlight=False, soft_wrap=True)
     return result
+
+
+def checkpoint_of(output: Path) -> Path:
+    """Where training keeps its state until the file is written."""
+    return output.with_suffix(output.suffix + ".checkpoint")

@@ -88,12 +88,6 @@ class Memristor:
         """See `netlist`; the state stays."""
         return Sinh(a_pos=self.a_pos, b_pos=self.b_pos, a_neg=self.a_neg, b_neg=self.b_neg).spice_expression()
 
-    def spice_expression(self) -> str:
-        """See `netlist`; the state stays."""
-        positive = f"{float(self.a_pos)!r}*g*sinh({float(self.b_pos)!r}*v)"
-        negative = f"{float(self.a_neg)!r}*g*sinh({float(self.b_neg)!r}*v)"
-        return f"v > 0 ? {positive} : {negative}"
-
     def current(self, resistance_ohm: np.ndarray | float, voltage_v: np.ndarray | float) -> np.ndarray:
         """Current of cells in given states [A].
 

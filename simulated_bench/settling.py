@@ -17,9 +17,9 @@ from crosscal.simulated_bench.slowest import liveliest_s, slowest_s
 from crosscal.simulated_bench.storage import Instant, Storage
 from crosscal.simulated_bench.time_control import LEAST_COLUMN_PART, TimeControl, sizes
 
-TOLERANCE = 1e-6
-"""Largest error of a time step, as of `solve_transient`; readings are then good to 1e-5 of the
-currents, and to 5e-5 where the array rings."""
+TOLERANCE, RINGING_TOLERANCE = 1e-5, 1e-6
+"""Largest error of a time step, as of `solve_transient`, without and with inductors: errors of many swings
+add up. Readings are then good to 1e-5 of the currents, and to 5e-5 where the array rings."""
 
 STAGE_TOLERANCE = 1e-9
 E_FOLDS = 40
@@ -142,7 +142,8 @@ class Settling:
         arguments = circuit, lambda _: held_v, *self._storage, STAGE_TOLERANCE
         self._stepper = ReadingStepper(self._lag, *arguments)
         scales = np.maximum(scales, sizes(before))
-        self._control = TimeControl(self._stepper, self._now, scales, TOLERANCE, self._stepper.take)
+        tolerance = RINGING_TOLERANCE if self._storage[1] > 0 else TOLERANCE
+        self._control = TimeControl(self._stepper, self._now, scales, tolerance, self._stepper.take)
 
     def _suddenly(self, circuit: Circuit, before: Instant) -> Instant:
         """The array just after a jump: what stores keeps its state, all else follows the new circuit.

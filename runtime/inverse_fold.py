@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,8 @@ class InverseCorrection:
     """Reads of one matrix by way of its inputs; any number of threads may use it."""
 
     def __init__(self, tensors: InverseTensors, trim: AffineCorrection) -> None:
-        self._tensors, self._trim, self._inverse = tensors, trim, Inverse(tensors)
+        self._tensors, self._trim = tensors, trim
+        self._inverse = Inverse(tensors, trim.gain, trim.offset_a)
 
     @property
     def tensors(self) -> InverseTensors:
@@ -45,13 +46,7 @@ class InverseCorrection:
 
     def apply(self, current_a: np.ndarray, calibrated_a: np.ndarray, limit_a: float) -> int:
         """See `Correction.apply`."""
-        unreadable = first_unreadable(current_a.reshape(-1), limit_a)
-        if unreadable >= 0:
-            return unreadable
-        columns = self._inverse.shape[1]
-        flat = calibrated_a.reshape(-1)
-        self._inverse.read_into(current_a.reshape(-1, columns), calibrated_a.reshape(-1, columns))
-        return self._trim.apply(flat, flat, np.inf)
+        return self._inverse.read_into(current_a, calibrated_a, limit_a)
 
     def apply_with_deviation(
         self, current_a: np.ndarray, calibrated_a: np.ndarray, deviation_a: np.ndarray, limit_a: float
@@ -69,13 +64,9 @@ class InverseCorrection:
     def read(self, current_a: Currents) -> InverseReading:
         """Calibrate with uncertainties: a batch [A], (B, M), finite."""
         reading = self._inverse.read(current_a, deviation=True)
-        calibrated_a = np.empty_like(reading.calibrated_a)
-        self._trim.apply(reading.calibrated_a, calibrated_a, np.inf)
-        return InverseReading(
-            calibrated_a=calibrated_a,
-            voltage_v=reading.voltage_v,
-            deviation_a=None if reading.deviation_a is None else abs(self._trim.gain) * reading.deviation_a,
-        )
+        if reading.deviation_a is None:
+            return reading
+        return replace(reading, deviation_a=abs(self._trim.gain) * reading.deviation_a)
 
     def trimmed(self, gain: np.ndarray, offset_a: np.ndarray) -> InverseCorrection:
         """See `Correction.trimmed`."""

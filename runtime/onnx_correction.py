@@ -50,11 +50,7 @@ class OnnxCorrection:
         matrix = np.ascontiguousarray(conductance_s, dtype=np.float32)
         trial = np.zeros((2, columns), dtype=np.float32)
         answer = evaluate(session, [CALIBRATED], matrix, trial)[CALIBRATED]
-        if answer.shape != trial.shape:
-            raise CalibratorFileError(
-                f"the model answers {answer.shape} to currents of {trial.shape}; allowed: the same shape; "
-                "export it again"
-            )
+        require_same_shape(answer, trial)
         trim = AffineCorrection(gain=np.ones(columns), offset_a=np.zeros(columns))
         return cls(session=session, conductance_s=matrix, trim=trim)
 
@@ -109,3 +105,16 @@ class OnnxCorrection:
             bound.binding.bind_output(CALIBRATED, buffer_ptr=bound.calibrated_a.ctypes.data, **bind)
             bound.batch = batch
         return bound
+
+
+def require_same_shape(answer: np.ndarray, current_a: np.ndarray) -> None:
+    """Refuse a model whose answer has another shape than its currents.
+
+    Raises:
+        CalibratorFileError: it has.
+    """
+    if answer.shape != current_a.shape:
+        raise CalibratorFileError(
+            f"the model answers {answer.shape} to currents of {current_a.shape}; allowed: the same shape; "
+            "export it again"
+        )

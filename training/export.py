@@ -17,6 +17,9 @@ from crosscal.training.onnx_graph import GraphWriter
 from crosscal.training.trainer import TrainingResult
 
 _PROBE_MATRICES = 3
+_COSTLY = {"structured", "whitebox"}
+"""Kinds that take a second per matrix: one probe is enough, as all matrices go through the same nodes."""
+
 _PROBE_VECTORS = 4
 _EXPECTED_GAPS = 5
 _LEAST_MARGIN = 0.01
@@ -75,7 +78,7 @@ def _probes(result: TrainingResult) -> Probes:
     conductance_s, current_a = [], []
     for data in (result.validation, result.training):
         for k in np.flatnonzero(data.usable.any(axis=1)):
-            if len(conductance_s) == _PROBE_MATRICES:
+            if len(conductance_s) == (1 if result.calibrator.name in _COSTLY else _PROBE_MATRICES):
                 break
             chosen = np.resize(np.flatnonzero(data.usable[k]), _PROBE_VECTORS)
             conductance_s.append(data.conductance_s[k].astype(np.float32))

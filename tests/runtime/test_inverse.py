@@ -10,7 +10,6 @@ import pytest
 
 from crosscal.core.errors import RangeError, ShapeError
 from crosscal.runtime.inverse import Inverse, InverseTensors
-from crosscal.runtime.inverse_kernels import differentiate, factorise, predict, substitute, weighted_gram
 
 SHAPES = [(7, 10), (10, 7), (16, 16), (5, 3)]
 
@@ -96,55 +95,6 @@ def rng() -> np.random.Generator:
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("size", [4, 12, 64])
-@pytest.mark.parametrize("inner", [4, 20])
-def test_gram_and_its_factor_solve_as_numpy_does(rng, size, inner):
-    a, weight, diagonal = (
-        rng.standard_normal((inner, size)),
-        rng.uniform(1, 2, inner),
-        rng.uniform(1, 2, size),
-    )
-    gram, pivot = np.full((size, size), np.nan), np.empty(size)
-    weighted_gram(a, weight, diagonal, np.empty_like(a), gram)
-    whole = (a.T * weight) @ a + np.diag(diagonal)
-    np.testing.assert_allclose(np.triu(gram), np.triu(whole), rtol=1e-12, atol=1e-12)
-    factorise(gram, pivot)
-    b = rng.standard_normal(size)
-    solution = b.copy()
-    substitute(gram, pivot, solution)
-    np.testing.assert_allclose(whole @ solution, b, atol=1e-11)
-
-
-@pytest.mark.kernel
-@pytest.mark.parametrize("shape", SHAPES)
-def test_kernel_predicts_and_differentiates_the_surrogate_that_is_documented(rng, shape):
-    tensors = surrogate(*shape, rng)
-    rows, columns = shape
-    z = rng.uniform(-1.5, 1.5, rows)
-
-    def turned(a: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(np.swapaxes(a, -1, -2))
-
-    fixed = (turned(tensors.polynomial), turned(tensors.coupling), turned(tensors.bent), tensors.lift)
-    place, carried = tensors.moment[1], np.empty((4, columns))
-    predicted, slope = np.empty(columns), np.empty((columns, rows))
-    predict(
-        z,
-        np.empty(rows),
-        np.empty(rows),
-        *fixed,
-        turned(tensors.pattern),
-        place,
-        tensors.constant,
-        carried,
-        predicted,
-    )
-    np.testing.assert_allclose(predicted, tensors.predicted(z[None])[0], rtol=1e-12)
-    differentiate(z, *fixed, turned(tensors.pattern), place, carried, slope)
-    np.testing.assert_allclose(slope, slope_of(tensors, z), atol=1e-9)
-
-
-@pytest.mark.kernel
 @pytest.mark.parametrize("shape", SHAPES)
 def test_reads_take_the_steps_of_their_numpy_twin(rng, shape):
     tensors = surrogate(*shape, rng)
@@ -153,11 +103,15 @@ def test_reads_take_the_steps_of_their_numpy_twin(rng, shape):
     reading = Inverse(tensors).read(current_a)
     y = (current_a - tensors.current_shift) * tensors.current_scale - tensors.lean
     for b in range(20):
-        found, _ = mode_of(tensors, y[b])
-        np.testing.assert_allclose(reading.voltage_v[b], volts(tensors, found), atol=1e-7)
-        np.testing.assert_allclose(
-            reading.calibrated_a[b], volts(tensors, found) @ tensors.conductance, rtol=1e-6
-        )
+        found, covariance = mode_of(tensors, y[b])
+        rate = np.polynomial.Polynomial(tensors.expansion).deriv()(found)
+        # Steps are worked out in float32: to a hundredth of what the reading leaves open.
+        width_v = np.abs(rate) * np.sqrt(np.diag(covariance))
+        assert np.abs((reading.voltage_v[b] - volts(tensors, found)) / width_v).max() < 0.01
+        expected_a = volts(tensors, found) @ tensors.conductance
+        rates = rate[:, None] * tensors.conductance
+        width_a = np.sqrt((rates * (covariance @ rates)).sum(axis=0))
+        assert np.abs((reading.calibrated_a[b] - expected_a) / width_a).max() < 0.01
 
 
 def test_inputs_come_back_from_readings_without_noise(rng):

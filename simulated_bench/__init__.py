@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from crosscal.simulated_bench.settings import BenchSettings
     from crosscal.simulated_bench.settings_file import load_settings, profile_names
     from crosscal.simulated_bench.sim_device import add_to_sim
+    from crosscal.simulated_bench.snapshot import Snapshot, program_bench, take_snapshot
     from crosscal.simulated_bench.solution import Solution
     from crosscal.simulated_bench.transient import solve_transient
     from crosscal.simulated_bench.wires import Wires
@@ -82,6 +83,7 @@ __all__ = [
     "Saturating",
     "Sinh",
     "SmoothLaw",
+    "Snapshot",
     "Solution",
     "Transconductor",
     "Wires",
@@ -96,6 +98,7 @@ __all__ = [
     "noise_floor",
     "pinch_limit_hz",
     "profile_names",
+    "program_bench",
     "run_netlist",
     "sensitivity",
     "serve_pty",
@@ -104,6 +107,7 @@ __all__ = [
     "solve_currents",
     "solve_dc",
     "solve_transient",
+    "take_snapshot",
     "transfer_matrix",
 ]
 
@@ -145,6 +149,7 @@ _MODULES = {
     "settings": ("BenchSettings",),
     "settings_file": ("load_settings", "profile_names"),
     "sim_device": ("add_to_sim",),
+    "snapshot": ("Snapshot", "program_bench", "take_snapshot"),
     "solution": ("Solution",),
     "transient": ("solve_transient",),
     "wires": ("Wires",),

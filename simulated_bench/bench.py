@@ -123,6 +123,21 @@ class Bench:
         """Current–voltage law of the cells."""
         return self._device
 
+    def arrays(self) -> list[tuple[slice, slice, Bench]]:
+        """Every array of the board: which rows and columns of the matrix it holds, and its own bench."""
+        rows, columns = self._cells.shape
+        return [(slice(0, rows), slice(0, columns), self)]
+
+    @property
+    def cell_faults(self) -> np.ndarray:
+        """`OPEN`, `SHORT`, `STUCK`, or nothing for a whole cell, (N, M)."""
+        return self._cells.faults
+
+    @property
+    def amplifier_faults(self) -> np.ndarray:
+        """Whether each column's amplifier is broken, (M,)."""
+        return self._front_end.faulty.copy()
+
     def wires(self, range_index: int) -> Wires:
         """Give the wires that currents meet in a range, faults and the amplifiers' input included."""
         wires = self.settings.wires

@@ -79,6 +79,11 @@ class Cells:
         return self._open | self._short | self._stuck | self.cut_off
 
     @property
+    def faults(self) -> np.ndarray:
+        """`OPEN`, `SHORT`, `STUCK`, or nothing for a whole cell, (N, M)."""
+        return np.select([self._open, self._short, self._stuck], ["OPEN", "SHORT", "STUCK"], default="")
+
+    @property
     def age_s(self) -> Matrix:
         """Time since each cell was written, if stuck until then [s], (N, M); 0 if never written."""
         return np.maximum(np.minimum(self.time_s, self._halted_s) - self._born_s, 0.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from crosscal.simulated_bench.circuit import Circuit
 from crosscal.simulated_bench.devices.law import cell_current
 from crosscal.simulated_bench.devices.ohmic import Ohmic
 from crosscal.simulated_bench.devices.one_transistor import OneTransistor
+from crosscal.simulated_bench.line_faults import BridgedLines, GroundedLine, OpenLine
 
 DIGITS_KEPT = 11
 """Significant digits that ngspice keeps of a number inside an expression; elsewhere it keeps all."""
@@ -55,9 +56,13 @@ def resistance(name: str, begin: str, end: str, ohm: float) -> str:
     return f"V_{name} {begin} {end} DC 0" if ohm == 0 else f"R_{name} {begin} {end} {number(ohm)}"
 
 
-def segment(name: str, begin: str, end: str, ohm: float, henry: float) -> Iterator[str]:
+def _segment(
+    name: str, begin: str, end: str, ohm: float, henry: float, broken: Collection[str]
+) -> Iterator[str]:
     """One wire segment: a resistor, with an inductor behind it where there is inductance."""
-    if henry == 0:
+    if name in broken:
+        yield f"* {name} is broken"
+    elif henry == 0:
         yield resistance(name, begin, end, ohm)
     else:
         yield resistance(name, begin, f"m_{name}", ohm)
@@ -77,16 +82,27 @@ def drivers(circuit: Circuit, drive_v: np.ndarray, time_s: np.ndarray | None) ->
 
 
 def segments(circuit: Circuit, henry: float) -> Iterator[str]:
-    """All segments: each row from its driver on, each column down to its amplifier."""
+    """Each row from its driver on, each column down to its amplifier; broken segments are left out."""
     rows, columns = circuit.shape
+    broken = {_name_of_break(fault) for fault in circuit.faults if isinstance(fault, OpenLine)}
     for i in range(1, rows + 1):
         for j in range(1, columns + 1):
             begin = f"w_{i}_{j - 1}" if j > 1 else f"d_{i}"
-            yield from segment(f"row_{i}_{j}", begin, f"w_{i}_{j}", circuit.row_ohm, henry)
+            yield from _segment(f"row_{i}_{j}", begin, f"w_{i}_{j}", circuit.row_ohm, henry, broken)
     for j in range(1, columns + 1):
         for i in range(1, rows + 1):
             end = f"b_{i + 1}_{j}" if i < rows else f"e_{j}"
-            yield from segment(f"column_{i}_{j}", f"b_{i}_{j}", end, circuit.column_ohm, henry)
+            yield from _segment(f"column_{i}_{j}", f"b_{i}_{j}", end, circuit.column_ohm, henry, broken)
+
+
+def shorts(circuit: Circuit) -> Iterator[str]:
+    """Lines stuck to ground, or to the next of their kind."""
+    for k, fault in enumerate(circuit.faults, start=1):
+        if isinstance(fault, GroundedLine):
+            yield resistance(f"short_{k}", _node(fault.line, fault.number, fault.cell), "0", fault.ohm)
+        elif isinstance(fault, BridgedLines):
+            begin, end = (_node(fault.line, fault.number + n, fault.cell) for n in (0, 1))
+            yield resistance(f"short_{k}", begin, end, fault.ohm)
 
 
 def amplifiers(circuit: Circuit) -> Iterator[str]:
@@ -143,6 +159,16 @@ def capacitors(circuit: Circuit, farad: float) -> Iterator[str]:
         for i, j in np.ndindex(circuit.shape):
             for wire in "wb":
                 yield f"C_{wire}_{i + 1}_{j + 1} {wire}_{i + 1}_{j + 1} 0 {number(farad)}"
+
+
+def _node(line: str, number: int, cell: int) -> str:
+    """Node of a wire at one of its cells, all counted from 0."""
+    return f"w_{number + 1}_{cell + 1}" if line == "row" else f"b_{cell + 1}_{number + 1}"
+
+
+def _name_of_break(fault: OpenLine) -> str:
+    place = _node(fault.line, fault.number, fault.cell)[2:]
+    return f"{fault.line}_{place}"
 
 
 def _expression(device: object) -> str:

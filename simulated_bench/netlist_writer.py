@@ -18,6 +18,7 @@ from crosscal.simulated_bench.netlist_elements import (
     drivers,
     number,
     segments,
+    shorts,
 )
 from crosscal.simulated_bench.wires import Wires
 
@@ -98,6 +99,7 @@ def netlist(
     parts: dict[str, Iterator[str]] = {
         "drivers": drivers(circuit, drive_v, times_s),
         "wires": segments(circuit, henry),
+        "shorts": shorts(circuit),
         "cells": cells(circuit),
         "amplifiers": amplifiers(circuit),
         "capacitance": capacitors(circuit, farad),

@@ -60,6 +60,26 @@ class TiledBench(Bench):
         """What never changes while the board is powered; ranges are those of one tile's amplifiers."""
         return self._facts
 
+    def arrays(self) -> list[tuple[slice, slice, Bench]]:
+        """Every tile: which rows and columns of the matrix it holds, and its own bench."""
+        return [(*self._span(place), tile) for place, tile in self._tiles.items()]
+
+    @property
+    def cell_faults(self) -> np.ndarray:
+        """`OPEN`, `SHORT`, `STUCK`, or nothing for a whole cell, (N, M)."""
+        faults = np.empty(self._shape, dtype="<U5")
+        for rows, columns, tile in self.arrays():
+            faults[rows, columns] = tile.cell_faults
+        return faults
+
+    @property
+    def amplifier_faults(self) -> np.ndarray:
+        """Whether any of the amplifiers that a column's sum is made of is broken, (M,)."""
+        faulty = np.zeros(self._shape[1], dtype=bool)
+        for _, columns, tile in self.arrays():
+            faulty[columns] |= tile.amplifier_faults
+        return faulty
+
     def wires(self, range_index: int) -> Wires:
         """Give the resistances inside every tile."""
         return self._any.wires(range_index)

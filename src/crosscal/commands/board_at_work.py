@@ -1,0 +1,165 @@
+"""A simulated board with a matrix programmed and vectors applied: what several commands start from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from crosscal.core.errors import InputError, wanted
+
+if TYPE_CHECKING:
+    from crosscal.simulated_bench import Bench, Snapshot
+
+DEFAULT_BENCH = "lab-12x16"
+Command = Callable[..., Any]
+
+
+def board_options(*, vector: str) -> Callable[[Command], Command]:
+    """Add argument and options that say which board, which matrix and which vectors.
+
+    Args:
+        vector: the default of `--vector`.
+    """
+
+    def decorate(command: Command) -> Command:
+        options = (
+            click.argument("bench", default=DEFAULT_BENCH),
+            click.option(
+                "--matrix",
+                type=click.Path(path_type=Path),
+                help="Target in siemens, N×M: a .npy or .csv file.",
+            ),
+            click.option(
+                "--seed",
+                type=click.IntRange(0),
+                default=1,
+                show_default=True,
+                help="Draws the target, if no --matrix is given, and random vectors.",
+            ),
+            click.option(
+                "--vector",
+                default=vector,
+                show_default=True,
+                help="Volts: one number for all rows, a .npy or .csv file of N or B×N, or random, sine, dc, "
+                "fir with counts, as random:3,dc:1.",
+            ),
+            click.option(
+                "--after", "after_s", type=float, default=0.0, help="Bench time to let pass first [s]."
+            ),
+        )
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def tile_option(command: Command) -> Command:
+    """Add the option that chooses one array of a board that has several."""
+    return click.option(
+        "--tile",
+        type=click.IntRange(1),
+        nargs=2,
+        default=(1, 1),
+        show_default=True,
+        help="On a board of several tiles: row and column of the one to take.",
+    )(command)
+
+
+def working_bench(bench: str, *, matrix: Path | None, seed: int, after_s: float) -> tuple[Bench, np.ndarray]:
+    """Switch a bench on, program it and let time pass; return it with its target [S], (N, M).
+
+    Raises:
+        SettingsError, InputError: no such board, or a matrix that does not fit it.
+    """
+    from crosscal.simulated_bench import Bench, program_bench
+
+    board = Bench.from_toml(bench)
+    facts = board.facts
+    if matrix is None:
+        limits_s = facts.conductance_min_s, facts.conductance_max_s
+        target_s = np.random.default_rng(seed).uniform(*limits_s, (facts.rows, facts.columns))
+    else:
+        target_s = read_numbers(matrix)
+    program_bench(board, target_s)
+    if not after_s >= 0:
+        raise InputError(wanted(got=f"--after {after_s}", allowed="0 s or more", remedy="time only passes"))
+    board.advance_time(after_s)
+    return board, target_s
+
+
+def working_board(
+    bench: str, *, matrix: Path | None, seed: int, vector: str, after_s: float
+) -> tuple[Bench, Snapshot]:
+    """Switch a bench on, program it, let time pass and apply vectors; arguments are those of `board_options`.
+
+    Raises:
+        SettingsError, InputError: no such board, or a matrix or vectors that do not fit it.
+    """
+    from crosscal.simulated_bench import take_snapshot
+
+    board, target_s = working_bench(bench, matrix=matrix, seed=seed, after_s=after_s)
+    return board, take_snapshot(board, target_s, vectors_of(vector, board.facts.rows, seed))
+
+
+def chosen_tile(
+    bench: str, tile: tuple[int, int], *, matrix: Path | None, seed: int, vector: str, after_s: float
+) -> tuple[Bench, Snapshot]:
+    """As `working_board`, but of a single array of the board: that in a row and column of tiles, from 1.
+
+    Raises:
+        SettingsError, InputError: as `working_board`, or the board has no such tile.
+    """
+    from crosscal.simulated_bench import take_snapshot
+
+    board, target_s = working_bench(bench, matrix=matrix, seed=seed, after_s=after_s)
+    tiles = board.settings.tiles
+    if tile[0] > tiles.rows or tile[1] > tiles.columns:
+        allowed = f"1,1 to {tiles.rows},{tiles.columns} on this board"
+        raise InputError(
+            wanted(got=f"tile {tile[0]},{tile[1]}", allowed=allowed, remedy="choose one of these")
+        )
+    rows, columns, part = board.arrays()[(tile[0] - 1) * tiles.columns + tile[1] - 1]
+    vectors_v = vectors_of(vector, board.facts.rows, seed)
+    return part, take_snapshot(part, target_s[rows, columns], vectors_v[:, rows])
+
+
+def vectors_of(text: str, rows: int, seed: int) -> np.ndarray:
+    """Vectors that `--vector` asks for [V], (B, N).
+
+    Raises:
+        InputError: neither a number nor a file nor kinds of inputs.
+    """
+    from crosscal.training import draw_vectors, parse_inputs
+
+    if Path(text).suffix in (".npy", ".csv"):
+        return np.atleast_2d(read_numbers(Path(text)))
+    try:
+        return np.full((1, rows), float(text))
+    except ValueError:
+        counts = [part.partition(":")[2] for part in text.split(",")]
+        count = sum(int(asked) if asked.isdecimal() else 1 for asked in counts)
+        return draw_vectors(parse_inputs(text, count), rows, np.random.default_rng([seed, 1]))
+
+
+def read_numbers(path: Path) -> np.ndarray:
+    """Read an array from a .npy or .csv file.
+
+    Raises:
+        InputError: the file is of another kind, or damaged.
+    """
+    try:
+        if path.suffix == ".csv":
+            return np.loadtxt(path, delimiter=",")
+        if path.suffix == ".npy":
+            return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
+    except (ValueError, EOFError) as error:
+        raise InputError(
+            wanted(got=f"{path}: {error}", allowed="an array of numbers", remedy="write it anew")
+        ) from error
+    allowed = "a .npy file of numpy, or a .csv file of numbers and commas"
+    raise InputError(wanted(got=f"{path}", allowed=allowed, remedy="save the array as one of these"))

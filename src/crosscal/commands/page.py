@@ -1,0 +1,68 @@
+"""`crosscal plot page`: a simulated board in one HTML file that a person can open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from crosscal.commands.board_at_work import board_options, working_bench
+from crosscal.commands.progress import console
+
+NUMBERS_MOST = 4_000_000
+"""Voltages and currents of all cells and vectors in one page: about 20 MB."""
+
+
+@click.command("page")
+@board_options(vector="examples")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("bench.html"),
+    show_default=True,
+    help="HTML file to write.",
+)
+def command(bench: str, output: Path, matrix: Path | None, seed: int, vector: str, after_s: float) -> None:
+    """Write a board as one HTML page: facts, array, voltages, currents, faults and settings.
+
+    The file needs nothing else, no network and no server: open it in a browser. Choose among the vectors and
+    among what the map shows; point at a cell, or walk with the arrow keys, to read its numbers. The vectors
+    are examples (all rows at 0.3 V, a slope, the first row alone, three random ones) unless --vector gives
+    some.
+
+    \b
+    crosscal plot page lab-12x16 -o bench.html
+    crosscal plot page bench.toml --matrix g.npy --vector v.npy -o bench.html
+    """
+    from crosscal.simulated_bench import take_snapshot
+    from crosscal.simulated_bench.page import write_page
+
+    board, target_s = working_bench(bench, matrix=matrix, seed=seed, after_s=after_s)
+    names, vectors_v = _vectors(vector, board.facts.rows, seed)
+    room = max(1, NUMBERS_MOST // (3 * target_s.size))
+    if len(vectors_v) > room:
+        console.print(f"[yellow]the first {room} of {len(vectors_v)} vectors, lest the page be too large")
+    snapshot = take_snapshot(board, target_s, vectors_v[:room])
+    write_page(output, board, snapshot, name=Path(bench).stem, vector_names=names[:room])
+    console.print(f"wrote {output}, {output.stat().st_size / 1e6:.1f} MB")
+
+
+def _vectors(text: str, rows: int, seed: int) -> tuple[list[str], np.ndarray]:
+    """Vectors of a page, and what each is called."""
+    from crosscal.commands.board_at_work import vectors_of
+
+    if text != "examples":
+        vectors_v = vectors_of(text, rows, seed)
+        return [f"vector {k + 1}" for k in range(len(vectors_v))], vectors_v
+    rng = np.random.default_rng([seed, 1])
+    named: dict[str, Any] = {
+        "all rows at 0.3 V": np.full(rows, 0.3),
+        "a slope from 0.5 V to 0.1 V": np.linspace(0.5, 0.1, rows),
+        "first row alone at 0.5 V": np.eye(rows)[0] * 0.5,
+    }
+    named |= {f"random, 0.1 V to 0.5 V, {k}": rng.uniform(0.1, 0.5, rows) for k in (1, 2)}
+    named["random, both signs"] = rng.uniform(-0.5, 0.5, rows)
+    return list(named), np.array(list(named.values()))

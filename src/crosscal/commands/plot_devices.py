@@ -1,0 +1,221 @@
+"""`crosscal plot iv`, `loop` and `budget`: pictures of single devices and of what they cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import numpy as np
+
+from crosscal.commands.board_at_work import DEFAULT_BENCH
+from crosscal.commands.plot_output import Table, output_options, write_picture
+
+POINTS = 401
+
+
+@click.command("iv")
+@click.argument("bench", default=DEFAULT_BENCH)
+@click.option(
+    "--volts",
+    type=click.FloatRange(0, min_open=True),
+    default=0.5,
+    show_default=True,
+    help="Largest voltage, either way [V].",
+)
+@output_options("iv")
+def iv(bench: str, volts: float, output: Path, data: Path | None) -> None:
+    """Current over voltage of a board's cells, at the least, a middle and the largest conductance."""
+    from crosscal.simulated_bench import Bench
+    from crosscal.simulated_bench.picture_device import draw_law
+
+    board = Bench.from_toml(bench)
+    facts = board.facts
+    least_s, largest_s = facts.conductance_min_s, facts.conductance_max_s
+    conductance_s = np.array([least_s, (least_s + largest_s) / 2, largest_s])
+    voltage_v = np.linspace(-volts, volts, POINTS)
+    # As one row of cells for each voltage, since a law may depend on the row.
+    current_a, slope_s = np.empty((2, POINTS, facts.rows, 3))
+    cells_s = np.broadcast_to(conductance_s, (facts.rows, 3)).copy()
+    across_v = np.broadcast_to(voltage_v[:, None, None], (POINTS, facts.rows, 3)).copy()
+    board.device.evaluate(cells_s, across_v, current_a, slope_s)
+    table: Table = {
+        "conductance_s": conductance_s[:, None],
+        "voltage_v": voltage_v,
+        "current_a": current_a[:, 0, :].T,
+    }
+    title = f"{Path(bench).stem}: {board.settings.device.__struct_config__.tag} cells"
+    write_picture(
+        lambda: draw_law(voltage_v, conductance_s, current_a[:, 0, :].T, title=title),
+        table,
+        output=output,
+        data=data,
+    )
+
+
+@click.command("loop")
+@click.argument(
+    "device", type=click.Choice(["memristor", "memcapacitor", "meminductor"]), default="memristor"
+)
+@click.option(
+    "--volts",
+    type=click.FloatRange(0, min_open=True),
+    help="Amplitude of the sine [V].  [default: 1.5, 3 and 0.1 for the three]",
+)
+@click.option(
+    "--frequency",
+    "frequency_hz",
+    type=click.FloatRange(0, min_open=True),
+    help="Of the sine [Hz].  [default: 2, 1e5 and 15e6 for the three]",
+)
+@output_options("loop")
+def loop(
+    device: str, volts: float | None, frequency_hz: float | None, output: Path, data: Path | None
+) -> None:
+    """The pinched hysteresis loop of a device with memory under a sine.
+
+    Of the meminductor also at twice and four times the frequency, and how far up it stays pinched.
+    """
+    if device == "memristor":
+        _memristor_loop(volts or 1.5, frequency_hz or 2.0, output, data)
+    elif device == "memcapacitor":
+        _memcapacitor_loop(volts or 3.0, frequency_hz or 1e5, output, data)
+    else:
+        _meminductor_loop(volts or 0.1, frequency_hz or 15e6, output, data)
+
+
+def _memristor_loop(volts: float, frequency_hz: float, output: Path, data: Path | None) -> None:
+    from crosscal.simulated_bench import Memristor, driven_loop
+    from crosscal.simulated_bench.picture_device import draw_memristor_loop
+
+    time_s = np.linspace(0.0, 3.0 / frequency_hz, 3 * POINTS)
+    result = driven_loop(Memristor(), time_s, volts * np.sin(2 * np.pi * frequency_hz * time_s))
+    table: Table = {
+        "time_s": result.time_s,
+        "voltage_v": result.voltage_v,
+        "current_a": result.current_a,
+        "resistance_ohm": result.resistance_ohm,
+    }
+    title = f"memristor, sine of {volts:g} V at {frequency_hz:g} Hz, three periods"
+    write_picture(lambda: draw_memristor_loop(result, title=title), table, output=output, data=data)
+
+
+def _memcapacitor_loop(volts: float, frequency_hz: float, output: Path, data: Path | None) -> None:
+    from crosscal.simulated_bench import Memcapacitor
+    from crosscal.simulated_bench.picture_device import draw_charge_loop
+
+    result = Memcapacitor().loop(amplitude_v=volts, frequency_hz=frequency_hz)
+    table: Table = {
+        "time_s": result.time_s,
+        "voltage_v": result.voltage_v,
+        "charge_c": result.charge_c,
+        "capacitance_f": result.capacitance_f,
+    }
+    title = f"memcapacitor, sine of {volts:g} V at {frequency_hz:g} Hz"
+    write_picture(
+        lambda: draw_charge_loop(result.voltage_v, result.charge_c, result.capacitance_f, title=title),
+        table,
+        output=output,
+        data=data,
+    )
+
+
+def _meminductor_loop(volts: float, frequency_hz: float, output: Path, data: Path | None) -> None:
+    from crosscal.simulated_bench import Meminductor
+    from crosscal.simulated_bench.picture_device import PINCHED, draw_flux_loops
+
+    emulator = Meminductor()
+    loops = [emulator.loop(frequency_hz=n * frequency_hz, amplitude_v=volts) for n in (1, 2, 4)]
+    swept_hz = np.geomspace(frequency_hz, 20 * frequency_hz, 40)
+    pinch_error = np.array([emulator.loop(frequency_hz=f, amplitude_v=volts).pinch_error for f in swept_hz])
+    table: Table = {
+        "frequency_hz": np.array([[loop.frequency_hz] for loop in loops]),
+        "flux_wb": np.array([loop.flux_wb for loop in loops]),
+        "current_a": np.array([loop.current_a for loop in loops]),
+    }
+    pinched_hz = swept_hz[pinch_error <= PINCHED]
+    limit = (
+        f"pinched to {100 * PINCHED:g} % up to {1e-6 * pinched_hz.max():.0f} MHz" if pinched_hz.size else ""
+    )
+    title = f"meminductor emulator, cosine of {volts:g} V; {limit or 'nowhere pinched'}"
+    write_picture(
+        lambda: draw_flux_loops(loops, swept_hz, pinch_error, title=title), table, output=output, data=data
+    )
+
+
+@click.command("budget")
+@click.option("--rows", type=click.IntRange(1, 512), default=24, show_default=True)
+@click.option("--columns", type=click.IntRange(1, 512), default=32, show_default=True)
+@click.option(
+    "--device-variation",
+    type=click.FloatRange(0, 1),
+    default=0.02,
+    show_default=True,
+    help="Scatter from capacitor to capacitor, rms.",
+)
+@click.option(
+    "--cycle-variation",
+    type=click.FloatRange(0, 1),
+    default=5e-3,
+    show_default=True,
+    help="Scatter from read to read, rms.",
+)
+@click.option("--adc-bits", type=click.IntRange(4, 24), default=10, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@output_options("budget")
+def budget(
+    rows: int,
+    columns: int,
+    device_variation: float,
+    cycle_variation: float,
+    adc_bits: int,
+    seed: int,
+    output: Path,
+    data: Path | None,
+) -> None:
+    """Where the error of a product by charges, on an array of memcapacitors, comes from.
+
+    An array of 6–30 fF is read by charge amplifiers within 20 ns, from drivers of 3 kΩ over wires of 50 Ω a
+    cell: 200 fF of feedback for every 12 rows, gain 3000, 1 mV of offset, 50 µV of noise, strays of 1 fF.
+    """
+    from crosscal.simulated_bench import (
+        CapacitanceVariation,
+        ChargeAmplifier,
+        ChargeParasitics,
+        Wires,
+        charge_budget,
+    )
+    from crosscal.simulated_bench.picture_charge import draw_budget
+
+    rng = np.random.default_rng(seed)
+    result = charge_budget(
+        rng.uniform(6e-15, 30e-15, (rows, columns)),
+        rng.uniform(0.1, 0.5, (8, rows)),
+        amplifier=ChargeAmplifier(
+            feedback_f=200e-15 * max(rows / 12, 1.0),
+            window_s=20e-9,
+            gain=3000.0,
+            feedback_relative=2e-3,
+            offset_v=1e-3,
+            noise_v=50e-6,
+            temperature_c=25.0,
+            adc_bits=adc_bits,
+            adc_full_scale_v=1.2,
+        ),
+        parasitics=ChargeParasitics(
+            wires=Wires(row_ohm=50.0, column_ohm=50.0, source_ohm=3e3),
+            row_line_f=1e-15,
+            column_line_f=1e-15,
+            input_f=50e-15,
+            leakage_s=1e-9,
+        ),
+        variation=CapacitanceVariation(device_relative=device_variation, cycle_relative=cycle_variation),
+        rng=rng,
+    )
+    listed = result.rows()
+    table: Table = {
+        "cause": np.array([name for name, *_ in listed]),
+        "rms_c": np.array([rms_c for _, _, rms_c, _ in listed]),
+        "part_of_full_scale": np.array([part for *_, part in listed]),
+    }
+    title = f"error budget of a memcapacitive product, {rows}×{columns} cells of 6–30 fF"
+    write_picture(lambda: draw_budget(result, title=title), table, output=output, data=data)

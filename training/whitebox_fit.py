@@ -88,6 +88,13 @@ def fit_circuit(start: CircuitFit, reads: Reads, settled_gain: float = 1e-5) -> 
     )
 
 
+def _within_bounds(state: FitState, system: NormalEquations, damping: float) -> np.ndarray:
+    """Step that takes no resistance below 0: the others move as they should when those stop there."""
+    step, wires = system.step(damping), state.circuit.parameters[:4]
+    stopped = np.flatnonzero(wires + step[:4] < 0.0)
+    return step if not stopped.size else system.step(damping, stopped, -wires[stopped])
+
+
 def _step(
     state: FitState, system: NormalEquations, reads: Reads, damping: float
 ) -> tuple[FitState, float, float]:
@@ -96,7 +103,7 @@ def _step(
     Where no step lowers the cost the fit has come to rest: the state is returned as it is.
     """
     while damping < _DAMPING_LIMIT:
-        trial = state.moved(system.step(damping))
+        trial = state.moved(_within_bounds(state, system, damping))
         try:
             bare = trial.circuit.solve(reads.conductance_s, reads.matrix, reads.voltage_v)
         except TrainingError:

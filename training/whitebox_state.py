@@ -109,12 +109,26 @@ class NormalEquations:
             cost=state.cost(reads, bare),
         )
 
-    def step(self, damping: float) -> np.ndarray:
-        """Levenberg–Marquardt step, damped in parts of each unknown's own curvature."""
+    def step(
+        self, damping: float, given: np.ndarray | None = None, values: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Levenberg–Marquardt step, damped in parts of each unknown's own curvature.
+
+        Args:
+            damping: how strongly.
+            given, values: which elements of the step are not free, and what they are.
+        """
         scale = np.sqrt(np.maximum(np.diag(self.matrix), np.finfo(float).tiny))
         balanced = self.matrix / scale / scale[:, None]
         balanced[np.diag_indices_from(balanced)] += damping
-        return np.linalg.solve(balanced, self.slope / scale) / scale
+        step, slope = np.zeros(len(scale)), self.slope / scale
+        free = np.ones(len(scale), dtype=bool)
+        if given is not None and values is not None:
+            free[given] = False
+            step[given] = values * scale[given]
+            slope = slope - balanced @ step
+        step[free] = np.linalg.solve(balanced[np.ix_(free, free)], slope[free])
+        return step / scale
 
     def standard_error(self) -> np.ndarray:
         """Of all unknowns: a sandwich clustered by matrix and column, whose reads share cell errors."""

@@ -12,6 +12,7 @@ from crosscal.training.whitebox_fit import CircuitFit
 from crosscal.training.whitebox_reads import Reads
 from crosscal.training.whitebox_residuals import residual_test
 from crosscal.training.whitebox_selection import reads_of, select_circuit
+from crosscal.training.whitebox_state import NormalEquations
 
 ROWS, COLUMNS, MATRICES, VECTORS = 11, 14, 24, 12
 TRUE_WIRES = Wires(row_ohm=4.0, column_ohm=7.0, source_ohm=80.0, sense_ohm=25.0)
@@ -107,6 +108,20 @@ def test_a_board_whose_cells_know_of_each_other_is_admitted_not_to_fit():
     verdict = residual_test(select_circuit(reads), reads)
     assert not verdict.fits
     assert "structured" in str(verdict)
+
+
+def test_unknowns_that_are_held_leave_the_others_at_their_own_minimum():
+    """A resistance that stops at 0 Ω: the best step of all that stop there, not the free one cut off."""
+    rng = np.random.default_rng(61)
+    root, slope = rng.standard_normal((9, 6)), rng.standard_normal(6)
+    matrix = root.T @ root
+    system = NormalEquations(
+        matrix=matrix, slope=slope, scatter=np.zeros((6, 6)), residual=np.zeros((1, 1)), cost=0.0
+    )
+    np.testing.assert_allclose(matrix @ system.step(0.0), slope, atol=1e-10)
+    step = system.step(0.0, np.array([1, 3]), np.array([0.5, -0.2]))
+    np.testing.assert_allclose(step[[1, 3]], [0.5, -0.2])
+    np.testing.assert_allclose((matrix @ step - slope)[[0, 2, 4, 5]], 0.0, atol=1e-10)
 
 
 def test_vectors_are_drawn_evenly_and_saturated_ones_left_out():

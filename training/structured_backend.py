@@ -17,9 +17,7 @@ Array = Any
 
 
 class Backend(Protocol):
-    """What an array can be asked for beside its operators. Axes count from the end, so that batches may be
-    added.
-    """
+    """What an array can be asked for beside its operators; axes count from the end, for batches."""
 
     def constant(self, values: np.ndarray) -> Array:
         """A constant, float32 or float64 as given."""

@@ -257,9 +257,7 @@ class Relaxation:
 
 
 def legendre_powers(orders: int) -> torch.Tensor:
-    """Power series of the Legendre polynomials on 0…1: as unknowns they stay apart where powers look
-    alike.
-    """
+    """Power series of the Legendre polynomials on 0…1, unknowns that stay apart where powers look alike."""
     rows = np.zeros((orders, orders))
     for k in range(orders):
         series = np.polynomial.Legendre.basis(k, domain=[0, 1]).convert(kind=np.polynomial.Polynomial)

@@ -47,9 +47,7 @@ class Design:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Condensed:
-    """The tensors of `InverseTensors` that depend on the matrix, as arrays of one backend; columns are (1,
-    M).
-    """
+    """The tensors of `InverseTensors` that depend on the matrix, of one backend; columns are (1, M)."""
 
     polynomial: list[Array]
     coupling: list[Array]
@@ -173,9 +171,7 @@ class _Fit:
         return solution
 
     def _likely_inverse(self) -> np.ndarray:
-        """Inverse of the normal equations of a column whose cells are all alike: eases those of every
-        other.
-        """
+        """Inverse normal equations of a column whose cells are all alike: eases those of every other."""
         z, rows = self._design.inputs, self._form.rows
         low, high = (z @ moment / np.sqrt(rows) for moment in moments(rows))
         second = self._orthogonal[1]

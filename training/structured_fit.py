@@ -45,9 +45,7 @@ _WEIGHINGS, _PRECISION_LIMITS = 12, (0.1, 1e6)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MeasuredVectors:
-    """Some measured vectors, each with its own matrix: [S] (B, N, M), [V] (B, N), and currents in `unit_a`
-    (B, M).
-    """
+    """Measured vectors, each with its matrix: [S] (B, N, M), [V] (B, N), currents in `unit_a` (B, M)."""
 
     conductance_s: torch.Tensor
     voltage_v: torch.Tensor
@@ -56,9 +54,7 @@ class MeasuredVectors:
 
 @dataclass(slots=True, eq=False)
 class _Normal:
-    """Normal equations of one batch about one point, in float64: `hessian x = pull` minimises its squared
-    error.
-    """
+    """Normal equations of a batch about a point, float64: `hessian x = pull` minimises its squared error."""
 
     hessian: np.ndarray
     pull: np.ndarray
@@ -226,9 +222,7 @@ def circuit_derivatives(
 
 
 class _Point:
-    """A relaxed batch and what its currents answer to: the implicit function theorem, relaxed as the
-    circuit was.
-    """
+    """A relaxed batch and what its currents answer to, by the implicit function theorem."""
 
     def __init__(
         self, form: CircuitForm, free: Free, conductance_s: torch.Tensor, voltage_v: torch.Tensor

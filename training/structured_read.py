@@ -46,9 +46,7 @@ class Reader:
         self._lift = [backend.cut(condensed.lift, 0, j, j + 1) for j in range(2)]
 
     def calibrated(self, current_a: Array, conductance_s: Array) -> Array:
-        """Calibrated currents [A], (B, M), float64, of measured ones and of the target [S], (N, M), both
-        float64.
-        """
+        """Calibrated currents [A], (B, M), of measured ones and the target [S], (N, M); all float64."""
         shift = self._backend.constant(self._rules.current_shift[None])
         scale = self._backend.constant(self._rules.current_scale[None])
         y = (current_a - shift) * scale - self._condensed.lean
@@ -125,9 +123,7 @@ class Reader:
         return start - soft @ middle
 
     def _volts(self, z: Array) -> Array:
-        """Mean of the volts that likely inputs `z` have: their own, and half the bend times what `z` may be
-        off by.
-        """
+        """Mean of likely inputs' volts: their own, and half the bend times what `z` may be off by."""
         bend = np.polynomial.polynomial.polyder(self._rules.expansion, 2)
         soft = self._backend.reshaped(self._condensed.softness, (1, -1))
         return self._powers(z, self._rules.expansion) + self._powers(z, bend) * soft * 0.5

@@ -26,9 +26,7 @@ from crosscal.training.structured_read import ReadRules
 
 EXPANSION_ORDERS = 11
 _SPRING = 400.0
-"""A wall gives way by a twentieth of the inputs' standard deviation where the prior alone would by a whole
-one.
-"""
+"""A wall gives way by a twentieth of the inputs' deviation where the prior alone would by a whole one."""
 
 _MARGIN = 0.15
 _WIDENING = (2.0, 1.0, 0.5, 0.2)
@@ -64,9 +62,7 @@ def vector_source(
 
 
 def enough_rounds(form: CircuitForm, free: Free, data: Measurements) -> CircuitForm:
-    """Choose relaxation rounds so that Kirchhoff's law holds to 2e-5 of the largest input on the most
-    conductive matrix.
-    """
+    """Choose rounds so that Kirchhoff's law holds to 2e-5 of the largest input on the heaviest matrix."""
     heaviest = data.conductance_s[np.argmax(data.conductance_s.sum(axis=(1, 2)))]
     matrix = torch.from_numpy(heaviest).float()
     for rounds in _ROUNDS:
@@ -118,9 +114,7 @@ def draw_design(
     walls: np.ndarray,
     rng: np.random.Generator,
 ) -> Design:
-    """Draw the vectors that matrices are condensed with from the inputs of the run; some of them go
-    together.
-    """
+    """Draw the vectors that matrices are condensed with from the run's inputs; some go together."""
     vectors, common = design_sizes(form.rows)
     inputs_v = data.voltage_v[data.usable].ravel()
     voltage_v = rng.choice(inputs_v, (vectors, form.rows))

@@ -1,6 +1,4 @@
-"""`structured` from measured vectors to reads of fresh matrices, through its file, on a board it knows
-nothing of.
-"""
+"""`structured` from measured vectors to reads of fresh matrices of a board that it knows nothing of."""
 
 from __future__ import annotations
 

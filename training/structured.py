@@ -96,7 +96,7 @@ class Structured(TrainableCalibrator):
     def keep_reading(
         self, design: Design, *, noise: np.ndarray, walls: np.ndarray, expansion: np.ndarray
     ) -> None:
-        """Take over how matrices are condensed and read; deviations are as the posterior says until measured."""
+        """Take over how matrices are condensed and read; deviations are the posterior's until measured."""
         for name, value in {
             "design_inputs": design.inputs,
             "design_drive_v": design.drive_v,

@@ -11,6 +11,7 @@ import numpy as np
 from rich.console import Console
 
 from crosscal.commands.collect import collect_with_bar
+from crosscal.commands.demo_drift import draw_drift, drift_table, live_a_day
 from crosscal.commands.progress import console
 from crosscal.commands.score_table import score_table
 from crosscal.commands.scoring import evaluate_with_bar
@@ -20,7 +21,12 @@ from crosscal.core.run_file import read_run
 from crosscal.front_door import load_calibrator
 from crosscal.training import CollectionPlan, draw_vectors, parse_inputs, write_report
 
-PROFILE = "lab-12x16"
+BENCH = """# The demo's board: a small one on a laboratory front end, whose cells drift as CMO/HfOx does.
+profile = "lab-12x16"
+
+[drift]
+law = "cmo-hfox"
+"""
 CALIBRATOR = "structured"
 TRAINING_MATRICES = 80
 TEST_INPUTS = "random:200,sine:50,dc:50,fir:50"
@@ -50,21 +56,28 @@ def command(train_afresh: bool, output: Path, seed: int) -> None:
 
     A simulated 12×16 board (2 Ω wires, sinh cells, an 18-bit front end with gain and offset errors) is opened
     through PyVISA like a physical one. It is programmed and read; a calibrator that never saw these matrices
-    calibrates the currents. A table compares it with no calibration and with gain and offset per column.
+    calibrates the currents. A table compares it with no calibration and with gain and offset per column. Then
+    the board ages for a day of its own time, and is recalibrated from a few known vectors.
     """
     began = time.perf_counter()
     output.mkdir(parents=True, exist_ok=True)
-    with open_simulated_board(PROFILE) as board:
+    bench = output / "bench.toml"
+    bench.write_text(BENCH, encoding="utf-8")
+    with open_simulated_board(bench) as board:
         console.print(f"[bold]board[/] {board.identity}, {board.shape[0]} rows × {board.shape[1]} columns")
         calibrator = _train(board, output, seed) if train_afresh else _shipped(output)
         _show_one_read(board, calibrator, np.random.default_rng([seed, 1]))
         test_file = _fresh(output / "test.h5")
         plan = CollectionPlan(matrices=10, vectors=TEST_VECTORS, inputs=TEST_INPUTS, seed=seed + 1)
         collect_with_bar(board, test_file, plan, resume=False, what="measuring 10 matrices never trained on")
+        with console.status("a day of drift, and recalibration"):
+            day = live_a_day(board, calibrator, np.random.default_rng([seed, 2]))
     test = read_run(test_file)
-    evaluation = evaluate_with_bar(calibrator, test, floor_nmse=noise_floor(PROFILE, test))
-    Console().print(score_table(evaluation))
-    for path in write_report(evaluation, output):
+    evaluation = evaluate_with_bar(calibrator, test, floor_nmse=noise_floor(str(bench), test))
+    out = Console()
+    out.print(score_table(evaluation))
+    out.print(drift_table(day))
+    for path in (*write_report(evaluation, output), draw_drift(day, output / "drift.png")):
         console.print(f"wrote {path}")
     console.print(f"done in {time.perf_counter() - began:.0f} s; everything is in {output}")
 

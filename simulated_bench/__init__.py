@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from crosscal.simulated_bench.sensitivities import sensitivity
     from crosscal.simulated_bench.server import BenchServer, serve_pty, serve_tcp
     from crosscal.simulated_bench.settings import BenchSettings
-    from crosscal.simulated_bench.settings_file import load_settings, profile_names
+    from crosscal.simulated_bench.settings_file import load_settings, profile_names, settings_text
     from crosscal.simulated_bench.sim_device import add_to_sim
     from crosscal.simulated_bench.snapshot import Snapshot, program_bench, take_snapshot
     from crosscal.simulated_bench.solution import Solution
@@ -103,6 +103,7 @@ __all__ = [
     "sensitivity",
     "serve_pty",
     "serve_tcp",
+    "settings_text",
     "solve_ac",
     "solve_currents",
     "solve_dc",
@@ -147,7 +148,7 @@ _MODULES = {
     "sensitivities": ("sensitivity",),
     "server": ("BenchServer", "serve_pty", "serve_tcp"),
     "settings": ("BenchSettings",),
-    "settings_file": ("load_settings", "profile_names"),
+    "settings_file": ("load_settings", "profile_names", "settings_text"),
     "sim_device": ("add_to_sim",),
     "snapshot": ("Snapshot", "program_bench", "take_snapshot"),
     "solution": ("Solution",),

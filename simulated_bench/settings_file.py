@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from crosscal.core.errors import SettingsError, wanted
 from crosscal.core.settings import decode, load_toml
 from crosscal.simulated_bench.device_settings import with_class_named
@@ -67,6 +69,18 @@ def load_settings(source: str | Path, **overrides: Any) -> BenchSettings:
     if isinstance(front_end, dict):
         merged["front_end"] = _on_its_front_end(front_end, origin=origin)
     return decode(merged, BenchSettings, origin=origin)
+
+
+def settings_text(settings: BenchSettings) -> str:
+    """Write settings as a `bench.toml` on no profile; `load_settings` reads it back unchanged."""
+    return msgspec.toml.encode(_without_none(msgspec.to_builtins(settings))).decode()
+
+
+def _without_none(value: Any) -> Any:
+    """Leave out what is not set, for which TOML has no word."""
+    if isinstance(value, dict):
+        return {key: _without_none(each) for key, each in value.items() if each is not None}
+    return [_without_none(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _on_its_base(document: dict[str, Any], folder: Path, *, origin: str, depth: int = 0) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from crosscal.core.errors import SettingsError
-from crosscal.simulated_bench import Bench, load_settings, profile_names
+from crosscal.simulated_bench import Bench, load_settings, profile_names, settings_text
 from crosscal.simulated_bench.settings_file import front_end_names
 
 
@@ -20,6 +20,18 @@ def write(folder: Path, text: str, name: str = "bench.toml") -> Path:
 def test_every_profile_builds_a_bench_on_every_front_end(name, front_end):
     bench = Bench.from_profile(name, front_end={"profile": front_end})
     assert bench.facts.rows * bench.facts.columns == len(bench.true_conductance())
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_settings_are_read_back_as_they_were_written(name, tmp_path):
+    path = write(
+        tmp_path,
+        f'profile = "{name}"\n[tiles]\nrows = 1\ncolumns = 1\n[device.access]\ngate_v = [2.5, 3.3]\n'
+        '[faults]\nlines = [{ line = "ROW", number = 2, cell = 3, kind = "OPEN" }]\n'
+        '[array]\nrows = 2\n[board]\nserial = "é"\n',
+    )
+    settings = load_settings(path)
+    assert load_settings(write(tmp_path, settings_text(settings), "copy.toml")) == settings
 
 
 def test_reference_protocol_has_the_published_array():

@@ -90,6 +90,6 @@ def draw_drift(day: DayOfDrift, path: Path) -> Path:
     axes.set(xlabel="column", ylabel="rms error of calibrated currents (µA)", yscale="log")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y", color="#dddddd", lw=0.6)
-    axes.legend(frameon=False)
+    figure.legend(loc="outside upper center", ncols=3, frameon=False)
     figure.savefig(path, dpi=130)
     return path

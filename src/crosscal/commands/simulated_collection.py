@@ -20,7 +20,7 @@ from crosscal.commands.collect import collection_bar
 from crosscal.commands.simulated_board import RESOURCE
 from crosscal.core.run_file import MatrixRecord
 from crosscal.front_door import open_board
-from crosscal.simulated_bench import BenchSettings, load_settings
+from crosscal.simulated_bench import BenchSettings, load_settings, settings_text
 from crosscal.training import (
     BoardDescription,
     CollectionPlan,
@@ -77,6 +77,7 @@ def _measure(
     seed = np.random.SeedSequence([settings.seed, plan.seed, index]).generate_state(1)[0]
     with tempfile.TemporaryDirectory() as folder:
         bench = Path(folder) / "bench.toml"
-        bench.write_bytes(msgspec.toml.encode(msgspec.structs.replace(settings, seed=int(seed))))
+        own = msgspec.structs.replace(settings, seed=int(seed))
+        bench.write_text(settings_text(own), encoding="utf-8")
         with open_board(resource, backend=f"{bench}@crosscal", timeout_s=timeout_s) as board:
             return index, measure_matrix(board, plan, index)

@@ -28,7 +28,7 @@ def test_settings_are_read_back_as_they_were_written(name, tmp_path):
         tmp_path,
         f'profile = "{name}"\n[tiles]\nrows = 1\ncolumns = 1\n[device.access]\ngate_v = [2.5, 3.3]\n'
         '[faults]\nlines = [{ line = "ROW", number = 2, cell = 3, kind = "OPEN" }]\n'
-        '[array]\nrows = 2\n[board]\nserial = "é"\n',
+        '[array]\nrows = 2\n[board]\nserial = "S-7"\n',
     )
     settings = load_settings(path)
     assert load_settings(write(tmp_path, settings_text(settings), "copy.toml")) == settings

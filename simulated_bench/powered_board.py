@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from crosscal.firmware_models import Instrument, Session
 from crosscal.simulated_bench.bench import Bench
+from crosscal.simulated_bench.rehearsal import rehearse
 
 
 class PoweredBoard:
@@ -23,6 +24,8 @@ class PoweredBoard:
     """
 
     def __init__(self, bench: Bench, *, clock: Callable[[], float] = time.monotonic) -> None:
+        if isinstance(bench, Bench):
+            rehearse(bench.settings)
         self.bench = bench
         self.lock = threading.Condition()
         self._clock = clock

@@ -48,7 +48,8 @@ def command(settings: str, port: int | None, host: str, link: Path | None, seed:
             param_hint="SETTINGS",
         )
     bench = Bench.from_toml(settings, **({} if seed is None else {"seed": seed}))
-    server = BenchServer(PoweredBoard(bench))
+    with console.status("switching the board on; the first time on a machine compiles its circuit"):
+        server = BenchServer(PoweredBoard(bench))
     if port is not None:
         server.listen_tcp(host, port)
     if link is not None:

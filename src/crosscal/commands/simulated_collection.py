@@ -17,6 +17,7 @@ import numpy as np
 
 from crosscal.commands.cluster import cluster, unordered
 from crosscal.commands.collect import collection_bar
+from crosscal.commands.progress import console
 from crosscal.commands.simulated_board import RESOURCE
 from crosscal.core.run_file import MatrixRecord
 from crosscal.front_door import open_board
@@ -63,7 +64,10 @@ def collect_simulated(
         with cluster(str(scheduler)) as client:
             yield from unordered(client, measure_one, indices)
 
-    with open_board(resource, backend=f"{bench}@crosscal", timeout_s=timeout_s) as board:
+    with (
+        console.status("switching the board on; the first time on a machine compiles its circuit"),
+        open_board(resource, backend=f"{bench}@crosscal", timeout_s=timeout_s) as board,
+    ):
         description = BoardDescription.of(board)
     measure = partial(map, measure_one) if scheduler is None else measure_there
     with collection_bar(plan, what) as show:

@@ -72,6 +72,9 @@ def crosscal(verbose: int) -> None:
     """
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
     logging.basicConfig(level=level, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    for handler in logging.getLogger().handlers:
+        # A progress bar may listen to more than what is printed.
+        handler.setLevel(level)
 
 
 def main() -> None:

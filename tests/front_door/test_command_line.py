@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from command_process import crosscal_process as run
 
 from crosscal.command_line import COMMANDS
+from crosscal.commands.progress import progress_bar, told_beside
 
 
 def test_help_names_every_command_and_the_exit_codes() -> None:
@@ -77,3 +79,14 @@ def test_a_settings_file_with_an_unknown_key_is_named_with_its_key(tmp_path: Pat
     assert ended.returncode == 1
     assert "row_ohms" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_what_a_room_logs_is_shown_beside_its_bar_and_not_printed() -> None:
+    bar = progress_bar()
+    task = bar.add_task("learning", total=None, note="")
+    room = logging.getLogger("crosscal.training")
+    before = room.level
+    with told_beside(bar, task, "crosscal.training"):
+        logging.getLogger("crosscal.training.structured_fit").info("%d vectors", 640)
+    assert bar.tasks[0].fields["note"] == "640 vectors"
+    assert (room.level, room.handlers) == (before, [])

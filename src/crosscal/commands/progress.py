@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -27,3 +32,26 @@ def progress_bar() -> Progress:
         TextColumn("{task.fields[note]}"),
         console=console,
     )
+
+
+@contextmanager
+def told_beside(bar: Progress, task: TaskID, logger_name: str) -> Iterator[None]:
+    """Show what a room logs (INFO) beside its bar: work without counted steps says there how far it is."""
+    logger = logging.getLogger(logger_name)
+    handler, before = _Beside(bar, task), logger.level
+    logger.addHandler(handler)
+    logger.setLevel(min(logger.getEffectiveLevel(), logging.INFO))
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
+
+
+class _Beside(logging.Handler):
+    def __init__(self, bar: Progress, task: TaskID) -> None:
+        super().__init__(logging.INFO)
+        self._bar, self._task = bar, task
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._bar.update(self._task, note=record.getMessage())

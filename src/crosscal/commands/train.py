@@ -8,7 +8,7 @@ import click
 
 from crosscal.commands.interrupt import interruptible
 from crosscal.commands.output_file import require_place
-from crosscal.commands.progress import console, progress_bar
+from crosscal.commands.progress import console, progress_bar, told_beside
 from crosscal.core.run_file import read_run
 from crosscal.training import (
     EpochReport,
@@ -126,7 +126,10 @@ def train_and_export(
                 note=f"loss {report.loss:.3g}, best NMSE {report.best_error:.3g}",
             )
 
-        result = train(plan, data, validation=validation, checkpoint=checkpoint, resume=resume, progress=show)
+        with told_beside(bar, task, "crosscal.training"):
+            result = train(
+                plan, data, validation=validation, checkpoint=checkpoint, resume=resume, progress=show
+            )
     export_calibrator(result, output, provenance=provenance)
     checkpoint.unlink(missing_ok=True)
     for finding in result.calibrator.findings():

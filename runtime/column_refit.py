@@ -14,14 +14,11 @@ import numpy as np
 from crosscal.core.array_types import Currents, Vectors
 from crosscal.core.errors import RangeError, ShapeError, wanted
 from crosscal.runtime.recalibration_belief import CELLS, OFFSET, ColumnBelief, Depth
-from crosscal.runtime.recalibration_evidence import choose_depth
+from crosscal.runtime.recalibration_evidence import LEAST_NOISE, choose_depth
 from crosscal.runtime.recalibration_posterior import ColumnReads, condition
 from crosscal.runtime.recalibration_report import RecalibrationReport
 
 FEWEST_VECTORS = 2
-
-_LEAST_NOISE = 1e-7
-"""In parts of the largest current: float32 carries no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -76,13 +73,13 @@ def refit_columns(
     reads = ColumnReads(sensitivity=sensitivity, residual=residual, present=np.ascontiguousarray(present.T))
     before = None if belief is None else belief.covariance * np.outer(units, units)
     apparent = np.sqrt((residual**2).sum() / present.sum())
-    found = choose_depth(reads, before, max(float(apparent), _LEAST_NOISE))
+    found = choose_depth(reads, before, max(float(apparent), LEAST_NOISE))
     depth, spread, _ = found
     report = RecalibrationReport.of(found, voltage_v, present)
     if report.independent_vectors < FEWEST_VECTORS:
         raise RangeError(
             wanted(
-                got=f"{len(voltage_v)} known vectors that are all alike",
+                got=f"{present.any(axis=1).sum()} known vectors with readings that are all alike",
                 allowed="vectors that differ, so that gain and offset can be told apart",
                 remedy="use vectors of different directions, such as informative_vectors makes",
             )

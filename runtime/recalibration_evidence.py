@@ -30,6 +30,10 @@ _STARTS_OF_CHANGES = (0.25, 1.0, 4.0, 16.0)
 _STARTS_OF_NOISE = (0.1, 1.0)
 """In parts of the usual: between a large change and much noise one step at a time may not find the way."""
 
+LEAST_NOISE = 1e-7
+"""In parts of the full scale, which float32 resolves to no better: readings that are explained exactly would
+otherwise drive the noise to 0."""
+
 _FREE = {
     Depth.NOTHING: ("noise",),
     Depth.COLUMNS: ("noise", "gain", "offset"),
@@ -65,12 +69,14 @@ def _most_probable(evidence: Evidence, stated_noise: float, depth: Depth) -> tup
     free = _FREE[depth]
 
     def score(spread: Spread) -> float:
+        if spread.noise < LEAST_NOISE:
+            return -np.inf
         return evidence.log(spread) - _unusual(spread, stated_noise, free)
 
     starts = (
         Spread(
             **{name: change * getattr(_USUAL, name) if name in free else 0.0 for name in _CHANGES},
-            noise=noise * stated_noise,
+            noise=max(noise * stated_noise, LEAST_NOISE),
         )
         for change in _STARTS_OF_CHANGES
         for noise in _STARTS_OF_NOISE

@@ -19,6 +19,9 @@ from crosscal.runtime.recalibration_belief import CELLS, GAIN, OFFSET
 _UNREAD = 1e4
 """Noise variance of a reading that is missing, in parts of the full scale squared: it then says nothing."""
 
+_ROUNDING = 1e-13
+"""Of a covariance's trace: what float64 leaves of up to `_VECTORS_AT_ONCE` readings that should cancel."""
+
 _COLUMNS_FOR_EVIDENCE = 24
 _VECTORS_FOR_EVIDENCE = 64
 _VECTORS_AT_ONCE = 64
@@ -111,7 +114,7 @@ class Evidence:
         bordered = np.zeros((columns, count + 1, count + 1))
         bordered[:, :count, :count] = covariance
         here = np.arange(count)
-        bordered[:, here, here] += self._reads.read_variance(spread.noise)
+        bordered[:, here, here] += self._reads.read_variance(spread.noise) + _rounding(bordered)
         bordered[:, count, :count] = self._residual
         bordered[:, count, count] = 1.0 + 2.0 * (self._residual**2).sum(axis=1) / spread.noise**2
         factor = np.linalg.cholesky(bordered)
@@ -140,7 +143,7 @@ def condition(
         spread = seen @ covariance
         together = spread @ seen.swapaxes(1, 2)
         here = np.arange(together.shape[1])
-        together[:, here, here] += variance[:, block]
+        together[:, here, here] += variance[:, block] + _rounding(together)
         gain = np.linalg.solve(together, spread).swapaxes(1, 2)
         surprise = residual[:, block, None] - seen @ mean[:, :, None]
         surprise[~reads.present[:, block]] = 0.0
@@ -148,6 +151,11 @@ def condition(
         covariance = covariance - gain @ spread
         covariance = (covariance + covariance.swapaxes(1, 2)) / 2
     return mean, covariance
+
+
+def _rounding(covariance: np.ndarray) -> np.ndarray:
+    """Variance (M, 1) that counts as noise, so that rounding leaves every matrix positive definite."""
+    return _ROUNDING * np.trace(covariance, axis1=1, axis2=2)[:, None]
 
 
 def _spread_out(total: int, most: int) -> np.ndarray:

@@ -23,8 +23,8 @@ class RecalibrationReport:
         evidence: logarithm of how probable the readings are, for every depth.
         readings_used, readings_missing: of K · M.
         silent_columns: columns without one usable reading, from 0; nothing was learned of them.
-        independent_vectors: rank of the known vectors about their mean, plus one: fewer than K when they
-            repeat.
+        independent_vectors: rank of the known vectors that have readings, about their mean, plus one: fewer
+            than K when they repeat or have none.
     """
 
     depth: Depth
@@ -49,7 +49,8 @@ class RecalibrationReport:
             voltage_v: known inputs [V], (K, N). present: whether there is a reading, (K, M).
         """
         depth, spread, evidence = found
-        about = voltage_v - voltage_v.mean(axis=0)
+        read_v = voltage_v[present.any(axis=1)]
+        about = read_v - read_v.mean(axis=0)
         used = int(present.sum())
         return cls(
             depth=depth,

@@ -46,6 +46,26 @@ def test_a_user_recalibrates_the_cells_and_leaves_the_old_calibrator_as_it_was(c
     np.testing.assert_array_equal(calibrator(measured(real_s, voltage_v, np.random.default_rng(1))), before)
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(1, 7), (7, 1), (9, 6)])
+@pytest.mark.parametrize("vectors", [8, 70])
+def test_readings_without_any_noise_are_learned_from(rows, columns, vectors, rng):
+    calibrator = exact_calibrator(rng.uniform(16.6e-6, 100e-6, (rows, columns)), NOISE)
+    real_s = calibrator.conductance_s * (1 + 0.05 * rng.standard_normal((rows, columns)))
+    fresh_v = rng.uniform(0.1, 0.5, (50, rows))
+
+    def rms_a(calibrator: ProgrammedCalibrator) -> float:
+        return float(
+            np.sqrt(np.mean((calibrator(fresh_v @ real_s) - fresh_v @ calibrator.conductance_s) ** 2))
+        )
+
+    better = calibrator
+    for _ in range(3):
+        voltage_v = rng.uniform(0.1, 0.5, (vectors, rows))
+        better = better.recalibrated(voltage_v, voltage_v @ real_s)
+    assert rms_a(better) < 0.3 * rms_a(calibrator)
+    assert np.isfinite(better.with_uncertainty(fresh_v @ real_s)[1]).all()
+
+
 def test_each_recalibration_builds_on_the_last(calibrator, rng):
     real_s = calibrator.conductance_s * (1 + 0.05 * rng.standard_normal((ROWS, COLUMNS)))
     spreads = []

@@ -32,15 +32,13 @@ def draw_drift(time_s: np.ndarray, conductance_s: np.ndarray, current_a: np.ndar
     some = np.linspace(0, change_s.shape[1] - 1, SINGLE_CELLS).astype(int)
     lines = left.plot(later_s, factor * change_s[:, some], color=ORANGE, lw=0.8)
     lines[0].set_label("single cells")
-    edge = 1.3 * factor * np.abs(np.percentile(change_s, (5, 95), axis=1)).max()
     left.set(
         xscale="log",
         xlabel="time since programming (s)",
         ylabel=f"change of conductance ({unit})",
         title="Cells",
-        **({"ylim": (-edge, edge)} if edge > 0 else {}),
     )
-    left.legend(frameon=False, fontsize=8)
+    left.legend(frameon=False, fontsize=8, loc="best")
     scale_a = np.sqrt(np.mean(current_a[0] ** 2))
     off = (current_a[1:] - current_a[0]) / scale_a
     right.plot(later_s, 100 * np.sqrt(np.mean(off**2, axis=1)), color=BLUE, label="rms over columns")

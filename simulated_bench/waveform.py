@@ -23,10 +23,9 @@ class Waveform:
 
     def __init__(self, drive: Callable[[float], np.ndarray], rows: int) -> None:
         if not callable(drive):
-            got, remedy = (
-                f"drive = {drive!r:.80}",
-                "pass a function, such as lambda t: amplitude_v * math.sin(t)",
-            )
+            shape = np.shape(drive)
+            got = f"drive = a {type(drive).__name__}" + (f" of shape {shape}" if shape else "")
+            remedy = "pass a function, such as lambda t: amplitude_v * math.sin(t), or one that interpolates"
             raise InputError(wanted(got=got, allowed="a function of time", remedy=remedy))
         self._drive, self._rows = drive, rows
 

@@ -60,6 +60,7 @@ def driven_loop(
         raise RangeError(wanted(got=got, allowed="finite times that do not fall", remedy="sort them"))
     state_ohm = np.empty(times_s.shape)
     state_ohm[0] = device.initial_ohm if resistance_ohm is None else resistance_ohm
+    device.current(state_ohm[0], volts_v)  # refuses a voltage by its place in the waveform
     between_v = (volts_v[:-1] + volts_v[1:]) / 2
     for k, (volt, second) in enumerate(zip(between_v, interval_s, strict=True)):
         state_ohm[k + 1] = device.step(state_ohm[k], volt, second)

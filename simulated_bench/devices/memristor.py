@@ -88,6 +88,24 @@ class Memristor:
         """See `netlist`; the state stays."""
         return Sinh(a_pos=self.a_pos, b_pos=self.b_pos, a_neg=self.a_neg, b_neg=self.b_neg).spice_expression()
 
+    def check(self, conductance_s: np.ndarray, voltage_v: np.ndarray) -> None:
+        """Refuse a solution with a cell below the lowest voltage that its set is made for.
+
+        Args:
+            conductance_s: nominal conductance [S], (N, M).
+            voltage_v: from row to column [V], (B, N, M).
+
+        Raises:
+            RangeError: the message names the cell.
+        """
+        del conductance_s  # the range is the same for all cells
+        beyond = np.argwhere(~(voltage_v > self.lowest_v))
+        if len(beyond):
+            b, i, j = (int(k) for k in beyond[0])
+            got = f"{voltage_v[b, i, j]:.4g} V across cell [{i}, {j}], vector {b}"
+            allowed = f"above {self.lowest_v:.4g} V, where the set's bound is 0 Ω"
+            raise RangeError(wanted(got=got, allowed=allowed, remedy="lower the drive"))
+
     def current(self, resistance_ohm: np.ndarray | float, voltage_v: np.ndarray | float) -> np.ndarray:
         """Current of cells in given states [A].
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from crosscal.command_line import crosscal
 from crosscal.core.errors import CrosscalError
-from crosscal.simulated_bench import Bench, program_bench, take_snapshot
+from crosscal.simulated_bench import Bench, Meminductor, pinch_limit_hz, program_bench, take_snapshot
 from crosscal.simulated_bench.netlist_run import ngspice_is_installed
 from crosscal.simulated_bench.picture_style import prefixed
 
@@ -101,6 +101,13 @@ def test_the_numbers_behind_the_voltages_are_those_of_the_solver() -> None:
         (("plot", "drift", "bench.toml"), "does not age.*rram-32x24"),
         (("plot", "voltages", "bench.toml", "--vector", "random:2"), "2 vectors"),
         (("plot", "voltages", "bench.toml", "--vector", "v.npy"), "v.npy"),
+        (("plot", "drift", "--vector", "random:2"), "2 vectors"),
+        (("plot", "page", "bench.toml", "--vector", "long.npy"), r"shape \(1, 7\); allowed: \(5,\)"),
+        (("export-spice", "bench.toml", "--vector", "long.npy"), r"shape \(1, 7\); allowed: \(5,\)"),
+        (("export-spice", "bench.toml", "--vector", "9"), r"9 V on row 1 of vector 1; allowed: ±5 V"),
+        (("plot", "currents", "bench.toml", "--vector", "nan"), "nan V on row 1"),
+        (("plot", "voltages", "bench.toml", "--matrix", "complex.npy"), "complex.npy"),
+        (("export-spice", "bench.toml", "--matrix", "complex.npy"), "complex.npy"),
         (("plot", "voltages", "bench.toml", "--matrix", "bench.toml"), "bench.toml"),
         (("plot", "page", "bench.toml", "--after", "-1"), "--after"),
         (("plot", "transient", "bench.toml", "--tile", "2", "1"), "tile 2,1"),
@@ -109,9 +116,35 @@ def test_the_numbers_behind_the_voltages_are_those_of_the_solver() -> None:
 )
 def test_what_cannot_be_drawn_is_said_in_one_message(arguments: tuple[str, ...], words: str) -> None:
     Path("v.npy").write_bytes(b"no array")
+    np.save("long.npy", np.full(7, 0.2))
+    np.save("complex.npy", np.full((5, 3), 50e-6 + 1e-6j))
     with pytest.raises(CrosscalError, match=words):
         run(*arguments)
-    assert not list(Path.cwd().glob("*.png"))
+    assert not [path for path in Path.cwd().iterdir() if path.suffix in (".png", ".cir", ".html")]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("plot", "transient", "bench.toml", "--capacitance", "nan"),
+        ("plot", "transient", "bench.toml", "--duration", "inf"),
+        ("plot", "iv", "--volts", "nan"),
+        ("plot", "loop", "--frequency", "nan"),
+        ("plot", "voltages", "bench.toml", "--after", "nan"),
+        ("export-spice", "bench.toml", "--transient", "nan"),
+    ],
+)
+def test_an_option_without_a_finite_number_is_wrong_usage(arguments: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(crosscal, arguments)
+    assert result.exit_code == 2
+    assert f"Invalid value for '{arguments[-2]}'" in result.output
+    assert "not a finite number" in result.output
+
+
+def test_the_loops_title_says_how_far_up_a_meminductor_is_pinched() -> None:
+    run("plot", "loop", "meminductor", "-o", "p.svg")
+    limit_hz = pinch_limit_hz(Meminductor(), amplitude_v=0.1)
+    assert f"pinched to 5 % up to {1e-6 * limit_hz:.3g} MHz" in Path("p.svg").read_text()
 
 
 def page_of(*arguments: str) -> tuple[str, dict]:

@@ -313,7 +313,7 @@ def test_a_jump_in_a_long_quiet_record_is_not_smeared() -> None:
         ({"tolerance": math.nan}, RangeError, "tolerance = nan"),
         ({"tolerance": "tight"}, RangeError, "tolerance = 'tight'"),
         ({"capacitance_f": "little"}, RangeError, "capacitance_f = 'little'"),
-        ({"drive": np.zeros(3)}, InputError, "drive = array"),
+        ({"drive": np.zeros(3)}, InputError, r"drive = a ndarray of shape \(3,\)"),
         ({"drive": lambda _: np.full(3, 1e300)}, RangeError, r"too large to compute with.*cell \[0, 0\]"),
         ({"drive": lambda _: np.zeros(5)}, ShapeError, r"drive\(0.0\) of shape \(5,\)"),
         ({"drive": lambda _: 0.3}, ShapeError, r"drive\(0.0\) of shape \(\)"),

@@ -134,6 +134,15 @@ def test_what_the_model_is_not_made_for_is_refused_with_its_place(values, words:
         CELL.step(*values)
 
 
+def test_a_solution_below_the_lowest_voltage_is_refused_with_its_cell() -> None:
+    conductance_s, wires = np.full((2, 3), 1e-9), Wires(row_ohm=1e-3, column_ohm=1e-3)
+    solve_dc(conductance_s, np.array([0.3, -5.2]), wires=wires, device=CELL)
+    with pytest.raises(
+        RangeError, match=r"-5\.\d+ V across cell \[1, 0\], vector 0; allowed: above -5\.31 V"
+    ):
+        solve_dc(conductance_s, np.array([0.3, -5.9]), wires=wires, device=CELL)
+
+
 def test_shapes_that_do_not_broadcast_are_refused() -> None:
     with pytest.raises(ShapeError, match=r"\(3,\) and \(2,\)"):
         CELL.step(np.full(3, 1e4), np.zeros(2), 1e-3)
@@ -173,5 +182,7 @@ def test_the_driven_loop_is_of_second_order() -> None:
 def test_a_loop_without_a_voltage_for_every_instant_is_refused() -> None:
     with pytest.raises(ShapeError, match=r"time_s of shape \(3,\)"):
         driven_loop(CELL, np.arange(3.0), np.zeros(2))
+    with pytest.raises(RangeError, match=r"voltage_v\[1\] = nan"):
+        driven_loop(CELL, np.arange(3.0), np.array([0.0, math.nan, 0.1]))
     with pytest.raises(RangeError, match=r"time_s\[2\] = 0"):
         driven_loop(CELL, np.array([0.0, 1.0, 0.0]), np.zeros(3))

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from crosscal.core.errors import InputError, wanted
+from crosscal.commands.finite_number import FiniteNumber
+from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
 
 if TYPE_CHECKING:
+    from crosscal.firmware_models import BoardFacts
     from crosscal.simulated_bench import Bench, Snapshot
 
 DEFAULT_BENCH = "lab-12x16"
@@ -48,7 +50,11 @@ def board_options(*, vector: str) -> Callable[[Command], Command]:
                 "fir with counts, as random:3,dc:1.",
             ),
             click.option(
-                "--after", "after_s", type=float, default=0.0, help="Bench time to let pass first [s]."
+                "--after",
+                "after_s",
+                type=FiniteNumber(),
+                default=0.0,
+                help="Bench time to let pass first [s].",
             ),
         )
         for option in reversed(options):
@@ -103,7 +109,7 @@ def working_board(
     from crosscal.simulated_bench import take_snapshot
 
     board, target_s = working_bench(bench, matrix=matrix, seed=seed, after_s=after_s)
-    return board, take_snapshot(board, target_s, vectors_of(vector, board.facts.rows, seed))
+    return board, take_snapshot(board, target_s, vectors_of(vector, board.facts, seed))
 
 
 def chosen_tile(
@@ -124,16 +130,32 @@ def chosen_tile(
             wanted(got=f"tile {tile[0]},{tile[1]}", allowed=allowed, remedy="choose one of these")
         )
     rows, columns, part = board.arrays()[(tile[0] - 1) * tiles.columns + tile[1] - 1]
-    vectors_v = vectors_of(vector, board.facts.rows, seed)
+    vectors_v = vectors_of(vector, board.facts, seed)
     return part, take_snapshot(part, target_s[rows, columns], vectors_v[:, rows])
 
 
-def vectors_of(text: str, rows: int, seed: int) -> np.ndarray:
+def vectors_of(text: str, facts: BoardFacts, seed: int) -> np.ndarray:
     """Vectors that `--vector` asks for [V], (B, N).
 
     Raises:
         InputError: neither a number nor a file nor kinds of inputs.
+        ShapeError: not one voltage per row.
+        RangeError: a voltage that the board's drivers never give.
     """
+    vectors_v = _vectors(text, facts.rows, seed)
+    if vectors_v.ndim != 2 or vectors_v.shape[1] != facts.rows:
+        got, allowed = f"vectors of shape {vectors_v.shape}", f"({facts.rows},) or (batch, {facts.rows})"
+        raise ShapeError(wanted(got=got, allowed=allowed, remedy="give one voltage per row"))
+    beyond = np.argwhere(~(np.abs(vectors_v) <= facts.protection_max_v))
+    if len(beyond):
+        k, i = beyond[0]
+        got = f"{vectors_v[k, i]:g} V on row {i + 1} of vector {k + 1}"
+        allowed = f"±{facts.protection_max_v:g} V, as far as this board's protection voltage goes"
+        raise RangeError(wanted(got=got, allowed=allowed, remedy="correct it"))
+    return vectors_v
+
+
+def _vectors(text: str, rows: int, seed: int) -> np.ndarray:
     from crosscal.training import draw_vectors, parse_inputs
 
     if Path(text).suffix in (".npy", ".csv"):
@@ -156,8 +178,9 @@ def read_numbers(path: Path) -> np.ndarray:
         if path.suffix == ".csv":
             return np.loadtxt(path, delimiter=",")
         if path.suffix == ".npy":
-            return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
-    except (ValueError, EOFError) as error:
+            # A complex number must not lose its imaginary part here.
+            return np.load(path, allow_pickle=False).astype(np.float64, casting="same_kind")
+    except (ValueError, TypeError, EOFError) as error:
         raise InputError(
             wanted(got=f"{path}: {error}", allowed="an array of numbers", remedy="write it anew")
         ) from error

@@ -9,6 +9,7 @@ import click
 import numpy as np
 
 from crosscal.commands.board_at_work import board_options, chosen_tile, tile_option
+from crosscal.commands.finite_number import FiniteNumber
 from crosscal.commands.progress import console
 
 if TYPE_CHECKING:
@@ -26,20 +27,20 @@ STEP_PART = 1e-3
 @click.option(
     "--transient",
     "transient_s",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteNumber(0, min_open=True),
     metavar="SECONDS",
     help="Solve in time, this long: rows rise from 0 V to the vector within a thousandth of it.",
 )
 @click.option(
     "--capacitance",
     "capacitance_f",
-    type=click.FloatRange(0),
+    type=FiniteNumber(0),
     help="From every wire node to ground [F].  [default: the board's]",
 )
 @click.option(
     "--inductance",
     "inductance_h",
-    type=click.FloatRange(0),
+    type=FiniteNumber(0),
     help="In series with every wire segment [H].  [default: the board's]",
 )
 @tile_option

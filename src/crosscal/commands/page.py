@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 
 from crosscal.commands.board_at_work import board_options, working_bench
 from crosscal.commands.progress import console
+
+if TYPE_CHECKING:
+    from crosscal.firmware_models import BoardFacts
 
 NUMBERS_MOST = 4_000_000
 """Voltages and currents of all cells and vectors in one page: about 20 MB."""
@@ -41,23 +44,23 @@ def command(bench: str, output: Path, matrix: Path | None, seed: int, vector: st
     from crosscal.simulated_bench.page import write_page
 
     board, target_s = working_bench(bench, matrix=matrix, seed=seed, after_s=after_s)
-    names, vectors_v = _vectors(vector, board.facts.rows, seed)
+    names, vectors_v = _vectors(vector, board.facts, seed)
     room = max(1, NUMBERS_MOST // (3 * target_s.size))
     if len(vectors_v) > room:
         console.print(f"[yellow]the first {room} of {len(vectors_v)} vectors, lest the page be too large")
     snapshot = take_snapshot(board, target_s, vectors_v[:room])
     write_page(output, board, snapshot, name=Path(bench).stem, vector_names=names[:room])
-    console.print(f"wrote {output}, {output.stat().st_size / 1e6:.1f} MB")
+    console.print(f"wrote {output}, {output.stat().st_size / 1e3:.0f} kB")
 
 
-def _vectors(text: str, rows: int, seed: int) -> tuple[list[str], np.ndarray]:
+def _vectors(text: str, facts: BoardFacts, seed: int) -> tuple[list[str], np.ndarray]:
     """Vectors of a page, and what each is called."""
     from crosscal.commands.board_at_work import vectors_of
 
     if text != "examples":
-        vectors_v = vectors_of(text, rows, seed)
+        vectors_v = vectors_of(text, facts, seed)
         return [f"vector {k + 1}" for k in range(len(vectors_v))], vectors_v
-    rng = np.random.default_rng([seed, 1])
+    rows, rng = facts.rows, np.random.default_rng([seed, 1])
     named: dict[str, Any] = {
         "all rows at 0.3 V": np.full(rows, 0.3),
         "a slope from 0.5 V to 0.1 V": np.linspace(0.5, 0.1, rows),

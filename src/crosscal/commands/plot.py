@@ -16,6 +16,7 @@ from crosscal.commands.board_at_work import (
     working_bench,
     working_board,
 )
+from crosscal.commands.finite_number import FiniteNumber
 from crosscal.commands.page import command as page
 from crosscal.commands.plot_devices import budget, iv, loop
 from crosscal.commands.plot_output import Table, output_options, over_array, write_picture
@@ -84,20 +85,20 @@ def currents(bench: str, output: Path, data: Path | None, **of_board: Any) -> No
 @click.option(
     "--capacitance",
     "capacitance_f",
-    type=click.FloatRange(0),
+    type=FiniteNumber(0),
     help="From every wire node to ground [F].  [default: the board's, or 1e-14]",
 )
 @click.option(
     "--inductance",
     "inductance_h",
-    type=click.FloatRange(0),
+    type=FiniteNumber(0),
     help="In series with every wire segment [H].  [default: the board's]",
 )
 @tile_option
 @click.option(
     "--duration",
     "duration_s",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteNumber(0, min_open=True),
     help="How long to look [s].  [default: ten time constants of the wires]",
 )
 def transient(
@@ -112,7 +113,7 @@ def transient(
 ) -> None:
     """The columns' currents after the drivers step from 0 V to a vector, and when they have settled."""
     board, snapshot = chosen_tile(bench, tile, **of_board)
-    _require_one_vector(snapshot)
+    _require_one(len(snapshot.voltage_v))
     from crosscal.simulated_bench import solve_transient
     from crosscal.simulated_bench.picture_transient import draw_transient
 
@@ -150,7 +151,7 @@ def transient(
 @click.option(
     "--until",
     "until_s",
-    type=click.FloatRange(10.0),
+    type=FiniteNumber(10.0),
     default=30 * DAY_S,
     show_default=True,
     help="How old to let the board get [s].",
@@ -167,7 +168,8 @@ def drift(
     _require_aging(bench, board)
     from crosscal.simulated_bench.picture_drift import draw_drift
 
-    vector_v = vectors_of(vector, board.facts.rows, of_board["seed"])[:1]
+    vector_v = vectors_of(vector, board.facts, of_board["seed"])
+    _require_one(len(vector_v))
     time_s = np.concatenate([[0.0], np.geomspace(1.0, until_s, INSTANTS)])
     conductance_s, current_a = [], []
     for step_s in np.diff(time_s, prepend=0.0):
@@ -177,7 +179,7 @@ def drift(
     cells_s, columns_a = np.array(conductance_s), np.array(current_a)
     table: Table = {"time_s": time_s[:, None, None], **over_array(conductance_s=cells_s[0])}
     table |= {"conductance_s": cells_s, "column_a": columns_a[:, None, :]}
-    title = f"{bench}, {board.facts.rows}×{board.facts.columns}, {vector_v[0].mean():.3g} V on average"
+    title = f"{Path(bench).stem}, {board.facts.rows}×{board.facts.columns}, {_volts(vector_v[0])}"
     write_picture(
         lambda: draw_drift(time_s, cells_s, columns_a, title=title), table, output=output, data=data
     )
@@ -189,24 +191,27 @@ for extra in (iv, loop, budget, page):
 
 def _one_vector(bench: str, of_board: dict[str, Any]) -> tuple[Bench, Snapshot]:
     board, snapshot = working_board(bench, **of_board)
-    _require_one_vector(snapshot)
+    _require_one(len(snapshot.voltage_v))
     return board, snapshot
 
 
-def _require_one_vector(snapshot: Snapshot) -> None:
-    if len(snapshot.voltage_v) != 1:
-        got = f"{len(snapshot.voltage_v)} vectors"
-        raise InputError(wanted(got=got, allowed="one", remedy="give one vector; `plot page` shows several"))
+def _require_one(vectors: int) -> None:
+    if vectors != 1:
+        remedy = "give one vector; `plot page` shows several"
+        raise InputError(wanted(got=f"{vectors} vectors", allowed="one", remedy=remedy))
 
 
 def _title(bench: str, board: Bench, snapshot: Snapshot) -> str:
-    wires, vector_v = snapshot.wires, snapshot.voltage_v[0]
-    same = np.ptp(vector_v) == 0
-    volts = f"{vector_v[0]:.3g} V on all rows" if same else f"{vector_v.min():.3g} to {vector_v.max():.3g} V"
+    wires = snapshot.wires
     return (
         f"{Path(bench).stem}, {board.facts.rows}×{board.facts.columns}, wires {wires.row_ohm:g} Ω by row, "
-        f"{wires.column_ohm:g} Ω by column, {volts}, {board.temperature_c():g} °C"
+        f"{wires.column_ohm:g} Ω by column, {_volts(snapshot.voltage_v[0])}, {board.temperature_c():g} °C"
     )
+
+
+def _volts(vector_v: np.ndarray) -> str:
+    same = np.ptp(vector_v) == 0
+    return f"{vector_v[0]:.3g} V on all rows" if same else f"{vector_v.min():.3g} to {vector_v.max():.3g} V"
 
 
 def _settling_s(snapshot: Snapshot, farad: float, henry: float) -> float:

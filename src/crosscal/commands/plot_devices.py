@@ -8,6 +8,7 @@ import click
 import numpy as np
 
 from crosscal.commands.board_at_work import DEFAULT_BENCH
+from crosscal.commands.finite_number import FiniteNumber
 from crosscal.commands.plot_output import Table, output_options, write_picture
 
 POINTS = 401
@@ -17,7 +18,7 @@ POINTS = 401
 @click.argument("bench", default=DEFAULT_BENCH)
 @click.option(
     "--volts",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteNumber(0, min_open=True),
     default=0.5,
     show_default=True,
     help="Largest voltage, either way [V].",
@@ -58,13 +59,13 @@ def iv(bench: str, volts: float, output: Path, data: Path | None) -> None:
 )
 @click.option(
     "--volts",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteNumber(0, min_open=True),
     help="Amplitude of the sine [V].  [default: 1.5, 3 and 0.1 for the three]",
 )
 @click.option(
     "--frequency",
     "frequency_hz",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteNumber(0, min_open=True),
     help="Of the sine [Hz].  [default: 2, 1e5 and 15e6 for the three]",
 )
 @output_options("loop")
@@ -95,7 +96,7 @@ def _memristor_loop(volts: float, frequency_hz: float, output: Path, data: Path 
         "current_a": result.current_a,
         "resistance_ohm": result.resistance_ohm,
     }
-    title = f"memristor, sine of {volts:g} V at {frequency_hz:g} Hz, three periods"
+    title = f"memristor, sine of {volts:g} V at {_hertz(frequency_hz)}, three periods"
     write_picture(lambda: draw_memristor_loop(result, title=title), table, output=output, data=data)
 
 
@@ -110,7 +111,7 @@ def _memcapacitor_loop(volts: float, frequency_hz: float, output: Path, data: Pa
         "charge_c": result.charge_c,
         "capacitance_f": result.capacitance_f,
     }
-    title = f"memcapacitor, sine of {volts:g} V at {frequency_hz:g} Hz"
+    title = f"memcapacitor, sine of {volts:g} V at {_hertz(frequency_hz)}"
     write_picture(
         lambda: draw_charge_loop(result.voltage_v, result.charge_c, result.capacitance_f, title=title),
         table,
@@ -120,7 +121,7 @@ def _memcapacitor_loop(volts: float, frequency_hz: float, output: Path, data: Pa
 
 
 def _meminductor_loop(volts: float, frequency_hz: float, output: Path, data: Path | None) -> None:
-    from crosscal.simulated_bench import Meminductor
+    from crosscal.simulated_bench import Meminductor, pinch_limit_hz
     from crosscal.simulated_bench.picture_device import PINCHED, draw_flux_loops
 
     emulator = Meminductor()
@@ -132,14 +133,24 @@ def _meminductor_loop(volts: float, frequency_hz: float, output: Path, data: Pat
         "flux_wb": np.array([loop.flux_wb for loop in loops]),
         "current_a": np.array([loop.current_a for loop in loops]),
     }
-    pinched_hz = swept_hz[pinch_error <= PINCHED]
-    limit = (
-        f"pinched to {100 * PINCHED:g} % up to {1e-6 * pinched_hz.max():.0f} MHz" if pinched_hz.size else ""
-    )
-    title = f"meminductor emulator, cosine of {volts:g} V; {limit or 'nowhere pinched'}"
+    if pinch_error[0] <= PINCHED < pinch_error[-1]:
+        limit_hz = pinch_limit_hz(
+            emulator, amplitude_v=volts, part=PINCHED, from_hz=swept_hz[0], to_hz=swept_hz[-1]
+        )
+        limit = f"pinched to {100 * PINCHED:g} % up to {1e-6 * limit_hz:.3g} MHz"
+    else:
+        limit = "pinched at all of these" if pinch_error[-1] <= PINCHED else "nowhere pinched"
+    title = f"meminductor emulator, cosine of {volts:g} V; {limit}"
     write_picture(
         lambda: draw_flux_loops(loops, swept_hz, pinch_error, title=title), table, output=output, data=data
     )
+
+
+def _hertz(frequency_hz: float) -> str:
+    from crosscal.simulated_bench.picture_style import prefixed
+
+    factor, unit = prefixed(np.array([frequency_hz]), "Hz")
+    return f"{factor * frequency_hz:g} {unit}"
 
 
 @click.command("budget")
@@ -147,14 +158,14 @@ def _meminductor_loop(volts: float, frequency_hz: float, output: Path, data: Pat
 @click.option("--columns", type=click.IntRange(1, 512), default=32, show_default=True)
 @click.option(
     "--device-variation",
-    type=click.FloatRange(0, 1),
+    type=FiniteNumber(0, 1),
     default=0.02,
     show_default=True,
     help="Scatter from capacitor to capacitor, rms.",
 )
 @click.option(
     "--cycle-variation",
-    type=click.FloatRange(0, 1),
+    type=FiniteNumber(0, 1),
     default=5e-3,
     show_default=True,
     help="Scatter from read to read, rms.",

@@ -4,7 +4,11 @@ Trains a `concatsquash` calibrator (three hidden layers of 128) for each size on
 its file, and times what a bench script calls. Contenders compute the same folded network in float32 on one
 thread, take turns so that a busy machine slows all alike, and must agree before they are timed.
 
+Then the same for `whitebox` (`runtime_inverse.py`), at 16×16, 24×40 and 64×64; training it takes minutes, but
+only once with `--keep`.
+
     python benchmarks/runtime.py
+    python benchmarks/runtime.py --only inverse --keep trained/
     python benchmarks/runtime.py --sizes 8x8 64x64 --batches 1 --calls 5000
 """
 
@@ -29,6 +33,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from rich.console import Console
 from rich.table import Table
+from runtime_inverse import measure as measure_inverse
 
 from crosscal.runtime import Calibrator, ProgrammedCalibrator
 from crosscal.training import Measurements, TrainingPlan, export_calibrator, train
@@ -38,6 +43,9 @@ VOLTAGE_RANGE_V = (0.1, 0.5)
 MATRICES, VECTORS = 24, 16
 ROUNDS = 20
 AGREEMENT = 1e-5
+WIDTH = 140
+MOST_READS = 2000
+PARTS = ("networks", "inverse")
 
 Read = Callable[[], np.ndarray]
 T = TypeVar("T")
@@ -58,6 +66,20 @@ class FoldedNetwork:
 def main() -> None:
     arguments = _arguments()
     torch.set_num_threads(1)
+    print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
+    if "networks" in arguments.only:
+        _measure_networks(arguments)
+    if "inverse" in arguments.only:
+        measure_inverse(
+            arguments.inverse_sizes,
+            calls=min(arguments.calls, MOST_READS),
+            seed=arguments.seed,
+            keep=arguments.keep,
+            wide=WIDTH,
+        )
+
+
+def _measure_networks(arguments: argparse.Namespace) -> None:
     table = Table(title="Time of a call, median [µs]; float32, one thread")
     for heading in ("rows × columns", "vectors", *_HEADINGS, "crosscal − torch", "load [ms]", "program [ms]"):
         table.add_column(heading, justify="right")
@@ -65,7 +87,7 @@ def main() -> None:
         for row in _rows_of_size(rows, columns, arguments):
             table.add_row(*row)
     # A row is wide; on a narrow terminal or in a pipe it is better long than cut.
-    Console(width=None if Console().width >= 140 else 140).print(table)
+    Console(width=None if Console().width >= WIDTH else WIDTH).print(table)
     print(
         "onnxruntime file: the whole calibrator file, unfolded, as plain onnxruntime runs it. crosscal − "
         "torch: largest difference from the trained network itself, in parts of the largest current."
@@ -290,6 +312,18 @@ def _arguments() -> argparse.Namespace:
         "--sizes", nargs="+", type=_size, default=sizes, metavar="ROWSxCOLUMNS", help="arrays (8x8 … 128x128)"
     )
     parser.add_argument(
+        "--inverse-sizes",
+        nargs="+",
+        type=_size,
+        default=[(16, 16), (24, 40), (64, 64)],
+        metavar="ROWSxCOLUMNS",
+        help="arrays of whitebox (16x16 24x40 64x64)",
+    )
+    parser.add_argument("--only", choices=PARTS, action="append", help="one part: networks or inverse (both)")
+    parser.add_argument(
+        "--keep", type=Path, metavar="DIR", help="folder that trained whitebox files stay in (none)"
+    )
+    parser.add_argument(
         "--batches",
         nargs="+",
         type=_positive,
@@ -299,7 +333,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--calls", type=_positive, default=10_000, help="calls timed for one vector (10000)")
     parser.add_argument("--seed", type=int, default=1, help="of matrices, inputs and weights (1)")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    arguments.only = arguments.only or PARTS
+    return arguments
 
 
 def _size(text: str) -> tuple[int, int]:

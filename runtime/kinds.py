@@ -7,6 +7,7 @@ from typing import Any
 
 from crosscal.core.errors import CalibratorFileError
 from crosscal.runtime.correction import Fold
+from crosscal.runtime.first_compilation import announced
 
 
 def fold_of(kind: str, document: Mapping[str, Any] | None) -> Fold | None:
@@ -29,11 +30,13 @@ def fold_of(kind: str, document: Mapping[str, Any] | None) -> Fold | None:
 
             return AffineFold.from_json(document)
         if kind == "concatsquash":
-            from crosscal.runtime.concatsquash import ConcatSquashFold
+            with announced(kind, about_s=4):
+                from crosscal.runtime.concatsquash import ConcatSquashFold
 
             return ConcatSquashFold.from_json(document)
         if kind in ("structured", "whitebox"):
-            from crosscal.runtime.inverse_fold import InverseFold
+            with announced(kind, about_s=15):
+                from crosscal.runtime.inverse_fold import InverseFold
 
             return InverseFold.from_json(document)
     except (KeyError, TypeError, ValueError) as error:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from crosscal.runtime.network_kernel import BLOCK, LANES, run_network
+from crosscal.runtime.network_kernel import BLOCK, run_network
+from crosscal.runtime.network_tile_kernel import LANES
 
 Layer = tuple[np.ndarray, np.ndarray]
 

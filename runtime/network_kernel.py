@@ -7,7 +7,8 @@ make the inner loop run over units: it vectorises without reordering a sum, so n
 multiply–add (`contract`) is needed, and one vector takes about as long as its weights take to arrive.
 
 `scratch` is (3, BLOCK, widest), one per thread: plane 0 keeps the input for the skip, 1 and 2 take turns.
-A batch goes through in blocks: STEP rows of weights are fetched once for all vectors of a block.
+A batch goes through in blocks, and of a block TILE vectors at a time (`network_tile_kernel`); what is left,
+and single vectors, take STEP rows of weights at a time.
 """
 
 from __future__ import annotations
@@ -15,16 +16,14 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
+from crosscal.runtime.network_tile_kernel import LANES, STEP, TILE, add_tile
 from crosscal.runtime.reading_kernel import READABLE, WRITABLE, first_unreadable
 
-LANES = 16
-"""Rows of weights are padded to a multiple of this many float32: 64 bytes, a cache line."""
-
-STEP = 8
-"""Inputs taken at once, so that a unit's sum is loaded and stored once per 8 products. Divides LANES."""
-
 BLOCK = 16
-"""Vectors that share one pass over the weights; with STEP rows of weights they fit the first-level cache."""
+"""Vectors that share one pass over the weights, a multiple of TILE."""
+
+FEWEST = 4
+"""Vectors from which on a whole tile takes less time than `add_products`, though some of it goes to waste."""
 
 # tanh x ≈ x·P(x²)/Q(x²) for |x| ≤ CLAMP, with P of degree 5 and Q of degree 3: a minimax fit
 # (Sanathanan–Koerner iteration with Lawson weights) of error 3e-8, all coefficients scaled by the factor at
@@ -70,15 +69,23 @@ def hyperbolic_tangent(units: np.ndarray) -> None:
 
 @njit(cache=True, fastmath=_FUSED, error_model="numpy", forceinline=True)
 def add_products(
-    scratch: np.ndarray, plane: int, source: int, k: int, vectors: int, weights: np.ndarray, units: int
+    scratch: np.ndarray,
+    plane: int,
+    source: int,
+    k: int,
+    begin: int,
+    vectors: int,
+    weights: np.ndarray,
+    units: int,
 ) -> None:
-    """Add to each vector's sums, in `plane`, the products of its inputs k … k + STEP - 1, in `source`.
+    """Add to the sums of vectors from `begin` on, in `plane`, the products of inputs k … k + STEP - 1, in
+    `source`.
 
     `weights` holds the rows of those inputs, (STEP · units,).
     """
     w0, w1, w2, w3 = weights[:units], weights[units:], weights[2 * units :], weights[3 * units :]
     w4, w5, w6, w7 = weights[4 * units :], weights[5 * units :], weights[6 * units :], weights[7 * units :]
-    for v in range(vectors):
+    for v in range(begin, vectors):
         x = scratch[source, v]
         x0, x1, x2, x3 = x[k], x[k + 1], x[k + 2], x[k + 3]
         x4, x5, x6, x7 = x[k + 4], x[k + 5], x[k + 6], x[k + 7]
@@ -86,6 +93,35 @@ def add_products(
         for u in range(units):
             first = x0 * w0[u] + x1 * w1[u] + x2 * w2[u] + x3 * w3[u]
             sums[u] += first + (x4 * w4[u] + x5 * w5[u] + x6 * w6[u] + x7 * w7[u])
+
+
+@njit(cache=True, forceinline=True)
+def tiled_vectors(vectors: int) -> int:
+    """How many of a block's vectors go through in tiles: whole tiles, and a last one that is full enough."""
+    left = vectors % TILE
+    return vectors if left >= FEWEST else vectors - left
+
+
+@njit(cache=True, error_model="numpy", forceinline=True)
+def add_tiles(
+    scratch: np.ndarray,
+    plane: int,
+    source: int,
+    vectors: int,
+    packed: np.ndarray,
+    at: int,
+    inputs: int,
+    units: int,
+) -> None:
+    """Add to the sums of the first `vectors`, in `plane`, all products of a layer, weights from `at` on.
+
+    A last tile may reach beyond them: what it leaves there, no vector of this block takes.
+    """
+    width = scratch.shape[2]
+    for u in range(0, units, LANES):
+        for v in range(0, vectors, TILE):
+            begin, target = (source * BLOCK + v) * width, (plane * BLOCK + v) * width + u
+            add_tile(packed, at + u, units, inputs, scratch, begin, target, width)
 
 
 @njit(_SIGNATURES, cache=True, fastmath=_FUSED, error_model="numpy", nogil=True)
@@ -128,9 +164,13 @@ def run_network(
             for v in range(vectors):
                 scratch[plane, v, :units] = packed[at : at + units]
             at += units
-            for k in range(0, inputs, STEP):
-                add_products(scratch, plane, source, k, vectors, packed[at : at + STEP * units], units)
-                at += STEP * units
+            tiled = tiled_vectors(vectors)
+            add_tiles(scratch, plane, source, tiled, packed, at, inputs, units)
+            if tiled < vectors:
+                for k in range(0, inputs, STEP):
+                    weights = packed[at + k * units : at + (k + STEP) * units]
+                    add_products(scratch, plane, source, k, tiled, vectors, weights, units)
+            at += inputs * units
             if layer < layers - 1:
                 for v in range(vectors):
                     hyperbolic_tangent(scratch[plane, v, :units])

@@ -9,7 +9,8 @@ import pytest
 from numba import config
 
 from crosscal.runtime.network import NetworkCorrection, tanh_layers
-from crosscal.runtime.network_kernel import BLOCK, hyperbolic_tangent
+from crosscal.runtime.network_kernel import BLOCK, FEWEST, hyperbolic_tangent
+from crosscal.runtime.network_tile_kernel import TILE
 
 pytestmark = pytest.mark.kernel
 
@@ -69,7 +70,9 @@ def test_agrees_with_numpy_for_any_widths(widths: tuple[int, ...], dtype: type):
     )
 
 
-@pytest.mark.parametrize("batch", [1, 2, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 3])
+@pytest.mark.parametrize(
+    "batch", [1, 2, FEWEST - 1, FEWEST, TILE, TILE + 1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 3]
+)
 def test_a_vector_gets_the_same_answer_to_the_bit_alone_and_in_any_batch(batch: int):
     rng = np.random.default_rng(batch)
     correction, _, _ = network((5, 11, 5), rng)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import msgspec
 import numpy as np
 
 from crosscal.simulated_bench.bench import Bench
+from crosscal.simulated_bench.line_faults import BridgedLines, GroundedLine, OpenLine
 from crosscal.simulated_bench.settings import BenchSettings
 from crosscal.simulated_bench.snapshot import Snapshot
 
@@ -85,7 +87,7 @@ def _facts(bench: Bench, snapshot: Snapshot) -> list[list[str]]:
     away = 100 * float(np.sqrt(np.mean(off**2))) if off.size else np.nan
     return [
         ["Board", f"{facts.manufacturer} {facts.model}, serial {facts.serial}"],
-        ["Array", f"{facts.rows} rows × {facts.columns} columns"],
+        ["Array", f"{facts.rows} rows × {facts.columns} columns{_in_tiles(bench)}"],
         ["Conductances", f"{1e6 * facts.conductance_min_s:.4g} to {1e6 * facts.conductance_max_s:.4g} µS"],
         ["Cells", type(snapshot.device).__name__],
         ["Wires", f"{wires.row_ohm:g} Ω a cell by row, {wires.column_ohm:g} Ω by column"],
@@ -94,11 +96,32 @@ def _facts(bench: Bench, snapshot: Snapshot) -> list[list[str]]:
         ["Temperature, time", f"{bench.temperature_c():g} °C, {bench.time_s:g} s after power-on"],
         ["Whole cells, away from target", f"{away:.2g} % rms" if away > EXACT_PERCENT else "nothing"],
         ["Broken cells", f"{broken.sum()} of {broken.size}" if broken.any() else "none"],
+        ["Broken lines", ", ".join(_broken_lines(bench)) or "none"],
         [
             "Broken amplifiers",
             f"{', '.join(map(str, np.flatnonzero(snapshot.amplifier_faults) + 1)) or 'none'}",
         ],
     ]
+
+
+def _in_tiles(bench: Bench) -> str:
+    tiles = bench.settings.tiles
+    return f" in {tiles.rows} × {tiles.columns} tiles" if tiles.rows * tiles.columns > 1 else ""
+
+
+def _broken_lines(bench: Bench) -> Iterator[str]:
+    """Every fault of a line, with the places on the whole board, counted from 1."""
+    for rows, columns, part in bench.arrays():
+        for fault in part.wires(0).faults:
+            by_row = fault.line == "row"
+            first, along = (rows, columns) if by_row else (columns, rows)
+            number, cell = first.start + fault.number + 1, along.start + fault.cell + 1
+            kind = {
+                OpenLine: "open",
+                GroundedLine: "to ground",
+                BridgedLines: f"to {fault.line} {number + 1}",
+            }[type(fault)]
+            yield f"{fault.line} {number} {kind} at {'column' if by_row else 'row'} {cell}"
 
 
 def _ohms(value: Any) -> str:

@@ -10,6 +10,7 @@ from crosscal.simulated_bench.picture_style import (
     BLUE,
     GREEN,
     ORANGE,
+    has_two_signs,
     heat_map,
     prefixed,
     whole_numbers,
@@ -25,12 +26,12 @@ def draw_voltages(snapshot: Snapshot, vector: int, *, title: str) -> Figure:
     word_v, bit_v = snapshot.solution.word_v[vector], snapshot.solution.bit_v[vector]
     figure = Figure(figsize=(13.0, 4.4), layout="constrained")
     maps = (
-        ("Row wires", "voltage to ground", word_v, (word_v < 0).any()),
-        ("Column wires", "voltage to ground", bit_v, (bit_v < 0).any()),
-        ("Across each cell", "row less column", word_v - bit_v, (word_v < bit_v).any()),
+        ("Row wires", "voltage to ground", word_v),
+        ("Column wires", "voltage to ground", bit_v),
+        ("Across each cell", "row less column", word_v - bit_v),
     )
-    for axes, (name, label, values, signed) in zip(figure.subplots(1, 3), maps, strict=True):
-        heat_map(figure, axes, values, title=name, label=label, unit="V", signed=bool(signed))
+    for axes, (name, label, values) in zip(figure.subplots(1, 3), maps, strict=True):
+        heat_map(figure, axes, values, title=name, label=label, unit="V", signed=has_two_signs(values))
         _mark_faults(axes, snapshot)
     figure.suptitle(title, fontsize=10)
     return figure
@@ -42,7 +43,7 @@ def draw_currents(snapshot: Snapshot, vector: int, *, title: str) -> Figure:
     ideal_a = snapshot.voltage_v[vector][:, None] * snapshot.target_s
     figure = Figure(figsize=(13.0, 4.4), layout="constrained")
     left, middle, right = figure.subplots(1, 3, width_ratios=(1.0, 1.0, 1.1))
-    signed = bool((cell_a < 0).any())
+    signed = has_two_signs(cell_a)
     heat_map(figure, left, cell_a, title="Cell currents", label="current", unit="A", signed=signed)
     off_a = cell_a - ideal_a
     heat_map(

@@ -18,6 +18,9 @@ ORANGE, GREEN, BLUE, SKY, PURPLE, GREY = "#d55e00", "#009e73", "#0072b2", "#56b4
 RISING, SIGNED = "viridis", "RdBu_r"
 """Maps for what begins at zero and for what has a sign, both safe for the colour-blind."""
 
+SIGN_PART = 0.02
+"""Of the largest magnitude: values that reach no further below zero need no colours for a sign."""
+
 MAP_PERCENTILE, MAP_OUTLIER = 97.0, 4.0
 """Values this many times beyond that percentile are drawn in the last colour."""
 
@@ -64,6 +67,12 @@ def heat_map(
     whole_numbers(axes.yaxis)
     extend = ("both" if signed else "max") if beyond else "neither"
     return figure.colorbar(image, ax=axes, label=f"{label} ({prefixed_unit})", extend=extend)
+
+
+def has_two_signs(values: np.ndarray) -> bool:
+    """Whether values are negative beyond a touch, as wires that are cut off may be."""
+    finite = values[np.isfinite(values)]
+    return bool(finite.size and finite.min() < -SIGN_PART * np.abs(finite).max())
 
 
 def _largest_shown(values: np.ndarray) -> float:

@@ -16,7 +16,7 @@ from crosscal.command_line import crosscal
 from crosscal.core.errors import CrosscalError
 from crosscal.simulated_bench import Bench, Meminductor, pinch_limit_hz, program_bench, take_snapshot
 from crosscal.simulated_bench.netlist_run import ngspice_is_installed
-from crosscal.simulated_bench.picture_style import prefixed
+from crosscal.simulated_bench.picture_style import has_two_signs, prefixed
 
 BENCH = """
 profile = "lab-12x16"
@@ -183,6 +183,36 @@ def test_the_page_shows_the_numbers_of_the_bench() -> None:
     # Single precision: 7 digits.
     np.testing.assert_allclose(cell_a.sum(axis=1), data["flowing_a"], rtol=1e-6)
     assert ["array.rows", "5"] in data["settings"]
+
+
+def test_the_page_names_broken_lines_and_tiles_by_their_places_on_the_board() -> None:
+    Path("lines.toml").write_text(
+        """
+profile = "memsys2025"
+array = { rows = 6, columns = 8 }
+tiles = { rows = 2, columns = 2 }
+[faults]
+lines = [
+    { line = "ROW", number = 5, cell = 6, kind = "OPEN" },
+    { line = "COLUMN", number = 7, cell = 2, kind = "BRIDGE" },
+    { line = "COLUMN", number = 1, cell = 4, kind = "GROUND" },
+]
+"""
+    )
+    _, data = page_of("lines.toml")
+    facts = dict(data["facts"])
+    assert facts["Array"] == "6 rows × 8 columns in 2 × 2 tiles"
+    assert sorted(facts["Broken lines"].split(", ")) == [
+        "column 1 to ground at row 4",
+        "column 7 to column 8 at row 2",
+        "row 5 open at column 6",
+    ]
+
+
+def test_a_touch_below_zero_needs_no_colours_for_a_sign() -> None:
+    assert not has_two_signs(np.array([0.3, 0.1, -1e-3, np.nan]))
+    assert has_two_signs(np.array([0.3, -0.1]))
+    assert not has_two_signs(np.array([np.nan]))
 
 
 def test_a_name_that_looks_like_markup_stays_text() -> None:

@@ -7,6 +7,10 @@ other inputs following, and what the answer would be off by at each place is wei
 is. A reading with a second explanation thereby states a large deviation, where a Gaussian about the first
 would state a small one.
 
+A reading that no likely inputs explain (it saturated, or the board is no longer what it was) is further from
+what is predicted than its variance allows. It states as much more as that: the deviation grows with what is
+left unexplained, in parts of what chance leaves.
+
 What is not seen: a second explanation beyond places that are less than `exp(-15)` as likely, and a second
 soft direction, which counts as the Gaussian has it.
 """
@@ -31,6 +35,9 @@ _CHUNK = 32
 
 _ROUNDS = 8
 _STEPS = 16
+_BY_CHANCE = 15.0
+"""Minus the logarithm of how often, at most, an ordinary reading is taken for one that inputs do not explain."""
+
 _STEP_OF_DEVIATION, _STEP_LIMITS = 0.5, (0.15, 0.3)
 _UNLIKELY, _LIKELIEST = 15.0, 500.0
 _SETTLING = 6
@@ -92,7 +99,18 @@ class Uncertainty:
             walked = self._walked(y[soft], z[soft], covariance[soft], chosen)
             # Less than the Gaussian says is not believed: other directions may bend as well.
             variance[soft] += np.maximum(walked - believed, 0.0)
-        return variance
+        return variance * self._unexplained(y, z)[:, None]
+
+    def _unexplained(self, y: Currents, z: Inputs) -> np.ndarray:
+        """By what factor readings are further from what is predicted than chance leaves them, 1 at least, (B,).
+
+        Twice the energy of an ordinary reading is chi-squared of M, whose tail Laurent and Massart bound (Ann.
+        Statist. 28 (2000) 1302, lemma 1). That all deviations are too small by a factor is known already.
+        """
+        count = y.shape[1]
+        usual = count + 2.0 * np.sqrt(count * _BY_CHANCE) + 2.0 * _BY_CHANCE
+        known = max(float(self._tensors.inflation[0]), 1.0) ** 2
+        return np.maximum(2.0 * self._energy(y, z) / (usual * known), 1.0)
 
     def _mode(self, voltage_v: Vectors) -> Inputs:
         """Likeliest inputs behind mean volts, which lie above their own by what `softness` adds."""

@@ -36,6 +36,9 @@ _ROUNDS = (7, 10, 14, 20, 28, 40)
 _RESIDUE = 2e-5
 _NOISE_VECTORS, _TRUST_VECTORS, _TRUST_MATRICES = 640, 200, 24
 _LEAST_NOISE = 1e-6
+_UNDOUBTED = 1e6
+"""An inflation by which no reading is so far from its prediction that a read itself doubts it: what is to be
+learned is the scale of the posterior's own deviations."""
 
 
 def design_sizes(rows: int) -> tuple[int, int]:
@@ -178,11 +181,12 @@ def inflation_of(
     squares = []
     for k in np.flatnonzero(held.usable.any(axis=1))[:_TRUST_MATRICES]:
         chosen = np.flatnonzero(held.usable[k])[:_TRUST_VECTORS]
-        inverse = Inverse(InverseTensors.from_mapping(tensors_of_matrix(held.conductance_s[k])))
+        tensors = InverseTensors.from_mapping(tensors_of_matrix(held.conductance_s[k]))
+        inverse = Inverse(replace(tensors, inflation=np.array([_UNDOUBTED])))
         reading = inverse.read(np.ascontiguousarray(held.current_a[k, chosen]), deviation=True)
         wrong = reading.calibrated_a - held.voltage_v[k, chosen] @ held.conductance_s[k]
         squares.append(np.mean((wrong / reading.deviation_a) ** 2))
-    return np.array([np.sqrt(np.mean(squares))])
+    return np.array([_UNDOUBTED * np.sqrt(np.mean(squares))])
 
 
 def _mean_answer(form: CircuitForm, free: Free, middle_v: float, grid_v: np.ndarray) -> np.ndarray:

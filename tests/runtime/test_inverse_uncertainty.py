@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from test_inverse import read_as_measured, surrogate, volts
 
+from crosscal.runtime import inverse_uncertainty
 from crosscal.runtime.inverse import Inverse, InverseTensors
 from crosscal.runtime.inverse_derivative import pulled, slopes
 
@@ -105,3 +106,26 @@ def test_deviations_do_not_depend_on_what_is_read_along(rng):
         Inverse(tensors).read(current_a[b : b + 1], deviation=True).deviation_a[0] for b in (0, 31, 32, 69)
     ]
     np.testing.assert_allclose(together[[0, 31, 32, 69]], alone, rtol=1e-9)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_reading_that_no_inputs_explain_states_as_much(rng, shape):
+    """Saturated readings, each of them at four times the largest current that inputs can cause."""
+    tensors = surrogate(*shape, rng)
+    current_a = np.tile(4.0 * read_as_measured(tensors, np.full((1, shape[0]), 1.7)), (3, 1))
+    reading = Inverse(tensors).read(current_a, deviation=True)
+    most_a = volts(tensors, np.full((1, shape[0]), 2.5)) @ tensors.conductance
+    assert (reading.calibrated_a <= most_a).all()
+    assert (reading.deviation_a > 0.1 * reading.calibrated_a).all()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_readings_that_inputs_explain_state_what_the_posterior_leaves_alone(rng, shape, monkeypatch):
+    tensors = surrogate(*shape, rng)
+    z = rng.uniform(-1.6, 1.6, (300, shape[0]))
+    current_a = read_as_measured(tensors, z, 1e-3 * rng.standard_normal((300, shape[1])))
+    deviation_a = Inverse(tensors).read(current_a, deviation=True).deviation_a
+    monkeypatch.setattr(inverse_uncertainty, "_BY_CHANCE", 1e12)
+    believed_a = Inverse(tensors).read(current_a, deviation=True).deviation_a
+    # A few of the 300 end where the search has not settled; what they leave unexplained is said.
+    assert (deviation_a == believed_a).all(axis=1).mean() > 0.97

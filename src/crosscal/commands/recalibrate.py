@@ -17,7 +17,7 @@ from crosscal.commands.output_file import require_place
 from crosscal.commands.progress import console, progress_bar
 from crosscal.commands.recalibration_table import said_of_readings, said_of_spread, verification_table
 from crosscal.core.array_types import Matrix
-from crosscal.core.errors import IncompatibleBoardError, InputError, RangeError, wanted
+from crosscal.core.errors import CalibratorFileError, IncompatibleBoardError, InputError, RangeError, wanted
 from crosscal.front_door import load_calibrator, open_board
 from crosscal.runtime import (
     BoardRecalibration,
@@ -116,6 +116,7 @@ def command(
         raise click.UsageError("--program needs --matrix, the matrix to program")
     with console.status(f"loading {calibrator}"):
         loaded = load_calibrator(calibrator)
+    _require_place_for_belief(loaded, calibrator)
     with open_board(resource, backend=backend, timeout_s=timeout_s) as board:
         console.print(f"{board.identity}: {board.shape[0]} rows, {board.shape[1]} columns")
         _require_made_for(loaded, board)
@@ -142,6 +143,18 @@ def command(
     with console.status(f"writing and checking {output}"):
         write_recalibrated(output, calibrator, done.calibrator, facts=facts)
     console.print(f"wrote {output}: {done.calibrator.kind}, recalibrated: {done.calibrator.depth}")
+
+
+def _require_place_for_belief(calibrator: Calibrator, path: Path) -> None:
+    """Refuse a file that could not hold what is going to be learned, before anything is measured."""
+    if calibrator.metadata is None:
+        raise CalibratorFileError(
+            wanted(
+                got=f"{path}, a model of another maker",
+                allowed="a calibrator file of crosscal, which has a place for what is learned",
+                remedy="train one (crosscal train)",
+            )
+        )
 
 
 def _require_made_for(calibrator: Calibrator, board: Board) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from command_process import crosscal_process
@@ -61,6 +62,20 @@ def error_a(
 ) -> float:
     answer_a = calibrator.program(target_s)(current_a)
     return float(np.sqrt(np.mean((answer_a - voltage_v @ target_s) ** 2)))
+
+
+def write_model_of_another_maker(path: Path) -> None:
+    """Write a model that answers what it was asked."""
+    shapes = {"conductance": (ROWS, COLUMNS), "current": ("batch", COLUMNS), "calibrated": ("batch", COLUMNS)}
+    ports = {
+        name: onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+        for name, shape in shapes.items()
+    }
+    answer = ports.pop("calibrated")
+    node = onnx.helper.make_node("Identity", ["current"], ["calibrated"])
+    graph = onnx.helper.make_graph([node], "foreign", [*ports.values()], [answer])
+    opset = onnx.helper.make_opsetid("", 17)
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
 
 
 def plain_onnxruntime(path: Path, target_s: np.ndarray, current_a: np.ndarray) -> np.ndarray:
@@ -163,6 +178,10 @@ def test_a_calibrator_without_cells_learns_gain_and_offset_and_leaves_a_broken_a
         (("whitebox.onnx", "-o", "new.onnx", "--inputs", "0.1", "0.9"), "protection"),
         (("whitebox.onnx", "-o", "new.onnx", "--inputs", "0.5", "0.1"), "lower first"),
         (("affine.onnx", "-o", "new.onnx", "--vectors", "1"), "2 or more"),
+        (
+            ("foreign.onnx", "-o", "new.onnx", "--inputs", "0.1", "0.5"),
+            "foreign.onnx, a model of another maker",
+        ),
     ],
 )
 def test_what_cannot_be_recalibrated_is_one_error_and_writes_nothing(
@@ -176,6 +195,7 @@ def test_what_cannot_be_recalibrated_is_one_error_and_writes_nothing(
 ) -> None:
     for name in ("whitebox.onnx", "affine.onnx"):
         os.link(folder / name, tmp_path / name)
+    write_model_of_another_maker(tmp_path / "foreign.onnx")
     (tmp_path / "taken.onnx").write_text("someone's")
     (tmp_path / "words.csv").write_text("no, numbers")
     spoiled_s = target_s.copy()

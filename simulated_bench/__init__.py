@@ -10,13 +10,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from crosscal.simulated_bench.alternating_current import AlternatingResponse, solve_ac
     from crosscal.simulated_bench.bench import Bench
-    from crosscal.simulated_bench.charge_amplifier import ChargeAmplifier
-    from crosscal.simulated_bench.charge_errors import ChargeBudget, charge_budget
-    from crosscal.simulated_bench.charge_parasitics import ChargeParasitics
-    from crosscal.simulated_bench.charge_reading import ChargeProduct, charge_product
-    from crosscal.simulated_bench.charge_variation import CapacitanceVariation
+    from crosscal.simulated_bench.charge.amplifier import ChargeAmplifier
+    from crosscal.simulated_bench.charge.errors import ChargeBudget, charge_budget
+    from crosscal.simulated_bench.charge.parasitics import ChargeParasitics
+    from crosscal.simulated_bench.charge.reading import ChargeProduct, charge_product
+    from crosscal.simulated_bench.charge.variation import CapacitanceVariation
+    from crosscal.simulated_bench.circuit.alternating_current import AlternatingResponse, solve_ac
+    from crosscal.simulated_bench.circuit.direct_current import solve_currents, solve_dc
+    from crosscal.simulated_bench.circuit.line_faults import BridgedLines, GroundedLine, LineFault, OpenLine
+    from crosscal.simulated_bench.circuit.linear_response import transfer_matrix
+    from crosscal.simulated_bench.circuit.sensitivities import sensitivity
+    from crosscal.simulated_bench.circuit.solution import Solution
+    from crosscal.simulated_bench.circuit.transient import solve_transient
+    from crosscal.simulated_bench.circuit.wires import Wires
     from crosscal.simulated_bench.devices import (
         CellLaw,
         DrivenLoop,
@@ -34,23 +41,16 @@ if TYPE_CHECKING:
     from crosscal.simulated_bench.devices.meminductor import Meminductor, MeminductorLoop, pinch_limit_hz
     from crosscal.simulated_bench.devices.mos_capacitor import MosCapacitor
     from crosscal.simulated_bench.devices.transconductor import Transconductor
-    from crosscal.simulated_bench.direct_current import solve_currents, solve_dc
     from crosscal.simulated_bench.floor import NoiseFloor, noise_floor
-    from crosscal.simulated_bench.line_faults import BridgedLines, GroundedLine, LineFault, OpenLine
-    from crosscal.simulated_bench.linear_response import transfer_matrix
-    from crosscal.simulated_bench.netlist_check import NetlistCheck, check_netlist
-    from crosscal.simulated_bench.netlist_run import run_netlist
-    from crosscal.simulated_bench.netlist_writer import netlist
-    from crosscal.simulated_bench.powered_board import PoweredBoard
-    from crosscal.simulated_bench.sensitivities import sensitivity
-    from crosscal.simulated_bench.server import BenchServer, serve_pty, serve_tcp
+    from crosscal.simulated_bench.instrument.powered_board import PoweredBoard
+    from crosscal.simulated_bench.instrument.server import BenchServer, serve_pty, serve_tcp
+    from crosscal.simulated_bench.instrument.sim_device import add_to_sim
+    from crosscal.simulated_bench.netlists.check import NetlistCheck, check_netlist
+    from crosscal.simulated_bench.netlists.run import run_netlist
+    from crosscal.simulated_bench.netlists.writer import netlist
+    from crosscal.simulated_bench.pictures.snapshot import Snapshot, program_bench, take_snapshot
     from crosscal.simulated_bench.settings import BenchSettings
     from crosscal.simulated_bench.settings_file import load_settings, profile_names, settings_text
-    from crosscal.simulated_bench.sim_device import add_to_sim
-    from crosscal.simulated_bench.snapshot import Snapshot, program_bench, take_snapshot
-    from crosscal.simulated_bench.solution import Solution
-    from crosscal.simulated_bench.transient import solve_transient
-    from crosscal.simulated_bench.wires import Wires
 
 __all__ = [
     "AlternatingResponse",
@@ -113,13 +113,13 @@ __all__ = [
 ]
 
 _MODULES = {
-    "alternating_current": ("AlternatingResponse", "solve_ac"),
+    "circuit.alternating_current": ("AlternatingResponse", "solve_ac"),
     "bench": ("Bench",),
-    "charge_amplifier": ("ChargeAmplifier",),
-    "charge_errors": ("ChargeBudget", "charge_budget"),
-    "charge_parasitics": ("ChargeParasitics",),
-    "charge_reading": ("ChargeProduct", "charge_product"),
-    "charge_variation": ("CapacitanceVariation",),
+    "charge.amplifier": ("ChargeAmplifier",),
+    "charge.errors": ("ChargeBudget", "charge_budget"),
+    "charge.parasitics": ("ChargeParasitics",),
+    "charge.reading": ("ChargeProduct", "charge_product"),
+    "charge.variation": ("CapacitanceVariation",),
     "devices": (
         "CellLaw",
         "DrivenLoop",
@@ -137,23 +137,23 @@ _MODULES = {
     "devices.meminductor": ("Meminductor", "MeminductorLoop", "pinch_limit_hz"),
     "devices.mos_capacitor": ("MosCapacitor",),
     "devices.transconductor": ("Transconductor",),
-    "direct_current": ("solve_currents", "solve_dc"),
+    "circuit.direct_current": ("solve_currents", "solve_dc"),
     "floor": ("NoiseFloor", "noise_floor"),
-    "line_faults": ("BridgedLines", "GroundedLine", "LineFault", "OpenLine"),
-    "linear_response": ("transfer_matrix",),
-    "netlist_check": ("NetlistCheck", "check_netlist"),
-    "netlist_run": ("run_netlist",),
-    "netlist_writer": ("netlist",),
-    "powered_board": ("PoweredBoard",),
-    "sensitivities": ("sensitivity",),
-    "server": ("BenchServer", "serve_pty", "serve_tcp"),
+    "circuit.line_faults": ("BridgedLines", "GroundedLine", "LineFault", "OpenLine"),
+    "circuit.linear_response": ("transfer_matrix",),
+    "netlists.check": ("NetlistCheck", "check_netlist"),
+    "netlists.run": ("run_netlist",),
+    "netlists.writer": ("netlist",),
+    "instrument.powered_board": ("PoweredBoard",),
+    "circuit.sensitivities": ("sensitivity",),
+    "instrument.server": ("BenchServer", "serve_pty", "serve_tcp"),
     "settings": ("BenchSettings",),
     "settings_file": ("load_settings", "profile_names", "settings_text"),
-    "sim_device": ("add_to_sim",),
-    "snapshot": ("Snapshot", "program_bench", "take_snapshot"),
-    "solution": ("Solution",),
-    "transient": ("solve_transient",),
-    "wires": ("Wires",),
+    "instrument.sim_device": ("add_to_sim",),
+    "pictures.snapshot": ("Snapshot", "program_bench", "take_snapshot"),
+    "circuit.solution": ("Solution",),
+    "circuit.transient": ("solve_transient",),
+    "circuit.wires": ("Wires",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

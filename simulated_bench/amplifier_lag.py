@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from crosscal.simulated_bench.circuit import Circuit
-from crosscal.simulated_bench.stepper import Step, Stepper
-from crosscal.simulated_bench.storage import Instant
-from crosscal.simulated_bench.time_formula import ESTIMATE, IMPLICIT, STAGES
+from crosscal.simulated_bench.circuit.circuit import Circuit
+from crosscal.simulated_bench.circuit.stepper import Step, Stepper
+from crosscal.simulated_bench.circuit.storage import Instant
+from crosscal.simulated_bench.circuit.time_formula import ESTIMATE, IMPLICIT, STAGES
 
 
 class AmplifierLag:

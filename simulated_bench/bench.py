@@ -13,25 +13,25 @@ from crosscal.core.errors import InputError, SettingsError, SolverError, wanted
 from crosscal.firmware_models import BoardFacts, ProgrammingStep, Reading
 from crosscal.simulated_bench.board_facts import board_facts
 from crosscal.simulated_bench.cells import ZERO_CELSIUS_K, Cells
-from crosscal.simulated_bench.circuit import Circuit
+from crosscal.simulated_bench.circuit.circuit import Circuit
+from crosscal.simulated_bench.circuit.direct_current import solve_currents
+from crosscal.simulated_bench.circuit.line_faults import LineFault
+from crosscal.simulated_bench.circuit.sensitivities import sensitivity
+from crosscal.simulated_bench.circuit.wires import Wires
 from crosscal.simulated_bench.device_factory import build_device, memristor_of
 from crosscal.simulated_bench.devices import CellLaw
-from crosscal.simulated_bench.direct_current import solve_currents
 from crosscal.simulated_bench.drawn_line_faults import cut_off, drawn_line_faults
 from crosscal.simulated_bench.floor import Sensed, floor_of_sensed
-from crosscal.simulated_bench.fluctuating_currents import added_currents, current_covariance
-from crosscal.simulated_bench.fluctuation import CellsNow, Fluctuation, ReadPace
 from crosscal.simulated_bench.front_end import REFERENCE_TEMPERATURE_C, FrontEnd
-from crosscal.simulated_bench.line_faults import LineFault
 from crosscal.simulated_bench.pulse_ladder import PulseLadder
 from crosscal.simulated_bench.randomness import RandomStreams, fixed_error_streams
 from crosscal.simulated_bench.readback import Readback
-from crosscal.simulated_bench.sensitivities import sensitivity
 from crosscal.simulated_bench.settings import BenchSettings
 from crosscal.simulated_bench.settings_file import load_settings, profile_names
 from crosscal.simulated_bench.settling import Settling, Timing
-from crosscal.simulated_bench.strikes import Strikes
-from crosscal.simulated_bench.wires import Wires
+from crosscal.simulated_bench.weather.fluctuating_currents import added_currents, current_covariance
+from crosscal.simulated_bench.weather.fluctuation import CellsNow, Fluctuation, ReadPace
+from crosscal.simulated_bench.weather.strikes import Strikes
 from crosscal.simulated_bench.write_verify import WriteVerify
 from crosscal.simulated_bench.writers import ShiftWriter, Writer
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from crosscal.core.array_types import Matrix
 from crosscal.simulated_bench.device_settings import MemristorSettings
-from crosscal.simulated_bench.drift import NoDrift
 from crosscal.simulated_bench.front_end import REFERENCE_TEMPERATURE_C
-from crosscal.simulated_bench.programming_error import NoProgrammingError
 from crosscal.simulated_bench.settings import BenchSettings
+from crosscal.simulated_bench.weather.drift import NoDrift
+from crosscal.simulated_bench.weather.programming_error import NoProgrammingError
 
 WRITABLE_MARGIN = 2.0
 """A pulse can push a cell past the limits it is programmed within, by this factor at most."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from crosscal.simulated_bench.circuit.line_faults import BridgedLines, GroundedLine, Line, LineFault, OpenLine
 from crosscal.simulated_bench.fault_settings import FaultSettings
-from crosscal.simulated_bench.line_faults import BridgedLines, GroundedLine, Line, LineFault, OpenLine
 
 
 def drawn_line_faults(

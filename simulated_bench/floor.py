@@ -10,10 +10,10 @@ import numpy as np
 
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import RangeError, ShapeError, wanted
-from crosscal.simulated_bench.circuit import checked_array
+from crosscal.simulated_bench.circuit.circuit import checked_array
+from crosscal.simulated_bench.circuit.sensitivities import sensitivity
+from crosscal.simulated_bench.circuit.wires import Wires
 from crosscal.simulated_bench.devices.law import CellLaw
-from crosscal.simulated_bench.sensitivities import sensitivity
-from crosscal.simulated_bench.wires import Wires
 
 PRIOR_SIGMA_V = 0.4 / math.sqrt(12)
 """Standard deviation of inputs that are uniform in 0.1–0.5 V."""

@@ -7,15 +7,8 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType, field
 
 from crosscal.simulated_bench.device_settings import DeviceSettings, SinhSettings
-from crosscal.simulated_bench.drift import DriftSettings, FilamentDrift, NoDrift
 from crosscal.simulated_bench.fault_settings import FaultSettings
-from crosscal.simulated_bench.programming_error import (
-    NoProgrammingError,
-    ProgrammingErrorSettings,
-    Wan2022OneDay,
-)
 from crosscal.simulated_bench.programming_settings import ProgrammingSettings
-from crosscal.simulated_bench.read_noise import FlickerSettings, NoFlicker, NoTelegraph, TelegraphSettings
 from crosscal.simulated_bench.table import (
     Bits,
     Celsius,
@@ -25,6 +18,18 @@ from crosscal.simulated_bench.table import (
     Positive,
     Seed,
     Table,
+)
+from crosscal.simulated_bench.weather.drift import DriftSettings, FilamentDrift, NoDrift
+from crosscal.simulated_bench.weather.programming_error import (
+    NoProgrammingError,
+    ProgrammingErrorSettings,
+    Wan2022OneDay,
+)
+from crosscal.simulated_bench.weather.read_noise import (
+    FlickerSettings,
+    NoFlicker,
+    NoTelegraph,
+    TelegraphSettings,
 )
 
 GROUPS = frozenset({"PROG", "READBACK", "SEQ", "TEMP", "SIM"})

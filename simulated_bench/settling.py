@@ -10,12 +10,12 @@ import numpy as np
 from crosscal.core.array_types import Currents, Vectors
 from crosscal.core.errors import SolverError, wanted
 from crosscal.simulated_bench.amplifier_lag import AmplifierLag, ReadingStepper
-from crosscal.simulated_bench.circuit import Circuit
-from crosscal.simulated_bench.companion import Companion
-from crosscal.simulated_bench.rest import solved_rest
-from crosscal.simulated_bench.slowest import liveliest_s, slowest_s
-from crosscal.simulated_bench.storage import Instant, Storage
-from crosscal.simulated_bench.time_control import LEAST_COLUMN_PART, TimeControl, sizes
+from crosscal.simulated_bench.circuit.circuit import Circuit
+from crosscal.simulated_bench.circuit.companion import Companion
+from crosscal.simulated_bench.circuit.rest import solved_rest
+from crosscal.simulated_bench.circuit.slowest import liveliest_s, slowest_s
+from crosscal.simulated_bench.circuit.storage import Instant, Storage
+from crosscal.simulated_bench.circuit.time_control import LEAST_COLUMN_PART, TimeControl, sizes
 
 TOLERANCE, RINGING_TOLERANCE = 1e-5, 1e-6
 """Largest error of a time step, as of `solve_transient`, without and with inductors: errors of many swings

@@ -12,10 +12,10 @@ from crosscal.core.readout import Status
 from crosscal.firmware_models import BoardFacts, ProgrammingStep, Reading
 from crosscal.simulated_bench.bench import Bench, pack
 from crosscal.simulated_bench.board_facts import board_facts
+from crosscal.simulated_bench.circuit.wires import Wires
 from crosscal.simulated_bench.devices import CellLaw
 from crosscal.simulated_bench.floor import Sensed, floor_of_sensed
 from crosscal.simulated_bench.settings import BenchSettings, TileSettings
-from crosscal.simulated_bench.wires import Wires
 
 
 class TiledBench(Bench):

@@ -3,7 +3,7 @@
 from crosscal.core.errors import InputError, wanted
 
 try:
-    from crosscal.simulated_bench.visa_backend import CrosscalVisaLibrary as WRAPPER_CLASS
+    from crosscal.simulated_bench.instrument.visa_backend import CrosscalVisaLibrary as WRAPPER_CLASS
 except ImportError as error:
     # PyVISA makes "no package named pyvisa_crosscal" of an ImportError, which sends the user the wrong way.
     raise InputError(

@@ -45,7 +45,7 @@ class BenchForTest:
     def __init__(self, path: Path) -> None:
         import pyvisa
 
-        from crosscal.simulated_bench.visa_backend import CrosscalVisaLibrary
+        from crosscal.simulated_bench.instrument.visa_backend import CrosscalVisaLibrary
 
         self.path = path
         self.backend = f"{path}@crosscal"

@@ -15,8 +15,8 @@ from click.testing import CliRunner, Result
 from crosscal.command_line import crosscal
 from crosscal.core.errors import CrosscalError
 from crosscal.simulated_bench import Bench, Meminductor, pinch_limit_hz, program_bench, take_snapshot
-from crosscal.simulated_bench.netlist_run import ngspice_is_installed
-from crosscal.simulated_bench.picture_style import has_two_signs, prefixed
+from crosscal.simulated_bench.netlists.run import ngspice_is_installed
+from crosscal.simulated_bench.pictures.style import has_two_signs, prefixed
 
 BENCH = """
 profile = "lab-12x16"

@@ -25,7 +25,7 @@ from crosscal.simulated_bench import (
     solve_dc,
     solve_transient,
 )
-from crosscal.simulated_bench.netlist_check import Drive
+from crosscal.simulated_bench.netlists.check import Drive
 
 FOLDER = Path(__file__).parent / "netlists"
 INSTANTS = 40  # of a transient that are kept

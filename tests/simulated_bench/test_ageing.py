@@ -10,7 +10,7 @@ from weathered_board import board, measure, program, random_target, truth, vecto
 
 from crosscal.simulated_bench import Bench, solve_currents
 from crosscal.simulated_bench.devices import Ohmic
-from crosscal.simulated_bench.drift import CmoHfoxDrift, FilamentDrift, PcmDrift
+from crosscal.simulated_bench.weather.drift import CmoHfoxDrift, FilamentDrift, PcmDrift
 
 DAY_S = 86_400.0
 LAWS = {

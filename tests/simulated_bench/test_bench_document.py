@@ -9,17 +9,8 @@ import pytest
 
 from crosscal.simulated_bench import Bench, load_settings, profile_names
 from crosscal.simulated_bench.device_settings import SinhSettings
-from crosscal.simulated_bench.drift import CmoHfoxDrift, DriftSettings, PcmDrift
 from crosscal.simulated_bench.fault_settings import FaultSettings
-from crosscal.simulated_bench.programming_error import ProgrammingErrorSettings
 from crosscal.simulated_bench.programming_settings import ProgrammingSettings, PulseSettings
-from crosscal.simulated_bench.read_noise import (
-    CmoHfoxFlicker,
-    FilamentTelegraph,
-    FlickerSettings,
-    PcmFlicker,
-    TelegraphSettings,
-)
 from crosscal.simulated_bench.settings import (
     ArraySettings,
     BenchSettings,
@@ -28,6 +19,15 @@ from crosscal.simulated_bench.settings import (
     NoiseSettings,
     VisaSettings,
     WireSettings,
+)
+from crosscal.simulated_bench.weather.drift import CmoHfoxDrift, DriftSettings, PcmDrift
+from crosscal.simulated_bench.weather.programming_error import ProgrammingErrorSettings
+from crosscal.simulated_bench.weather.read_noise import (
+    CmoHfoxFlicker,
+    FilamentTelegraph,
+    FlickerSettings,
+    PcmFlicker,
+    TelegraphSettings,
 )
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "bench.md").read_text(encoding="utf-8")

@@ -11,9 +11,9 @@ from weathered_board import IDEAL_A, board, measure, program, truth, vectors
 from crosscal.core.errors import ShapeError
 from crosscal.simulated_bench import Sinh, Wires, noise_floor, sensitivity, solve_currents
 from crosscal.simulated_bench.devices import Ohmic, OneTransistor
-from crosscal.simulated_bench.fluctuating_currents import current_covariance, solve_each
-from crosscal.simulated_bench.fluctuation import CellsNow, Fluctuation, ReadPace
 from crosscal.simulated_bench.randomness import RandomStreams
+from crosscal.simulated_bench.weather.fluctuating_currents import current_covariance, solve_each
+from crosscal.simulated_bench.weather.fluctuation import CellsNow, Fluctuation, ReadPace
 
 WIRES = Wires(row_ohm=30.0, column_ohm=12.0, source_ohm=200.0, sense_ohm=90.0)
 WHITE = {"noise": {"read_relative": 0.0, "cell_relative": 0.01}}

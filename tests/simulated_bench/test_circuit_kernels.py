@@ -8,12 +8,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from crosscal.simulated_bench.chord_kernels import chords, spread
-from crosscal.simulated_bench.devices.law_kernels import ohmic
-from crosscal.simulated_bench.line_by_line_kernels import row_contributions, unit_currents
-from crosscal.simulated_bench.line_kernels import drop, factor, from_rows, respond, to_rows
-from crosscal.simulated_bench.linear_kernels import prepare, room_for, solve
-from crosscal.simulated_bench.newton_kernels import (
+from crosscal.simulated_bench.circuit.chord_kernels import chords, spread
+from crosscal.simulated_bench.circuit.line_by_line_kernels import row_contributions, unit_currents
+from crosscal.simulated_bench.circuit.line_kernels import drop, factor, from_rows, respond, to_rows
+from crosscal.simulated_bench.circuit.linear_kernels import prepare, room_for, solve
+from crosscal.simulated_bench.circuit.newton_kernels import (
     column_currents,
     mismatch,
     newton_steps,
@@ -21,6 +20,7 @@ from crosscal.simulated_bench.newton_kernels import (
     voltages_across,
     walk,
 )
+from crosscal.simulated_bench.devices.law_kernels import ohmic
 
 SIZES = [(1, 1), (1, 5), (5, 1), (4, 7), (9, 8), (8, 16), (17, 6)]
 DOUBLE, SINGLE = np.float64, np.float32

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from crosscal.simulated_bench import Ohmic, Sinh, Wires, sensitivity, solve_currents
-from crosscal.simulated_bench.workers import share, worker_count
+from crosscal.simulated_bench.circuit.workers import share, worker_count
 
 WIRES = Wires(row_ohm=2.0, column_ohm=2.0, source_ohm=50.0, sense_ohm=10.0)
 

@@ -10,9 +10,9 @@ import pytest
 
 from crosscal.core.errors import InputError, RangeError, ShapeError, SolverError
 from crosscal.simulated_bench import Ohmic, Sinh, Solution, Wires, solve_dc, solve_transient, time_control
-from crosscal.simulated_bench.circuit import Circuit
-from crosscal.simulated_bench.rest import at_rest
-from crosscal.simulated_bench.stepper import Stepper
+from crosscal.simulated_bench.circuit.circuit import Circuit
+from crosscal.simulated_bench.circuit.rest import at_rest
+from crosscal.simulated_bench.circuit.stepper import Stepper
 
 FILES = sorted(Path(__file__).parents[1].glob("reference_circuits/tran_*.npz"))
 RINGING = sorted(Path(__file__).parents[1].glob("reference_circuits/rlc_*.npz"))

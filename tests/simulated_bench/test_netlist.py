@@ -14,8 +14,8 @@ from netlist_cases import CASES, FOLDER, WIRES
 
 from crosscal.core.errors import InputError, RangeError, ShapeError, SolverError
 from crosscal.simulated_bench import Ohmic, Sinh, SmoothLaw, check_netlist, netlist, run_netlist
-from crosscal.simulated_bench.netlist_elements import DIGITS_KEPT, cell_expression, number_in_expression
-from crosscal.simulated_bench.netlist_run import ngspice_is_installed, read_currents
+from crosscal.simulated_bench.netlists.elements import DIGITS_KEPT, cell_expression, number_in_expression
+from crosscal.simulated_bench.netlists.run import ngspice_is_installed, read_currents
 
 # Where ngspice is installed it solves the netlists afresh too; where it is not, what it answered is kept.
 ANSWERS = ["kept", *(["fresh"] if ngspice_is_installed() else [])]

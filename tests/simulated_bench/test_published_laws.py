@@ -17,8 +17,8 @@ from published_laws import READ_S, Published
 from crosscal.core.errors import SettingsError
 from crosscal.simulated_bench import BenchSettings, load_settings
 from crosscal.simulated_bench.cells import Cells
-from crosscal.simulated_bench.fluctuation import CellsNow, Fluctuation, ReadPace
 from crosscal.simulated_bench.randomness import RandomStreams
+from crosscal.simulated_bench.weather.fluctuation import CellsNow, Fluctuation, ReadPace
 
 AGREES, DISAGREES = 4.5, 6.0
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 # A test run inside this process forgets again what it imported itself: let it find the kernels loaded.
-import crosscal.simulated_bench.visa_backend  # noqa: F401
+import crosscal.simulated_bench.instrument.visa_backend  # noqa: F401
 
 pytest_plugins = ["pytester"]
 

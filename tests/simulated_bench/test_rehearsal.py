@@ -16,7 +16,7 @@ def rehearsals(caplog: pytest.LogCaptureFixture) -> int:
 
 
 def test_boards_that_differ_by_their_seeds_alone_rehearse_once(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG, "crosscal.simulated_bench.rehearsal")
+    caplog.set_level(logging.DEBUG, "crosscal.simulated_bench.instrument.rehearsal")
     for seed in (1, 2, 3):
         PoweredBoard(Bench.from_profile("lab-16x12", seed=seed, temperature_c=31.0, **TINY))
     assert rehearsals(caplog) == 1
@@ -36,7 +36,7 @@ def test_a_board_that_rehearsed_is_as_new() -> None:
 
 
 def test_a_board_that_cannot_be_read_is_switched_on_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG, "crosscal.simulated_bench.rehearsal")
+    caplog.set_level(logging.DEBUG, "crosscal.simulated_bench.instrument.rehearsal")
     # In its least gate voltage the transistor leaves triode at once.
     access = {"law": "ohmic", "access": {"gate_v": 0.75, "threshold_v": 0.7}}
     bench = Bench.from_profile("lab-16x12", device=access, **TINY)

@@ -7,7 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from crosscal.simulated_bench.renewal_kernels import last_event, mixed, next_event, next_events, refresh
+from crosscal.simulated_bench.weather.renewal_kernels import (
+    last_event,
+    mixed,
+    next_event,
+    next_events,
+    refresh,
+)
 
 pytestmark = pytest.mark.kernel
 

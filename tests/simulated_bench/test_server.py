@@ -193,7 +193,7 @@ def test_a_port_that_is_taken_is_a_clear_error(server):
 
 
 def test_without_pseudo_terminals_the_error_says_what_to_do(monkeypatch):
-    monkeypatch.setattr("crosscal.simulated_bench.pty_port.HAS_TERMINALS", False)
+    monkeypatch.setattr("crosscal.simulated_bench.instrument.pty_port.HAS_TERMINALS", False)
     with pytest.raises(InputError, match="TCP"):
         serve_pty(bench())
 

@@ -13,9 +13,9 @@ import pyvisa
 
 from crosscal.core.errors import SettingsError
 from crosscal.simulated_bench import Bench, Ohmic, Sinh, Wires, solve_dc, solve_transient
-from crosscal.simulated_bench.circuit import Circuit
+from crosscal.simulated_bench.circuit.circuit import Circuit
+from crosscal.simulated_bench.circuit.slowest import slowest_s
 from crosscal.simulated_bench.settling import E_FOLDS, Settling, Timing
-from crosscal.simulated_bench.slowest import slowest_s
 
 RANGE_10_MA = 4
 FARAD, HENRY = 1e-9, 1e-6

@@ -5,8 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from crosscal.simulated_bench.line_kernels import factor
-from crosscal.simulated_bench.transient_kernels import blend, cell_voltages, line_changes, store, sum_columns
+from crosscal.simulated_bench.circuit.line_kernels import factor
+from crosscal.simulated_bench.circuit.transient_kernels import (
+    blend,
+    cell_voltages,
+    line_changes,
+    store,
+    sum_columns,
+)
 
 SIZES = [(1, 1), (1, 4), (4, 1), (5, 3), (9, 8)]
 GROUND_S = 3e-3

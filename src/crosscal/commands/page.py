@@ -41,7 +41,7 @@ def command(bench: str, output: Path, matrix: Path | None, seed: int, vector: st
     crosscal plot page bench.toml --matrix g.npy --vector v.npy -o bench.html
     """
     from crosscal.simulated_bench import take_snapshot
-    from crosscal.simulated_bench.page import write_page
+    from crosscal.simulated_bench.pictures.page import write_page
 
     board, target_s = working_bench(bench, matrix=matrix, seed=seed, after_s=after_s)
     names, vectors_v = _vectors(vector, board.facts, seed)

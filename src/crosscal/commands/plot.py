@@ -51,7 +51,7 @@ def command() -> None:
 def voltages(bench: str, output: Path, data: Path | None, **of_board: Any) -> None:
     """Voltages of row wires, of column wires and across the cells: where the wires lose what."""
     board, snapshot = _one_vector(bench, of_board)
-    from crosscal.simulated_bench.picture_array import draw_voltages
+    from crosscal.simulated_bench.pictures.array import draw_voltages
 
     solution = snapshot.solution
     table = over_array(row_wire_v=solution.word_v[0], column_wire_v=solution.bit_v[0])
@@ -65,7 +65,7 @@ def voltages(bench: str, output: Path, data: Path | None, **of_board: Any) -> No
 def currents(bench: str, output: Path, data: Path | None, **of_board: Any) -> None:
     """Currents of the cells, how far they are from target × input, and what the columns carry."""
     board, snapshot = _one_vector(bench, of_board)
-    from crosscal.simulated_bench.picture_array import draw_currents
+    from crosscal.simulated_bench.pictures.array import draw_currents
 
     table = over_array(
         target_s=snapshot.target_s,
@@ -115,7 +115,7 @@ def transient(
     board, snapshot = chosen_tile(bench, tile, **of_board)
     _require_one(len(snapshot.voltage_v))
     from crosscal.simulated_bench import solve_transient
-    from crosscal.simulated_bench.picture_transient import draw_transient
+    from crosscal.simulated_bench.pictures.transient import draw_transient
 
     final_v = snapshot.voltage_v[0]
     wires = board.settings.wires
@@ -166,7 +166,7 @@ def drift(
     vector = of_board.pop("vector")
     board, _ = working_bench(bench, **of_board)
     _require_aging(bench, board)
-    from crosscal.simulated_bench.picture_drift import draw_drift
+    from crosscal.simulated_bench.pictures.drift import draw_drift
 
     vector_v = vectors_of(vector, board.facts, of_board["seed"])
     _require_one(len(vector_v))
@@ -237,7 +237,7 @@ def _settling_s(snapshot: Snapshot, farad: float, henry: float) -> float:
 
 def _require_aging(bench: str, board: Bench) -> None:
     from crosscal.simulated_bench import load_settings, profile_names
-    from crosscal.simulated_bench.drift import NoDrift
+    from crosscal.simulated_bench.weather.drift import NoDrift
 
     faults = board.settings.faults
     strikes = faults.open_per_hour or faults.short_per_hour

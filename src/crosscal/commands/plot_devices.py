@@ -27,7 +27,7 @@ POINTS = 401
 def iv(bench: str, volts: float, output: Path, data: Path | None) -> None:
     """Current over voltage of a board's cells, at the least, a middle and the largest conductance."""
     from crosscal.simulated_bench import Bench
-    from crosscal.simulated_bench.picture_device import draw_law
+    from crosscal.simulated_bench.pictures.device import draw_law
 
     board = Bench.from_toml(bench)
     facts = board.facts
@@ -86,7 +86,7 @@ def loop(
 
 def _memristor_loop(volts: float, frequency_hz: float, output: Path, data: Path | None) -> None:
     from crosscal.simulated_bench import Memristor, driven_loop
-    from crosscal.simulated_bench.picture_device import draw_memristor_loop
+    from crosscal.simulated_bench.pictures.device import draw_memristor_loop
 
     time_s = np.linspace(0.0, 3.0 / frequency_hz, 3 * POINTS)
     result = driven_loop(Memristor(), time_s, volts * np.sin(2 * np.pi * frequency_hz * time_s))
@@ -102,7 +102,7 @@ def _memristor_loop(volts: float, frequency_hz: float, output: Path, data: Path 
 
 def _memcapacitor_loop(volts: float, frequency_hz: float, output: Path, data: Path | None) -> None:
     from crosscal.simulated_bench import Memcapacitor
-    from crosscal.simulated_bench.picture_device import draw_charge_loop
+    from crosscal.simulated_bench.pictures.device import draw_charge_loop
 
     result = Memcapacitor().loop(amplitude_v=volts, frequency_hz=frequency_hz)
     table: Table = {
@@ -122,7 +122,7 @@ def _memcapacitor_loop(volts: float, frequency_hz: float, output: Path, data: Pa
 
 def _meminductor_loop(volts: float, frequency_hz: float, output: Path, data: Path | None) -> None:
     from crosscal.simulated_bench import Meminductor, pinch_limit_hz
-    from crosscal.simulated_bench.picture_device import PINCHED, draw_flux_loops
+    from crosscal.simulated_bench.pictures.device import PINCHED, draw_flux_loops
 
     emulator = Meminductor()
     loops = [emulator.loop(frequency_hz=n * frequency_hz, amplitude_v=volts) for n in (1, 2, 4)]
@@ -147,7 +147,7 @@ def _meminductor_loop(volts: float, frequency_hz: float, output: Path, data: Pat
 
 
 def _hertz(frequency_hz: float) -> str:
-    from crosscal.simulated_bench.picture_style import prefixed
+    from crosscal.simulated_bench.pictures.style import prefixed
 
     factor, unit = prefixed(np.array([frequency_hz]), "Hz")
     return f"{factor * frequency_hz:g} {unit}"
@@ -195,7 +195,7 @@ def budget(
         Wires,
         charge_budget,
     )
-    from crosscal.simulated_bench.picture_charge import draw_budget
+    from crosscal.simulated_bench.pictures.charge import draw_budget
 
     rng = np.random.default_rng(seed)
     result = charge_budget(

@@ -52,7 +52,7 @@ def write_picture(draw: Callable[[], Figure], table: Table, *, output: Path, dat
     Raises:
         InputError: a file of a kind that is not written.
     """
-    from crosscal.simulated_bench.picture_style import require_format, save_picture
+    from crosscal.simulated_bench.pictures.style import require_format, save_picture
 
     require_format(output)
     if data is not None and data.suffix not in (".csv", ".npz"):

@@ -29,7 +29,7 @@ def open_simulated_board(bench: str | Path) -> Board:
 
 def simulated_bench(backend: str | None) -> str | None:
     """Name the bench that a PyVISA backend simulates in this process; None for any other backend."""
-    from crosscal.simulated_bench.visa_backend import DEFAULT_BENCH
+    from crosscal.simulated_bench.instrument.visa_backend import DEFAULT_BENCH
 
     name, _, library = (backend or "").rpartition("@")
     return (name or DEFAULT_BENCH) if library == "crosscal" else None

@@ -1,0 +1,1 @@
+"""Memcapacitive crossbars, read by charge."""

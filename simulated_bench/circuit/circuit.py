@@ -1,0 +1,187 @@
+"""A crossbar circuit that has been checked: what every solver of this room starts from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from crosscal.core.array_types import Matrix
+from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
+from crosscal.simulated_bench.circuit.line_faults import LineFault
+from crosscal.simulated_bench.circuit.wires import Wires
+from crosscal.simulated_bench.devices.law import CellLaw
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circuit:
+    """Arrays in the form that the kernels need, validated by `Circuit.of`.
+
+    Attributes:
+        conductance_s: nominal conductance of each cell [S], (N, M), C-contiguous.
+        device: current–voltage law of the cells.
+        row_ohm, column_ohm: one wire segment [Ω].
+        source_ohm: driver of each row [Ω], (N,).
+        sense_ohm: amplifier of each column [Ω], (M,).
+        way_ohm: voltage lost along a row and a column, on average, per ampere in each of their cells [Ω].
+        longest_way_ohm: the same for the cell that loses most [Ω].
+        faults: of the wires, all inside the array.
+    """
+
+    conductance_s: Matrix
+    device: CellLaw
+    row_ohm: float
+    column_ohm: float
+    source_ohm: np.ndarray
+    sense_ohm: np.ndarray
+    way_ohm: float
+    longest_way_ohm: float
+    faults: tuple[LineFault, ...]
+
+    @classmethod
+    def of(cls, conductance_s: Matrix, wires: Wires, device: CellLaw) -> Circuit:
+        """Check a matrix, wires and a device.
+
+        Raises:
+            ShapeError: the conductances are no matrix, or the wires' lists do not fit it.
+            RangeError: a conductance is negative or not finite, or a fault of the wires lies outside the
+                array; the message names the place.
+            InputError: `wires` or `device` is something else.
+        """
+        if not isinstance(wires, Wires):
+            raise InputError(
+                wanted(got=f"wires = {wires!r}", allowed="a Wires", remedy="pass wires=Wires(...)")
+            )
+        if not callable(getattr(device, "evaluate", None)) or isinstance(device, type):
+            got, allowed = f"device = {device!r}", "Ohmic(), Sinh(), SmoothLaw(...) or another CellLaw"
+            raise InputError(wanted(got=got, allowed=allowed, remedy="pass an instance"))
+        checked_s = checked_array("conductance_s", conductance_s, ranks=(2,), axes="rows × columns")
+        if checked_s.size == 0:
+            got = f"conductance_s of shape {checked_s.shape}"
+            raise ShapeError(
+                wanted(got=got, allowed="at least one row and one column", remedy="pass a matrix")
+            )
+        if (checked_s < 0).any():
+            i, j = np.argwhere(checked_s < 0)[0]
+            got = f"conductance_s[{i}, {j}] = {checked_s[i, j]:g} S"
+            raise RangeError(wanted(got=got, allowed="0 or more", remedy="correct that cell"))
+        rows, columns = checked_s.shape
+        for fault in wires.faults:
+            fault.require_within(rows, columns)
+        source_ohm, sense_ohm = wires.source_of_rows_ohm(rows), wires.sense_of_columns_ohm(columns)
+        row_way_ohm, longest_row_ohm = ways_ohm(columns, wires.row_ohm, source_ohm)
+        column_way_ohm, longest_column_ohm = ways_ohm(rows, wires.column_ohm, sense_ohm)
+        return cls(
+            conductance_s=checked_s,
+            device=device,
+            row_ohm=wires.row_ohm,
+            column_ohm=wires.column_ohm,
+            source_ohm=source_ohm,
+            sense_ohm=sense_ohm,
+            way_ohm=row_way_ohm + column_way_ohm,
+            longest_way_ohm=longest_row_ohm + longest_column_ohm,
+            faults=tuple(wires.faults),
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """`(N, M)`."""
+        return self.conductance_s.shape  # pyright: ignore[reportReturnType]  (rank 2 was checked)
+
+    @property
+    def wires(self) -> tuple[float, float, np.ndarray, np.ndarray]:
+        """Row and column segments, sources (N,) and senses (M,) [Ω]: the order in which kernels take them."""
+        return self.row_ohm, self.column_ohm, self.source_ohm, self.sense_ohm
+
+    def require_sound_wires(self, under: str) -> None:
+        """Refuse faults of the wires where only the solver at rest knows them.
+
+        Args:
+            under: what the array is under, for the message.
+
+        Raises:
+            InputError: there is a fault; the message names it.
+        """
+        if self.faults:
+            got, allowed = f"{self.faults[0]!r} under {under}", "wires without faults"
+            remedy = "solve it at rest with solve_dc, or leave the faults out"
+            raise InputError(wanted(got=got, allowed=allowed, remedy=remedy))
+
+    def drives(self, voltage_v: np.ndarray) -> tuple[np.ndarray, bool]:
+        """Check input vectors.
+
+        Args:
+            voltage_v: [V], (N,) or (B, N).
+
+        Returns:
+            The vectors as (B, N), and whether there was a batch axis.
+
+        Raises:
+            ShapeError: not one value per row.
+            RangeError: a voltage is not finite; the message names it.
+        """
+        vectors_v = checked_array("voltage_v", voltage_v, ranks=(1, 2), axes="(batch ×) rows")
+        rows = self.shape[0]
+        if vectors_v.shape[-1] != rows:
+            got = f"voltage_v of shape {vectors_v.shape} for {rows} rows"
+            remedy = "give one voltage per row of the conductance matrix"
+            raise ShapeError(wanted(got=got, allowed=f"({rows},) or (batch, {rows})", remedy=remedy))
+        return np.atleast_2d(vectors_v), vectors_v.ndim == 2
+
+
+def checked_array(name: str, value: np.ndarray, *, ranks: tuple[int, ...], axes: str) -> np.ndarray:
+    """Return `value` as a C-contiguous array of float64, refusing any other rank, NaN and infinity.
+
+    Raises:
+        ShapeError: the rank is not among `ranks`, or these are no real numbers.
+        RangeError: an element is not finite; the message names its place.
+    """
+    try:
+        if np.iscomplexobj(value):
+            raise TypeError("complex")
+        array = np.ascontiguousarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ShapeError(
+            wanted(
+                got=f"{name} = {value!r:.80}",
+                allowed=f"an array of real numbers, {axes}",
+                remedy="pass numbers",
+            )
+        ) from error
+    if np.ndim(value) not in ranks:
+        got = f"{name} of shape {np.shape(value)}"
+        raise ShapeError(wanted(got=got, allowed=f"an array of {axes}", remedy="pass such an array"))
+    if not np.isfinite(array).all():
+        place = tuple(int(k) for k in np.argwhere(~np.isfinite(array))[0])
+        got = f"{name}{list(place)} = {array[place]}"
+        raise RangeError(wanted(got=got, allowed="finite numbers", remedy="correct that element"))
+    return array
+
+
+def element_value(name: str, value: float) -> float:
+    """Return a capacitance or inductance as a float.
+
+    Raises:
+        RangeError: it is not one finite number, 0 or more.
+    """
+    number = one_number(value)
+    if not 0 <= number < math.inf:
+        got = f"{name} = {value!r}"
+        raise RangeError(wanted(got=got, allowed="one finite number, 0 or more", remedy="correct it"))
+    return number
+
+
+def one_number(value: float) -> float:
+    """Return a value as a float, NaN if it is no number."""
+    try:
+        return float(value) if np.ndim(value) == 0 else math.nan
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def ways_ohm(count: int, segment_ohm: float, end_ohm: np.ndarray) -> tuple[float, float]:
+    """Voltage lost per ampere in each of `count` cells on a wire: on average, and at the open end [Ω]."""
+    average_ohm = count * end_ohm.mean() + segment_ohm * (count + 1) * (2 * count + 1) / 6
+    open_end_ohm = count * end_ohm.max() + segment_ohm * count * (count + 1) / 2
+    return float(average_ohm), float(open_end_ohm)

@@ -1,0 +1,1 @@
+"""The board as an instrument: PyVISA backend, TCP, pseudo-terminal."""

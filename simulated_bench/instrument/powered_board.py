@@ -1,0 +1,57 @@
+"""A bench with its firmware running: what every way in connects to."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from crosscal.firmware_models import Instrument, Session
+from crosscal.simulated_bench.bench import Bench
+from crosscal.simulated_bench.instrument.rehearsal import rehearse
+
+
+class PoweredBoard:
+    """One bench and its instrument, shared by any number of links.
+
+    Args:
+        bench: the analogue side.
+        clock: monotonic time [s] that the firmware runs on; clients wait by the wall clock.
+
+    Attributes:
+        bench: the analogue side; hold `lock` to touch it while links are open.
+        lock: guards bench, instrument and sessions, and wakes whoever waits for a change of theirs.
+    """
+
+    def __init__(self, bench: Bench, *, clock: Callable[[], float] = time.monotonic) -> None:
+        if isinstance(bench, Bench):
+            rehearse(bench.settings)
+        self.bench = bench
+        self.lock = threading.Condition()
+        self._clock = clock
+        self._instrument = Instrument(bench, clock=clock)
+        self._worked_until_s = clock()
+
+    def open_session(self, *, message_based: bool) -> Session:
+        """Connect a link; `message_based` as in `Instrument.open_session`."""
+        with self.lock:
+            return self._instrument.open_session(message_based=message_based)
+
+    def advance(self) -> bool:
+        """Let the firmware do one slice of its work; True while some is left. Call it holding `lock`."""
+        busy = self._instrument.poll()
+        self._worked_until_s = self._clock()
+        self.lock.notify_all()
+        return busy
+
+    def catch_up(self) -> None:
+        """Let the firmware do what it would have done since it was last looked after. Call it holding `lock`.
+
+        A board works while its client sleeps; in the client's own process nobody lets it. So it is given the
+        time that has passed, and a slice at least, lest asking it again and again should never end.
+        """
+        passed_s = self._clock() - self._worked_until_s
+        until_s = self._clock() + passed_s
+        while self.advance() and self._clock() < until_s:
+            # Between two slices of work another thread may have its turn.
+            self.lock.wait(0)

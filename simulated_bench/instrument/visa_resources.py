@@ -1,0 +1,44 @@
+"""The resource names under which a bench's board is found."""
+
+from __future__ import annotations
+
+from pyvisa import rname
+
+from crosscal.core.errors import SettingsError, wanted
+from crosscal.simulated_bench.instrument.visa_sessions import SESSION_CLASSES
+from crosscal.simulated_bench.settings import BenchSettings
+
+
+def board_resources(settings: BenchSettings, *, origin: str) -> tuple[str, ...]:
+    """List the canonical names of `[visa] resources`; `origin` names the file in errors.
+
+    Raises:
+        SettingsError: a name that VISA cannot parse, of an interface that the board lacks, or given twice.
+    """
+    found: list[str] = []
+    for stated in settings.visa.resources:
+        name = stated.replace("{serial}", settings.board.serial)
+        canonical = _canonical(name)
+        if canonical is None or canonical in found:
+            kinds = ", ".join(f"{interface.name.upper()} {kind}" for interface, kind in SESSION_CLASSES)
+            what = "twice" if canonical in found else ""
+            raise SettingsError(
+                f"{origin}: visa.resources: "
+                + wanted(
+                    got=f"{stated!r} {what}".strip(),
+                    allowed=f"VISA resource names, each once, of {kinds}",
+                    remedy="correct it, such as TCPIP0::localhost::5025::SOCKET",
+                )
+            )
+        found.append(canonical)
+    return tuple(found)
+
+
+def _canonical(name: str) -> str | None:
+    """Complete a resource name to its canonical form; None if it is none, or of no interface of the board."""
+    try:
+        parsed = rname.parse_resource_name(name)
+    except rname.InvalidResourceName:
+        return None
+    known = (parsed.interface_type_const, parsed.resource_class) in SESSION_CLASSES
+    return str(parsed) if known else None

@@ -1,0 +1,1 @@
+"""The same array for ngspice."""

@@ -1,0 +1,1 @@
+"""Pictures of boards and devices, and a board as one page."""

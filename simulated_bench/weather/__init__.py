@@ -1,0 +1,1 @@
+"""What time and chance do to cells: programming error, drift, noise, faults."""

@@ -36,7 +36,7 @@ _CHUNK = 32
 _ROUNDS = 8
 _STEPS = 16
 _BY_CHANCE = 15.0
-"""Minus the logarithm of how often, at most, an ordinary reading is taken for one that inputs do not explain."""
+"""Minus the logarithm of how often, at most, an ordinary reading is taken for one without explanation."""
 
 _STEP_OF_DEVIATION, _STEP_LIMITS = 0.5, (0.15, 0.3)
 _UNLIKELY, _LIKELIEST = 15.0, 500.0
@@ -102,10 +102,10 @@ class Uncertainty:
         return variance * self._unexplained(y, z)[:, None]
 
     def _unexplained(self, y: Currents, z: Inputs) -> np.ndarray:
-        """By what factor readings are further from what is predicted than chance leaves them, 1 at least, (B,).
+        """By what factor, at least 1, readings are further from what is predicted than by chance, (B,).
 
-        Twice the energy of an ordinary reading is chi-squared of M, whose tail Laurent and Massart bound (Ann.
-        Statist. 28 (2000) 1302, lemma 1). That all deviations are too small by a factor is known already.
+        Twice the energy of an ordinary reading is chi-squared of M, whose tail Laurent and Massart bound
+        (Ann. Statist. 28 (2000) 1302, lemma 1). That all deviations are too small by a factor is known.
         """
         count = y.shape[1]
         usual = count + 2.0 * np.sqrt(count * _BY_CHANCE) + 2.0 * _BY_CHANCE

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from crosscal.core.errors import InputError, RangeError, ShapeError, SolverError
-from crosscal.simulated_bench import Ohmic, Sinh, Solution, Wires, solve_dc, solve_transient, time_control
+from crosscal.simulated_bench import Ohmic, Sinh, Solution, Wires, solve_dc, solve_transient
+from crosscal.simulated_bench.circuit import time_control
 from crosscal.simulated_bench.circuit.circuit import Circuit
 from crosscal.simulated_bench.circuit.rest import at_rest
 from crosscal.simulated_bench.circuit.stepper import Stepper

@@ -12,6 +12,7 @@ from command_process import crosscal_process as run
 
 from crosscal.command_line import COMMANDS
 from crosscal.commands.progress import progress_bar, told_beside
+from crosscal.commands.simulated_board import simulated_bench
 
 
 def test_help_names_every_command_and_the_exit_codes() -> None:
@@ -79,6 +80,25 @@ def test_a_settings_file_with_an_unknown_key_is_named_with_its_key(tmp_path: Pat
     assert ended.returncode == 1
     assert "row_ohms" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_whoever_has_a_board_needs_nothing_that_simulates_one() -> None:
+    script = (
+        "import sys, crosscal.commands.collect\n"
+        "from crosscal.commands.simulated_board import simulated_bench\n"
+        "assert simulated_bench('@py') is None and simulated_bench(None) is None\n"
+        "extras = {'pyvisa_sim', 'scipy', 'matplotlib', 'tomli_w', 'distributed'}\n"
+        "sys.exit(', '.join(extras & set(sys.modules)) or None)"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, ""), ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("backend", "bench"), [("@crosscal", "lab-16x12"), ("a@b/bench.toml@crosscal", "a@b/bench.toml")]
+)
+def test_a_simulated_board_of_this_process_is_known_by_its_backend(backend: str, bench: str) -> None:
+    assert simulated_bench(backend) == bench
 
 
 def test_what_a_room_logs_is_shown_beside_its_bar_and_not_printed() -> None:

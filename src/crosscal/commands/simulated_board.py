@@ -29,10 +29,13 @@ def open_simulated_board(bench: str | Path) -> Board:
 
 def simulated_bench(backend: str | None) -> str | None:
     """Name the bench that a PyVISA backend simulates in this process; None for any other backend."""
+    name, _, library = (backend or "").rpartition("@")
+    if library != "crosscal":
+        return None
+    # Here, for whoever has a board on the bench need not have what simulates one.
     from crosscal.simulated_bench.instrument.visa_backend import DEFAULT_BENCH
 
-    name, _, library = (backend or "").rpartition("@")
-    return (name or DEFAULT_BENCH) if library == "crosscal" else None
+    return name or DEFAULT_BENCH
 
 
 def noise_floor(truth: str, run: Run) -> np.ndarray:

@@ -76,6 +76,30 @@ def tile_option(command: Command) -> Command:
     )(command)
 
 
+def storage_options(*, capacitance: str) -> Callable[[Command], Command]:
+    """Add the options that say what the wires hold.
+
+    Args:
+        capacitance: what `--capacitance` is when it is not given, in words.
+    """
+
+    def decorate(command: Command) -> Command:
+        inductance = click.option(
+            "--inductance",
+            "inductance_h",
+            type=FiniteNumber(0),
+            help="In series with every wire segment [H].  [default: the board's]",
+        )
+        return click.option(
+            "--capacitance",
+            "capacitance_f",
+            type=FiniteNumber(0),
+            help=f"From every wire node to ground [F].  [default: {capacitance}]",
+        )(inductance(command))
+
+    return decorate
+
+
 def working_bench(bench: str, *, matrix: Path | None, seed: int, after_s: float) -> tuple[Bench, np.ndarray]:
     """Switch a bench on, program it and let time pass; return it with its target [S], (N, M).
 

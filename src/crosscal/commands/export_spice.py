@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from crosscal.commands.board_at_work import board_options, chosen_tile, tile_option
+from crosscal.commands.board_at_work import board_options, chosen_tile, storage_options, tile_option
 from crosscal.commands.finite_number import FiniteNumber
 from crosscal.commands.progress import console
 
@@ -31,18 +31,7 @@ STEP_PART = 1e-3
     metavar="SECONDS",
     help="Solve in time, this long: rows rise from 0 V to the vector within a thousandth of it.",
 )
-@click.option(
-    "--capacitance",
-    "capacitance_f",
-    type=FiniteNumber(0),
-    help="From every wire node to ground [F].  [default: the board's]",
-)
-@click.option(
-    "--inductance",
-    "inductance_h",
-    type=FiniteNumber(0),
-    help="In series with every wire segment [H].  [default: the board's]",
-)
+@storage_options(capacitance="the board's")
 @tile_option
 @click.option("--check", is_flag=True, help="Run ngspice, too, and compare its currents with the bench's.")
 def command(

@@ -11,6 +11,7 @@ import numpy as np
 from crosscal.commands.board_at_work import (
     board_options,
     chosen_tile,
+    storage_options,
     tile_option,
     vectors_of,
     working_bench,
@@ -82,18 +83,7 @@ def currents(bench: str, output: Path, data: Path | None, **of_board: Any) -> No
 @command.command("transient")
 @board_options(vector="0.3")
 @output_options("transient")
-@click.option(
-    "--capacitance",
-    "capacitance_f",
-    type=FiniteNumber(0),
-    help="From every wire node to ground [F].  [default: the board's, or 1e-14]",
-)
-@click.option(
-    "--inductance",
-    "inductance_h",
-    type=FiniteNumber(0),
-    help="In series with every wire segment [H].  [default: the board's]",
-)
+@storage_options(capacitance="the board's, or 1e-14")
 @tile_option
 @click.option(
     "--duration",

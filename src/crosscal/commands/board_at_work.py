@@ -10,6 +10,7 @@ import click
 import numpy as np
 
 from crosscal.commands.finite_number import FiniteNumber
+from crosscal.commands.number_file import read_numbers
 from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
 
 if TYPE_CHECKING:
@@ -190,23 +191,3 @@ def _vectors(text: str, rows: int, seed: int) -> np.ndarray:
         counts = [part.partition(":")[2] for part in text.split(",")]
         count = sum(int(asked) if asked.isdecimal() else 1 for asked in counts)
         return draw_vectors(parse_inputs(text, count), rows, np.random.default_rng([seed, 1]))
-
-
-def read_numbers(path: Path) -> np.ndarray:
-    """Read an array from a .npy or .csv file.
-
-    Raises:
-        InputError: the file is of another kind, or damaged.
-    """
-    try:
-        if path.suffix == ".csv":
-            return np.loadtxt(path, delimiter=",")
-        if path.suffix == ".npy":
-            # A complex number must not lose its imaginary part here.
-            return np.load(path, allow_pickle=False).astype(np.float64, casting="same_kind")
-    except (ValueError, TypeError, EOFError) as error:
-        raise InputError(
-            wanted(got=f"{path}: {error}", allowed="an array of numbers", remedy="write it anew")
-        ) from error
-    allowed = "a .npy file of numpy, or a .csv file of numbers and commas"
-    raise InputError(wanted(got=f"{path}", allowed=allowed, remedy="save the array as one of these"))

@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 
 from crosscal.commands.interrupt import interruptible
-from crosscal.commands.matrix_file import read_matrix
+from crosscal.commands.number_file import read_matrix
 from crosscal.commands.output_file import require_place
 from crosscal.commands.progress import console, progress_bar
 from crosscal.commands.recalibration_table import said_of_readings, said_of_spread, verification_table

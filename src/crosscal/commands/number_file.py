@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -33,7 +34,7 @@ def read_numbers(path: Path) -> np.ndarray:
     return _loaded(path, least_rank=0)
 
 
-def _loaded(path: Path, *, least_rank: int) -> np.ndarray:
+def _loaded(path: Path, *, least_rank: Literal[0, 2]) -> np.ndarray:
     try:
         if path.suffix == ".npy":
             # A complex number must not lose its imaginary part here.

@@ -8,7 +8,7 @@ from crosscal.core.errors import BoardError, ScpiError
 from crosscal.drivers.reply import text_of
 from crosscal.drivers.session import Session
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _ASKED = (b":FORM?", b":FORM:BORD?")
 
@@ -33,4 +33,4 @@ def restore_format(session: Session, units: tuple[bytes, ...]) -> None:
         if units and read_format(session) != units:
             session.exchange(*units)
     except BoardError as error:
-        log.warning("%s: the data format could not be restored: %s", session.resource, error)
+        logger.warning("%s: the data format could not be restored: %s", session.resource, error)

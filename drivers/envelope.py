@@ -16,7 +16,7 @@ from crosscal.drivers.error_queue import Condition, looks_like_error_queue, read
 from crosscal.drivers.reply import Block, Element
 from crosscal.drivers.scpi_format import excerpt
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 ERRORS = b":SYST:ERR:ALL?"
 MUST_BE_LAST = (b"*IDN?", b"*OPT?")
@@ -68,7 +68,7 @@ def unwrapped(
     earlier = read_error_queue(_text(elements[0]))
     for condition in earlier:
         if not condition.asynchronous:
-            log.warning(
+            logger.warning(
                 "%s: %s stood in the error queue from before or of another client", resource, condition
             )
     answers = elements[1:]

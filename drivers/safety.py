@@ -8,7 +8,7 @@ from crosscal.core.errors import BoardError
 from crosscal.drivers.data_format import restore_format
 from crosscal.drivers.session import Session, State
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 OUTPUT_OFF = b":OUTP OFF"
 
@@ -27,7 +27,7 @@ def switch_off(session: Session, *stop: bytes) -> None:
     try:
         session.exchange(*stop, OUTPUT_OFF)
     except BoardError as error:
-        log.error("%s: the outputs could not be set to 0 V: %s", session.resource, error)
+        logger.error("%s: the outputs could not be set to 0 V: %s", session.resource, error)
 
 
 def leave(session: Session, format_found: tuple[bytes, ...] = ()) -> None:

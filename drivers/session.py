@@ -25,7 +25,7 @@ from crosscal.drivers.line import Line
 from crosscal.drivers.reply import Element
 from crosscal.drivers.scpi_format import excerpt
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class State(enum.Enum):
@@ -110,7 +110,7 @@ class Session:
                 # A link that breaks as soon as it is open must not be opened for ever.
                 if self._state is not State.LOST or not repeatable or self._reconnecting:
                     raise
-                log.warning("%s: the link was lost; opening it anew and asking again", self.resource)
+                logger.warning("%s: the link was lost; opening it anew and asking again", self.resource)
                 self.reconnect()
                 elements = self._converse(message, numbers, allowance_s)
             try:
@@ -139,7 +139,7 @@ class Session:
                     f"{excerpt(self._known.identity)}, the board that was opened; open the new one by itself"
                 )
             self._state = State.READY
-            log.info("%s: the link is open again", self.resource)
+            logger.info("%s: the link is open again", self.resource)
             self._reconnecting = True
             try:
                 self.on_reconnect()
@@ -180,7 +180,7 @@ class Session:
             self._come_into_step()
 
     def _come_into_step(self) -> None:
-        log.info("%s: a conversation was cut; coming into step with the board again", self.resource)
+        logger.info("%s: a conversation was cut; coming into step with the board again", self.resource)
         probe, self._probe = self._probe, (self._probe + 1) % MOST_PROBES + 1
         try:
             come_into_step(self.line, self._known, probe=probe, block_silence_s=self._block_silence_s)

@@ -13,7 +13,7 @@ from crosscal.drivers.reply import text_of
 from crosscal.drivers.scpi_format import read_number
 from crosscal.drivers.session import Session
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 HEADERS: dict[str, str | None] = {
     "*ESE": None,
@@ -93,7 +93,7 @@ class Settings:
         for header, (value, applied) in self._applied.items():
             found = self._ask(header)
             if found != applied:
-                log.warning(
+                logger.warning(
                     "%s: %s was %s after the link was lost; set to %s again",
                     *(self._session.resource, header, found.decode("latin-1"), value),
                 )

@@ -6,18 +6,20 @@ from crosscal.simulated_bench.charge.parasitics import ChargeParasitics as Charg
 from crosscal.simulated_bench.charge.reading import ChargeProduct as ChargeProduct
 from crosscal.simulated_bench.charge.reading import charge_product as charge_product
 from crosscal.simulated_bench.charge.variation import CapacitanceVariation as CapacitanceVariation
-from crosscal.simulated_bench.circuit.alternating_current import AlternatingResponse as AlternatingResponse
-from crosscal.simulated_bench.circuit.alternating_current import solve_ac as solve_ac
-from crosscal.simulated_bench.circuit.direct_current import solve_currents as solve_currents
-from crosscal.simulated_bench.circuit.direct_current import solve_dc as solve_dc
+from crosscal.simulated_bench.circuit.alternating_current.solver import (
+    AlternatingResponse as AlternatingResponse,
+)
+from crosscal.simulated_bench.circuit.alternating_current.solver import solve_ac as solve_ac
+from crosscal.simulated_bench.circuit.direct_current.linear_response import transfer_matrix as transfer_matrix
+from crosscal.simulated_bench.circuit.direct_current.sensitivities import sensitivity as sensitivity
+from crosscal.simulated_bench.circuit.direct_current.solver import solve_currents as solve_currents
+from crosscal.simulated_bench.circuit.direct_current.solver import solve_dc as solve_dc
 from crosscal.simulated_bench.circuit.line_faults import BridgedLines as BridgedLines
 from crosscal.simulated_bench.circuit.line_faults import GroundedLine as GroundedLine
 from crosscal.simulated_bench.circuit.line_faults import LineFault as LineFault
 from crosscal.simulated_bench.circuit.line_faults import OpenLine as OpenLine
-from crosscal.simulated_bench.circuit.linear_response import transfer_matrix as transfer_matrix
-from crosscal.simulated_bench.circuit.sensitivities import sensitivity as sensitivity
 from crosscal.simulated_bench.circuit.solution import Solution as Solution
-from crosscal.simulated_bench.circuit.transient import solve_transient as solve_transient
+from crosscal.simulated_bench.circuit.transient.solver import solve_transient as solve_transient
 from crosscal.simulated_bench.circuit.wires import Wires as Wires
 from crosscal.simulated_bench.devices import CellLaw as CellLaw
 from crosscal.simulated_bench.devices import DrivenLoop as DrivenLoop
@@ -51,7 +53,7 @@ from crosscal.simulated_bench.netlists.writer import netlist as netlist
 from crosscal.simulated_bench.pictures.snapshot import Snapshot as Snapshot
 from crosscal.simulated_bench.pictures.snapshot import program_bench as program_bench
 from crosscal.simulated_bench.pictures.snapshot import take_snapshot as take_snapshot
-from crosscal.simulated_bench.settings import BenchSettings as BenchSettings
-from crosscal.simulated_bench.settings_file import load_settings as load_settings
-from crosscal.simulated_bench.settings_file import profile_names as profile_names
-from crosscal.simulated_bench.settings_file import settings_text as settings_text
+from crosscal.simulated_bench.settings.bench_settings import BenchSettings as BenchSettings
+from crosscal.simulated_bench.settings.bench_toml import load_settings as load_settings
+from crosscal.simulated_bench.settings.bench_toml import profile_names as profile_names
+from crosscal.simulated_bench.settings.bench_toml import settings_text as settings_text

@@ -11,29 +11,29 @@ import numpy as np
 from crosscal.core.array_types import Currents, Matrix, Vectors
 from crosscal.core.errors import InputError, SettingsError, SolverError, wanted
 from crosscal.firmware_models import BoardFacts, ProgrammingStep, Reading
-from crosscal.simulated_bench.board_facts import board_facts
 from crosscal.simulated_bench.cells import ZERO_CELSIUS_K, Cells
 from crosscal.simulated_bench.circuit.circuit import Circuit
-from crosscal.simulated_bench.circuit.direct_current import solve_currents
+from crosscal.simulated_bench.circuit.direct_current.sensitivities import sensitivity
+from crosscal.simulated_bench.circuit.direct_current.solver import solve_currents
 from crosscal.simulated_bench.circuit.line_faults import LineFault
-from crosscal.simulated_bench.circuit.sensitivities import sensitivity
 from crosscal.simulated_bench.circuit.wires import Wires
 from crosscal.simulated_bench.device_factory import build_device, memristor_of
 from crosscal.simulated_bench.devices import CellLaw
-from crosscal.simulated_bench.drawn_line_faults import cut_off, drawn_line_faults
 from crosscal.simulated_bench.floor import Sensed, floor_of_sensed
-from crosscal.simulated_bench.front_end import REFERENCE_TEMPERATURE_C, FrontEnd
-from crosscal.simulated_bench.pulse_ladder import PulseLadder
+from crosscal.simulated_bench.front_end.channels import REFERENCE_TEMPERATURE_C, FrontEnd
+from crosscal.simulated_bench.front_end.settling import Settling, Timing
+from crosscal.simulated_bench.programming.incremental_step_pulse import PulseLadder
+from crosscal.simulated_bench.programming.readback import Readback
+from crosscal.simulated_bench.programming.write_verify import WriteVerify
+from crosscal.simulated_bench.programming.writers import ShiftWriter, Writer
 from crosscal.simulated_bench.randomness import RandomStreams, fixed_error_streams
-from crosscal.simulated_bench.readback import Readback
-from crosscal.simulated_bench.settings import BenchSettings
-from crosscal.simulated_bench.settings_file import load_settings, profile_names
-from crosscal.simulated_bench.settling import Settling, Timing
-from crosscal.simulated_bench.weather.fluctuating_currents import added_currents, current_covariance
-from crosscal.simulated_bench.weather.fluctuation import CellsNow, Fluctuation, ReadPace
-from crosscal.simulated_bench.weather.strikes import Strikes
-from crosscal.simulated_bench.write_verify import WriteVerify
-from crosscal.simulated_bench.writers import ShiftWriter, Writer
+from crosscal.simulated_bench.settings.bench_settings import BenchSettings
+from crosscal.simulated_bench.settings.bench_toml import load_settings, profile_names
+from crosscal.simulated_bench.settings.board_facts import board_facts
+from crosscal.simulated_bench.variability.drawn_line_faults import cut_off, drawn_line_faults
+from crosscal.simulated_bench.variability.fluctuating_currents import added_currents, current_covariance
+from crosscal.simulated_bench.variability.fluctuation import CellsNow, Fluctuation, ReadPace
+from crosscal.simulated_bench.variability.random_faults import Strikes
 
 
 class Bench:

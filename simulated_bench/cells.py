@@ -7,11 +7,11 @@ from collections.abc import Callable
 import numpy as np
 
 from crosscal.core.array_types import Matrix
-from crosscal.simulated_bench.device_settings import MemristorSettings
-from crosscal.simulated_bench.front_end import REFERENCE_TEMPERATURE_C
-from crosscal.simulated_bench.settings import BenchSettings
-from crosscal.simulated_bench.weather.drift import NoDrift
-from crosscal.simulated_bench.weather.programming_error import NoProgrammingError
+from crosscal.simulated_bench.front_end.channels import REFERENCE_TEMPERATURE_C
+from crosscal.simulated_bench.settings.bench_settings import BenchSettings
+from crosscal.simulated_bench.settings.devices import MemristorSettings
+from crosscal.simulated_bench.variability.drift import NoDrift
+from crosscal.simulated_bench.variability.programming_error import NoProgrammingError
 
 WRITABLE_MARGIN = 2.0
 """A pulse can push a cell past the limits it is programmed within, by this factor at most."""

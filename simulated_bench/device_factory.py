@@ -7,15 +7,6 @@ from importlib import import_module
 import msgspec
 
 from crosscal.core.errors import InputError, SettingsError, wanted
-from crosscal.simulated_bench.device_settings import (
-    ClassSettings,
-    DeviceSettings,
-    DeviceTable,
-    HoppingSettings,
-    MemristorSettings,
-    OhmicSettings,
-    SaturatingSettings,
-)
 from crosscal.simulated_bench.devices import (
     CellLaw,
     Hopping,
@@ -24,6 +15,15 @@ from crosscal.simulated_bench.devices import (
     OneTransistor,
     Saturating,
     Sinh,
+)
+from crosscal.simulated_bench.settings.devices import (
+    ClassSettings,
+    DeviceSettings,
+    DeviceTable,
+    HoppingSettings,
+    MemristorSettings,
+    OhmicSettings,
+    SaturatingSettings,
 )
 
 _COMMON = frozenset(field.name for field in msgspec.structs.fields(DeviceTable))

@@ -11,11 +11,11 @@ from crosscal.core.array_types import Currents, Matrix, Vectors
 from crosscal.core.readout import Status
 from crosscal.firmware_models import BoardFacts, ProgrammingStep, Reading
 from crosscal.simulated_bench.bench import Bench, pack
-from crosscal.simulated_bench.board_facts import board_facts
 from crosscal.simulated_bench.circuit.wires import Wires
 from crosscal.simulated_bench.devices import CellLaw
 from crosscal.simulated_bench.floor import Sensed, floor_of_sensed
-from crosscal.simulated_bench.settings import BenchSettings, TileSettings
+from crosscal.simulated_bench.settings.bench_settings import BenchSettings, TileSettings
+from crosscal.simulated_bench.settings.board_facts import board_facts
 
 
 class TiledBench(Bench):

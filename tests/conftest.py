@@ -8,7 +8,7 @@ from jaxtyping import install_import_hook
 install_import_hook(
     [
         "crosscal.core",
-        "crosscal.simulated_bench.front_end",
+        "crosscal.simulated_bench.front_end.channels",
         "crosscal.training.affine_fit",
         "crosscal.training.evaluation",
         "crosscal.training.inputs",

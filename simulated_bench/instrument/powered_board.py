@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from crosscal.firmware_models import Instrument, Session
 from crosscal.simulated_bench.bench import Bench
-from crosscal.simulated_bench.instrument.rehearsal import rehearse
+from crosscal.simulated_bench.instrument.warm_up import rehearse
 
 
 class PoweredBoard:

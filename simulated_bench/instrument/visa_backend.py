@@ -27,7 +27,7 @@ from crosscal.simulated_bench.instrument.powered_board import PoweredBoard
 from crosscal.simulated_bench.instrument.visa_locks import ResourceLocks
 from crosscal.simulated_bench.instrument.visa_resources import board_resources
 from crosscal.simulated_bench.instrument.visa_sessions import SESSION_CLASSES, BoardSession, seconds
-from crosscal.simulated_bench.settings_file import load_settings
+from crosscal.simulated_bench.settings.bench_toml import load_settings
 
 DEFAULT_BENCH = "lab-16x12"
 """What `@crosscal` alone opens."""

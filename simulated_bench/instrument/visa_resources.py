@@ -6,7 +6,7 @@ from pyvisa import rname
 
 from crosscal.core.errors import SettingsError, wanted
 from crosscal.simulated_bench.instrument.visa_sessions import SESSION_CLASSES
-from crosscal.simulated_bench.settings import BenchSettings
+from crosscal.simulated_bench.settings.bench_settings import BenchSettings
 
 
 def board_resources(settings: BenchSettings, *, origin: str) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from crosscal.core.array_types import Matrix
-from crosscal.simulated_bench.circuit.direct_current import solve_dc
-from crosscal.simulated_bench.circuit.transient import solve_transient
+from crosscal.simulated_bench.circuit.direct_current.solver import solve_dc
+from crosscal.simulated_bench.circuit.transient.solver import solve_transient
 from crosscal.simulated_bench.circuit.wires import Wires
 from crosscal.simulated_bench.devices.law import CellLaw
 from crosscal.simulated_bench.devices.ohmic import Ohmic

@@ -16,7 +16,7 @@ import numpy as np
 from crosscal.simulated_bench.bench import Bench
 from crosscal.simulated_bench.circuit.line_faults import BridgedLines, GroundedLine, OpenLine
 from crosscal.simulated_bench.pictures.snapshot import Snapshot
-from crosscal.simulated_bench.settings import BenchSettings
+from crosscal.simulated_bench.settings.bench_settings import BenchSettings
 
 TEMPLATE = "page_template.html"
 EXACT_PERCENT = 1e-6

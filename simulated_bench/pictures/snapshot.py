@@ -10,7 +10,7 @@ import numpy as np
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import RangeError, ShapeError, wanted
 from crosscal.simulated_bench.bench import Bench
-from crosscal.simulated_bench.circuit.direct_current import solve_dc
+from crosscal.simulated_bench.circuit.direct_current.solver import solve_dc
 from crosscal.simulated_bench.circuit.solution import Solution
 from crosscal.simulated_bench.circuit.wires import Wires
 from crosscal.simulated_bench.devices.law import CellLaw

@@ -227,7 +227,7 @@ def _settling_s(snapshot: Snapshot, farad: float, henry: float) -> float:
 
 def _require_aging(bench: str, board: Bench) -> None:
     from crosscal.simulated_bench import load_settings, profile_names
-    from crosscal.simulated_bench.weather.drift import NoDrift
+    from crosscal.simulated_bench.variability.drift import NoDrift
 
     faults = board.settings.faults
     strikes = faults.open_per_hour or faults.short_per_hour

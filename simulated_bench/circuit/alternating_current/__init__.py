@@ -1,0 +1,1 @@
+"""Small-signal solutions of the crossbar circuit, by frequency."""

@@ -1,0 +1,1 @@
+"""Direct-current solutions of the crossbar circuit."""

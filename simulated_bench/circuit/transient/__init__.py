@@ -1,0 +1,1 @@
+"""Transient solutions of the crossbar circuit."""

@@ -1,0 +1,1 @@
+"""Front end of a simulated board: drivers, amplifiers, converters, and their settling."""

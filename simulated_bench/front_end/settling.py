@@ -1,0 +1,194 @@
+"""What a board shows while array and amplifiers are still settling, from one vector to the next."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from crosscal.core.array_types import Currents, Vectors
+from crosscal.core.errors import SolverError, wanted
+from crosscal.simulated_bench.circuit.circuit import Circuit
+from crosscal.simulated_bench.circuit.transient.companion import Companion
+from crosscal.simulated_bench.circuit.transient.operating_point import solved_rest
+from crosscal.simulated_bench.circuit.transient.step_size_control import LEAST_COLUMN_PART, TimeControl, sizes
+from crosscal.simulated_bench.circuit.transient.storage import Instant, Storage
+from crosscal.simulated_bench.circuit.transient.time_constants import liveliest_s, slowest_s
+from crosscal.simulated_bench.front_end.amplifier_lag import AmplifierLag, ReadingStepper
+
+TOLERANCE, RINGING_TOLERANCE = 1e-5, 1e-6
+"""Largest error of a time step, as of `solve_transient`, without and with inductors: errors of many swings
+add up. Readings are then good to 1e-5 of the currents, and to 5e-5 where the array rings."""
+
+STAGE_TOLERANCE = 1e-9
+E_FOLDS = 40
+"""Time constants after which an array is at rest, to all digits that doubles have."""
+
+OVERLOOKED = 1e-8
+"""Part of the change of a current that a reading may miss of what the array did before it was read."""
+
+MOMENT = 1e-8
+"""Part of the array's time scale that stands for the moment in which drives or cells jump."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """When a vector is read.
+
+    Attributes:
+        dwell_s: from its drive to the beginning of the reading [s].
+        window_s: over which the amplifiers' outputs are averaged [s].
+        lag_s: time constant of the amplifiers [s].
+    """
+
+    dwell_s: float
+    window_s: float
+    lag_s: float
+
+
+class Settling:
+    """An array with its amplifiers, whose state one vector hands on to the next.
+
+    An array is integrated in time only where that shows in a reading; see `overlooks`. So results depend on
+    the vectors and their timing alone, and never on how these are cut into calls.
+
+    Args:
+        shape: of the array, (N, M).
+        capacitance_f: from every wire node to ground [F].
+        inductance_h: in series with every wire segment [H].
+    """
+
+    def __init__(self, shape: tuple[int, int], *, capacitance_f: float, inductance_h: float) -> None:
+        self._shape, self._storage = shape, (capacitance_f, inductance_h)
+        self.discharge()
+
+    def discharge(self) -> None:
+        """Put all lines to 0 V for long enough."""
+        self._circuit: Circuit | None = None  # as of the last reading
+        self._drive_v = np.zeros(self._shape[0])
+        self._lag = AmplifierLag(self._shape[1])
+        self._now: Instant | None = None  # None: at rest under the present drives
+        self._moves_s = 0.0  # how long the array will still move
+        self._stepper: ReadingStepper | None = None
+        self._control: TimeControl | None = None
+
+    def overlooks(self, circuit: Circuit, timing: Timing) -> bool:
+        """Whether a reading shows nothing of the array's own settling.
+
+        So it is where the dwell lasts `E_FOLDS` of the array's slowest time constant, and the amplifiers have
+        forgotten the currents before that. The time constant is bounded from above, whatever the cells.
+        """
+        slowest = slowest_s(circuit, *self._storage)
+        if timing.dwell_s < E_FOLDS * slowest:
+            return False
+        if timing.lag_s == 0:
+            return True
+        return 2 * slowest / timing.lag_s * math.exp(-timing.dwell_s / timing.lag_s) <= OVERLOOKED
+
+    def read(self, circuit: Circuit, voltage_v: Vectors, settled_a: Currents, timing: Timing) -> Currents:
+        """Drive vectors in turn and average what the amplifiers show of each.
+
+        Args:
+            circuit: the array as it is now.
+            voltage_v: drives [V], (B, N).
+            settled_a: currents that flow in the end [A], (B, M).
+            timing: of every vector.
+
+        Returns:
+            Mean of the amplifiers' outputs over each reading [A], (B, M).
+
+        Raises:
+            SolverError: a time step could not be solved.
+        """
+        self._circuit, self._lag.time_constant_s = circuit, timing.lag_s
+        overlooks = self.overlooks(circuit, timing)
+        shown_a = np.empty_like(settled_a)
+        for k, drive_v in enumerate(voltage_v):
+            self._apply(circuit, drive_v, settled_a[k], overlooks=overlooks)
+            self._hold(settled_a[k], timing.dwell_s)
+            shown_a[k] = self._hold(settled_a[k], timing.window_s)
+        return shown_a
+
+    def wait(self, duration_s: float) -> None:
+        """Let time pass under the last drives, with the array as it was then.
+
+        Raises:
+            RangeError, SolverError: the array could not be solved.
+        """
+        circuit = self._circuit
+        if circuit is None or (self._now is None and self._lag.time_constant_s == 0):
+            return
+        settled_a = solved_rest(circuit, 0.0, self._drive_v, inductive=False).current_a
+        self._apply(circuit, self._drive_v, settled_a, overlooks=self._now is None)
+        self._hold(settled_a, duration_s)
+
+    def _apply(
+        self, circuit: Circuit, drive_v: np.ndarray, settled_a: np.ndarray, *, overlooks: bool
+    ) -> None:
+        """Change the drives (N,), and the cells to what they are now, all of a sudden."""
+        before = self._now
+        if not overlooks and before is None:
+            before = solved_rest(circuit, 0.0, self._drive_v, inductive=self._storage[1] > 0)
+        self._drive_v = np.array(drive_v)
+        if overlooks or before is None:
+            self._now, self._moves_s = None, 0.0
+            return
+        self._now = self._suddenly(circuit, before)
+        self._moves_s = E_FOLDS * slowest_s(circuit, *self._storage)
+        peak_v = np.abs(drive_v).max()
+        scales = np.array([peak_v, LEAST_COLUMN_PART * peak_v, np.abs(settled_a).max()])
+        held_v = self._drive_v
+        arguments = circuit, lambda _: held_v, *self._storage, STAGE_TOLERANCE
+        self._stepper = ReadingStepper(self._lag, *arguments)
+        scales = np.maximum(scales, sizes(before))
+        tolerance = RINGING_TOLERANCE if self._storage[1] > 0 else TOLERANCE
+        self._control = TimeControl(self._stepper, self._now, scales, tolerance, self._stepper.take)
+
+    def _suddenly(self, circuit: Circuit, before: Instant) -> Instant:
+        """The array just after a jump: what stores keeps its state, all else follows the new circuit.
+
+        Two implicit Euler steps of no length to speak of: the first lets nodes jump that nothing but ideal
+        wires hold, the second finds the rates at which things go on from there.
+        """
+        moment_s = MOMENT * liveliest_s(circuit, *self._storage)
+        companion = Companion(circuit, *self._storage, 1 / moment_s)
+        nothing, none = np.zeros(circuit.shape), before.state.scaled(0.0, 0.0)
+        idle_v, idle_a = np.zeros(circuit.shape[0]), np.zeros(circuit.shape[1])
+        idle = Instant(0.0, idle_v, nothing, nothing, nothing, none, none, idle_a)
+        now, state = before, before.state
+        for _ in range(2):
+            per_s = [element / moment_s for element in self._storage]
+            history = state.scaled(*per_s)
+            for guess_a in (now.cell_a, self._law_a(circuit, state)):
+                moved = companion.settle(idle, 0.0, self._drive_v, history, guess_a, STAGE_TOLERANCE)
+                if moved is not None:
+                    break
+            else:
+                got = "no solution just after the drives changed"
+                remedy = "look at the device's law, or at capacitance_f and inductance_h of the wires"
+                raise SolverError(wanted(got=got, allowed="drives the device is made for", remedy=remedy))
+            now, state = moved, moved.state
+        return now
+
+    @staticmethod
+    def _law_a(circuit: Circuit, state: Storage) -> np.ndarray:
+        """Currents of the cells at the nodes' voltages [A], (N, M)."""
+        across_v = (np.ascontiguousarray(state.row.T[:, ::-1]) - state.column)[None]
+        law_a, slope_s = np.empty_like(across_v), np.empty_like(across_v)
+        circuit.device.evaluate(circuit.conductance_s, across_v, law_a, slope_s)
+        return law_a[0]
+
+    def _hold(self, settled_a: np.ndarray, duration_s: float) -> np.ndarray:
+        """Let time pass; mean of what the amplifiers show meanwhile [A], (M,)."""
+        moving_s = min(duration_s, self._moves_s)
+        if moving_s == 0 or self._now is None or self._control is None or self._stepper is None:
+            return self._lag.hold(settled_a, duration_s)
+        self._stepper.charge_c = np.zeros_like(settled_a)
+        self._now = self._control.advance(self._now.time_s + moving_s)
+        charge_c = self._stepper.charge_c
+        self._moves_s -= moving_s
+        if self._moves_s == 0:
+            self._now = None
+        still_s = duration_s - moving_s
+        return (charge_c + still_s * self._lag.hold(settled_a, still_s)) / duration_s

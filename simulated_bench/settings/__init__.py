@@ -1,0 +1,1 @@
+"""Settings of a simulated board: the tables of a `bench.toml`."""

@@ -1,0 +1,1 @@
+"""Variability of cells and wires: programming error, drift, noise and random faults."""

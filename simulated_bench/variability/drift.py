@@ -1,0 +1,153 @@
+"""How cells change once they were written: published laws of conductance, age and a cell's own quantile.
+
+A law is a function of the cell's age and of one standard normal number that the cell drew when it was
+written. So a conductance depends on the time that has passed, and not on the steps in which it passed. Ages
+below the first that a publication measured count as that one; a cell of age 0 stands where it was written.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import numpy as np
+from msgspec import Meta
+
+from crosscal.core.array_types import Matrix
+from crosscal.simulated_bench.settings.table import NonNegative, Number, Positive, Table
+from crosscal.simulated_bench.variability.programming_error import Wan2022OneDay, Wan2022OneSecond
+
+LEAST_PART = 1e-9
+"""Of full scale: keeps the logarithm of a cell without conductance finite."""
+
+
+class NoDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="none"):
+    """`[drift] law = "none"`: cells stay as they were written."""
+
+
+class PcmDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="pcm"):
+    """`[drift] law = "pcm"`: amorphous phase-change material relaxes, G = G0·(t/t0)^−ν, 0–25 µS.
+
+    Every cell has its own ν, normal with mean clip(a·ln g + b) and deviation clip(c·ln g + d), but never
+    below 0; g = G0 / full_scale_s.
+
+    Attributes:
+        start_s: t0 [s].
+        full_scale_s: [S].
+        mean_slope, mean_offset, mean_least, mean_most: a, b and the limits of the mean.
+        spread_slope, spread_offset, spread_least, spread_most: c, d and the limits of the deviation.
+        scale: multiplies ν.
+
+    Reference:
+        Joshi et al., Nature Communications 11 (2020) 2473; Nandakumar et al., "Phase-change memory models for
+        deep learning training and inference", IEEE ICECS (2019) 727.
+    """
+
+    start_s: Positive = 20.0
+    full_scale_s: Positive = 25e-6
+    mean_slope: Number = -0.0155
+    mean_offset: Number = 0.0244
+    mean_least: NonNegative = 0.049
+    mean_most: NonNegative = 0.1
+    spread_slope: Number = -0.0125
+    spread_offset: Number = -0.0059
+    spread_least: NonNegative = 0.008
+    spread_most: NonNegative = 0.045
+    scale: NonNegative = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "spread"):
+            least, most = getattr(self, f"{name}_least"), getattr(self, f"{name}_most")
+            if least > most:
+                raise ValueError(f"{name}_least: got {least:g}; allowed: at most {name}_most ({most:g})")
+
+    def exponent(self, written_s: Matrix, quantile: Matrix) -> Matrix:
+        """The ν of cells from their written conductance [S] and their quantile, of one shape."""
+        log_part = np.log(np.maximum(written_s / self.full_scale_s, LEAST_PART))
+        mean = np.clip(self.mean_slope * log_part + self.mean_offset, self.mean_least, self.mean_most)
+        spread = self.spread_slope * log_part + self.spread_offset
+        spread = np.clip(spread, self.spread_least, self.spread_most)
+        return self.scale * np.maximum(mean + spread * quantile, 0.0)
+
+    def aged_s(self, written_s: Matrix, age_s: Matrix, quantile: Matrix) -> Matrix:
+        """Conductance of cells of an age [S]; all arrays of one shape."""
+        age = np.maximum(age_s / self.start_s, 1.0)
+        return written_s * age ** -self.exponent(written_s, quantile)
+
+
+class CmoHfoxDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="cmo-hfox"):
+    """`[drift] law = "cmo-hfox"`: all cells sink alike with ln t and spread, about 9–90 µS.
+
+    G = G0 + shift_s·ln t + z·(spread_s + spread_growth_s·ln t), t in seconds from `start_s` on, z the cell's
+    quantile; never below 0.
+
+    Attributes:
+        start_s: the youngest age [s].
+        shift_s, spread_growth_s: change per e-fold of time [S].
+        spread_s: deviation at one second [S].
+        scale: multiplies all of it.
+
+    Reference:
+        Falcone et al., arXiv:2502.04524 (2025): mean −0.089 ln t µS, σ = 0.412 + 0.042 ln t µS.
+    """
+
+    start_s: Annotated[float, Meta(ge=1.0, le=1e9)] = 1.0
+    shift_s: Number = -0.089e-6
+    spread_s: NonNegative = 0.412e-6
+    spread_growth_s: NonNegative = 0.042e-6
+    scale: NonNegative = 1.0
+
+    def aged_s(self, written_s: Matrix, age_s: Matrix, quantile: Matrix) -> Matrix:
+        """Conductance of cells of an age [S]; all arrays of one shape."""
+        log_age = np.log(np.maximum(age_s, self.start_s))
+        change_s = self.shift_s * log_age + quantile * (self.spread_s + self.spread_growth_s * log_age)
+        return np.maximum(written_s + self.scale * change_s, 0.0)
+
+
+class FilamentDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="filamentary"):
+    """`[drift] law = "filamentary"`: every RRAM filament wanders by itself, nothing in common, 0–40 µS.
+
+    After `start_s`, the variance grows with ln t by what lies between the published deviations after one
+    second and after one day, and on beyond `end_s`: together with `programming_error.law = "wan-2022-1s"` a
+    cell has the published deviation at both ages. What the first second does belongs to that law.
+
+    Attributes:
+        start_s, end_s: ages of the two publications [s].
+        early_s, late_s: coefficients of the deviations then, as `PolynomialError.coefficients_s` [S].
+        full_scale_s: [S].
+        scale: multiplies the deviation.
+
+    Reference:
+        Wan et al. (2022), as `Wan2022OneSecond`; that it is a random walk in ln t is this project's reading.
+    """
+
+    start_s: Positive = 1.0
+    end_s: Positive = 86_400.0
+    early_s: tuple[Number, ...] = Wan2022OneSecond().coefficients_s
+    late_s: tuple[Number, ...] = Wan2022OneDay().coefficients_s
+    full_scale_s: Positive = 40e-6
+    scale: NonNegative = 1.0
+
+    def __post_init__(self) -> None:
+        if self.start_s >= self.end_s:
+            raise ValueError(f"start_s: got {self.start_s:g} s; allowed: below end_s ({self.end_s:g} s)")
+        early_s, late_s = self._deviations_s(np.linspace(0.0, self.full_scale_s, 1001))
+        if (early_s > late_s).any() or (early_s < 0).any():
+            raise ValueError(
+                "early_s and late_s: allowed: deviations of 0 or more that do not shrink with time"
+            )
+
+    def aged_s(self, written_s: Matrix, age_s: Matrix, quantile: Matrix) -> Matrix:
+        """Conductance of cells of an age [S]; all arrays of one shape."""
+        early_s, late_s = self._deviations_s(written_s)
+        way = np.log(np.maximum(age_s / self.start_s, 1.0)) / math.log(self.end_s / self.start_s)
+        deviation_s = self.scale * np.sqrt(np.maximum(late_s**2 - early_s**2, 0.0) * way)
+        return np.maximum(written_s + deviation_s * quantile, 0.0)
+
+    def _deviations_s(self, conductance_s: Matrix) -> tuple[Matrix, Matrix]:
+        part = np.clip(conductance_s / self.full_scale_s, 0.0, 1.0)
+        early_s = np.polynomial.polynomial.polyval(part, self.early_s)
+        return early_s, np.polynomial.polynomial.polyval(part, self.late_s)
+
+
+DriftSettings = NoDrift | PcmDrift | CmoHfoxDrift | FilamentDrift

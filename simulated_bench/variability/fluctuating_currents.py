@@ -1,0 +1,141 @@
+"""What fluctuating cells do to the currents of the columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from crosscal.core.array_types import Currents, Matrix, Vectors
+from crosscal.core.errors import InputError, wanted
+from crosscal.simulated_bench.circuit.circuit import Circuit
+from crosscal.simulated_bench.circuit.direct_current.linear_response import LinearResponse
+from crosscal.simulated_bench.circuit.direct_current.solver import solve_currents, solve_dc
+from crosscal.simulated_bench.circuit.wires import Wires
+from crosscal.simulated_bench.circuit.workers import share
+from crosscal.simulated_bench.devices import CellLaw, Ohmic
+from crosscal.simulated_bench.variability.fluctuation import CellsNow, Fluctuation, ReadPace
+
+CONDUCTANCES_AT_ONCE = 2**21
+"""Bounds the memory of fluctuating cells; their noise is the same whatever it is."""
+
+RELATIVE_STEP = 1e-4
+"""Of a conductance, to differentiate a law by it; central, and laws are nearly linear in it."""
+
+
+def added_currents(
+    fluctuation: Fluctuation,
+    cells: CellsNow,
+    pace: ReadPace,
+    voltage_v: Vectors,
+    settled_a: Currents,
+    *,
+    wires: Wires,
+    device: CellLaw,
+) -> Currents:
+    """Let vectors be read one after another, and say what the cells' noise adds to the columns' currents.
+
+    Args:
+        fluctuation: of the cells; it goes on by one reading per vector.
+        cells: as they are.
+        pace: of the vectors.
+        voltage_v: [V], (B, N).
+        settled_a: currents that flow without noise [A], (B, M).
+        wires: resistances of wires, drivers and amplifiers.
+        device: current–voltage law of the cells.
+
+    Returns:
+        [A], (B, M).
+
+    Raises:
+        ShapeError, RangeError, InputError, SolverError: as `solve_dc`.
+    """
+    added_a = np.empty_like(settled_a)
+    few = max(1, CONDUCTANCES_AT_ONCE // cells.conductance_s.size)
+    for start in range(0, len(voltage_v), few):
+        part = slice(start, start + few)
+        factors = fluctuation.factors(cells, pace, len(voltage_v[part]))
+        noisy_a = solve_each(cells.conductance_s * factors, voltage_v[part], wires=wires, device=device)
+        added_a[part] = noisy_a - settled_a[part]
+    return added_a
+
+
+def solve_each(conductances_s: np.ndarray, voltage_v: Vectors, *, wires: Wires, device: CellLaw) -> Currents:
+    """Solve a batch whose every vector meets conductances of its own.
+
+    Solved exactly, one by one on all processors, rather than linearised: a single solution costs little more
+    than its share of a batch, and telegraph noise is not small.
+
+    Args:
+        conductances_s: [S], (B, N, M).
+        voltage_v: [V], (B, N).
+        wires: resistances of wires, drivers and amplifiers.
+        device: current–voltage law of the cells.
+
+    Returns:
+        Currents [A], (B, M).
+
+    Raises:
+        ShapeError, RangeError, InputError, SolverError: as `solve_dc`.
+    """
+    current_a = np.empty((len(voltage_v), conductances_s.shape[2]))
+
+    def begin() -> Callable[[slice], None]:
+        def work(piece: slice) -> None:
+            for b in range(piece.start, piece.stop):
+                current_a[b] = solve_currents(conductances_s[b], voltage_v[b], wires=wires, device=device)
+
+        return work
+
+    share(len(voltage_v), 1, begin)
+    return current_a
+
+
+def current_covariance(
+    conductance_s: Matrix, voltage_v: Vectors, relative_variance: Matrix, *, wires: Wires, device: CellLaw
+) -> np.ndarray:
+    """Covariance of the columns' currents that small independent fluctuations of the cells cause.
+
+    To first order, by the adjoint of the solved circuit: what a current injected across a cell makes flow in
+    column j is, by reciprocity, the voltage across that cell while column j is driven in place of the rows.
+
+    Args:
+        conductance_s: nominal conductances [S], (N, M).
+        voltage_v: inputs [V], (B, N).
+        relative_variance: of each cell's conductance, in parts of its square, (N, M).
+        wires: resistances of wires, drivers and amplifiers.
+        device: current–voltage law of the cells.
+
+    Returns:
+        [A²], (B, M, M).
+
+    Raises:
+        ShapeError, RangeError, InputError, SolverError: as `solve_dc`.
+    """
+    if wires.faults:
+        got, allowed = f"{wires.faults[0]!r}", "wires without faults"
+        remedy = "leave the faults or the cells' own noise out"
+        raise InputError(wanted(got=got, allowed=allowed, remedy=remedy))
+    rows, columns = conductance_s.shape
+    across_v = np.ascontiguousarray(solve_dc(conductance_s, voltage_v, wires=wires, device=device).cell_v)
+    slope_s, change_a, spare = (np.empty_like(across_v) for _ in range(3))
+    below_a = np.empty_like(across_v)
+    device.evaluate(conductance_s * (1.0 - RELATIVE_STEP), across_v, below_a, spare)
+    device.evaluate(conductance_s * (1.0 + RELATIVE_STEP), across_v, change_a, spare)
+    change_a = (change_a - below_a) / (2.0 * RELATIVE_STEP)  # per relative change of the conductance
+    device.evaluate(conductance_s, across_v, spare, slope_s)
+    reverse = Wires(
+        row_ohm=wires.column_ohm,
+        column_ohm=wires.row_ohm,
+        source_ohm=tuple(wires.sense_of_columns_ohm(columns)[::-1]),
+        sense_ohm=tuple(wires.source_of_rows_ohm(rows)[::-1]),
+    )
+    covariance_a2 = np.empty((len(across_v), columns, columns))
+    for one_s, one_a, answer_a2 in zip(slope_s, change_a, covariance_a2, strict=True):
+        # Turned by half a turn and transposed, the columns' sensed ends are where drivers stand.
+        turned = Circuit.of(np.ascontiguousarray(one_s.T[::-1, ::-1]), reverse, Ohmic())
+        cell_a = LinearResponse(turned, turned.conductance_s).unit_currents()[::-1, ::-1, ::-1]
+        transfer = np.divide(cell_a, one_s.T, out=np.zeros_like(cell_a), where=one_s.T > 0)
+        spread_a = (transfer * (one_a * np.sqrt(relative_variance)).T).reshape(columns, -1)
+        answer_a2[:] = spread_a @ spread_a.T
+    return covariance_a2

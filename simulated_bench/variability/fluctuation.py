@@ -1,0 +1,175 @@
+"""How the conductances of cells differ from one reading to the next."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from crosscal.core.array_types import Matrix
+from crosscal.simulated_bench.randomness import RandomStreams
+from crosscal.simulated_bench.settings.bench_settings import BenchSettings
+from crosscal.simulated_bench.variability.read_noise import NoFlicker, NoTelegraph
+from crosscal.simulated_bench.variability.renewal_kernels import refresh
+
+DECADES = range(-7, 13)
+"""Powers of ten of the times [s] that 1/f noise is put together from, one process each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellsNow:
+    """The cells of an array at some time.
+
+    Attributes:
+        conductance_s: nominal conductances [S], (N, M).
+        age_s: time since each was written [s], (N, M).
+        time_s: bench time [s].
+    """
+
+    conductance_s: Matrix
+    age_s: Matrix
+    time_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadPace:
+    """How readings follow each other.
+
+    Attributes:
+        duration_s: time over which each integrates, averages included [s].
+        spacing_s: time from one to the next [s].
+    """
+
+    duration_s: float
+    spacing_s: float
+
+
+class Fluctuation:
+    """White, 1/f and telegraph noise of every cell, on top of its nominal conductance.
+
+    White noise is drawn reading by reading. The other two are functions of time: of bench time, and of the
+    time that readings have taken, which passes for them alone (dwell and aperture of every vector). So
+    readings that follow each other share what is slow, and the same readings give the same noise however they
+    are cut. 1/f noise is the sum of one process per decade, each of which takes a new normal value at the
+    events of a Poisson process, weighted such that a reading has the published deviation.
+
+    Args:
+        settings: gives the laws.
+        streams: white noise, and the seeds of the other two.
+        traps: where this specimen's telegraph traps are drawn from.
+    """
+
+    def __init__(
+        self, settings: BenchSettings, streams: RandomStreams, *, traps: np.random.Generator
+    ) -> None:
+        self._shape = settings.array.rows, settings.array.columns
+        self._noise, self._flicker, self._telegraph = settings.noise, settings.flicker, settings.telegraph
+        count = math.prod(self._shape)
+        self._trapped, self._interval_s = np.zeros(self._shape, dtype=bool), np.ones(count)
+        if not isinstance(self._telegraph, NoTelegraph):
+            self._trapped = traps.random(self._shape) < self._telegraph.cell_share
+            fastest, slowest = math.log(self._telegraph.fastest_s), math.log(self._telegraph.slowest_s)
+            self._interval_s = np.exp(traps.uniform(fastest, slowest, count))
+        self.restart(streams, time_s=0.0)
+
+    @property
+    def active(self) -> bool:
+        """Whether cells fluctuate at all."""
+        quiet = isinstance(self._flicker, NoFlicker) and isinstance(self._telegraph, NoTelegraph)
+        return self._noise.cell_relative > 0 or not quiet
+
+    def restart(self, streams: RandomStreams, *, time_s: float) -> None:
+        """Begin anew from other streams, at a bench time [s]."""
+        self._streams = streams
+        self._epoch_s, self._read_s = time_s, 0.0
+        count = math.prod(self._shape)
+        self._flicker_value = np.zeros((len(DECADES), count))
+        self._flicker_until_s = np.full_like(self._flicker_value, -np.inf)
+        self._trap_value, self._trap_until_s = np.ones(count), np.full(count, -np.inf)
+
+    def factors(
+        self, cells: CellsNow, pace: ReadPace, readings: int, *, rng: np.random.Generator | None = None
+    ) -> np.ndarray:
+        """Let some readings pass, and say by what each cell's conductance is multiplied in each.
+
+        Args:
+            cells: as they are during these readings.
+            pace: of the readings.
+            readings: how many, B.
+            rng: white noise, if not from the stream of the columns' readings.
+
+        Returns:
+            (B, N, M), 0 or more.
+        """
+        rng = self._streams.cell if rng is None else rng
+        factors = np.ones((readings, *self._shape))
+        if self._noise.cell_relative:
+            factors += self._white(pace.duration_s) * rng.standard_normal(factors.shape)
+        weights = self._weights(cells, pace.duration_s)
+        drop = self._drop(cells.conductance_s)
+        for factor in factors:
+            self._read_s += pace.spacing_s
+            clock_s = cells.time_s - self._epoch_s + self._read_s
+            if weights is not None:
+                factor += self._flicker_at(clock_s, weights)
+            if drop is not None:
+                factor *= 1.0 - drop * self._charged_at(clock_s)
+        return np.maximum(factors, 0.0)
+
+    def relative_variance(self, cells: CellsNow, *, duration_s: float) -> Matrix:
+        """Variance of a single reading of cells, in parts of their conductance squared, (N, M).
+
+        That of all time, for 1/f and telegraph noise: whoever follows them from reading to reading sees less.
+        """
+        variance = np.full(self._shape, self._white(duration_s) ** 2)
+        weights = self._weights(cells, duration_s)
+        if weights is not None:
+            variance += (weights**2).sum(axis=0).reshape(self._shape)
+        drop = self._drop(cells.conductance_s)
+        if drop is not None and not isinstance(self._telegraph, NoTelegraph):
+            share = self._telegraph.charged_share
+            variance += share * (1.0 - share) * drop**2
+        return variance
+
+    def _white(self, duration_s: float) -> float:
+        return self._noise.cell_relative * math.sqrt(self._noise.aperture_s / duration_s)
+
+    def _weights(self, cells: CellsNow, duration_s: float) -> np.ndarray | None:
+        """Deviation that each decade's process contributes to each cell, (decades, N·M)."""
+        law = self._flicker
+        if isinstance(law, NoFlicker):
+            return None
+        age_s = cells.age_s.ravel()
+        # As with drift, a cell stands still until time passes; before `start_s`, it is as at that age.
+        top = np.where(age_s > 0, np.log(np.maximum(age_s, law.start_s) + duration_s), -np.inf)
+        edges = np.log(10.0) * np.arange(DECADES.start + 1, DECADES.stop)
+        bounds = np.concatenate([[-np.inf], edges, [np.inf]])[:, None]
+        low = np.maximum(bounds[:-1], math.log(2.0 * duration_s))
+        folds = np.maximum(np.minimum(bounds[1:], top) - low, 0.0)
+        return law.strength(cells.conductance_s).ravel() * np.sqrt(folds)
+
+    def _flicker_at(self, clock_s: float, weights: np.ndarray) -> Matrix:
+        total = np.zeros(weights.shape[1])
+        for k, decade in enumerate(DECADES):
+            if weights[k].any():
+                interval_s = np.full(len(total), 10.0 ** (decade + 0.5))
+                first = k * len(total)
+                value, until_s = self._flicker_value[k], self._flicker_until_s[k]
+                refresh(self._streams.flicker, clock_s, first, interval_s, True, until_s, value)
+                total += weights[k] * value
+        return total.reshape(self._shape)
+
+    def _drop(self, conductance_s: Matrix) -> Matrix | None:
+        """Part of its conductance that a cell loses while its trap is charged, (N, M)."""
+        if isinstance(self._telegraph, NoTelegraph):
+            return None
+        change = self._telegraph.change(conductance_s)
+        return np.where(self._trapped, change / (1.0 + change), 0.0)
+
+    def _charged_at(self, clock_s: float) -> np.ndarray:
+        if isinstance(self._telegraph, NoTelegraph):
+            return np.zeros(self._shape, dtype=bool)
+        value, until_s = self._trap_value, self._trap_until_s
+        refresh(self._streams.telegraph, clock_s, 0, self._interval_s, False, until_s, value)
+        return (value < self._telegraph.charged_share).reshape(self._shape)

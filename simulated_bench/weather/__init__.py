@@ -1,1 +1,0 @@
-"""What time and chance do to cells: programming error, drift, noise, faults."""

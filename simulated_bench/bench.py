@@ -22,7 +22,7 @@ from crosscal.simulated_bench.devices import CellLaw
 from crosscal.simulated_bench.floor import Sensed, floor_of_sensed
 from crosscal.simulated_bench.front_end.channels import REFERENCE_TEMPERATURE_C, FrontEnd
 from crosscal.simulated_bench.front_end.settling import Settling, Timing
-from crosscal.simulated_bench.programming.incremental_step_pulse import PulseLadder
+from crosscal.simulated_bench.programming.incremental_step_pulse import IncrementalStepPulseWriter
 from crosscal.simulated_bench.programming.readback import Readback
 from crosscal.simulated_bench.programming.write_verify import WriteVerify
 from crosscal.simulated_bench.programming.writers import ShiftWriter, Writer
@@ -32,8 +32,8 @@ from crosscal.simulated_bench.settings.bench_toml import load_settings, profile_
 from crosscal.simulated_bench.settings.board_facts import board_facts
 from crosscal.simulated_bench.variability.drawn_line_faults import cut_off, drawn_line_faults
 from crosscal.simulated_bench.variability.fluctuating_currents import added_currents, current_covariance
-from crosscal.simulated_bench.variability.fluctuation import CellsNow, Fluctuation, ReadPace
-from crosscal.simulated_bench.variability.random_faults import Strikes
+from crosscal.simulated_bench.variability.fluctuation import CellState, Fluctuation, ReadTiming
+from crosscal.simulated_bench.variability.random_faults import RandomFaults
 
 
 class Bench:
@@ -58,7 +58,7 @@ class Bench:
         self._temperature_c = settings.temperature_c
         self._time_s = 0.0
         self._fluctuation = Fluctuation(settings, self._streams, traps=traps)
-        self._strikes = self._started_strikes()
+        self._random_faults = self._start_random_faults()
         self._run: WriteVerify | None = None
         self._settling = Settling(
             self._cells.shape,
@@ -189,7 +189,7 @@ class Bench:
             vectors_v, settled_a, range_index=range_index, dwell_s=dwell_s, window_s=window_s
         )
         if self._fluctuation.active:
-            pace = ReadPace(duration_s=window_s, spacing_s=dwell_s + window_s)
+            pace = ReadTiming(duration_s=window_s, spacing_s=dwell_s + window_s)
             flowing_a = flowing_a + self._added_current(vectors_v, settled_a, pace, range_index=range_index)
         current_a, status = self._front_end.convert(
             flowing_a,
@@ -237,19 +237,21 @@ class Bench:
             raise ArithmeticError(str(error)) from error
 
     def _added_current(
-        self, voltage_v: Vectors, settled_a: Currents, pace: ReadPace, *, range_index: int
+        self, voltage_v: Vectors, settled_a: Currents, pace: ReadTiming, *, range_index: int
     ) -> Currents:
         """What the cells' own noise adds to the currents [A], (B, M)."""
         circuit: dict[str, Any] = {"wires": self.wires(range_index), "device": self._device}
         try:
-            return added_currents(self._fluctuation, self._cells_now(), pace, voltage_v, settled_a, **circuit)
+            return added_currents(
+                self._fluctuation, self._cell_state(), pace, voltage_v, settled_a, **circuit
+            )
         except (SolverError, InputError) as error:
             raise ArithmeticError(str(error)) from error
 
-    def _cells_now(self, conductance_s: Matrix | None = None) -> CellsNow:
+    def _cell_state(self, conductance_s: Matrix | None = None) -> CellState:
         if conductance_s is None:
             conductance_s = self._cells.conductance_s(self._temperature_c)
-        return CellsNow(conductance_s=conductance_s, age_s=self._cells.age_s, time_s=self._time_s)
+        return CellState(conductance_s=conductance_s, age_s=self._cells.age_s, time_s=self._time_s)
 
     def noise_floor(
         self,
@@ -297,7 +299,7 @@ class Bench:
         covariance_a2, vectors_v = None, np.atleast_2d(voltage_v)
         if self._fluctuation.active:
             variance = self._fluctuation.relative_variance(
-                self._cells_now(true_conductance_s), duration_s=aperture_s * averages
+                self._cell_state(true_conductance_s), duration_s=aperture_s * averages
             )
             covariance_a2 = current_covariance(true_conductance_s, vectors_v, variance, **circuit)
         return Sensed(
@@ -348,9 +350,9 @@ class Bench:
         self._settling.wait(duration_s)
         start_s, self._time_s = self._time_s, self._time_s + duration_s
         self._cells.time_s = self._time_s
-        for strike in self._strikes.cells(start_s, self._time_s, whole=~self._cells.unresponsive):
+        for strike in self._random_faults.cells(start_s, self._time_s, whole=~self._cells.unresponsive):
             self._cells.break_cell(strike.row, strike.column, strike.kind, time_s=strike.time_s)
-        self._front_end.faulty[self._strikes.amplifiers(start_s, self._time_s)] = True
+        self._front_end.faulty[self._random_faults.amplifiers(start_s, self._time_s)] = True
 
     def set_temperature(self, temperature_c: float) -> None:
         """Change the board's temperature: conductances, gains and offsets follow."""
@@ -363,7 +365,7 @@ class Bench:
         """
         self._streams = RandomStreams.from_seed(seed)
         self._fluctuation.restart(self._streams, time_s=self._time_s)
-        self._strikes = self._started_strikes()
+        self._random_faults = self._start_random_faults()
 
     def fault_cell(self, row: int, column: int, kind: str) -> None:
         """Break a cell, counted from 1: `OPEN`, `SHORT`, or `STUCK` where it stands."""
@@ -383,15 +385,17 @@ class Bench:
         """The actual nominal conductances (N × M), at the present temperature; 0 where a cell is open."""
         return pack(self._cells.conductance_s(self._temperature_c))
 
-    def _started_strikes(self) -> Strikes:
-        return Strikes(self.settings.faults, self._cells.shape, seed=self._streams.fault, time_s=self._time_s)
+    def _start_random_faults(self) -> RandomFaults:
+        return RandomFaults(
+            self.settings.faults, self._cells.shape, seed=self._streams.fault, time_s=self._time_s
+        )
 
     def _writer(self) -> Writer:
         """Pulses for a programming run, as the cells' law needs them."""
         memristor = memristor_of(self._device)
         if memristor is None:
             return ShiftWriter(self.settings.programming, self._cells.shape)
-        return PulseLadder(self.settings.programming, memristor, self._cells.shape)
+        return IncrementalStepPulseWriter(self.settings.programming, memristor, self._cells.shape)
 
     def _set_line_faults(self, line_faults: tuple[LineFault, ...]) -> None:
         self._line_faults = line_faults
@@ -403,8 +407,8 @@ class Bench:
         conductance_s[self._cells.cut_off] = 0.0
         if self._fluctuation.active:
             aperture_s = self._readback.aperture_s
-            pace = ReadPace(duration_s=aperture_s, spacing_s=aperture_s)
-            factors = self._fluctuation.factors(self._cells_now(), pace, 1, rng=self._streams.readback)
+            pace = ReadTiming(duration_s=aperture_s, spacing_s=aperture_s)
+            factors = self._fluctuation.factors(self._cell_state(), pace, 1, rng=self._streams.readback)
             conductance_s = conductance_s * factors[0]
         return self._readback.read(
             conductance_s,

@@ -24,8 +24,8 @@ class Circuit:
         row_ohm, column_ohm: one wire segment [Ω].
         source_ohm: driver of each row [Ω], (N,).
         sense_ohm: amplifier of each column [Ω], (M,).
-        way_ohm: voltage lost along a row and a column, on average, per ampere in each of their cells [Ω].
-        longest_way_ohm: the same for the cell that loses most [Ω].
+        mean_path_ohm: voltage lost along a row and a column, on average, per ampere in each of their cells [Ω].
+        longest_path_ohm: the same for the cell that loses most [Ω].
         faults: of the wires, all inside the array.
     """
 
@@ -35,8 +35,8 @@ class Circuit:
     column_ohm: float
     source_ohm: np.ndarray
     sense_ohm: np.ndarray
-    way_ohm: float
-    longest_way_ohm: float
+    mean_path_ohm: float
+    longest_path_ohm: float
     faults: tuple[LineFault, ...]
 
     @classmethod
@@ -70,8 +70,8 @@ class Circuit:
         for fault in wires.faults:
             fault.require_within(rows, columns)
         source_ohm, sense_ohm = wires.source_of_rows_ohm(rows), wires.sense_of_columns_ohm(columns)
-        row_way_ohm, longest_row_ohm = ways_ohm(columns, wires.row_ohm, source_ohm)
-        column_way_ohm, longest_column_ohm = ways_ohm(rows, wires.column_ohm, sense_ohm)
+        row_path_ohm, longest_row_path_ohm = path_resistances_ohm(columns, wires.row_ohm, source_ohm)
+        column_path_ohm, longest_column_path_ohm = path_resistances_ohm(rows, wires.column_ohm, sense_ohm)
         return cls(
             conductance_s=checked_s,
             device=device,
@@ -79,8 +79,8 @@ class Circuit:
             column_ohm=wires.column_ohm,
             source_ohm=source_ohm,
             sense_ohm=sense_ohm,
-            way_ohm=row_way_ohm + column_way_ohm,
-            longest_way_ohm=longest_row_ohm + longest_column_ohm,
+            mean_path_ohm=row_path_ohm + column_path_ohm,
+            longest_path_ohm=longest_row_path_ohm + longest_column_path_ohm,
             faults=tuple(wires.faults),
         )
 
@@ -180,7 +180,7 @@ def one_number(value: float) -> float:
         return math.nan
 
 
-def ways_ohm(count: int, segment_ohm: float, end_ohm: np.ndarray) -> tuple[float, float]:
+def path_resistances_ohm(count: int, segment_ohm: float, end_ohm: np.ndarray) -> tuple[float, float]:
     """Voltage lost per ampere in each of `count` cells on a wire: on average, and at the open end [Ω]."""
     average_ohm = count * end_ohm.mean() + segment_ohm * (count + 1) * (2 * count + 1) / 6
     open_end_ohm = count * end_ohm.max() + segment_ohm * count * (count + 1) / 2

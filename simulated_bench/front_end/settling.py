@@ -11,10 +11,13 @@ from crosscal.core.array_types import Currents, Vectors
 from crosscal.core.errors import SolverError, wanted
 from crosscal.simulated_bench.circuit.circuit import Circuit
 from crosscal.simulated_bench.circuit.transient.companion import Companion
-from crosscal.simulated_bench.circuit.transient.operating_point import solved_rest
+from crosscal.simulated_bench.circuit.transient.operating_point import solve_operating_point
 from crosscal.simulated_bench.circuit.transient.step_size_control import LEAST_COLUMN_PART, TimeControl, sizes
 from crosscal.simulated_bench.circuit.transient.storage import Instant, Storage
-from crosscal.simulated_bench.circuit.transient.time_constants import liveliest_s, slowest_s
+from crosscal.simulated_bench.circuit.transient.time_constants import (
+    characteristic_time_s,
+    slowest_time_constant_s,
+)
 from crosscal.simulated_bench.front_end.amplifier_lag import AmplifierLag, ReadingStepper
 
 TOLERANCE, RINGING_TOLERANCE = 1e-5, 1e-6
@@ -79,7 +82,7 @@ class Settling:
         So it is where the dwell lasts `E_FOLDS` of the array's slowest time constant, and the amplifiers have
         forgotten the currents before that. The time constant is bounded from above, whatever the cells.
         """
-        slowest = slowest_s(circuit, *self._storage)
+        slowest = slowest_time_constant_s(circuit, *self._storage)
         if timing.dwell_s < E_FOLDS * slowest:
             return False
         if timing.lag_s == 0:
@@ -119,7 +122,7 @@ class Settling:
         circuit = self._circuit
         if circuit is None or (self._now is None and self._lag.time_constant_s == 0):
             return
-        settled_a = solved_rest(circuit, 0.0, self._drive_v, inductive=False).current_a
+        settled_a = solve_operating_point(circuit, 0.0, self._drive_v, inductive=False).current_a
         self._apply(circuit, self._drive_v, settled_a, overlooks=self._now is None)
         self._hold(settled_a, duration_s)
 
@@ -129,13 +132,13 @@ class Settling:
         """Change the drives (N,), and the cells to what they are now, all of a sudden."""
         before = self._now
         if not overlooks and before is None:
-            before = solved_rest(circuit, 0.0, self._drive_v, inductive=self._storage[1] > 0)
+            before = solve_operating_point(circuit, 0.0, self._drive_v, inductive=self._storage[1] > 0)
         self._drive_v = np.array(drive_v)
         if overlooks or before is None:
             self._now, self._moves_s = None, 0.0
             return
         self._now = self._suddenly(circuit, before)
-        self._moves_s = E_FOLDS * slowest_s(circuit, *self._storage)
+        self._moves_s = E_FOLDS * slowest_time_constant_s(circuit, *self._storage)
         peak_v = np.abs(drive_v).max()
         scales = np.array([peak_v, LEAST_COLUMN_PART * peak_v, np.abs(settled_a).max()])
         held_v = self._drive_v
@@ -151,7 +154,7 @@ class Settling:
         Two implicit Euler steps of no length to speak of: the first lets nodes jump that nothing but ideal
         wires hold, the second finds the rates at which things go on from there.
         """
-        moment_s = MOMENT * liveliest_s(circuit, *self._storage)
+        moment_s = MOMENT * characteristic_time_s(circuit, *self._storage)
         companion = Companion(circuit, *self._storage, 1 / moment_s)
         nothing, none = np.zeros(circuit.shape), before.state.scaled(0.0, 0.0)
         idle_v, idle_a = np.zeros(circuit.shape[0]), np.zeros(circuit.shape[1])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from crosscal.firmware_models import Instrument, Session
 from crosscal.simulated_bench.bench import Bench
-from crosscal.simulated_bench.instrument.warm_up import rehearse
+from crosscal.simulated_bench.instrument.warm_up import warm_up
 
 
 class PoweredBoard:
@@ -25,7 +25,7 @@ class PoweredBoard:
 
     def __init__(self, bench: Bench, *, clock: Callable[[], float] = time.monotonic) -> None:
         if isinstance(bench, Bench):
-            rehearse(bench.settings)
+            warm_up(bench.settings)
         self.bench = bench
         self.lock = threading.Condition()
         self._clock = clock

@@ -21,13 +21,13 @@ logger = logging.getLogger(__name__)
 READ_V = 0.1
 
 
-def rehearse(settings: BenchSettings) -> None:
+def warm_up(settings: BenchSettings) -> None:
     """Program and read a board of these settings; once in a process, whatever the seed."""
-    _rehearse(settings_text(msgspec.structs.replace(settings, seed=0)))
+    _warm_up(settings_text(msgspec.structs.replace(settings, seed=0)))
 
 
 @lru_cache(maxsize=256)
-def _rehearse(document: str) -> None:
+def _warm_up(document: str) -> None:
     settings = msgspec.toml.decode(document, type=BenchSettings)
     bench = Bench.of(settings)
     facts = bench.facts

@@ -28,7 +28,7 @@ FAINTEST = 0.1
 """Of its conductance is what scatter leaves a cell at least: it does not cease to conduct."""
 
 
-class PulseLadder:
+class IncrementalStepPulseWriter:
     """Amplitudes for every cell of an array during one programming run; a `Writer`.
 
     The board knows nothing of the device but what it reads: a cell has an amplitude for each polarity, which

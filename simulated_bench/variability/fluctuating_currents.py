@@ -14,7 +14,7 @@ from crosscal.simulated_bench.circuit.direct_current.solver import solve_current
 from crosscal.simulated_bench.circuit.wires import Wires
 from crosscal.simulated_bench.circuit.workers import share
 from crosscal.simulated_bench.devices import CellLaw, Ohmic
-from crosscal.simulated_bench.variability.fluctuation import CellsNow, Fluctuation, ReadPace
+from crosscal.simulated_bench.variability.fluctuation import CellState, Fluctuation, ReadTiming
 
 CONDUCTANCES_AT_ONCE = 2**21
 """Bounds the memory of fluctuating cells; their noise is the same whatever it is."""
@@ -25,8 +25,8 @@ RELATIVE_STEP = 1e-4
 
 def added_currents(
     fluctuation: Fluctuation,
-    cells: CellsNow,
-    pace: ReadPace,
+    cells: CellState,
+    pace: ReadTiming,
     voltage_v: Vectors,
     settled_a: Currents,
     *,

@@ -18,7 +18,7 @@ DECADES = range(-7, 13)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CellsNow:
+class CellState:
     """The cells of an array at some time.
 
     Attributes:
@@ -33,7 +33,7 @@ class CellsNow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReadPace:
+class ReadTiming:
     """How readings follow each other.
 
     Attributes:
@@ -89,7 +89,7 @@ class Fluctuation:
         self._trap_value, self._trap_until_s = np.ones(count), np.full(count, -np.inf)
 
     def factors(
-        self, cells: CellsNow, pace: ReadPace, readings: int, *, rng: np.random.Generator | None = None
+        self, cells: CellState, pace: ReadTiming, readings: int, *, rng: np.random.Generator | None = None
     ) -> np.ndarray:
         """Let some readings pass, and say by what each cell's conductance is multiplied in each.
 
@@ -117,7 +117,7 @@ class Fluctuation:
                 factor *= 1.0 - drop * self._charged_at(clock_s)
         return np.maximum(factors, 0.0)
 
-    def relative_variance(self, cells: CellsNow, *, duration_s: float) -> Matrix:
+    def relative_variance(self, cells: CellState, *, duration_s: float) -> Matrix:
         """Variance of a single reading of cells, in parts of their conductance squared, (N, M).
 
         That of all time, for 1/f and telegraph noise: whoever follows them from reading to reading sees less.
@@ -135,7 +135,7 @@ class Fluctuation:
     def _white(self, duration_s: float) -> float:
         return self._noise.cell_relative * math.sqrt(self._noise.aperture_s / duration_s)
 
-    def _weights(self, cells: CellsNow, duration_s: float) -> np.ndarray | None:
+    def _weights(self, cells: CellState, duration_s: float) -> np.ndarray | None:
         """Deviation that each decade's process contributes to each cell, (decades, N·M)."""
         law = self._flicker
         if isinstance(law, NoFlicker):

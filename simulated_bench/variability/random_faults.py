@@ -14,7 +14,7 @@ CELL_KINDS = ("OPEN", "SHORT", "STUCK")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CellStrike:
+class CellFailure:
     """A cell, counted from 0, that breaks at a bench time [s]."""
 
     time_s: float
@@ -23,7 +23,7 @@ class CellStrike:
     kind: str
 
 
-class Strikes:
+class RandomFaults:
     """Says what breaks in a span of bench time; each cell and kind of fault has a Poisson process of its own.
 
     The processes are functions of the time since they were started, so it does not matter in how many steps
@@ -44,7 +44,7 @@ class Strikes:
         self._shape = shape
         self._seed, self._epoch_s = seed, time_s
 
-    def cells(self, start_s: float, end_s: float, *, whole: np.ndarray) -> list[CellStrike]:
+    def cells(self, start_s: float, end_s: float, *, whole: np.ndarray) -> list[CellFailure]:
         """Find the first fault of each cell after one time and up to another [s], where `whole`, (N, M)."""
         places = np.flatnonzero(whole)
         if not (any(self._per_hour) and places.size):
@@ -55,7 +55,7 @@ class Strikes:
         )
         kinds, first_s = times_s.argmin(axis=0), times_s.min(axis=0)
         return [
-            CellStrike(
+            CellFailure(
                 time_s=float(first_s[p]),
                 row=int(places[p] // self._shape[1]),
                 column=int(places[p] % self._shape[1]),

@@ -15,7 +15,7 @@ from crosscal.simulated_bench.circuit.direct_current.newton import (
     ITERATIONS_MOST,
     SHORTEST,
     STEPS_MOST,
-    part_left,
+    drive_fraction_at_cells,
 )
 from crosscal.simulated_bench.circuit.direct_current.residual import ROUNDING, TOLERANCE
 from crosscal.simulated_bench.circuit.kernels.newton_kernels import newton_steps, node_voltages
@@ -40,7 +40,7 @@ class FaultyNewton:
 
     def __init__(self, circuit: Circuit) -> None:
         self._circuit, self._wires = circuit, FaultyWires(circuit)
-        self._typical_ohm = circuit.way_ohm / math.sqrt(circuit.conductance_s.size)
+        self._typical_ohm = circuit.mean_path_ohm / math.sqrt(circuit.conductance_s.size)
 
     def solve(
         self, drive_v: np.ndarray, current_a: np.ndarray, word_v: np.ndarray, bit_v: np.ndarray
@@ -93,7 +93,7 @@ class FaultyNewton:
     def _start(self, drive_v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Currents and unknowns of resistors that agree with the cells at one voltage, as in `Newton`."""
         circuit = self._circuit
-        asked_v = np.broadcast_to(part_left(circuit) * drive_v[:, None], circuit.shape).copy()
+        asked_v = np.broadcast_to(drive_fraction_at_cells(circuit) * drive_v[:, None], circuit.shape).copy()
         law_a, slope_s = self._ask(asked_v)
         chord_s = np.divide(law_a, asked_v, out=np.maximum(slope_s, 0.0), where=asked_v != 0)
         chord_s = np.where(chord_s >= 0, chord_s, np.maximum(slope_s, 0.0))

@@ -6,10 +6,10 @@ import numpy as np
 
 from crosscal.core.errors import SolverError, wanted
 from crosscal.simulated_bench.circuit.circuit import Circuit
-from crosscal.simulated_bench.circuit.direct_current.residual import TOLERANCE, Agreement
+from crosscal.simulated_bench.circuit.direct_current.residual import TOLERANCE, Residual
 from crosscal.simulated_bench.circuit.kernels.chord_kernels import chords, spread
 from crosscal.simulated_bench.circuit.kernels.newton_kernels import newton_steps, walk
-from crosscal.simulated_bench.circuit.kernels.work_arrays import spaced
+from crosscal.simulated_bench.circuit.kernels.work_arrays import spaced_arrays
 from crosscal.simulated_bench.devices.law import require_valid
 
 FORCING = 0.1  # the first linear systems are solved this far; later ones as far as Newton's own error repays
@@ -32,8 +32,8 @@ class Newton:
     def __init__(self, circuit: Circuit, batch: int) -> None:
         """Prepare for batches of up to `batch` vectors."""
         self._circuit = circuit
-        self._part_left = part_left(circuit)
-        self._room = spaced(4, (batch, *circuit.shape))
+        self._drive_fraction = drive_fraction_at_cells(circuit)
+        self._room = spaced_arrays(4, (batch, *circuit.shape))
 
     def solve(self, voltage_v: np.ndarray, cell_a: np.ndarray, *, warm: bool = False) -> None:
         """Solve a batch.
@@ -50,7 +50,7 @@ class Newton:
         """
         batch = len(voltage_v)
         *room, step_a = (array[:batch] for array in self._room)
-        look, live = Agreement(self._circuit, voltage_v, room), np.arange(batch)
+        look, live = Residual(self._circuit, voltage_v, room), np.arange(batch)
         if not warm:
             self._start(look, live, voltage_v, cell_a)
         best_a, length = np.full(batch, np.inf), np.ones(batch)
@@ -63,27 +63,27 @@ class Newton:
                 return
             live = live[~solved]
             better = look.left_a[live] < (1 - DECREASE * length[live]) * best_a[live]
-            self._go_back(live[~better], length, step_a, cell_a)
-            self._go_on(live[better], look, best_a, length, step_a, cell_a)
-        raise SolverError(_stuck(live[0], f"{STEPS_MOST} Newton steps"))
+            self._backtrack(live[~better], length, step_a, cell_a)
+            self._accept_step(live[better], look, best_a, length, step_a, cell_a)
+        raise SolverError(_not_converged(live[0], f"{STEPS_MOST} Newton steps"))
 
-    def _start(self, look: Agreement, live: np.ndarray, voltage_v: np.ndarray, cell_a: np.ndarray) -> None:
+    def _start(self, look: Residual, live: np.ndarray, voltage_v: np.ndarray, cell_a: np.ndarray) -> None:
         """Start from the currents of resistors that agree with the cells at one voltage.
 
         That voltage is a guess of what the wires leave of the drive. For cells that are resistors the answer
         is nearly exact; for others Newton's method saves one or two steps.
         """
         bend = np.empty(len(live))
-        spread(self._part_left, voltage_v, look.across_v)
-        look.ask_law(live)
-        chords(self._part_left, voltage_v, look.mismatch_a, look.slope_s, look.norms, bend)
+        spread(self._drive_fraction, voltage_v, look.across_v)
+        look.evaluate_law(live)
+        chords(self._drive_fraction, voltage_v, look.residual_a, look.slope_s, look.norms, bend)
         look.require_finite()
         self._correct(live, look, np.minimum(bend, START_FORCING), cell_a)
 
-    def _go_on(
+    def _accept_step(
         self,
         live: np.ndarray,
-        look: Agreement,
+        look: Residual,
         best_a: np.ndarray,
         length: np.ndarray,
         step_a: np.ndarray,
@@ -96,7 +96,9 @@ class Newton:
         self._correct(live, look, wanted_part, step_a)
         walk(live, length, step_a, cell_a)
 
-    def _go_back(self, live: np.ndarray, length: np.ndarray, step_a: np.ndarray, cell_a: np.ndarray) -> None:
+    def _backtrack(
+        self, live: np.ndarray, length: np.ndarray, step_a: np.ndarray, cell_a: np.ndarray
+    ) -> None:
         """Take back half of a step that was too long.
 
         Raises:
@@ -107,30 +109,30 @@ class Newton:
         length[live] /= 2
         walk(live, -length, step_a, cell_a)
         if length[live].min() < SHORTEST:
-            raise SolverError(_stuck(live[0], "ever shorter steps"))
+            raise SolverError(_not_converged(live[0], "ever shorter steps"))
 
-    def _correct(self, live: np.ndarray, look: Agreement, left_part: np.ndarray, step_a: np.ndarray) -> None:
-        """Solve the linearised array for some vectors until `left_part` (L,) of their mismatch is left."""
+    def _correct(self, live: np.ndarray, look: Residual, left_part: np.ndarray, step_a: np.ndarray) -> None:
+        """Solve the linearised array for some vectors until `left_part` (L,) of their residual is left."""
         load = look.load[live]
         part = np.ones(len(look.load))
-        part[live] = left_part / (1 + load)  # a sweep that changes little may leave that much more mismatch
+        part[live] = left_part / (1 + load)  # a sweep that changes little may leave that much more residual
         light = load <= LOAD_OF_SINGLE
         for group, rounding in ((live[light], SINGLE), (live[~light], DOUBLE)):
             if len(group):
-                arrays = look.mismatch_a, look.slope_s, *self._circuit.wires, 0.0, look.left_a
+                arrays = look.residual_a, look.slope_s, *self._circuit.wires, 0.0, look.left_a
                 newton_steps(group, *arrays, np.maximum(part, rounding), rounding, ITERATIONS_MOST, step_a)
 
 
-def part_left(circuit: Circuit) -> float:
+def drive_fraction_at_cells(circuit: Circuit) -> float:
     """Guess what part of the drive the wires leave for the cells.
 
     The exponent fits arrays from 8×8 to 256×256, at 0.5 to 6 Ω, within a tenth.
     """
-    load = circuit.conductance_s.mean() * circuit.way_ohm
+    load = circuit.conductance_s.mean() * circuit.mean_path_ohm
     return float((1 + load) ** -0.75)
 
 
-def _stuck(vector: int, tried: str) -> str:
+def _not_converged(vector: int, tried: str) -> str:
     return wanted(
         got=f"no solution for vector {vector} of its batch after {tried}",
         allowed="a device whose current is continuous and rises with its voltage, or falls slowly",

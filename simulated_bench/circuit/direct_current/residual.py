@@ -8,7 +8,7 @@ import numpy as np
 
 from crosscal.core.errors import RangeError, SolverError, wanted
 from crosscal.simulated_bench.circuit.circuit import Circuit
-from crosscal.simulated_bench.circuit.kernels.newton_kernels import mismatch, voltages_across
+from crosscal.simulated_bench.circuit.kernels.newton_kernels import residual, voltages_across
 
 TOLERANCE = 1e-13
 """Solved when the cells' law and the wires disagree by no more than this part of the cell currents (2-norm).
@@ -21,16 +21,16 @@ ROUNDING = (
 )  # of a cell's voltage, in parts of the voltages it is the difference of
 
 
-class Agreement:
+class Residual:
     """What the wires make of the cell currents of a batch, and what the cells' law says to that.
 
     The large arrays are lent and overwritten, for at this speed fresh memory costs as much as arithmetic.
 
     Attributes:
         across_v: voltage across each cell [V], (B, N, M).
-        mismatch_a: current of the law at that voltage, less the current assumed [A], (B, N, M).
+        residual_a: current of the law at that voltage, less the current assumed [A], (B, N, M).
         slope_s: slope of the law there [S], (B, N, M).
-        norms: 2-norms of mismatch, currents [A] and slopes [S], and the smallest slope [S], (4, B).
+        norms: 2-norms of residual, currents [A] and slopes [S], and the smallest slope [S], (4, B).
         left_a, size_a: the first two of these, (B,).
     """
 
@@ -39,25 +39,25 @@ class Agreement:
         self._circuit = circuit
         self._voltage_v = voltage_v
         self._peak_v = np.abs(voltage_v).max(axis=1)
-        self.across_v, self.mismatch_a, self.slope_s = room
+        self.across_v, self.residual_a, self.slope_s = room
         self.norms = np.zeros((4, len(self.across_v)))
         self.left_a, self.size_a = self.norms[:2]
-        self._typical_ohm = circuit.way_ohm / np.sqrt(circuit.conductance_s.size)
+        self._typical_ohm = circuit.mean_path_ohm / np.sqrt(circuit.conductance_s.size)
 
     @property
     def load(self) -> np.ndarray:
         """How the resistance of the wires compares with that of the cells, (B,)."""
         return self._typical_ohm * self.norms[2]
 
-    def ask_law(self, live: np.ndarray) -> None:
-        """Evaluate the law at `across_v` into `mismatch_a` and `slope_s`, for some vectors of the batch."""
+    def evaluate_law(self, live: np.ndarray) -> None:
+        """Evaluate the law at `across_v` into `residual_a` and `slope_s`, for some vectors of the batch."""
         evaluate, conductance_s = self._circuit.device.evaluate, self._circuit.conductance_s
         if len(live) == len(self.across_v):
-            evaluate(conductance_s, self.across_v, self.mismatch_a, self.slope_s)
+            evaluate(conductance_s, self.across_v, self.residual_a, self.slope_s)
             return
         for b in live:
             one = slice(b, b + 1)
-            evaluate(conductance_s, self.across_v[one], self.mismatch_a[one], self.slope_s[one])
+            evaluate(conductance_s, self.across_v[one], self.residual_a[one], self.slope_s[one])
 
     def compare(self, live: np.ndarray, cell_a: np.ndarray) -> np.ndarray:
         """Compare for some vectors.
@@ -73,8 +73,8 @@ class Agreement:
             SolverError: the law falls so steeply with rising voltage that several solutions may exist.
         """
         voltages_across(live, cell_a, self._voltage_v, *self._circuit.wires, self.across_v)
-        self.ask_law(live)
-        mismatch(live, self.mismatch_a, self.slope_s, cell_a, self.norms)
+        self.evaluate_law(live)
+        residual(live, self.residual_a, self.slope_s, cell_a, self.norms)
         left_a, size_a, slope_norm_s, least_slope_s = self.norms[:, live]
         self._refuse_steep_fall(live, least_slope_s)
         met_v = self._peak_v[live] + self._typical_ohm * size_a
@@ -82,12 +82,12 @@ class Agreement:
 
     def _refuse_steep_fall(self, live: np.ndarray, least_slope_s: np.ndarray) -> None:
         """A fall does no harm while the voltage that it frees on the wires cannot drive it further."""
-        way_ohm = self._circuit.longest_way_ohm
-        steep = least_slope_s * way_ohm <= -1
+        mean_path_ohm = self._circuit.longest_path_ohm
+        steep = least_slope_s * mean_path_ohm <= -1
         if steep.any():
-            where = self._place(live[steep][0], self.slope_s * way_ohm <= -1)
+            where = self._place(live[steep][0], self.slope_s * mean_path_ohm <= -1)
             got = f"a current that falls as the voltage rises {where}"
-            allowed = f"slopes above {-1 / way_ohm:g} S, so that there is one solution"
+            allowed = f"slopes above {-1 / mean_path_ohm:g} S, so that there is one solution"
             remedy = "correct the device, or give the wires less resistance"
             raise SolverError(wanted(got=got, allowed=allowed, remedy=remedy))
 
@@ -101,10 +101,10 @@ class Agreement:
         if not lost.any():
             return
         vector = np.flatnonzero(lost)[0]
-        bad = ~(np.isfinite(self.mismatch_a) & np.isfinite(self.slope_s))
+        bad = ~(np.isfinite(self.residual_a) & np.isfinite(self.slope_s))
         got, allowed = "no finite current or slope", "voltages the device is made for"
         if not bad[vector].any():
-            size = np.maximum(np.abs(self.mismatch_a), np.abs(self.slope_s))
+            size = np.maximum(np.abs(self.residual_a), np.abs(self.slope_s))
             bad = size == size[vector].max()
             got, allowed = "a current or slope too large to compute with", "squares within double precision"
         remedy = "lower the drive, or correct the device, the cell or the wires"

@@ -13,7 +13,7 @@ from crosscal.simulated_bench.circuit.direct_current.faulty_newton import Faulty
 from crosscal.simulated_bench.circuit.direct_current.linear_response import LinearResponse
 from crosscal.simulated_bench.circuit.direct_current.newton import Newton
 from crosscal.simulated_bench.circuit.kernels.newton_kernels import column_currents, node_voltages
-from crosscal.simulated_bench.circuit.kernels.work_arrays import spaced
+from crosscal.simulated_bench.circuit.kernels.work_arrays import spaced_arrays
 from crosscal.simulated_bench.circuit.solution import Solution
 from crosscal.simulated_bench.circuit.wires import Wires
 from crosscal.simulated_bench.circuit.workers import piece_size, share
@@ -109,7 +109,7 @@ def _solve(
     size = piece_size(len(voltage_v), circuit.conductance_s.size)
 
     def begin() -> Callable[[slice], None]:
-        newton, (room_a,) = Newton(circuit, size), spaced(1, (size, *circuit.shape))
+        newton, (room_a,) = Newton(circuit, size), spaced_arrays(1, (size, *circuit.shape))
 
         def solve(piece: slice) -> None:
             drive_v, cell_a = voltage_v[piece], room_a[: piece.stop - piece.start]

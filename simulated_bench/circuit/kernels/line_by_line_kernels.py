@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import njit
 
-from crosscal.simulated_bench.circuit.kernels.linear_kernels import room_for, solve
+from crosscal.simulated_bench.circuit.kernels.linear_kernels import solve, work_arrays_for
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -35,7 +35,7 @@ def unit_currents(
         cell_a: receives the currents for row `first` and those that follow [A], (K, N, M).
     """
     right = np.zeros(slope_s.shape)
-    room = room_for(right)
+    room = work_arrays_for(right)
     wires = (row_ohm, column_ohm, source_ohm, sense_ohm)
     for k in range(len(cell_a)):
         driven = right[first + k]
@@ -71,7 +71,7 @@ def row_contributions(
         transfer_s: receives `transfer_s[k, i]`, current of column `first + k` per volt on row i [S], (K, N).
     """
     right, cell_a = np.zeros(slope_s.shape), np.empty(slope_s.shape)
-    room = room_for(right)
+    room = work_arrays_for(right)
     wires = (row_ohm, column_ohm, source_ohm, sense_ohm)
     for k in range(len(transfer_s)):
         driven = right[:, first + k]

@@ -13,24 +13,24 @@ import numpy as np
 from numba import njit
 
 from crosscal.simulated_bench.circuit.kernels.line_kernels import factor, from_rows, respond, to_rows
-from crosscal.simulated_bench.circuit.kernels.work_arrays import APART
+from crosscal.simulated_bench.circuit.kernels.work_arrays import SPACING
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def room_for(like: np.ndarray) -> tuple[np.ndarray, ...]:
+def work_arrays_for(like: np.ndarray) -> tuple[np.ndarray, ...]:
     """Arrays for `solve` to work in: six (N, M) and two (M, N) for `like` of (N, M) and its floating type."""
     rows, columns = like.shape
     size = rows * columns
-    whole = np.empty(8 * (size + APART), dtype=like.dtype)
+    whole = np.empty(8 * (size + SPACING), dtype=like.dtype)
     return (
         whole[:size].reshape(rows, columns),
-        whole[(size + APART) :][:size].reshape(rows, columns),
-        whole[2 * (size + APART) :][:size].reshape(rows, columns),
-        whole[3 * (size + APART) :][:size].reshape(rows, columns),
-        whole[4 * (size + APART) :][:size].reshape(rows, columns),
-        whole[5 * (size + APART) :][:size].reshape(rows, columns),
-        whole[6 * (size + APART) :][:size].reshape(columns, rows),
-        whole[7 * (size + APART) :][:size].reshape(columns, rows),
+        whole[(size + SPACING) :][:size].reshape(rows, columns),
+        whole[2 * (size + SPACING) :][:size].reshape(rows, columns),
+        whole[3 * (size + SPACING) :][:size].reshape(rows, columns),
+        whole[4 * (size + SPACING) :][:size].reshape(rows, columns),
+        whole[5 * (size + SPACING) :][:size].reshape(rows, columns),
+        whole[6 * (size + SPACING) :][:size].reshape(columns, rows),
+        whole[7 * (size + SPACING) :][:size].reshape(columns, rows),
     )
 
 
@@ -103,7 +103,7 @@ def solve(
         rounding: stop, too, when that change is less than this part of the currents it is computed from:
             where wires without resistance let currents circulate, these grow and would drown it.
         most: largest number of iterations.
-        room: arrays from `room_for`.
+        room: arrays from `work_arrays_for`.
         cell_a: receives the currents [A], (N, M).
 
     Returns:

@@ -13,8 +13,8 @@ import numpy as np
 from numba import njit
 
 from crosscal.simulated_bench.circuit.kernels.line_kernels import drop, from_rows, to_rows
-from crosscal.simulated_bench.circuit.kernels.linear_kernels import prepare, room_for, solve
-from crosscal.simulated_bench.circuit.kernels.work_arrays import APART
+from crosscal.simulated_bench.circuit.kernels.linear_kernels import prepare, solve, work_arrays_for
+from crosscal.simulated_bench.circuit.kernels.work_arrays import SPACING
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -68,9 +68,9 @@ def voltages_across(
     """
     _, rows, columns = cell_a.shape
     size = rows * columns
-    room = np.empty(3 * (size + APART))
-    lines, fallen = room[:size].reshape(columns, rows), room[size + APART :][:size].reshape(columns, rows)
-    bit_v = room[2 * (size + APART) :][:size].reshape(rows, columns)
+    room = np.empty(3 * (size + SPACING))
+    lines, fallen = room[:size].reshape(columns, rows), room[size + SPACING :][:size].reshape(columns, rows)
+    bit_v = room[2 * (size + SPACING) :][:size].reshape(rows, columns)
     for b in live:
         across = across_v[b]
         drop(cell_a[b], column_ohm, sense_ohm, bit_v)
@@ -95,17 +95,17 @@ def column_currents(cell_a: np.ndarray, current_a: np.ndarray) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def mismatch(
+def residual(
     live: np.ndarray, law_a: np.ndarray, slope_s: np.ndarray, cell_a: np.ndarray, norms: np.ndarray
 ) -> None:
     """Subtract the wires' cell currents from those of the law, in place, and measure what is left.
 
     Args:
         live: vectors to compute, (L,).
-        law_a: currents of the law [A], (B, N, M); becomes the mismatch.
+        law_a: currents of the law [A], (B, N, M); becomes the residual.
         slope_s: slopes of the law [S], (B, N, M).
         cell_a: currents that the wires carry [A], (B, N, M).
-        norms: receives the 2-norms of mismatch, currents and slopes, and the smallest slope, (4, B).
+        norms: receives the 2-norms of residual, currents and slopes, and the smallest slope, (4, B).
     """
     _, rows, columns = law_a.shape
     sums = np.empty((4, columns))
@@ -129,7 +129,7 @@ def mismatch(
 @njit(cache=True, nogil=True, error_model="numpy")
 def newton_steps(
     live: np.ndarray,
-    mismatch_a: np.ndarray,
+    residual_a: np.ndarray,
     slope_s: np.ndarray,
     row_ohm: float,
     column_ohm: float,
@@ -142,17 +142,17 @@ def newton_steps(
     most: int,
     step_a: np.ndarray,
 ) -> None:
-    """Correction of the cell currents, `step + slope · A(step) = mismatch`, for some vectors of a batch.
+    """Correction of the cell currents, `step + slope · A(step) = residual`, for some vectors of a batch.
 
     Single precision will do, on half the memory: a correction need not be better than Newton's own error,
-    and what it misses the next one finds, for the mismatch is always measured in double precision.
+    and what it misses the next one finds, for the residual is always measured in double precision.
 
     Args:
         live: vectors to compute, (L,).
-        mismatch_a, slope_s: right-hand sides [A] and cell slopes [S], (B, N, M).
+        residual_a, slope_s: right-hand sides [A] and cell slopes [S], (B, N, M).
         row_ohm, column_ohm, source_ohm, sense_ohm: the wires, as in `node_voltages`.
         ground_s: conductance from every wire node to ground [S].
-        left_a: 2-norm of each mismatch [A], (B,).
+        left_a: 2-norm of each residual [A], (B,).
         forcing: part of it that may be left over, (B,).
         rounding: of the floating type to work in: what it cannot tell from nothing, in parts of what it has.
         most: largest number of iterations.
@@ -165,7 +165,7 @@ def newton_steps(
         np.empty((n, m), dtype=kind),
         np.empty((n, m), dtype=kind),
     )
-    columns, rows, room = np.empty((n, m), dtype=kind), np.empty((m, n), dtype=kind), room_for(right)
+    columns, rows, room = np.empty((n, m), dtype=kind), np.empty((m, n), dtype=kind), work_arrays_for(right)
     row, column = kind.type(row_ohm), kind.type(column_ohm)
     source, sense = source_ohm.astype(kind), sense_ohm.astype(kind)
     for b in live:
@@ -174,7 +174,7 @@ def newton_steps(
             continue
         for i in range(n):
             for j in range(m):
-                right[i, j] = mismatch_a[b, i, j] / left_a[b]
+                right[i, j] = residual_a[b, i, j] / left_a[b]
                 slope[i, j] = slope_s[b, i, j]
         prepare(slope, row, column, source, sense, kind.type(ground_s), columns, rows)
         goal = kind.type(forcing[b])

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from crosscal.simulated_bench.circuit.circuit import Circuit, ways_ohm
+from crosscal.simulated_bench.circuit.circuit import Circuit, path_resistances_ohm
 from crosscal.simulated_bench.circuit.direct_current.newton import (
     DOUBLE,
     ITERATIONS_MOST,
@@ -14,7 +14,7 @@ from crosscal.simulated_bench.circuit.direct_current.newton import (
     SINGLE,
 )
 from crosscal.simulated_bench.circuit.kernels.line_kernels import factor, from_rows, respond
-from crosscal.simulated_bench.circuit.kernels.newton_kernels import mismatch, newton_steps
+from crosscal.simulated_bench.circuit.kernels.newton_kernels import newton_steps, residual
 from crosscal.simulated_bench.circuit.kernels.transient_kernels import (
     cell_voltages,
     line_changes,
@@ -26,7 +26,7 @@ from crosscal.simulated_bench.circuit.transient.storage import Instant, Storage
 STEPS_MOST = (
     12  # Newton's method starts from an extrapolation: where it needs more, the time step is too long
 )
-FORCING = 1e-4  # part of a mismatch that a linear solve may leave
+FORCING = 1e-4  # part of a residual that a linear solve may leave
 ROUNDING = 16 * np.finfo(np.float64).eps
 ONE = np.zeros(1, dtype=np.int64)
 
@@ -50,10 +50,10 @@ class Companion:
         row_ohm, column_ohm, source_ohm, sense_ohm = circuit.wires
         self._wires = row_ohm + self._inertia_ohm, column_ohm + self._inertia_ohm, source_ohm, sense_ohm
         rows, columns = circuit.shape
-        row_way_ohm, _ = ways_ohm(columns, self._wires[0], source_ohm)
-        column_way_ohm, _ = ways_ohm(rows, self._wires[1], sense_ohm)
+        row_path_ohm, _ = path_resistances_ohm(columns, self._wires[0], source_ohm)
+        column_path_ohm, _ = path_resistances_ohm(rows, self._wires[1], sense_ohm)
         leak_ohm = 1 / self._ground_s if self._ground_s > 0 else np.inf  # a shorter way than either wire
-        self._way_ohm = min(row_way_ohm, leak_ohm) + min(column_way_ohm, leak_ohm)
+        self._way_ohm = min(row_path_ohm, leak_ohm) + min(column_path_ohm, leak_ohm)
         self._row_damping, self._column_damping = np.empty((columns, rows)), np.empty((rows, columns))
         factor(np.zeros((columns, rows)), self._ground_s, self._wires[0], source_ohm, self._row_damping)
         factor(np.zeros((rows, columns)), self._ground_s, self._wires[1], sense_ohm, self._column_damping)
@@ -94,7 +94,7 @@ class Companion:
             self._meet(open_v, change_a, fall_v, rise_v, across_v)
             cell_a = begin.cell_a + change_a
             device.evaluate(conductance_s, across_v[None], law_a[None], slope_s[None])
-            mismatch(ONE, law_a[None], slope_s[None], cell_a[None], norms)
+            residual(ONE, law_a[None], slope_s[None], cell_a[None], norms)
             left_a, size_a, slope_norm_s = norms[:3, 0].tolist()
             if not math.isfinite(left_a + size_a + slope_norm_s):
                 return None

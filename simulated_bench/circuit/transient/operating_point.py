@@ -11,8 +11,10 @@ from crosscal.simulated_bench.circuit.solution import Solution
 from crosscal.simulated_bench.circuit.transient.storage import Instant, Storage
 
 
-def solved_rest(circuit: Circuit, time_s: float, drive_v: np.ndarray, *, inductive: bool) -> Instant:
-    """Solve for the array at rest under drives [V], (N,); otherwise as `at_rest`.
+def solve_operating_point(
+    circuit: Circuit, time_s: float, drive_v: np.ndarray, *, inductive: bool
+) -> Instant:
+    """Solve for the array at rest under drives [V], (N,); otherwise as `operating_point`.
 
     Raises:
         RangeError, SolverError: as `solve_dc`.
@@ -21,10 +23,10 @@ def solved_rest(circuit: Circuit, time_s: float, drive_v: np.ndarray, *, inducti
     Newton(circuit, 1).solve(drive_v[None], cell_a)
     node_voltages(cell_a, drive_v[None], *circuit.wires, word_v, bit_v)
     solution = Solution(current_a=cell_a[0].sum(axis=0), word_v=word_v[0], bit_v=bit_v[0])
-    return at_rest(circuit, time_s, drive_v, cell_a[0], solution, inductive=inductive)
+    return operating_point(circuit, time_s, drive_v, cell_a[0], solution, inductive=inductive)
 
 
-def at_rest(
+def operating_point(
     circuit: Circuit,
     time_s: float,
     drive_v: np.ndarray,

@@ -11,7 +11,7 @@ from crosscal.core.errors import RangeError, ShapeError, wanted
 from crosscal.simulated_bench.circuit.circuit import Circuit, checked_array, element_value, one_number
 from crosscal.simulated_bench.circuit.direct_current.solver import solve_dc
 from crosscal.simulated_bench.circuit.solution import Solution
-from crosscal.simulated_bench.circuit.transient.operating_point import solved_rest
+from crosscal.simulated_bench.circuit.transient.operating_point import solve_operating_point
 from crosscal.simulated_bench.circuit.transient.step_size_control import TimeControl, sizes
 from crosscal.simulated_bench.circuit.transient.stepper import Stepper
 from crosscal.simulated_bench.circuit.transient.waveform import Waveform
@@ -70,7 +70,7 @@ def solve_transient(
         return solve_dc(conductance_s, drives_v, wires=wires, device=device)
     strongest_v = drives_v[np.abs(drives_v).max(axis=1).argmax()]
     begin, strongest = (
-        solved_rest(circuit, times_s[0], drive_v, inductive=henry > 0)
+        solve_operating_point(circuit, times_s[0], drive_v, inductive=henry > 0)
         for drive_v in (drives_v[0], strongest_v)
     )
     stepper = Stepper(circuit, waveform, farad, henry, STAGE_PART * tolerance)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from crosscal.simulated_bench.circuit.circuit import Circuit, ways_ohm
+from crosscal.simulated_bench.circuit.circuit import Circuit, path_resistances_ohm
 
 
-def slowest_s(circuit: Circuit, capacitance_f: float, inductance_h: float) -> float:
+def slowest_time_constant_s(circuit: Circuit, capacitance_f: float, inductance_h: float) -> float:
     """Bound the slowest time constant of an array from above [s], whatever its cells.
 
     Conductance between the nodes only speeds settling up, so the wires without the cells decide. With
@@ -22,8 +22,8 @@ def slowest_s(circuit: Circuit, capacitance_f: float, inductance_h: float) -> fl
         Elmore, J. Appl. Phys. 19 (1948) 55, for the delay.
     """
     rows, columns = circuit.shape
-    _, row_ohm = ways_ohm(columns, circuit.row_ohm, circuit.source_ohm)
-    _, column_ohm = ways_ohm(rows, circuit.column_ohm, circuit.sense_ohm)
+    _, row_ohm = path_resistances_ohm(columns, circuit.row_ohm, circuit.source_ohm)
+    _, column_ohm = path_resistances_ohm(rows, circuit.column_ohm, circuit.sense_ohm)
     without_s = capacitance_f * max(row_ohm, column_ohm)
     if inductance_h == 0:
         return without_s
@@ -31,8 +31,8 @@ def slowest_s(circuit: Circuit, capacitance_f: float, inductance_h: float) -> fl
     return max(without_s, 2 * inductance_h / least_ohm if least_ohm > 0 else math.inf)
 
 
-def liveliest_s(circuit: Circuit, capacitance_f: float, inductance_h: float) -> float:
+def characteristic_time_s(circuit: Circuit, capacitance_f: float, inductance_h: float) -> float:
     """A time scale on which the array moves, finite and above 0 wherever it does [s]."""
     swing_s = math.sqrt(inductance_h * capacitance_f)
     through_s = inductance_h * float(circuit.conductance_s.max())
-    return max(slowest_s(circuit, capacitance_f, 0.0), swing_s, through_s)
+    return max(slowest_time_constant_s(circuit, capacitance_f, 0.0), swing_s, through_s)

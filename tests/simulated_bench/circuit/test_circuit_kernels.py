@@ -11,12 +11,12 @@ import pytest
 from crosscal.simulated_bench.circuit.kernels.chord_kernels import chords, spread
 from crosscal.simulated_bench.circuit.kernels.line_by_line_kernels import row_contributions, unit_currents
 from crosscal.simulated_bench.circuit.kernels.line_kernels import drop, factor, from_rows, respond, to_rows
-from crosscal.simulated_bench.circuit.kernels.linear_kernels import prepare, room_for, solve
+from crosscal.simulated_bench.circuit.kernels.linear_kernels import prepare, solve, work_arrays_for
 from crosscal.simulated_bench.circuit.kernels.newton_kernels import (
     column_currents,
-    mismatch,
     newton_steps,
     node_voltages,
+    residual,
     voltages_across,
     walk,
 )
@@ -123,7 +123,7 @@ def test_the_linear_solve_is_that_of_the_dense_matrix(size, ohm, kind) -> None:
     cell_a, rounding = np.empty(size, dtype=kind), kind(4 * np.finfo(kind).eps)
     prepare(*typed, kind(0), columns, rows)
     limits = kind(1e-14), rounding, 200
-    used = solve(right_a.astype(kind), *typed, columns, rows, *limits, room_for(cell_a), cell_a)
+    used = solve(right_a.astype(kind), *typed, columns, rows, *limits, work_arrays_for(cell_a), cell_a)
     assert used < 200
     np.testing.assert_allclose(cell_a, expected_a, rtol=0, atol=CLOSE[kind] * np.abs(right_a).max())
 
@@ -157,7 +157,7 @@ def test_the_mismatch_is_measured_vector_by_vector(size) -> None:
     law_a, slope_s, cell_a = rng.normal(size=(3, 4, *size))
     expected_a, norms = law_a - cell_a, np.zeros((4, 4))
     whole_a = law_a.copy()
-    mismatch(np.array([1, 3]), law_a, slope_s, cell_a, norms)
+    residual(np.array([1, 3]), law_a, slope_s, cell_a, norms)
     for b in (1, 3):
         np.testing.assert_allclose(law_a[b], expected_a[b])
         expected = [np.linalg.norm(x[b]) for x in (expected_a, whole_a, slope_s)]
@@ -171,14 +171,14 @@ def test_the_mismatch_is_measured_vector_by_vector(size) -> None:
 def test_newton_steps_solve_the_linearised_array(size, rounding) -> None:
     rng = np.random.default_rng(6)
     wires = draw_wires(size, (2.0, 5.0), rng)
-    slope_s, mismatch_a = rng.uniform(1e-5, 1e-3, (3, *size)), rng.normal(size=(3, *size)) * 1e-6
-    mismatch_a[1] = 0
-    left_a, step_a = np.linalg.norm(mismatch_a, axis=(1, 2)), np.full((3, *size), np.nan)
+    slope_s, residual_a = rng.uniform(1e-5, 1e-3, (3, *size)), rng.normal(size=(3, *size)) * 1e-6
+    residual_a[1] = 0
+    left_a, step_a = np.linalg.norm(residual_a, axis=(1, 2)), np.full((3, *size), np.nan)
     part = np.full(3, float(rounding))
-    newton_steps(np.array([0, 1]), mismatch_a, slope_s, *wires, 0.0, left_a, part, rounding, 200, step_a)
-    expected_a = dense_solution(mismatch_a[0], slope_s[0], wires)
+    newton_steps(np.array([0, 1]), residual_a, slope_s, *wires, 0.0, left_a, part, rounding, 200, step_a)
+    expected_a = dense_solution(residual_a[0], slope_s[0], wires)
     close = 1e-12 if isinstance(rounding, DOUBLE) else 1e-5
-    np.testing.assert_allclose(step_a[0], expected_a, rtol=0, atol=close * np.abs(mismatch_a[0]).max())
+    np.testing.assert_allclose(step_a[0], expected_a, rtol=0, atol=close * np.abs(residual_a[0]).max())
     assert not step_a[1].any()
     assert np.isnan(step_a[2]).all()
 

@@ -11,7 +11,7 @@ import pytest
 from crosscal.core.errors import InputError, RangeError, ShapeError, SolverError
 from crosscal.simulated_bench import Ohmic, Sinh, Solution, Wires, solve_dc, solve_transient
 from crosscal.simulated_bench.circuit.circuit import Circuit
-from crosscal.simulated_bench.circuit.transient.operating_point import at_rest
+from crosscal.simulated_bench.circuit.transient.operating_point import operating_point
 from crosscal.simulated_bench.circuit.transient.solver import step_size_control as time_control
 from crosscal.simulated_bench.circuit.transient.stepper import Stepper
 
@@ -197,7 +197,7 @@ def test_the_method_is_of_fourth_order(device) -> None:
         stepper = Stepper(circuit, drive, FARAD, HENRY, 1e-13)
         nothing = np.zeros((4, 6))
         quiet = Solution(current_a=np.zeros(6), word_v=nothing, bit_v=nothing)
-        instant = at_rest(circuit, 0.0, np.zeros(4), nothing, quiet, inductive=True)
+        instant = operating_point(circuit, 0.0, np.zeros(4), nothing, quiet, inductive=True)
         for _ in range(count):
             step = stepper.step(instant, end_s / count)
             assert step is not None

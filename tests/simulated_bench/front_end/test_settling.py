@@ -14,7 +14,7 @@ import pyvisa
 from crosscal.core.errors import SettingsError
 from crosscal.simulated_bench import Bench, Ohmic, Sinh, Wires, solve_dc, solve_transient
 from crosscal.simulated_bench.circuit.circuit import Circuit
-from crosscal.simulated_bench.circuit.transient.time_constants import slowest_s
+from crosscal.simulated_bench.circuit.transient.time_constants import slowest_time_constant_s
 from crosscal.simulated_bench.front_end.settling import E_FOLDS, Settling, Timing
 
 RANGE_10_MA = 4
@@ -227,7 +227,7 @@ def test_what_is_overlooked_does_not_show():
     bench = board(rows=4, columns=3, farad=1e-10)
     target_s = program(bench)
     circuit = Circuit.of(target_s, wires_of(bench), Sinh())
-    edge_s = E_FOLDS * slowest_s(circuit, 1e-10, 0.0)
+    edge_s = E_FOLDS * slowest_time_constant_s(circuit, 1e-10, 0.0)
     voltage_v = vectors(4)
     settled_a = bench.true_current(voltage_v, range_index=RANGE_10_MA)
     for lag_s in (0.0, edge_s / 4):
@@ -280,7 +280,7 @@ def test_the_bound_of_the_slowest_time_constant_is_one(size, henry, scale):
     wires = Wires(row_ohm=2.0, column_ohm=5.0, source_ohm=rng.uniform(0, 50, size[0]), sense_ohm=10.0)
     circuit = Circuit.of(conductance_s, wires, Ohmic())
     slowest = slowest_mode_s(circuit, FARAD, henry)
-    bound = slowest_s(circuit, FARAD, henry)
+    bound = slowest_time_constant_s(circuit, FARAD, henry)
     assert slowest <= bound * (1 + 1e-9)
     if scale == 0 and henry <= 1e-9:
         assert bound < 1.5 * slowest, "not far above"

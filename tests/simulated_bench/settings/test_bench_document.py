@@ -66,7 +66,7 @@ def test_every_key_of_the_front_end_is_in_its_table():
         assert f"`{key.name}`" in DOCUMENT, key.name
 
 
-WEATHER = DOCUMENT.partition("## Time and weather")[2].partition("\n## ")[0]
+VARIABILITY = DOCUMENT.partition("## Time and weather")[2].partition("\n## ")[0]
 
 
 @pytest.mark.parametrize(
@@ -75,16 +75,16 @@ WEATHER = DOCUMENT.partition("## Time and weather")[2].partition("\n## ")[0]
 def test_every_law_and_its_keys_are_in_the_table_of_the_weather(laws):
     for law in get_args(laws):
         tag = law.__struct_config__.tag
-        assert tag == "none" or f"`{tag}`" in WEATHER, tag
+        assert tag == "none" or f"`{tag}`" in VARIABILITY, tag
         for key in msgspec.structs.fields(law):
-            assert f"`{key.name}" in WEATHER, key.name
+            assert f"`{key.name}" in VARIABILITY, key.name
 
 
 @pytest.mark.parametrize("law", [PcmDrift, CmoHfoxDrift, PcmFlicker, CmoHfoxFlicker, FilamentTelegraph])
 def test_the_table_of_the_weather_has_the_defaults(law):
     row = next(
         line
-        for line in WEATHER.splitlines()
+        for line in VARIABILITY.splitlines()
         if f"`{law.__struct_config__.tag}` |" in line
         and all(f"`{key.name} = " in line for key in msgspec.structs.fields(law) if key.name != "scale")
     )

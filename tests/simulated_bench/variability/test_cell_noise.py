@@ -13,13 +13,13 @@ from crosscal.simulated_bench import Sinh, Wires, noise_floor, sensitivity, solv
 from crosscal.simulated_bench.devices import Ohmic, OneTransistor
 from crosscal.simulated_bench.randomness import RandomStreams
 from crosscal.simulated_bench.variability.fluctuating_currents import current_covariance, solve_each
-from crosscal.simulated_bench.variability.fluctuation import CellsNow, Fluctuation, ReadPace
+from crosscal.simulated_bench.variability.fluctuation import CellState, Fluctuation, ReadTiming
 
 WIRES = Wires(row_ohm=30.0, column_ohm=12.0, source_ohm=200.0, sense_ohm=90.0)
 WHITE = {"noise": {"read_relative": 0.0, "cell_relative": 0.01}}
 FLICKER = {"flicker": {"law": "pcm"}, "array": {"conductance_max_s": 25e-6}}
 TELEGRAPH = {"telegraph": {"law": "filamentary"}}
-PACE = ReadPace(duration_s=1e-3, spacing_s=2e-3)
+PACE = ReadTiming(duration_s=1e-3, spacing_s=2e-3)
 KINDS = {"white": WHITE, "flicker": FLICKER, "telegraph": TELEGRAPH}
 
 
@@ -33,11 +33,11 @@ def fluctuation_of(bench, seed=1):
 
 def cells_of(bench, *, age_s=0.0, time_s=0.0):
     conductance_s = truth(bench)
-    return CellsNow(conductance_s=conductance_s, age_s=np.full_like(conductance_s, age_s), time_s=time_s)
+    return CellState(conductance_s=conductance_s, age_s=np.full_like(conductance_s, age_s), time_s=time_s)
 
 
 def factors(bench, *, age_s=0.0, time_s=0.0, readings=1, duration_s=1e-3, seed=1):
-    pace = ReadPace(duration_s=duration_s, spacing_s=2e-3)
+    pace = ReadTiming(duration_s=duration_s, spacing_s=2e-3)
     return fluctuation_of(bench, seed).factors(cells_of(bench, age_s=age_s, time_s=time_s), pace, readings)
 
 
@@ -205,7 +205,7 @@ def test_shares_of_cells_and_of_time_are_kept(law, expected):
 
 def test_traps_forget_as_fast_as_stated():
     bench = telegraph_board(fastest_s=0.999, slowest_s=1.0)
-    fluctuation, still = fluctuation_of(bench), ReadPace(duration_s=1e-3, spacing_s=0.0)
+    fluctuation, still = fluctuation_of(bench), ReadTiming(duration_s=1e-3, spacing_s=0.0)
     states = [
         fluctuation.factors(cells_of(bench, time_s=time_s), still, 1)[0] < 1
         for time_s in (5.0, 5.2, 6.0, 9.0)

@@ -18,7 +18,7 @@ from crosscal.core.errors import SettingsError
 from crosscal.simulated_bench import BenchSettings, load_settings
 from crosscal.simulated_bench.cells import Cells
 from crosscal.simulated_bench.randomness import RandomStreams
-from crosscal.simulated_bench.variability.fluctuation import CellsNow, Fluctuation, ReadPace
+from crosscal.simulated_bench.variability.fluctuation import CellState, Fluctuation, ReadTiming
 
 AGREES, DISAGREES = 4.5, 6.0
 
@@ -113,8 +113,8 @@ def distance(name: str, settings: BenchSettings) -> float:
         nominal_s = cells.conductance_s(25.0)
         if fluctuation.active:
             duration_s = READ_S if name != "white" else settings.noise.aperture_s
-            now = CellsNow(conductance_s=nominal_s, age_s=cells.age_s, time_s=age_s)
-            pace = ReadPace(duration_s=duration_s, spacing_s=duration_s)
+            now = CellState(conductance_s=nominal_s, age_s=cells.age_s, time_s=age_s)
+            pace = ReadTiming(duration_s=duration_s, spacing_s=duration_s)
             nominal_s = nominal_s * fluctuation.factors(now, pace, 1)[0]
         return nominal_s.reshape(-1, len(case.levels_us)) * 1e6
 

@@ -24,7 +24,7 @@ class Circuit:
         row_ohm, column_ohm: one wire segment [Ω].
         source_ohm: driver of each row [Ω], (N,).
         sense_ohm: amplifier of each column [Ω], (M,).
-        mean_path_ohm: voltage lost along a row and a column, on average, per ampere in each of their cells [Ω].
+        mean_path_ohm: voltage lost along a row and a column, on average, per ampere in each cell [Ω].
         longest_path_ohm: the same for the cell that loses most [Ω].
         faults: of the wires, all inside the array.
     """

@@ -1,4 +1,4 @@
-"""The bench as the firmware sees hardware: currents, noise, faults, weather, reproducibility."""
+"""The bench as the firmware sees hardware: currents, noise, faults, variability, reproducibility."""
 
 from array import array
 

@@ -1,4 +1,4 @@
-"""Prints a memcapacitive product's error budget and the meminductor's loops, as in docs/charge.md.
+"""Prints a memcapacitive product's error budget and the meminductor's loops, as in docs/reference/charge.md.
 
 Run: python benchmarks/charge.py
 """

@@ -1,4 +1,4 @@
-"""What a calibrator file says of itself, beside its graph; the format is `docs/calibrator_format.md`."""
+"""Metadata of a calibrator file, beside its graph; see `docs/reference/calibrator_format.md`."""
 
 from __future__ import annotations
 

@@ -64,8 +64,8 @@ def check_ports(session: onnxruntime.InferenceSession) -> Shape:
     if set(inputs) != {CONDUCTANCE, CURRENT} or CALIBRATED not in outputs:
         raise CalibratorFileError(
             f"got a model with inputs {sorted(inputs)} and outputs {sorted(outputs)}; allowed: inputs "
-            f"{CONDUCTANCE!r} and {CURRENT!r}, output {CALIBRATED!r} (docs/calibrator_format.md); rename "
-            "them, or train a calibrator"
+            f"{CONDUCTANCE!r} and {CURRENT!r}, output {CALIBRATED!r} (docs/reference/calibrator_format.md); "
+            "rename them, or train a calibrator"
         )
     for port in (inputs[CONDUCTANCE], inputs[CURRENT], outputs[CALIBRATED]):
         if port.type != "tensor(float)" or len(port.shape) != 2:

@@ -84,6 +84,6 @@ def _of_class(settings: ClassSettings) -> CellLaw:
         raise SettingsError(wanted(got=got, allowed=allowed, remedy=remedy)) from error
     if not callable(getattr(made, "evaluate", None)):
         got = f"device.law = {settings.name!r}, which has no method evaluate"
-        allowed = "a CellLaw, see docs/devices.md"
+        allowed = "a CellLaw, see docs/how_to/own_device.md"
         raise SettingsError(wanted(got=got, allowed=allowed, remedy="give it one"))
     return made

@@ -1,4 +1,4 @@
-"""Writes a trained calibrator as one standard ONNX file; the format is `docs/calibrator_format.md`."""
+"""Export of a trained calibrator as one standard ONNX file; see `docs/reference/calibrator_format.md`."""
 
 from __future__ import annotations
 

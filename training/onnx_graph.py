@@ -19,7 +19,7 @@ CALIBRATED = "calibrated"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphFacts:
-    """What a calibrator says of the graph it wrote (`docs/calibrator_format.md`).
+    """What a calibrator says of the graph it wrote (`docs/reference/calibrator_format.md`).
 
     Attributes:
         fold: names of the tensors that depend on the matrix alone, as the runtime's kernel of this kind asks

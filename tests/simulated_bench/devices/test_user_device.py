@@ -1,4 +1,4 @@
-"""docs/devices.md: a device of the user's own, in the solvers and on a board."""
+"""docs/how_to/own_device.md: a device of the user's own, in the solvers and on a board."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from crosscal.simulated_bench import (
     solve_transient,
 )
 
-DOCUMENT = (Path(__file__).parents[3] / "docs" / "devices.md").read_text(encoding="utf-8")
-OWN = DOCUMENT.partition("## A device of your own")[2]
+DOCS = Path(__file__).parents[3] / "docs"
+OWN = (DOCS / "how_to" / "own_device.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", OWN, re.DOTALL)[0]
 TOML = re.findall(r"```toml\n(.*?)```", OWN, re.DOTALL)[0]
 WIRES = Wires(row_ohm=2.0, column_ohm=3.0, source_ohm=50.0, sense_ohm=10.0)
@@ -39,9 +39,8 @@ def tunnel(tmp_path, monkeypatch):
 
 def test_the_other_examples_of_the_document_run() -> None:
     names = {}
-    for example in re.findall(
-        r"```python\n(.*?)```", DOCUMENT.partition("## A device of your own")[0], re.DOTALL
-    ):
+    document = (DOCS / "reference" / "devices.md").read_text(encoding="utf-8")
+    for example in re.findall(r"```python\n(.*?)```", document, re.DOTALL):
         exec(example, names)
     assert np.ptp(names["loop"].resistance_ohm) > 5e3
     assert len(names["wires"].faults) == 3

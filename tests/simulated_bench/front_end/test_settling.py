@@ -288,11 +288,11 @@ def test_the_bound_of_the_slowest_time_constant_is_one(size, henry, scale):
 
 def test_the_documents_example_reads_wrong_too_early(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    document = (Path(__file__).parents[3] / "docs" / "bench.md").read_text(encoding="utf-8")
+    document = (Path(__file__).parents[3] / "docs" / "reference" / "bench.md").read_text(encoding="utf-8")
     (example,) = (
         code for code in re.findall(r"```python\n(.*?)```", document, re.DOTALL) if "slow.toml" in code
     )
-    exec(compile(example, "docs/bench.md", "exec"), {})
+    exec(compile(example, "docs/reference/bench.md", "exec"), {})
     off_ua = [float(line.split()[-2]) for line in capsys.readouterr().out.splitlines()]
     assert off_ua[0] == 0
     assert 10 * off_ua[1] < off_ua[2]

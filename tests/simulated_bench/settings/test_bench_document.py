@@ -1,4 +1,4 @@
-"""docs/bench.md says what a bench.toml may say."""
+"""docs/reference/bench.md says what a bench.toml may say."""
 
 import re
 from pathlib import Path
@@ -30,7 +30,7 @@ from crosscal.simulated_bench.variability.read_noise import (
     TelegraphSettings,
 )
 
-DOCUMENT = (Path(__file__).parents[3] / "docs" / "bench.md").read_text(encoding="utf-8")
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "reference" / "bench.md").read_text(encoding="utf-8")
 EXAMPLE = re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)[0]
 
 
@@ -66,13 +66,13 @@ def test_every_key_of_the_front_end_is_in_its_table():
         assert f"`{key.name}`" in DOCUMENT, key.name
 
 
-VARIABILITY = DOCUMENT.partition("## Time and weather")[2].partition("\n## ")[0]
+VARIABILITY = DOCUMENT.partition("## Time and variability")[2].partition("\n## ")[0]
 
 
 @pytest.mark.parametrize(
     "laws", [ProgrammingErrorSettings, DriftSettings, FlickerSettings, TelegraphSettings]
 )
-def test_every_law_and_its_keys_are_in_the_table_of_the_weather(laws):
+def test_every_law_and_its_keys_are_in_the_table_of_variability(laws):
     for law in get_args(laws):
         tag = law.__struct_config__.tag
         assert tag == "none" or f"`{tag}`" in VARIABILITY, tag
@@ -81,7 +81,7 @@ def test_every_law_and_its_keys_are_in_the_table_of_the_weather(laws):
 
 
 @pytest.mark.parametrize("law", [PcmDrift, CmoHfoxDrift, PcmFlicker, CmoHfoxFlicker, FilamentTelegraph])
-def test_the_table_of_the_weather_has_the_defaults(law):
+def test_the_table_of_variability_has_the_defaults(law):
     row = next(
         line
         for line in VARIABILITY.splitlines()

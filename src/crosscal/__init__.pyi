@@ -1,3 +1,7 @@
+from crosscal.core.lab_board import LabBoard as LabBoard
+from crosscal.core.lab_board_facts import ConverterCodes as ConverterCodes
+from crosscal.core.lab_board_facts import LabBoardFacts as LabBoardFacts
+from crosscal.core.lab_board_facts import PulseSchedule as PulseSchedule
 from crosscal.front_door import load_calibrator as load_calibrator
 from crosscal.front_door import open_board as open_board
 

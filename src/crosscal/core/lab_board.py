@@ -201,20 +201,8 @@ class LabBoard(ABC):
 
     @property
     def target_s(self) -> Matrix:
-        """The matrix last written [S], (N, M).
-
-        Raises:
-            BoardError: none was written yet, or the last writing was cut off.
-        """
-        if self._target_s is None:
-            raise BoardError(
-                wanted(
-                    got=f"target_s of {self.identity!r}, to which nothing was written yet",
-                    allowed="a board that was programmed since it was opened",
-                    remedy="call program first",
-                )
-            )
-        return self._target_s.copy()
+        """The matrix last written [S], (N, M); NaN as long as none was, and after a writing that was cut off."""
+        return np.full(self.shape, np.nan) if self._target_s is None else self._target_s.copy()
 
     def program(self, conductance_s: ArrayLike) -> WriteReport | Any:
         """Write a matrix [S], (N, M), and wait for its end.

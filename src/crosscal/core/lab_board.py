@@ -201,7 +201,7 @@ class LabBoard(ABC):
 
     @property
     def target_s(self) -> Matrix:
-        """The matrix last written [S], (N, M); NaN as long as none was, and after a writing that was cut off."""
+        """The matrix last written [S], (N, M); NaN before the first, and after a writing that was cut off."""
         return np.full(self.shape, np.nan) if self._target_s is None else self._target_s.copy()
 
     def program(self, conductance_s: ArrayLike) -> WriteReport | Any:

@@ -112,7 +112,7 @@ def test_an_answer_of_another_shape_or_type_is_refused(answer, words):
     with WrittenBoard() as board:
         board.chip.vmm = lambda _: answer
         board.gain = 1
-        board.read_currents = lambda voltage_v: answer
+        board.read_currents = lambda _: answer
         with pytest.raises(IncompatibleBoardError, match=words):
             board.read(np.full(5, 0.1))
 
@@ -182,7 +182,7 @@ def test_a_target_whose_writing_was_cut_off_is_not_the_boards_target():
     board = WrittenBoard()
     board.program(TARGET_S)
 
-    def fail(target_s, tolerance):
+    def fail(*_):
         raise Cable("unplugged")
 
     board.write = fail

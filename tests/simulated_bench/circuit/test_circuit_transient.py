@@ -12,7 +12,7 @@ from crosscal.core.errors import InputError, RangeError, ShapeError, SolverError
 from crosscal.simulated_bench import Ohmic, Sinh, Solution, Wires, solve_dc, solve_transient
 from crosscal.simulated_bench.circuit.circuit import Circuit
 from crosscal.simulated_bench.circuit.transient.operating_point import operating_point
-from crosscal.simulated_bench.circuit.transient.solver import step_size_control as time_control
+from crosscal.simulated_bench.circuit.transient import step_size_control
 from crosscal.simulated_bench.circuit.transient.stepper import Stepper
 
 FILES = sorted(Path(__file__).parents[2].glob("reference_circuits/tran_*.npz"))
@@ -355,7 +355,7 @@ def test_a_waveform_that_turns_bad_between_the_reports_is_named_by_its_time() ->
 
 def test_a_tolerance_that_no_step_can_meet_is_an_error_that_names_time_and_place(monkeypatch) -> None:
     """A drive that is another number at every instant; fewer steps than usual will tell."""
-    monkeypatch.setattr(time_control, "STEPS_MOST", 400)
+    monkeypatch.setattr(step_size_control, "STEPS_MOST", 400)
     with pytest.raises(
         SolverError,
         match=r"above the tolerance 1e-07 near t .*, largest in the row node of cell \[1, 1\], .* 400 steps",

@@ -41,7 +41,7 @@ def test_a_resource_that_cannot_be_opened_says_why(resource, words):
 
 
 def test_a_callable_that_returns_no_board_is_refused():
-    with pytest.raises(IncompatibleBoardError, match="crosscal[.]LabBoard"):
+    with pytest.raises(IncompatibleBoardError, match=r"crosscal[.]LabBoard"):
         crosscal.open_board(f"{LAB}open_nothing")
 
 

@@ -23,6 +23,9 @@ COMMANDS = {
     "train": "learn a calibrator from run.h5 and export it to ONNX",
 }
 
+_MODULES = {"plot": "plot.group"}
+"""Modules of the commands that are not called like the command."""
+
 _EXTRA_OF = {
     "torch": "train",
     "onnx": "train",
@@ -46,7 +49,8 @@ class _LazyGroup(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        return importlib.import_module(f"crosscal.commands.{cmd_name.replace('-', '_')}").command
+        module = _MODULES.get(cmd_name, cmd_name.replace("-", "_"))
+        return importlib.import_module(f"crosscal.commands.{module}").command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx

@@ -19,10 +19,10 @@ import pytest
 from command_process import crosscal_process
 from distributed import Client
 
-from crosscal.commands import cluster as cluster_module
-from crosscal.commands import simulated_collection
-from crosscal.commands.cluster import cluster, unordered
-from crosscal.commands.simulated_collection import collect_simulated
+from crosscal.commands.jobs import cluster as cluster_module
+from crosscal.commands.jobs import simulated_collection
+from crosscal.commands.jobs.cluster import cluster, map_unordered
+from crosscal.commands.jobs.simulated_collection import collect_simulated
 from crosscal.core.errors import ClusterError, InputError, ScpiError
 from crosscal.core.run_file import read_run
 from crosscal.training import CollectionPlan, measure_matrix
@@ -145,7 +145,7 @@ def test_a_suite_shared_by_a_cluster_equals_a_local_one_to_the_bit(dask: Started
 
 def test_a_worker_that_dies_loses_nothing(dask: Started) -> None:
     with cluster(dask.address) as client:
-        results = unordered(client, identified_square, range(60))
+        results = map_unordered(client, identified_square, range(60))
         first = next(results)
         victim = next(worker for worker in dask.workers if worker.pid == first[1])
         victim.send_signal(signal.SIGKILL)
@@ -178,7 +178,7 @@ def test_a_run_that_was_cut_off_equals_an_uninterrupted_one(
 
 def test_an_error_of_the_task_arrives_whole(dask: Started) -> None:
     with cluster(dask.address) as client, pytest.raises(ScpiError) as caught:
-        list(unordered(client, refused, [7]))
+        list(map_unordered(client, refused, [7]))
     assert (caught.value.code, caught.value.text) == (-222, "Data out of range;7")
 
 
@@ -189,7 +189,7 @@ def test_workers_without_the_code_are_named(
     monkeypatch.syspath_prepend(tmp_path)
     task = import_module("only_here").task
     with cluster(dask.address) as client, pytest.raises(ClusterError, match="this version of crosscal"):
-        list(unordered(client, task, [7]))
+        list(map_unordered(client, task, [7]))
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

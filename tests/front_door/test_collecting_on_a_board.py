@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crosscal.commands.simulated_board import noise_floor
+from crosscal.commands.benches.simulated_board import noise_floor
 from crosscal.core.errors import RangeError, RunFileError
 from crosscal.core.port import CrossbarPort
 from crosscal.core.run_file import read_run

@@ -11,8 +11,8 @@ import pytest
 from command_process import crosscal_process as run
 
 from crosscal.command_line import COMMANDS
-from crosscal.commands.progress import progress_bar, told_beside
-from crosscal.commands.simulated_board import simulated_bench
+from crosscal.commands.benches.simulated_board import simulated_bench
+from crosscal.commands.terminal.progress import progress_bar, show_log_beside_bar
 
 
 def test_help_names_every_command_and_the_exit_codes() -> None:
@@ -85,7 +85,7 @@ def test_a_settings_file_with_an_unknown_key_is_named_with_its_key(tmp_path: Pat
 def test_whoever_has_a_board_needs_nothing_that_simulates_one() -> None:
     script = (
         "import sys, crosscal.commands.collect\n"
-        "from crosscal.commands.simulated_board import simulated_bench\n"
+        "from crosscal.commands.benches.simulated_board import simulated_bench\n"
         "assert simulated_bench('@py') is None and simulated_bench(None) is None\n"
         "extras = {'pyvisa_sim', 'scipy', 'matplotlib', 'tomli_w', 'distributed'}\n"
         "sys.exit(', '.join(extras & set(sys.modules)) or None)"
@@ -106,7 +106,7 @@ def test_what_a_room_logs_is_shown_beside_its_bar_and_not_printed() -> None:
     task = bar.add_task("learning", total=None, note="")
     room = logging.getLogger("crosscal.training")
     before = room.level
-    with told_beside(bar, task, "crosscal.training"):
+    with show_log_beside_bar(bar, task, "crosscal.training"):
         logging.getLogger("crosscal.training.structured_fit").info("%d vectors", 640)
     assert bar.tasks[0].fields["note"] == "640 vectors"
     assert (room.level, room.handlers) == (before, [])

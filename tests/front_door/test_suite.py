@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from command_process import crosscal_process
 
-from crosscal.commands import suite as suite_module
 from crosscal.commands.evaluate import command
-from crosscal.commands.suite_boards import load_suite
+from crosscal.commands.suite import run as suite_module
+from crosscal.commands.suite.boards import load_suite
 from crosscal.core.errors import InputError, SettingsError, TrainingError
 from crosscal.core.run_file import read_run
 from crosscal.runtime import Calibrator

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from crosscal.commands.progress import console
+from crosscal.commands.terminal.progress import console
 from crosscal.simulated_bench import Bench, BenchServer, PoweredBoard, profile_names
 
 DEFAULT_PROFILE = "lab-16x12"

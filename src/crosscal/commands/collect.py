@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from crosscal.commands.cluster import scheduler_option
-from crosscal.commands.interrupt import interruptible
-from crosscal.commands.progress import console, progress_bar
-from crosscal.commands.simulated_board import simulated_bench
+from crosscal.commands.benches.simulated_board import simulated_bench
+from crosscal.commands.jobs.cluster import scheduler_option
+from crosscal.commands.terminal.interrupt import interruptible
+from crosscal.commands.terminal.progress import console, progress_bar
 from crosscal.core.port import CrossbarPort
 from crosscal.front_door import open_board
 from crosscal.training import CollectionPlan, CollectionProgress, collect
@@ -73,7 +73,7 @@ def command(
     plan = CollectionPlan(matrices=matrices, vectors=vectors, inputs=inputs, seed=seed)
     bench = simulated_bench(backend)
     if bench is not None:
-        from crosscal.commands.simulated_collection import collect_simulated
+        from crosscal.commands.jobs.simulated_collection import collect_simulated
 
         outcome = collect_simulated(
             bench, output, plan, resource=resource, timeout_s=timeout_s, resume=resume, scheduler=scheduler

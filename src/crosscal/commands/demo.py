@@ -10,12 +10,12 @@ import click
 import numpy as np
 from rich.console import Console
 
+from crosscal.commands.benches.simulated_board import noise_floor, open_simulated_board
 from crosscal.commands.collect import collect_with_bar
-from crosscal.commands.demo_drift import draw_drift, drift_table, live_a_day
-from crosscal.commands.progress import console
-from crosscal.commands.score_table import score_table
-from crosscal.commands.scoring import evaluate_with_bar
-from crosscal.commands.simulated_board import noise_floor, open_simulated_board
+from crosscal.commands.demo_drift import draw_drift, drift_table, measure_day_of_drift
+from crosscal.commands.jobs.evaluation import evaluate_with_bar
+from crosscal.commands.terminal.progress import console
+from crosscal.commands.terminal.score_table import score_table
 from crosscal.core.port import CrossbarPort
 from crosscal.core.run_file import read_run
 from crosscal.front_door import load_calibrator
@@ -65,13 +65,13 @@ def command(train_afresh: bool, output: Path, seed: int) -> None:
     bench.write_text(BENCH, encoding="utf-8")
     with open_simulated_board(bench) as board:
         console.print(f"[bold]board[/] {board.identity}, {board.shape[0]} rows × {board.shape[1]} columns")
-        calibrator = _train(board, output, seed) if train_afresh else _shipped(output)
+        calibrator = _train(board, output, seed) if train_afresh else _copy_shipped_calibrator(output)
         _show_one_read(board, calibrator, np.random.default_rng([seed, 1]))
-        test_file = _fresh(output / "test.h5")
+        test_file = _remove_old(output / "test.h5")
         plan = CollectionPlan(matrices=10, vectors=TEST_VECTORS, inputs=TEST_INPUTS, seed=seed + 1)
         collect_with_bar(board, test_file, plan, resume=False, what="measuring 10 matrices never trained on")
         with console.status("a day of drift, and recalibration"):
-            day = live_a_day(board, calibrator, np.random.default_rng([seed, 2]))
+            day = measure_day_of_drift(board, calibrator, np.random.default_rng([seed, 2]))
     test = read_run(test_file)
     evaluation = evaluate_with_bar(calibrator, test, floor_nmse=noise_floor(str(bench), test))
     out = Console()
@@ -82,7 +82,7 @@ def command(train_afresh: bool, output: Path, seed: int) -> None:
     console.print(f"done in {time.perf_counter() - began:.0f} s; everything is in {output}")
 
 
-def _shipped(folder: Path) -> Path:
+def _copy_shipped_calibrator(folder: Path) -> Path:
     path = folder / "calibrator.onnx"
     with as_file(files("crosscal") / "shipped" / "demo.onnx") as shipped:
         path.write_bytes(shipped.read_bytes())
@@ -94,7 +94,7 @@ def _train(board: CrossbarPort, folder: Path, seed: int) -> Path:
     from crosscal.commands.train import train_and_export
     from crosscal.training import Measurements, TrainingPlan
 
-    run_file = _fresh(folder / "training.h5")
+    run_file = _remove_old(folder / "training.h5")
     plan = CollectionPlan(matrices=TRAINING_MATRICES, vectors=100, seed=seed)
     collect_with_bar(
         board, run_file, plan, resume=False, what=f"measuring {TRAINING_MATRICES} matrices to learn from"
@@ -120,7 +120,7 @@ def _show_one_read(board: CrossbarPort, path: Path, rng: np.random.Generator) ->
         console.print(f"[bold]{name:>10}[/] {shown} … µA")
 
 
-def _fresh(path: Path) -> Path:
+def _remove_old(path: Path) -> Path:
     """Where a demo's own file goes; one that an earlier demo left is replaced."""
     path.unlink(missing_ok=True)
     return path

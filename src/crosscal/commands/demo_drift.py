@@ -35,7 +35,7 @@ class DayOfDrift:
     full_scale_a: float
 
 
-def live_a_day(board: Board, path: Path, rng: np.random.Generator) -> DayOfDrift:
+def measure_day_of_drift(board: Board, path: Path, rng: np.random.Generator) -> DayOfDrift:
     """Program a matrix never trained on, let the cells drift for a day of bench time, and recalibrate."""
     target_s = rng.uniform(20e-6, 95e-6, board.shape)
     board.program(target_s)

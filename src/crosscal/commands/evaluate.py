@@ -9,17 +9,17 @@ from typing import Any
 import click
 from rich.console import Console
 
-from crosscal.commands.calibrator_list import CalibratorList
-from crosscal.commands.cluster import scheduler_option
-from crosscal.commands.progress import console
-from crosscal.commands.score_table import score_table
-from crosscal.commands.scoring import evaluate_with_bar
-from crosscal.commands.simulated_board import noise_floor
+from crosscal.commands.benches.simulated_board import noise_floor
+from crosscal.commands.jobs.cluster import scheduler_option
+from crosscal.commands.jobs.evaluation import evaluate_with_bar
+from crosscal.commands.options.calibrator_list import CalibratorList
+from crosscal.commands.terminal.progress import console
+from crosscal.commands.terminal.score_table import score_table
 from crosscal.core.run_file import read_run
 from crosscal.training import calibrator_names, write_report
 
-OF_ONE_RUN = ("calibrator", "run", "report", "truth")
-OF_A_SUITE = ("output", "boards", "calibrators", "quick", "table", "seed", "retry", "again", "scheduler")
+RUN_OPTIONS = ("calibrator", "run", "report", "truth")
+SUITE_OPTIONS = ("output", "boards", "calibrators", "quick", "table", "seed", "retry", "again", "scheduler")
 
 
 @click.command("evaluate")
@@ -80,7 +80,7 @@ def command(
     report: Path | None,
     truth: str | None,
     suite: bool,
-    **of_suite: Any,
+    **suite_options: Any,
 ) -> None:
     """Score CALIBRATOR (an ONNX file) on RUN (a run.h5 of matrices it was not trained on).
 
@@ -99,9 +99,9 @@ def command(
     crosscal evaluate --suite --scheduler tcp://head:8786 -o suite/
     crosscal evaluate --suite --quick --boards '8x8,16x16' --calibrators affine,structured
     """
-    _refuse_what_does_not_apply(context, suite=suite)
+    _require_options_of(context, suite=suite)
     if suite:
-        _evaluate_suite(**of_suite)
+        _evaluate_suite(**suite_options)
         return
     if calibrator is None or run is None:
         missing = "CALIBRATOR" if calibrator is None else "RUN"
@@ -122,9 +122,9 @@ def command(
             console.print(f"wrote {path}")
 
 
-def _refuse_what_does_not_apply(context: click.Context, *, suite: bool) -> None:
+def _require_options_of(context: click.Context, *, suite: bool) -> None:
     """An option that would be ignored is a misunderstanding."""
-    for name in OF_ONE_RUN if suite else OF_A_SUITE:
+    for name in RUN_OPTIONS if suite else SUITE_OPTIONS:
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             given = name.upper() if name in ("calibrator", "run") else f"--{name}"
             raise click.UsageError(
@@ -145,8 +145,8 @@ def _evaluate_suite(
     again: bool,
 ) -> None:
     # Here, because it takes torch to train.
-    from crosscal.commands.suite import SuiteRequest, begin_suite, forget_calibrators, run_suite
-    from crosscal.commands.suite_boards import load_suite
+    from crosscal.commands.suite.boards import load_suite
+    from crosscal.commands.suite.run import SuiteRequest, discard_calibrators, prepare_suite_folder, run_suite
 
     known = load_suite(table)
     request = SuiteRequest(
@@ -156,13 +156,13 @@ def _evaluate_suite(
         retry=retry,
     )
     chosen = known.selected(pattern.strip() for pattern in boards.split(","))
-    begin_suite(request, output)
+    prepare_suite_folder(request, output)
     if again:
-        forget_calibrators(chosen, request, output)
+        discard_calibrators(chosen, request, output)
     if scheduler is not None:
-        from crosscal.commands.suite_cluster import share_suite
+        from crosscal.commands.suite.sharing import run_suite_on_cluster
 
-        share_suite(chosen, request, output, scheduler)
+        run_suite_on_cluster(chosen, request, output, scheduler)
         # Its failures were just tried.
         request = replace(request, retry=False)
     run_suite(chosen, request, output)

@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from crosscal.commands.board_at_work import board_options, chosen_tile, storage_options, tile_option
-from crosscal.commands.finite_number import FiniteNumber
-from crosscal.commands.progress import console
+from crosscal.commands.benches.programmed_bench import (
+    board_options,
+    storage_options,
+    tile_option,
+    tile_snapshot,
+)
+from crosscal.commands.options.finite_number import FiniteNumber
+from crosscal.commands.terminal.progress import console
 
 if TYPE_CHECKING:
     from crosscal.simulated_bench import Bench, NetlistCheck, Snapshot
@@ -42,7 +47,7 @@ def command(
     inductance_h: float | None,
     tile: tuple[int, int],
     check: bool,
-    **of_board: Any,
+    **board_arguments: Any,
 ) -> None:
     """Write the array of a simulated board, as it really is, as a netlist for ngspice.
 
@@ -62,7 +67,7 @@ def command(
     """
     if transient_s is None and (capacitance_f or inductance_h):
         raise click.UsageError("--capacitance and --inductance go with --transient: at rest they do nothing")
-    board, snapshot = chosen_tile(bench, tile, **of_board)
+    board, snapshot = tile_snapshot(bench, tile, **board_arguments)
     wires = board.settings.wires
     farad = wires.capacitance_f if capacitance_f is None else capacitance_f
     henry = wires.inductance_h if inductance_h is None else inductance_h

@@ -11,11 +11,15 @@ import click
 import numpy as np
 from rich.console import Console
 
-from crosscal.commands.interrupt import interruptible
-from crosscal.commands.number_file import read_matrix
-from crosscal.commands.output_file import require_place
-from crosscal.commands.progress import console, progress_bar
-from crosscal.commands.recalibration_table import said_of_readings, said_of_spread, verification_table
+from crosscal.commands.files.arrays import read_matrix
+from crosscal.commands.files.output import require_output_file
+from crosscal.commands.terminal.interrupt import interruptible
+from crosscal.commands.terminal.progress import console, progress_bar
+from crosscal.commands.terminal.recalibration_table import (
+    describe_changes,
+    describe_readings,
+    verification_table,
+)
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import CalibratorFileError, IncompatibleBoardError, InputError, RangeError, wanted
 from crosscal.front_door import load_calibrator, open_board
@@ -110,28 +114,28 @@ def command(
     Exit codes: 0 written, 1 an error that is explained, 2 wrong usage, 3 worse on the verification vectors
     and therefore not written, 130 interrupted.
     """
-    require_place(output, force=force)
+    require_output_file(output, force=force)
     target_s = None if matrix_file is None else read_matrix(matrix_file)
     if program and target_s is None:
         raise click.UsageError("--program needs --matrix, the matrix to program")
     with console.status(f"loading {calibrator}"):
         loaded = load_calibrator(calibrator)
-    _require_place_for_belief(loaded, calibrator)
+    _require_crosscal_file(loaded, calibrator)
     with open_board(resource, backend=backend, timeout_s=timeout_s) as board:
         console.print(f"{board.identity}: {board.shape[0]} rows, {board.shape[1]} columns")
-        _require_made_for(loaded, board)
+        _require_same_board(loaded, board)
         programmed = _programmed(loaded, board, target_s, program=program)
         plan = RecalibrationPlan(
             vectors=vectors,
             verification=verification,
-            voltage_range_v=_inputs(programmed, board, voltage_range_v),
+            voltage_range_v=_input_range(programmed, board, voltage_range_v),
         )
         temperature_c = board.temperature_c
-        rng = np.random.default_rng([seed, _times(loaded)])
+        rng = np.random.default_rng([seed, _recalibration_count(loaded)])
         done = _recalibrate_with_bar(board, programmed, plan, rng)
         identity = board.identity
-    console.print(said_of_readings(done.report, plan))
-    console.print(f"evidence: {said_of_spread(done.report)}")
+    console.print(describe_readings(done.report, plan))
+    console.print(f"evidence: {describe_changes(done.report)}")
     Console().print(verification_table(done))
     if not done.verified:
         console.print(
@@ -139,13 +143,13 @@ def command(
             "is; measure more vectors, or look at the board"
         )
         click.get_current_context().exit(NOT_VERIFIED)
-    facts = _facts(done, plan, identity, temperature_c, seed)
+    facts = _history_entry(done, plan, identity, temperature_c, seed)
     with console.status(f"writing and checking {output}"):
         write_recalibrated(output, calibrator, done.calibrator, facts=facts)
     console.print(f"wrote {output}: {done.calibrator.kind}, recalibrated: {done.calibrator.depth}")
 
 
-def _require_place_for_belief(calibrator: Calibrator, path: Path) -> None:
+def _require_crosscal_file(calibrator: Calibrator, path: Path) -> None:
     """Refuse a file that could not hold what is going to be learned, before anything is measured."""
     if calibrator.metadata is None:
         raise CalibratorFileError(
@@ -157,7 +161,7 @@ def _require_place_for_belief(calibrator: Calibrator, path: Path) -> None:
         )
 
 
-def _require_made_for(calibrator: Calibrator, board: Board) -> None:
+def _require_same_board(calibrator: Calibrator, board: Board) -> None:
     """Refuse a calibrator of another size, or one that knows another board's amplifiers."""
     if any(ours not in (None, theirs) for ours, theirs in zip(calibrator.shape, board.shape, strict=True)):
         raise IncompatibleBoardError(
@@ -179,7 +183,7 @@ def _require_made_for(calibrator: Calibrator, board: Board) -> None:
         )
 
 
-def _times(calibrator: Calibrator) -> int:
+def _recalibration_count(calibrator: Calibrator) -> int:
     """How often it was recalibrated: each time draws other vectors, which say more than the same again."""
     return 0 if calibrator.recalibration is None else len(calibrator.recalibration.history)
 
@@ -221,7 +225,7 @@ def _single(matrix: Matrix) -> np.ndarray:
     return np.asarray(matrix, dtype=np.float32)
 
 
-def _inputs(
+def _input_range(
     programmed: ProgrammedCalibrator, board: Board, given_v: tuple[float, float] | None
 ) -> tuple[float, float]:
     """Range of the inputs [V]."""
@@ -259,7 +263,7 @@ def _recalibrate_with_bar(
         return recalibrate_on_board(board, programmed, plan, rng=rng, progress=show)
 
 
-def _facts(
+def _history_entry(
     done: BoardRecalibration,
     plan: RecalibrationPlan,
     identity: str,

@@ -11,13 +11,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from crosscal.commands.calibrator_list import CalibratorList
+from crosscal.commands.benches.simulated_board import noise_floor, open_simulated_board
 from crosscal.commands.collect import collect_with_bar
-from crosscal.commands.progress import console
-from crosscal.commands.score_table import score_table
-from crosscal.commands.scoring import evaluate_with_bar
-from crosscal.commands.simulated_board import noise_floor, open_simulated_board
-from crosscal.commands.suite_folder import keep_text
+from crosscal.commands.jobs.evaluation import evaluate_with_bar
+from crosscal.commands.options.calibrator_list import CalibratorList
+from crosscal.commands.suite.folder import write_or_require_same
+from crosscal.commands.terminal.progress import console
+from crosscal.commands.terminal.score_table import score_table
 from crosscal.commands.train import train_and_export
 from crosscal.core.run_file import Run, read_run
 from crosscal.simulated_bench import load_settings
@@ -78,13 +78,13 @@ def command(
     sinusoidal, DC and FIR inputs; trains; evaluates; prints the table in mA² and NMSE. Everything is kept in
     the folder: a study that was cut off goes on where it stopped when the same command is given again.
     """
-    bench = _bench_file(output, profile, noise)
+    bench = _write_bench(output, profile, noise)
     train_plan = CollectionPlan(matrices=matrices, vectors=LEARNT_VECTORS, seed=seed)
     test_plan = CollectionPlan(
         matrices=test_matrices, vectors=TEST_VECTORS, inputs=TEST_INPUTS, seed=seed + 1
     )
-    training_run = _collected(bench, output / "training.h5", train_plan, "training matrices")
-    test_run = _collected(bench, output / "test.h5", test_plan, "test matrices")
+    training_run = _collect(bench, output / "training.h5", train_plan, "training matrices")
+    test_run = _collect(bench, output / "test.h5", test_plan, "test matrices")
     floor_nmse = noise_floor(str(bench), test_run)
     evaluations = {}
     for name in calibrators:
@@ -135,7 +135,7 @@ def _write_rows(rows: list[PaperRow], path: Path) -> None:
     path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
-def _bench_file(folder: Path, profile: str, noise: float | None) -> Path:
+def _write_bench(folder: Path, profile: str, noise: float | None) -> Path:
     """Write the bench's settings beside the results, so that the folder says what it was measured on."""
     path = folder / "bench.toml"
     if Path(profile).is_file():
@@ -146,11 +146,11 @@ def _bench_file(folder: Path, profile: str, noise: float | None) -> Path:
     if noise is not None:
         text += f"\n[noise]\nread_relative = {noise!r}\n"
     folder.mkdir(parents=True, exist_ok=True)
-    keep_text(path, text, "describes another bench; choose another folder with -o")
+    write_or_require_same(path, text, "describes another bench; choose another folder with -o")
     return path
 
 
-def _collected(bench: Path, path: Path, plan: CollectionPlan, what: str) -> Run:
+def _collect(bench: Path, path: Path, plan: CollectionPlan, what: str) -> Run:
     with open_simulated_board(bench) as board:
         collect_with_bar(board, path, plan, resume=True, what=what)
     return read_run(path)

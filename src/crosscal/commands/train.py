@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from crosscal.commands.interrupt import interruptible
-from crosscal.commands.output_file import require_place
-from crosscal.commands.progress import console, progress_bar, told_beside
+from crosscal.commands.files.output import require_output_file
+from crosscal.commands.terminal.interrupt import interruptible
+from crosscal.commands.terminal.progress import console, progress_bar, show_log_beside_bar
 from crosscal.core.run_file import read_run
 from crosscal.training import (
     EpochReport,
@@ -74,7 +74,7 @@ def command(
     crosscal train run.h5 --calibrator concatsquash --seed 1 -o b7.onnx
     """
     plan = TrainingPlan(calibrator=calibrator, seed=seed, max_epochs=epochs, threads=threads)
-    require_place(output, force=force)
+    require_output_file(output, force=force)
     held_out = None if validation is None else _measurements(validation)
     result = train_and_export(
         plan,
@@ -126,7 +126,7 @@ def train_and_export(
                 note=f"loss {report.loss:.3g}, best NMSE {report.best_error:.3g}",
             )
 
-        with told_beside(bar, task, "crosscal.training"):
+        with show_log_beside_bar(bar, task, "crosscal.training"):
             result = train(
                 plan, data, validation=validation, checkpoint=checkpoint, resume=resume, progress=show
             )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from crosscal.commands.board_at_work import board_options, working_bench
-from crosscal.commands.progress import console
+from crosscal.commands.benches.programmed_bench import board_options, programmed_bench
+from crosscal.commands.terminal.progress import console
 
 if TYPE_CHECKING:
     from crosscal.firmware_models import BoardFacts
@@ -43,8 +43,8 @@ def command(bench: str, output: Path, matrix: Path | None, seed: int, vector: st
     from crosscal.simulated_bench import take_snapshot
     from crosscal.simulated_bench.pictures.page import write_page
 
-    board, target_s = working_bench(bench, matrix=matrix, seed=seed, after_s=after_s)
-    names, vectors_v = _vectors(vector, board.facts, seed)
+    board, target_s = programmed_bench(bench, matrix=matrix, seed=seed, after_s=after_s)
+    names, vectors_v = _example_vectors(vector, board.facts, seed)
     room = max(1, NUMBERS_MOST // (3 * target_s.size))
     if len(vectors_v) > room:
         console.print(f"[yellow]the first {room} of {len(vectors_v)} vectors, lest the page be too large")
@@ -53,12 +53,12 @@ def command(bench: str, output: Path, matrix: Path | None, seed: int, vector: st
     console.print(f"wrote {output}, {output.stat().st_size / 1e3:.0f} kB")
 
 
-def _vectors(text: str, facts: BoardFacts, seed: int) -> tuple[list[str], np.ndarray]:
+def _example_vectors(text: str, facts: BoardFacts, seed: int) -> tuple[list[str], np.ndarray]:
     """Vectors of a page, and what each is called."""
-    from crosscal.commands.board_at_work import vectors_of
+    from crosscal.commands.benches.programmed_bench import parse_vectors
 
     if text != "examples":
-        vectors_v = vectors_of(text, facts, seed)
+        vectors_v = parse_vectors(text, facts, seed)
         return [f"vector {k + 1}" for k in range(len(vectors_v))], vectors_v
     rows, rng = facts.rows, np.random.default_rng([seed, 1])
     named: dict[str, Any] = {

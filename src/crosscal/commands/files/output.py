@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 
-def require_place(output: Path, *, force: bool) -> None:
+def require_output_file(output: Path, *, force: bool) -> None:
     """Refuse a place that nothing can be written to, and a file that is there already.
 
     Raises:

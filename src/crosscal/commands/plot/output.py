@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from crosscal.commands.progress import console
+from crosscal.commands.terminal.progress import console
 from crosscal.core.errors import InputError, wanted
 
 if TYPE_CHECKING:

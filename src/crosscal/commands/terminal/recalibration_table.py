@@ -34,7 +34,7 @@ def verification_table(done: BoardRecalibration) -> Table:
     return table
 
 
-def said_of_readings(report: RecalibrationReport, plan: RecalibrationPlan) -> str:
+def describe_readings(report: RecalibrationReport, plan: RecalibrationPlan) -> str:
     """How many readings there were, and what was wrong with the others."""
     said = f"{report.readings_used} readings of {plan.vectors} known vectors"
     if report.readings_missing:
@@ -46,7 +46,7 @@ def said_of_readings(report: RecalibrationReport, plan: RecalibrationPlan) -> st
     return said
 
 
-def said_of_spread(report: RecalibrationReport) -> str:
+def describe_changes(report: RecalibrationReport) -> str:
     """What has changed since last time, and by how much, as standard deviations."""
     spread = report.spread
     if report.depth is Depth.NOTHING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crosscal.commands.progress import progress_bar
+from crosscal.commands.terminal.progress import progress_bar
 from crosscal.core.errors import InputError, wanted
 from crosscal.core.run_file import Run
 from crosscal.front_door import open_board

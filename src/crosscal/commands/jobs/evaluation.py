@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from crosscal.commands.progress import progress_bar
+from crosscal.commands.terminal.progress import progress_bar
 from crosscal.core.run_file import Run
 from crosscal.front_door import load_calibrator
 from crosscal.training import Evaluation, evaluate

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from crosscal.commands.cluster import cluster, unordered
-from crosscal.commands.interrupt import interruptible
-from crosscal.commands.progress import progress_bar
-from crosscal.commands.suite import BASELINES, MEASURING, RECALIBRATED, SuiteRequest, do_step
-from crosscal.commands.suite_boards import SuiteBoard
-from crosscal.commands.suite_folder import BoardFolder
+from crosscal.commands.jobs.cluster import cluster, map_unordered
+from crosscal.commands.suite.boards import SuiteBoard
+from crosscal.commands.suite.folder import BoardFolder
+from crosscal.commands.suite.run import BASELINES, MEASURING, RECALIBRATED, SuiteRequest, run_step
+from crosscal.commands.terminal.interrupt import interruptible
+from crosscal.commands.terminal.progress import progress_bar
 
 Files = dict[str, bytes]
 
@@ -38,7 +38,9 @@ class Task:
     files: Files
 
 
-def share_suite(boards: Sequence[SuiteBoard], request: SuiteRequest, folder: Path, scheduler: str) -> None:
+def run_suite_on_cluster(
+    boards: Sequence[SuiteBoard], request: SuiteRequest, folder: Path, scheduler: str
+) -> None:
     """Have a cluster do every step that the boards' folders do not hold yet.
 
     Args:
@@ -66,14 +68,14 @@ def share_suite(boards: Sequence[SuiteBoard], request: SuiteRequest, folder: Pat
                 if not _finished(folders[board.name], step)
             ]
             shown = bar.add_task(f"{what}, shared", total=len(tasks), note="")
-            for name, files in unordered(client, partial(_done, request), tasks):
+            for name, files in map_unordered(client, partial(_run_task, request), tasks):
                 check()
-                _keep(files, folders[name].path)
+                _write_files(files, folders[name].path)
                 bar.advance(shown)
 
 
 def _task(board: SuiteBoard, step: str, home: Path) -> Task:
-    return Task(board=board, step=step, home=home, files=_files(home))
+    return Task(board=board, step=step, home=home, files=_read_files(home))
 
 
 def _finished(folder: BoardFolder, step: str) -> bool:
@@ -87,18 +89,18 @@ def _finished(folder: BoardFolder, step: str) -> bool:
     return all((folder.path / f"{part}.json").exists() for part in parts)
 
 
-def _files(path: Path) -> Files:
+def _read_files(path: Path) -> Files:
     return {file.name: file.read_bytes() for file in path.iterdir() if file.suffix in SENT}
 
 
-def _done(request: SuiteRequest, task: Task) -> tuple[str, Files]:
+def _run_task(request: SuiteRequest, task: Task) -> tuple[str, Files]:
     """Do a task on a worker, with one thread, for sums are taken in another order by several."""
     with tempfile.TemporaryDirectory() as parent, threadpool_limits(1):
         path = Path(parent) / task.board.name
         path.mkdir()
-        _keep(task.files, path)
-        do_step(BoardFolder(path=path, retry=request.retry), request, task.step)
-        done = {name: data for name, data in _files(path).items() if data != task.files.get(name)}
+        _write_files(task.files, path)
+        run_step(BoardFolder(path=path, retry=request.retry), request, task.step)
+        done = {name: data for name, data in _read_files(path).items() if data != task.files.get(name)}
     for name in done:
         if name.endswith(".failed"):
             # Told to people, who have their own folder and not this one.
@@ -106,7 +108,7 @@ def _done(request: SuiteRequest, task: Task) -> tuple[str, Files]:
     return task.board.name, done
 
 
-def _keep(files: Files, path: Path) -> None:
+def _write_files(files: Files, path: Path) -> None:
     """Write files whole: one that is there is finished."""
     for name, data in files.items():
         part = path / f"{name}.part"

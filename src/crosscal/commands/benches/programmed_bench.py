@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from crosscal.commands.finite_number import FiniteNumber
-from crosscal.commands.number_file import read_numbers
+from crosscal.commands.files.arrays import read_numbers
+from crosscal.commands.options.finite_number import FiniteNumber
 from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
 
 if TYPE_CHECKING:
@@ -101,7 +101,9 @@ def storage_options(*, capacitance: str) -> Callable[[Command], Command]:
     return decorate
 
 
-def working_bench(bench: str, *, matrix: Path | None, seed: int, after_s: float) -> tuple[Bench, np.ndarray]:
+def programmed_bench(
+    bench: str, *, matrix: Path | None, seed: int, after_s: float
+) -> tuple[Bench, np.ndarray]:
     """Switch a bench on, program it and let time pass; return it with its target [S], (N, M).
 
     Raises:
@@ -123,7 +125,7 @@ def working_bench(bench: str, *, matrix: Path | None, seed: int, after_s: float)
     return board, target_s
 
 
-def working_board(
+def bench_snapshot(
     bench: str, *, matrix: Path | None, seed: int, vector: str, after_s: float
 ) -> tuple[Bench, Snapshot]:
     """Switch a bench on, program it, let time pass and apply vectors; arguments are those of `board_options`.
@@ -133,21 +135,21 @@ def working_board(
     """
     from crosscal.simulated_bench import take_snapshot
 
-    board, target_s = working_bench(bench, matrix=matrix, seed=seed, after_s=after_s)
-    return board, take_snapshot(board, target_s, vectors_of(vector, board.facts, seed))
+    board, target_s = programmed_bench(bench, matrix=matrix, seed=seed, after_s=after_s)
+    return board, take_snapshot(board, target_s, parse_vectors(vector, board.facts, seed))
 
 
-def chosen_tile(
+def tile_snapshot(
     bench: str, tile: tuple[int, int], *, matrix: Path | None, seed: int, vector: str, after_s: float
 ) -> tuple[Bench, Snapshot]:
-    """As `working_board`, but of a single array of the board: that in a row and column of tiles, from 1.
+    """As `bench_snapshot`, but of a single array of the board: that in a row and column of tiles, from 1.
 
     Raises:
-        SettingsError, InputError: as `working_board`, or the board has no such tile.
+        SettingsError, InputError: as `bench_snapshot`, or the board has no such tile.
     """
     from crosscal.simulated_bench import take_snapshot
 
-    board, target_s = working_bench(bench, matrix=matrix, seed=seed, after_s=after_s)
+    board, target_s = programmed_bench(bench, matrix=matrix, seed=seed, after_s=after_s)
     tiles = board.settings.tiles
     if tile[0] > tiles.rows or tile[1] > tiles.columns:
         allowed = f"1,1 to {tiles.rows},{tiles.columns} on this board"
@@ -155,11 +157,11 @@ def chosen_tile(
             wanted(got=f"tile {tile[0]},{tile[1]}", allowed=allowed, remedy="choose one of these")
         )
     rows, columns, part = board.arrays()[(tile[0] - 1) * tiles.columns + tile[1] - 1]
-    vectors_v = vectors_of(vector, board.facts, seed)
+    vectors_v = parse_vectors(vector, board.facts, seed)
     return part, take_snapshot(part, target_s[rows, columns], vectors_v[:, rows])
 
 
-def vectors_of(text: str, facts: BoardFacts, seed: int) -> np.ndarray:
+def parse_vectors(text: str, facts: BoardFacts, seed: int) -> np.ndarray:
     """Vectors that `--vector` asks for [V], (B, N).
 
     Raises:

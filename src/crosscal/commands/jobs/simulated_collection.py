@@ -15,10 +15,10 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from crosscal.commands.cluster import cluster, unordered
+from crosscal.commands.benches.simulated_board import RESOURCE
 from crosscal.commands.collect import collection_bar
-from crosscal.commands.progress import console
-from crosscal.commands.simulated_board import RESOURCE
+from crosscal.commands.jobs.cluster import cluster, map_unordered
+from crosscal.commands.terminal.progress import console
 from crosscal.core.run_file import MatrixRecord
 from crosscal.front_door import open_board
 from crosscal.simulated_bench import BenchSettings, load_settings, settings_text
@@ -62,7 +62,7 @@ def collect_simulated(
 
     def measure_there(indices: Sequence[int]) -> Iterator[tuple[int, MatrixRecord]]:
         with cluster(str(scheduler)) as client:
-            yield from unordered(client, measure_one, indices)
+            yield from map_unordered(client, measure_one, indices)
 
     with (
         console.status("switching the board on; the first time on a machine compiles its circuit"),

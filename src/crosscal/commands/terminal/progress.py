@@ -35,10 +35,10 @@ def progress_bar() -> Progress:
 
 
 @contextmanager
-def told_beside(bar: Progress, task: TaskID, logger_name: str) -> Iterator[None]:
+def show_log_beside_bar(bar: Progress, task: TaskID, logger_name: str) -> Iterator[None]:
     """Show what a room logs (INFO) beside its bar: work without counted steps says there how far it is."""
     logger = logging.getLogger(logger_name)
-    handler, before = _Beside(bar, task), logger.level
+    handler, before = _NoteHandler(bar, task), logger.level
     logger.addHandler(handler)
     logger.setLevel(min(logger.getEffectiveLevel(), logging.INFO))
     try:
@@ -48,7 +48,7 @@ def told_beside(bar: Progress, task: TaskID, logger_name: str) -> Iterator[None]
         logger.setLevel(before)
 
 
-class _Beside(logging.Handler):
+class _NoteHandler(logging.Handler):
     def __init__(self, bar: Progress, task: TaskID) -> None:
         super().__init__(logging.INFO)
         self._bar, self._task = bar, task

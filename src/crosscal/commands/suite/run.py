@@ -11,13 +11,13 @@ import numpy as np
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
-from crosscal.commands.interrupt import interruptible
-from crosscal.commands.progress import console, progress_bar
-from crosscal.commands.simulated_board import noise_floor
-from crosscal.commands.simulated_collection import collect_simulated
-from crosscal.commands.suite_boards import SuiteBoard, SuiteSize
-from crosscal.commands.suite_folder import RECALIBRATED, BoardFolder, keep_text
-from crosscal.commands.suite_table import suite_table
+from crosscal.commands.benches.simulated_board import noise_floor
+from crosscal.commands.jobs.simulated_collection import collect_simulated
+from crosscal.commands.suite.boards import SuiteBoard, SuiteSize
+from crosscal.commands.suite.folder import RECALIBRATED, BoardFolder, write_or_require_same
+from crosscal.commands.suite.table import suite_table
+from crosscal.commands.terminal.interrupt import interruptible
+from crosscal.commands.terminal.progress import console, progress_bar
 from crosscal.commands.train import train_and_export
 from crosscal.core.run_file import Run, read_run
 from crosscal.front_door import load_calibrator
@@ -89,7 +89,7 @@ def run_suite(boards: Sequence[SuiteBoard], request: SuiteRequest, folder: Path)
     Raises:
         UsageError: the folder holds a suite of other sizes or another seed, or another board of that name.
     """
-    begin_suite(request, folder)
+    prepare_suite_folder(request, folder)
     results: list[BoardResult] = []
     # One thread, for sums are taken in another order by several.
     with interruptible() as check, threadpool_limits(1):
@@ -114,7 +114,7 @@ def run_suite(boards: Sequence[SuiteBoard], request: SuiteRequest, folder: Path)
     return results
 
 
-def begin_suite(request: SuiteRequest, folder: Path) -> None:
+def prepare_suite_folder(request: SuiteRequest, folder: Path) -> None:
     """Make the folder, or find one that was begun with the same counts and seed; calibrators may be added.
 
     Raises:
@@ -123,7 +123,7 @@ def begin_suite(request: SuiteRequest, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     size = {name: getattr(request.size, name) for name in request.size.__struct_fields__}
     text = json.dumps({"seed": request.seed, **size}, indent=2) + "\n"
-    keep_text(
+    write_or_require_same(
         folder / "request.json",
         text,
         "says that this suite was begun with other counts or another seed; give the same --quick and --seed "
@@ -131,7 +131,7 @@ def begin_suite(request: SuiteRequest, folder: Path) -> None:
     )
 
 
-def forget_calibrators(boards: Sequence[SuiteBoard], request: SuiteRequest, folder: Path) -> None:
+def discard_calibrators(boards: Sequence[SuiteBoard], request: SuiteRequest, folder: Path) -> None:
     """Drop what was trained and scored of the calibrators asked for; what was measured stays.
 
     Raises:
@@ -141,7 +141,7 @@ def forget_calibrators(boards: Sequence[SuiteBoard], request: SuiteRequest, fold
     for place, board in zip(places, boards, strict=True):
         place.prepare(board.to_toml())
     for place in places:
-        place.forget(request.calibrators)
+        place.discard(request.calibrators)
 
 
 def _board_result(
@@ -175,7 +175,7 @@ def _board_result(
     return result
 
 
-def do_step(folder: BoardFolder, request: SuiteRequest, step: str) -> None:
+def run_step(folder: BoardFolder, request: SuiteRequest, step: str) -> None:
     """Do one step on a board, unless its folder holds it: `MEASURING`, or one of `request.steps`."""
     measured = folder.attempt(MEASURING, lambda: _measured(folder, request))
     if measured is None or step == MEASURING:

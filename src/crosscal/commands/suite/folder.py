@@ -35,7 +35,7 @@ RECALIBRATED = "-recalibrated"
 FAILURES = (CrosscalError, ArithmeticError, ValueError, RuntimeError, MemoryError)
 
 
-def keep_text(path: Path, text: str, otherwise: str) -> None:
+def write_or_require_same(path: Path, text: str, otherwise: str) -> None:
     """Write a file that later runs must agree with; refuse, in the words of `otherwise`, one that differs."""
     if not path.exists():
         path.write_text(text, encoding="utf-8")
@@ -71,9 +71,9 @@ class BoardFolder:
             UsageError: it holds another board.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        keep_text(self.bench, settings, "describes another board; choose another folder with -o")
+        write_or_require_same(self.bench, settings, "describes another board; choose another folder with -o")
 
-    def forget(self, calibrators: Iterable[str]) -> None:
+    def discard(self, calibrators: Iterable[str]) -> None:
         """Drop calibrators and what they scored, so that they are trained again; what was measured stays."""
         for name in calibrators:
             for step in (name, f"{name}{RECALIBRATED}"):

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from crosscal.commands.board_at_work import (
+from crosscal.commands.benches.programmed_bench import (
+    bench_snapshot,
     board_options,
-    chosen_tile,
+    parse_vectors,
+    programmed_bench,
     storage_options,
     tile_option,
-    vectors_of,
-    working_bench,
-    working_board,
+    tile_snapshot,
 )
-from crosscal.commands.finite_number import FiniteNumber
-from crosscal.commands.page import command as page
-from crosscal.commands.plot_devices import budget, iv, loop
-from crosscal.commands.plot_output import Table, output_options, over_array, write_picture
+from crosscal.commands.options.finite_number import FiniteNumber
+from crosscal.commands.plot.devices import budget, iv, loop
+from crosscal.commands.plot.output import Table, output_options, over_array, write_picture
+from crosscal.commands.plot.page import command as page
 from crosscal.core.errors import InputError, wanted
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ def command() -> None:
 @command.command("voltages")
 @board_options(vector="0.3")
 @output_options("voltages")
-def voltages(bench: str, output: Path, data: Path | None, **of_board: Any) -> None:
+def voltages(bench: str, output: Path, data: Path | None, **board_arguments: Any) -> None:
     """Voltages of row wires, of column wires and across the cells: where the wires lose what."""
-    board, snapshot = _one_vector(bench, of_board)
+    board, snapshot = _one_vector(bench, board_arguments)
     from crosscal.simulated_bench.pictures.array import draw_voltages
 
     solution = snapshot.solution
@@ -63,9 +63,9 @@ def voltages(bench: str, output: Path, data: Path | None, **of_board: Any) -> No
 @command.command("currents")
 @board_options(vector="0.3")
 @output_options("currents")
-def currents(bench: str, output: Path, data: Path | None, **of_board: Any) -> None:
+def currents(bench: str, output: Path, data: Path | None, **board_arguments: Any) -> None:
     """Currents of the cells, how far they are from target × input, and what the columns carry."""
-    board, snapshot = _one_vector(bench, of_board)
+    board, snapshot = _one_vector(bench, board_arguments)
     from crosscal.simulated_bench.pictures.array import draw_currents
 
     table = over_array(
@@ -99,10 +99,10 @@ def transient(
     capacitance_f: float | None,
     inductance_h: float | None,
     duration_s: float | None,
-    **of_board: Any,
+    **board_arguments: Any,
 ) -> None:
     """The columns' currents after the drivers step from 0 V to a vector, and when they have settled."""
-    board, snapshot = chosen_tile(bench, tile, **of_board)
+    board, snapshot = tile_snapshot(bench, tile, **board_arguments)
     _require_one(len(snapshot.voltage_v))
     from crosscal.simulated_bench import solve_transient
     from crosscal.simulated_bench.pictures.transient import draw_transient
@@ -148,17 +148,22 @@ def transient(
 )
 @click.pass_context
 def drift(
-    context: click.Context, bench: str, output: Path, data: Path | None, until_s: float, **of_board: Any
+    context: click.Context,
+    bench: str,
+    output: Path,
+    data: Path | None,
+    until_s: float,
+    **board_arguments: Any,
 ) -> None:
     """How cells and column currents change as the board ages; takes rram-32x24 unless told otherwise."""
     if context.get_parameter_source("bench") is click.core.ParameterSource.DEFAULT:
         bench = "rram-32x24"
-    vector = of_board.pop("vector")
-    board, _ = working_bench(bench, **of_board)
+    vector = board_arguments.pop("vector")
+    board, _ = programmed_bench(bench, **board_arguments)
     _require_aging(bench, board)
     from crosscal.simulated_bench.pictures.drift import draw_drift
 
-    vector_v = vectors_of(vector, board.facts, of_board["seed"])
+    vector_v = parse_vectors(vector, board.facts, board_arguments["seed"])
     _require_one(len(vector_v))
     time_s = np.concatenate([[0.0], np.geomspace(1.0, until_s, INSTANTS)])
     conductance_s, current_a = [], []
@@ -179,8 +184,8 @@ for extra in (iv, loop, budget, page):
     command.add_command(extra)
 
 
-def _one_vector(bench: str, of_board: dict[str, Any]) -> tuple[Bench, Snapshot]:
-    board, snapshot = working_board(bench, **of_board)
+def _one_vector(bench: str, board_arguments: dict[str, Any]) -> tuple[Bench, Snapshot]:
+    board, snapshot = bench_snapshot(bench, **board_arguments)
     _require_one(len(snapshot.voltage_v))
     return board, snapshot
 

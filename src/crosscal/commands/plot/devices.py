@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 import numpy as np
 
-from crosscal.commands.board_at_work import DEFAULT_BENCH
-from crosscal.commands.finite_number import FiniteNumber
-from crosscal.commands.plot_output import Table, output_options, write_picture
+from crosscal.commands.benches.programmed_bench import DEFAULT_BENCH
+from crosscal.commands.options.finite_number import FiniteNumber
+from crosscal.commands.plot.output import Table, output_options, write_picture
 
 POINTS = 401
 

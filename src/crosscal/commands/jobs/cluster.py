@@ -64,7 +64,7 @@ def cluster(address: str) -> Iterator[Client]:
         client.close()
 
 
-def unordered(client: Client, task: Callable[[A], T], arguments: Iterable[A]) -> Iterator[T]:
+def map_unordered(client: Client, task: Callable[[A], T], arguments: Iterable[A]) -> Iterator[T]:
     """Do a task for each of several arguments, and yield the results as they come.
 
     An error that the task itself raised is raised here. A task whose worker dies is done again by another.
@@ -91,15 +91,15 @@ def _result(future: Any) -> Any:
     try:
         return future.result()
     except (KilledWorker, CancelledError, ModuleNotFoundError) as error:
-        raise _given_up(error) from error
+        raise _cluster_error(error) from error
     except RuntimeError as error:
         # Dask's own, where a worker or the scheduler cannot make sense of what it was sent.
         if "deserialization" not in str(error):
             raise
-        raise _given_up(error) from error
+        raise _cluster_error(error) from error
 
 
-def _given_up(error: Exception) -> ClusterError:
+def _cluster_error(error: Exception) -> ClusterError:
     return ClusterError(
         wanted(
             got=f"a task that the cluster gave up ({' '.join(str(error).split())})",

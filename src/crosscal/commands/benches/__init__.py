@@ -1,0 +1,1 @@
+"""Simulated boards that commands work on."""

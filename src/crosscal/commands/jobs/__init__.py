@@ -1,0 +1,1 @@
+"""Collecting, training and evaluating with progress, as several commands do it."""

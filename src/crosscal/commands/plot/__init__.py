@@ -1,0 +1,1 @@
+"""Pictures of a simulated board and of its devices."""

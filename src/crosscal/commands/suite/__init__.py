@@ -1,0 +1,1 @@
+"""Comparison of calibrators on a suite of simulated boards."""

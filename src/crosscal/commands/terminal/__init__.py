@@ -1,0 +1,1 @@
+"""Output to people: progress, tables, Ctrl-C."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from crosscal.drivers.board import Board
+from crosscal.drivers.board_info import Converter
 from crosscal.drivers.board_readout import BoardReadout
-from crosscal.drivers.error_queue import Condition
 from crosscal.drivers.expected_protocol import Refusal, expected_protocol
-from crosscal.drivers.nameplate import Converter
 from crosscal.drivers.programming import ProgramReport
-from crosscal.drivers.scpi_format import block as scpi_block
+from crosscal.drivers.scpi.error_queue import Condition
+from crosscal.drivers.scpi.format import block as scpi_block
 from crosscal.drivers.simulation import Simulation
 
 __all__ = [

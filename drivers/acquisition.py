@@ -7,15 +7,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from crosscal.core.errors import BoardError
-from crosscal.drivers.arrays import array_command, ask_readings
+from crosscal.drivers.board_info import BoardInfo
 from crosscal.drivers.board_readout import BoardReadout
-from crosscal.drivers.error_queue import Condition
 from crosscal.drivers.inputs import require_protected
-from crosscal.drivers.nameplate import Nameplate
-from crosscal.drivers.reply import Element, text_of
-from crosscal.drivers.scpi_format import read_integer, read_number
-from crosscal.drivers.session import Session
-from crosscal.drivers.waiting import MEASURING, WAITING_FOR_TRIGGER, Pace, run_to_end
+from crosscal.drivers.scpi.arrays import array_command, ask_readings
+from crosscal.drivers.scpi.error_queue import Condition
+from crosscal.drivers.scpi.format import read_integer, read_number
+from crosscal.drivers.scpi.polling import MEASURING, WAITING_FOR_TRIGGER, Clock, run_until_idle
+from crosscal.drivers.scpi.reply import Element, text_of
+from crosscal.drivers.scpi.session import Session
 
 START = (b":TRIG:SOUR IMM", b":OUTP ON", b":INIT")
 ABORT = b":ABOR"
@@ -36,14 +36,14 @@ _BEYOND_RANGE = 1.001
 """A saturated column answers the full scale, rounded."""
 
 
-def acquire(session: Session, board: Nameplate, vectors: np.ndarray, pace: Pace) -> BoardReadout:
+def acquire(session: Session, board: BoardInfo, vectors: np.ndarray, clock: Clock) -> BoardReadout:
     """Apply vectors and read all columns of each; hold the session's lock.
 
     Args:
         session: the conversation.
         board: the board's facts.
         vectors: voltages [V], (B, N), of the right shape and finite.
-        pace: clock and sleep.
+        clock: clock and sleep.
 
     Raises:
         RangeError: voltages beyond the protection; nothing but a question was sent.
@@ -53,16 +53,16 @@ def acquire(session: Session, board: Nameplate, vectors: np.ndarray, pace: Pace)
     each_s = _reading_s(board, timing)
     run = _sequence if "SEQ" in board.capabilities else _vector
     most = min(board.sequence_most, max(1, _LOAD_NUMBERS // board.rows))
-    parts = [run(session, board, part, each_s, pace) for part in _parts(vectors, most)]
+    parts = [run(session, board, part, each_s, clock) for part in _parts(vectors, most)]
     return parts[0] if len(parts) == 1 else BoardReadout.joined(parts)
 
 
-def reading_s(session: Session, board: Nameplate) -> float:
+def reading_s(session: Session, board: BoardInfo) -> float:
     """How long the board takes for one vector with its settings as they are now [s]."""
     return _reading_s(board, session.exchange(*_timing(board)).elements)
 
 
-def _timing(board: Nameplate) -> tuple[bytes, ...]:
+def _timing(board: BoardInfo) -> tuple[bytes, ...]:
     return (APERTURE, AVERAGES, AUTO, *((DWELL,) if "SEQ" in board.capabilities else ()))
 
 
@@ -72,16 +72,16 @@ def _parts(vectors: np.ndarray, most: int) -> Iterator[np.ndarray]:
 
 
 def _sequence(
-    session: Session, board: Nameplate, vectors: np.ndarray, each_s: float, pace: Pace
+    session: Session, board: BoardInfo, vectors: np.ndarray, each_s: float, clock: Clock
 ) -> BoardReadout:
     """One sequence: load, run, pull, unload."""
     answer = session.exchange(*array_command(b":SOUR:SEQ:DATA", vectors), LOADED)
     _require_count(answer.elements[0], len(vectors), "loaded")
-    conditions = _run(session, each_s, len(vectors), pace, progress=MEASURED)
+    conditions = _run(session, each_s, len(vectors), clock, progress=MEASURED)
     return _pull(session, board, len(vectors), conditions)
 
 
-def _pull(session: Session, board: Nameplate, count: int, conditions: list[Condition]) -> BoardReadout:
+def _pull(session: Session, board: BoardInfo, count: int, conditions: list[Condition]) -> BoardReadout:
     """Results of a sequence, in pieces."""
     currents = np.empty((count, board.columns))
     status = np.empty((count, board.columns), np.uint8)
@@ -107,11 +107,11 @@ def _pull(session: Session, board: Nameplate, count: int, conditions: list[Condi
 
 
 def _vector(
-    session: Session, board: Nameplate, vector: np.ndarray, each_s: float, pace: Pace
+    session: Session, board: BoardInfo, vector: np.ndarray, each_s: float, clock: Clock
 ) -> BoardReadout:
     """One vector on a board without sequences."""
     session.exchange(*array_command(b":SOUR:VOLT:LIST", vector))
-    conditions = _run(session, each_s, 1, pace)
+    conditions = _run(session, each_s, 1, clock)
     currents, status, (used,) = ask_readings(
         session, b":FETC?", b":FETC:STAT?", board.columns, before=(RANGE,), after=()
     )
@@ -120,20 +120,20 @@ def _vector(
 
 
 def _run(
-    session: Session, each_s: float, count: int, pace: Pace, *, progress: bytes | None = None
+    session: Session, each_s: float, count: int, clock: Clock, *, progress: bytes | None = None
 ) -> list[Condition]:
-    return run_to_end(
+    return run_until_idle(
         session,
         START,
         MEASURING | WAITING_FOR_TRIGGER,
-        pace=pace,
+        clock=clock,
         allowance_s=2 * each_s * count,
         progress=progress,
         patience_s=_PATIENCE_S + 10 * each_s,
     )
 
 
-def _reading_s(board: Nameplate, timing: list[Element] | tuple[Element, ...]) -> float:
+def _reading_s(board: BoardInfo, timing: list[Element] | tuple[Element, ...]) -> float:
     """Time of one vector from aperture, averages, automatic ranging and, where there is one, dwell [s]."""
     aperture_s, averages, auto, *dwell = (read_number(text_of(element)) for element in timing)
     tries = 1 + len(board.ranges_a) if auto else 1
@@ -141,7 +141,7 @@ def _reading_s(board: Nameplate, timing: list[Element] | tuple[Element, ...]) ->
 
 
 def _readout(
-    currents: np.ndarray, status: np.ndarray, range_a: float, board: Nameplate, conditions: list[Condition]
+    currents: np.ndarray, status: np.ndarray, range_a: float, board: BoardInfo, conditions: list[Condition]
 ) -> BoardReadout:
     most_a = _BEYOND_RANGE * max(range_a, *board.ranges_a)
     # Nothing but this check notices bits that flipped inside a block: SCPI has no checksum.

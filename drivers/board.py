@@ -15,9 +15,8 @@ from numpy.typing import ArrayLike
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import InputError, ReadingError, ScpiError
 from crosscal.drivers.acquisition import ABORT, acquire, reading_s
-from crosscal.drivers.arrays import ask_array
+from crosscal.drivers.board_info import ADC, DAC, BoardInfo, Converter, read_board_info, read_converter
 from crosscal.drivers.board_readout import BoardReadout
-from crosscal.drivers.data_format import read_format
 from crosscal.drivers.inputs import (
     checked_command,
     checked_matrix,
@@ -25,18 +24,19 @@ from crosscal.drivers.inputs import (
     checked_range,
     checked_vectors,
 )
-from crosscal.drivers.line import Line
-from crosscal.drivers.link_opening import open_link
-from crosscal.drivers.nameplate import ADC, DAC, Converter, Nameplate, read_converter, read_nameplate
 from crosscal.drivers.programming import STOP, TARGET, ProgramReport, program
-from crosscal.drivers.reply import text_of
-from crosscal.drivers.safety import leave, switch_off
-from crosscal.drivers.scpi_format import number, read_number
-from crosscal.drivers.session import Session
+from crosscal.drivers.safety import shut_down, switch_off
+from crosscal.drivers.scpi.arrays import ask_array
+from crosscal.drivers.scpi.data_format import read_format
+from crosscal.drivers.scpi.format import number, read_number
+from crosscal.drivers.scpi.polling import Clock
+from crosscal.drivers.scpi.reply import text_of
+from crosscal.drivers.scpi.session import Session
+from crosscal.drivers.scpi.timed_link import TimedLink
 from crosscal.drivers.setting_attributes import CountSetting, NumberSetting, SwitchSetting, require_attribute
 from crosscal.drivers.settings import Settings
 from crosscal.drivers.simulation import Simulation
-from crosscal.drivers.waiting import Pace
+from crosscal.drivers.transport.link_opening import open_link
 
 DEFAULT_TIMEOUT_S = 5.0
 DEFAULT_BAUD = 115_200
@@ -46,7 +46,7 @@ class Board:
     """A crossbar test board, `N` rows by `M` columns; a context manager, safe to use from several threads.
 
     **Outputs.** Measuring switches them on. Leaving the context, an error while measuring or programming, and
-    the end of the program leave them at 0 V. Leaving also brings back the data format found at opening.
+    the end of the program shut_down them at 0 V. Leaving also brings back the data format found at opening.
 
     **A lost link** is opened anew: by `reconnect()`, or by the next call. The same board must be at its other
     end; settings made through this Board are compared and applied again. A message of queries that was cut is
@@ -72,20 +72,20 @@ class Board:
     def __init__(
         self,
         session: Session,
-        nameplate: Nameplate,
+        board_info: BoardInfo,
         *,
         format_found: tuple[bytes, ...] = (),
-        pace: Pace | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._session = session
-        self._nameplate = nameplate
-        self._pace = pace or Pace()
-        self._settings = Settings(session, nameplate)
+        self._board_info = board_info
+        self._clock = clock or Clock()
+        self._settings = Settings(session, board_info)
         session.on_reconnect = self._settings.restore
-        self._leave = weakref.finalize(self, leave, session, format_found)
+        self._shut_down = weakref.finalize(self, shut_down, session, format_found)
         # At the end of the program PyVISA closes its sessions; registered after it, this runs before it.
-        self._leave.atexit = False
-        atexit.register(self._leave)
+        self._shut_down.atexit = False
+        atexit.register(self._shut_down)
 
     @classmethod
     def open(
@@ -112,10 +112,10 @@ class Board:
         wait_s = DEFAULT_TIMEOUT_S if timeout_s is None else timeout_s
         wait_s = checked_number(wait_s, "timeout_s", (1e-3, 1e5), "s", whole=False)
         baud = int(checked_number(baud, "baud", (50, 1e9), "", whole=True))
-        line = Line(open_link(resource, backend=backend, baud=baud, timeout_s=wait_s), timeout_s=wait_s)
+        line = TimedLink(open_link(resource, backend=backend, baud=baud, timeout_s=wait_s), timeout_s=wait_s)
         try:
             session = Session(line)
-            return cls(session, read_nameplate(session), format_found=read_format(session))
+            return cls(session, read_board_info(session), format_found=read_format(session))
         except BaseException:
             line.close()
             raise
@@ -141,27 +141,27 @@ class Board:
     @property
     def shape(self) -> tuple[int, int]:
         """`(N, M)`: rows (inputs) and columns (outputs)."""
-        return self._nameplate.rows, self._nameplate.columns
+        return self._board_info.rows, self._board_info.columns
 
     @property
     def identity(self) -> str:
         """Maker, model, serial number and firmware."""
-        return self._nameplate.identity
+        return self._board_info.identity
 
     @property
     def capabilities(self) -> frozenset[str]:
         """Optional command groups present, such as `READBACK`, `SEQ`, `TEMP`, `SIM`."""
-        return self._nameplate.capabilities
+        return self._board_info.capabilities
 
     @property
     def conductance_limits_s(self) -> tuple[float, float]:
         """Smallest and largest conductance that a cell can be programmed to [S]."""
-        return self._nameplate.conductance_limits_s
+        return self._board_info.conductance_limits_s
 
     @property
     def ranges_a(self) -> tuple[float, ...]:
         """Full scales that the column amplifiers have [A], ascending."""
-        return self._nameplate.ranges_a
+        return self._board_info.ranges_a
 
     @property
     def range_a(self) -> float:
@@ -222,7 +222,7 @@ class Board:
         self._settings.require("PROG")
         matrix = checked_matrix(conductance_s, self.shape, self.conductance_limits_s)
         with self._safe(STOP):
-            return program(self._session, matrix, self._pace)
+            return program(self._session, matrix, self._clock)
 
     def read_conductance(self) -> Matrix:
         """Measure the conductance of every cell [S], (N, M).
@@ -233,7 +233,7 @@ class Board:
         self._settings.require("READBACK")
         with self._safe():
             cells = self.shape[0] * self.shape[1]
-            allowance_s = 2 * cells * reading_s(self._session, self._nameplate)
+            allowance_s = 2 * cells * reading_s(self._session, self._board_info)
             return self._ask_matrix(b":ARR:COND?", allowance_s)
 
     def read(self, voltage_v: ArrayLike) -> BoardReadout:
@@ -251,7 +251,7 @@ class Board:
         """
         vectors = checked_vectors(voltage_v, self.shape[0])
         with self._safe(ABORT):
-            return acquire(self._session, self._nameplate, vectors, self._pace)
+            return acquire(self._session, self._board_info, vectors, self._clock)
 
     def measure(self, voltage_v: ArrayLike) -> np.ndarray:
         """Apply input vectors and return the currents, all of them good.
@@ -315,8 +315,8 @@ class Board:
 
     def close(self) -> None:
         """Set the outputs to 0 V and close the link; closing twice is no error."""
-        self._leave()
-        atexit.unregister(self._leave)
+        self._shut_down()
+        atexit.unregister(self._shut_down)
 
     def _ask_matrix(self, query: bytes, allowance_s: float = 0.0) -> np.ndarray:
         values = ask_array(self._session, query, self.shape[0] * self.shape[1], allowance_s=allowance_s)
@@ -324,7 +324,7 @@ class Board:
 
     @contextmanager
     def _safe(self, *stop: bytes) -> Iterator[None]:
-        """Hold the board; on an error stop what it does and leave the outputs at 0 V."""
+        """Hold the board; on an error stop what it does and shut_down the outputs at 0 V."""
         with self._session.lock:
             try:
                 yield

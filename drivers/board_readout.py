@@ -9,7 +9,7 @@ import numpy as np
 
 from crosscal.core.errors import ReadingError
 from crosscal.core.readout import Readout
-from crosscal.drivers.error_queue import Condition
+from crosscal.drivers.scpi.error_queue import Condition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from crosscal.core.errors import BoardConnectionError, BoardTimeoutError
 from crosscal.drivers.acquisition import ABORT
 from crosscal.drivers.board import Board
-from crosscal.drivers.envelope import ERRORS
-from crosscal.drivers.line import Line
-from crosscal.drivers.nameplate import read_nameplate
+from crosscal.drivers.board_info import read_board_info
 from crosscal.drivers.programming import STOP
 from crosscal.drivers.safety import OUTPUT_OFF
-from crosscal.drivers.session import Session
-from crosscal.drivers.waiting import Pace
+from crosscal.drivers.scpi.message import ERRORS
+from crosscal.drivers.scpi.polling import Clock
+from crosscal.drivers.scpi.session import Session
+from crosscal.drivers.scpi.timed_link import TimedLink
 
 NO_ERROR = b'0,"No error"'
-LEAVING = tuple(b"".join((*stop, OUTPUT_OFF)) for stop in ((), (ABORT, b";"), (STOP, b";")))
+SHUT_DOWN = tuple(b"".join((*stop, OUTPUT_OFF)) for stop in ((), (ABORT, b";"), (STOP, b";")))
 """However a conversation ends, the driver leaves the outputs at 0 V: no script need say so."""
 
 
@@ -81,7 +81,7 @@ class ScriptedLink:
             raise self._failure
         if self._pairs and self._pairs[0][0] == body:
             return self._pairs.popleft()[1]
-        if body in LEAVING:
+        if body in SHUT_DOWN:
             return None
         if self._over:
             return BoardConnectionError("the script is over")
@@ -169,8 +169,8 @@ def expected_protocol(
         (asked, ";".join(facts)),
     ]
     link = ScriptedLink([*opening, *pairs])
-    session = Session(Line(link, timeout_s=1.0))
-    with Board(session, read_nameplate(session), pace=Pace(sleep=lambda _: None)) as board:
+    session = Session(TimedLink(link, timeout_s=1.0))
+    with Board(session, read_board_info(session), clock=Clock(sleep=lambda _: None)) as board:
         yield board
         link.require_finished()
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crosscal.drivers.arrays import array_command
-from crosscal.drivers.error_queue import Condition
-from crosscal.drivers.reply import text_of
-from crosscal.drivers.scpi_format import read_list, whole
-from crosscal.drivers.session import Session
-from crosscal.drivers.waiting import PROGRAMMING, Pace, run_to_end
+from crosscal.drivers.scpi.arrays import array_command
+from crosscal.drivers.scpi.error_queue import Condition
+from crosscal.drivers.scpi.format import read_list, whole
+from crosscal.drivers.scpi.polling import PROGRAMMING, Clock, run_until_idle
+from crosscal.drivers.scpi.reply import text_of
+from crosscal.drivers.scpi.session import Session
 
 TARGET = b":ARR:COND:TARG"
 START, STOP, RESULT = b":ARR:PROG", b":ARR:PROG:ABOR", b":ARR:PROG:RES?"
@@ -34,14 +34,14 @@ class ProgramReport:
     conditions: tuple[Condition, ...] = ()
 
 
-def program(session: Session, matrix: np.ndarray, pace: Pace) -> ProgramReport:
+def program(session: Session, matrix: np.ndarray, clock: Clock) -> ProgramReport:
     """Send a checked target [S], (N, M), and program it; hold the session's lock.
 
     The wait has no end of its own: only the board knows how long a matrix takes, and its cap on iterations
     bounds it. A board that stops answering meanwhile is noticed.
     """
     session.exchange(*array_command(TARGET, matrix))
-    conditions = run_to_end(session, (START,), PROGRAMMING, pace=pace)
+    conditions = run_until_idle(session, (START,), PROGRAMMING, clock=clock)
     answer = session.exchange(RESULT)
     conditions += [*answer.earlier, *answer.conditions]
     failed, error, iterations = read_list(text_of(answer.elements[0]), 3)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 from crosscal.core.errors import BoardError
-from crosscal.drivers.data_format import restore_format
-from crosscal.drivers.session import Session, State
+from crosscal.drivers.scpi.data_format import restore_format
+from crosscal.drivers.scpi.session import Session, State
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def switch_off(session: Session, *stop: bytes) -> None:
         logger.error("%s: the outputs could not be set to 0 V: %s", session.resource, error)
 
 
-def leave(session: Session, format_found: tuple[bytes, ...] = ()) -> None:
+def shut_down(session: Session, format_found: tuple[bytes, ...] = ()) -> None:
     """End a session with the outputs at 0 V; a link that is lost is not opened again for it.
 
     Args:
@@ -39,7 +39,7 @@ def leave(session: Session, format_found: tuple[bytes, ...] = ()) -> None:
     """
     with session.lock:
         try:
-            if session.state in (State.READY, State.OUT_OF_STEP):
+            if session.state in (State.READY, State.OUT_OF_SYNC):
                 switch_off(session)
             # A board that did not answer to that is not waited for once more.
             if session.state is State.READY:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, overload
 
 from crosscal.core.errors import InputError, wanted
 from crosscal.drivers.inputs import checked_number
-from crosscal.drivers.scpi_format import number
+from crosscal.drivers.scpi.format import number
 
 if TYPE_CHECKING:
     from crosscal.drivers.board import Board

@@ -7,11 +7,11 @@ import math
 from typing import Any
 
 from crosscal.core.errors import IncompatibleBoardError, ScpiError
-from crosscal.drivers.arrays import ask_array
-from crosscal.drivers.nameplate import Nameplate
-from crosscal.drivers.reply import text_of
-from crosscal.drivers.scpi_format import read_number
-from crosscal.drivers.session import Session
+from crosscal.drivers.board_info import BoardInfo
+from crosscal.drivers.scpi.arrays import ask_array
+from crosscal.drivers.scpi.format import read_number
+from crosscal.drivers.scpi.reply import text_of
+from crosscal.drivers.scpi.session import Session
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Settings:
         board: the board's facts.
     """
 
-    def __init__(self, session: Session, board: Nameplate) -> None:
+    def __init__(self, session: Session, board: BoardInfo) -> None:
         self._session = session
         self._board = board
         self._limits: dict[str, tuple[float, float]] = {}

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from crosscal.core.errors import InputError
-from crosscal.drivers.arrays import ask_array
 from crosscal.drivers.inputs import checked_number
-from crosscal.drivers.scpi_format import number
-from crosscal.drivers.session import Session
+from crosscal.drivers.scpi.arrays import ask_array
+from crosscal.drivers.scpi.format import number
+from crosscal.drivers.scpi.session import Session
 
 CELL_FAULTS = ("OPEN", "SHORT", "STUCK")
 LINK_FAULTS = ("DROP", "STALL", "GARBLE")

@@ -7,9 +7,9 @@ from pyvisa_sim.devices import Device
 from pyvisa_sim.highlevel import SimVisaLibrary
 
 from crosscal.core.errors import InputError, wanted
+from crosscal.firmware_models.serving.board_link import BoardLink
 from crosscal.simulated_bench.bench import Bench
-from crosscal.simulated_bench.instrument.board_link import BoardLink
-from crosscal.simulated_bench.instrument.powered_board import PoweredBoard
+from crosscal.simulated_bench.instrument.powered_bench import PoweredBoard
 
 
 class BoardDevice(Device):

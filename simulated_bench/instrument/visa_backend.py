@@ -23,7 +23,7 @@ from pyvisa_sim.highlevel import SimVisaLibrary
 
 from crosscal.core.errors import BoardConnectionError
 from crosscal.simulated_bench.bench import Bench
-from crosscal.simulated_bench.instrument.powered_board import PoweredBoard
+from crosscal.simulated_bench.instrument.powered_bench import PoweredBoard
 from crosscal.simulated_bench.instrument.visa_locks import ResourceLocks
 from crosscal.simulated_bench.instrument.visa_resources import board_resources
 from crosscal.simulated_bench.instrument.visa_sessions import SESSION_CLASSES, BoardSession, seconds

@@ -9,8 +9,8 @@ from pyvisa.constants import ResourceAttribute, StatusCode
 from pyvisa_sim.sessions import gpib, serial, tcpip, usb
 from pyvisa_sim.sessions.session import MessageBasedSession
 
-from crosscal.simulated_bench.instrument.board_link import BoardLink, ReadEnd
-from crosscal.simulated_bench.instrument.powered_board import PoweredBoard
+from crosscal.firmware_models.serving.board_link import BoardLink, ReadEnd
+from crosscal.firmware_models.serving.powered_board import PoweredBoard
 
 STATUS_OF_END = {
     ReadEnd.MESSAGE: StatusCode.success,

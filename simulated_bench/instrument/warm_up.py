@@ -1,7 +1,7 @@
 """One programming iteration and one reading before anyone waits for them.
 
 On a new machine the first ones compile the circuit's kernels, which takes up to a minute; a client would take
-the board for dead. So a board rehearses while it is switched on, on a twin that is thrown away.
+the board for dead. So a board warms up while it is switched on, on a twin that is thrown away.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _warm_up(document: str) -> None:
     settings = msgspec.toml.decode(document, type=BenchSettings)
     bench = Bench.of(settings)
     facts = bench.facts
-    logger.debug("rehearsing on a board of %d×%d", facts.rows, facts.columns)
+    logger.debug("warming up a board of %d×%d", facts.rows, facts.columns)
     middle_s = (facts.conductance_min_s + facts.conductance_max_s) / 2
     try:
         bench.begin_programming(array("d", [middle_s] * facts.rows * facts.columns), tolerance=0.5)
@@ -45,4 +45,4 @@ def _warm_up(document: str) -> None:
         )
     except ArithmeticError as error:
         # The board itself will say so, to whoever reads it.
-        logger.debug("rehearsal: %s", error)
+        logger.debug("warm-up: %s", error)

@@ -9,11 +9,11 @@ from paper_board import PaperBoard
 
 from crosscal.core.errors import BoardConnectionError, BoardTimeoutError
 from crosscal.drivers.board import Board
-from crosscal.drivers.data_format import read_format
-from crosscal.drivers.line import Line
-from crosscal.drivers.nameplate import read_nameplate
-from crosscal.drivers.session import Session
-from crosscal.drivers.waiting import Pace
+from crosscal.drivers.board_info import read_board_info
+from crosscal.drivers.scpi.data_format import read_format
+from crosscal.drivers.scpi.polling import Clock
+from crosscal.drivers.scpi.session import Session
+from crosscal.drivers.scpi.timed_link import TimedLink
 from crosscal.firmware_models import Instrument
 
 
@@ -81,7 +81,7 @@ def board_on_paper(
     """A driver on an engine on a paper board; on an engine that has run already, if one is given."""
     paper = paper or PaperBoard()
     link = EngineLink(instrument or Instrument(paper))
-    session = Session(Line(link, timeout_s=1.0))
-    facts, found = read_nameplate(session), read_format(session)
-    with Board(session, facts, format_found=found, pace=Pace(sleep=lambda _: None)) as board:
+    session = Session(TimedLink(link, timeout_s=1.0))
+    facts, found = read_board_info(session), read_format(session)
+    with Board(session, facts, format_found=found, clock=Clock(sleep=lambda _: None)) as board:
         yield board, link, paper

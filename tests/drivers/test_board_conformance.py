@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,8 +25,8 @@ NOT_DRIVING = {"expected_protocol.py"}
 def headers_in_source() -> set[bytes]:
     """Every SCPI header that stands in the driver's code."""
     found: set[bytes] = set()
-    for file in resources.files("crosscal.drivers").iterdir():
-        if file.name.endswith(".py") and file.name not in NOT_DRIVING:
+    for file in Path(str(resources.files("crosscal.drivers"))).rglob("*.py"):
+        if file.name not in NOT_DRIVING:
             found.update(HEADER.findall(file.read_bytes()))
     return found - {group.encode() for group in ALL_GROUPS}
 

@@ -15,7 +15,8 @@ import crosscal
 from crosscal.core.errors import BoardConnectionError, BoardError, BoardTimeoutError, InputError, ReadingError
 from crosscal.drivers import Board
 from crosscal.firmware_models import Reading
-from crosscal.simulated_bench import BenchServer, PoweredBoard, add_to_sim
+from crosscal.firmware_models.serving import BoardServer, PoweredBoard
+from crosscal.simulated_bench import add_to_sim
 
 KINDS = ("TCPIP0::localhost::inst0", "SOCKET", "USB0", "GPIB0", "ASRL1")
 
@@ -69,7 +70,7 @@ def test_plain_sim_serves_too(crosscal_bench, resource: str) -> None:
 
 @pytest.mark.parametrize("way", ["tcp", "pty"])
 def test_real_sockets_and_terminals_serve(crosscal_bench, way: str) -> None:
-    server = BenchServer(PoweredBoard(crosscal_bench.bench))
+    server = BoardServer(PoweredBoard(crosscal_bench.bench))
     resource = server.listen_tcp("127.0.0.1", 0) if way == "tcp" else server.open_pty()
     with server, crosscal.open_board(resource, backend="@py") as board:
         use(board)
@@ -135,8 +136,8 @@ board.measure([0.1] * board.shape[0])
 
 @pytest.mark.parametrize("way", ["tcp", "visa"])
 def test_a_script_that_ends_without_closing_leaves_nothing_driven(way: str) -> None:
-    powered = PoweredBoard(PaperBoard())  # pyright: ignore[reportArgumentType]  (any Hardware will do)
-    server = BenchServer(powered)
+    powered = PoweredBoard(PaperBoard())
+    server = BoardServer(powered)
     resource = server.listen_tcp("127.0.0.1", 0)
     where = [resource, "@py"] if way == "tcp" else ["GPIB0::9::INSTR", "lab-16x12@crosscal"]
     with server:
@@ -164,7 +165,7 @@ class QuickBoard(PaperBoard):
 @pytest.mark.parametrize("way", ["tcp", "pty"])
 def test_a_64_by_64_matrix_and_200_vectors_take_less_than_a_second_to_travel(way: str) -> None:
     paper = QuickBoard(rows=64, columns=64, sequence_max=1000)
-    server = BenchServer(PoweredBoard(paper))  # pyright: ignore[reportArgumentType]  (any Hardware will do)
+    server = BoardServer(PoweredBoard(paper))
     resource = server.listen_tcp("127.0.0.1", 0) if way == "tcp" else server.open_pty()
     rng = np.random.default_rng(0)
     matrix, vectors = rng.uniform(1e-6, 1e-3, (64, 64)), rng.uniform(0.1, 0.5, (200, 64))

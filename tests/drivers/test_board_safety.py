@@ -12,9 +12,9 @@ from paper_board import PaperBoard
 
 from crosscal.core.errors import BoardConnectionError, BoardError, BoardTimeoutError, ReadingError
 from crosscal.drivers import Board
-from crosscal.drivers.line import Line
-from crosscal.drivers.nameplate import read_nameplate
-from crosscal.drivers.session import Session
+from crosscal.drivers.board_info import read_board_info
+from crosscal.drivers.scpi.session import Session
+from crosscal.drivers.scpi.timed_link import TimedLink
 from crosscal.firmware_models import Instrument
 
 MATRIX = np.array([[1e-4, 2e-4], [3e-4, 4e-4], [5e-4, 6e-4]])
@@ -62,8 +62,8 @@ def test_an_error_in_the_callers_code_leaves_nothing_driven() -> None:
 
 def test_a_board_that_nobody_holds_any_more_is_switched_off() -> None:
     link = EngineLink(Instrument(PaperBoard()))
-    session = Session(Line(link, timeout_s=1.0))
-    board = Board(session, read_nameplate(session))
+    session = Session(TimedLink(link, timeout_s=1.0))
+    board = Board(session, read_board_info(session))
     board.averages = 3
     board.measure(VECTOR)
     assert output_is_on(link)

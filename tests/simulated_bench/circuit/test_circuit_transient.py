@@ -11,8 +11,8 @@ import pytest
 from crosscal.core.errors import InputError, RangeError, ShapeError, SolverError
 from crosscal.simulated_bench import Ohmic, Sinh, Solution, Wires, solve_dc, solve_transient
 from crosscal.simulated_bench.circuit.circuit import Circuit
-from crosscal.simulated_bench.circuit.transient.operating_point import operating_point
 from crosscal.simulated_bench.circuit.transient import step_size_control
+from crosscal.simulated_bench.circuit.transient.operating_point import operating_point
 from crosscal.simulated_bench.circuit.transient.stepper import Stepper
 
 FILES = sorted(Path(__file__).parents[2].glob("reference_circuits/tran_*.npz"))

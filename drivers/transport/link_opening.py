@@ -6,11 +6,11 @@ import pyvisa
 from pyvisa import rname
 
 from crosscal.core.errors import BoardConnectionError, CrosscalError, InputError
-from crosscal.drivers.link import Link
-from crosscal.drivers.serial_link import SerialLink
-from crosscal.drivers.socket_link import SocketLink
-from crosscal.drivers.visa_errors import ABSENT, board_errors
-from crosscal.drivers.visa_link import VisaLink
+from crosscal.drivers.transport.link import Link
+from crosscal.drivers.transport.serial_link import SerialLink
+from crosscal.drivers.transport.socket_link import SocketLink
+from crosscal.drivers.transport.visa_errors import ABSENT, board_errors
+from crosscal.drivers.transport.visa_link import VisaLink
 
 
 def open_link(resource: str, *, backend: str | None, baud: int, timeout_s: float) -> Link:

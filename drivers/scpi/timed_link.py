@@ -7,9 +7,9 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from crosscal.core.errors import BoardTimeoutError
-from crosscal.drivers.link import Link
-from crosscal.drivers.reply import Element, ReplyReader
-from crosscal.drivers.visa_errors import board_errors
+from crosscal.drivers.scpi.reply import Element, ReplyReader
+from crosscal.drivers.transport.link import Link
+from crosscal.drivers.transport.visa_errors import board_errors
 
 _BYTES_PER_NUMBER = 26
 """The longest way to write a double, `-1.7976931348623157e+308` and a comma; in a block it takes 8."""
@@ -18,7 +18,7 @@ _MARGIN = 2
 _LINE_BYTES = 1 << 16
 
 
-class Line:
+class TimedLink:
     """Sends messages and reads lines over a link; all errors are crosscal's.
 
     Args:

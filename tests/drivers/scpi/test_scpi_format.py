@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosscal.core.errors import BoardError
-from crosscal.drivers.scpi_format import (
+from crosscal.drivers.scpi.format import (
     block,
     excerpt,
     number,

@@ -6,20 +6,20 @@ import re
 from dataclasses import dataclass
 
 from crosscal.core.errors import BoardTimeoutError, IncompatibleBoardError
-from crosscal.drivers.line import Line
-from crosscal.drivers.scpi_format import excerpt
+from crosscal.drivers.scpi.format import excerpt
+from crosscal.drivers.scpi.timed_link import TimedLink
 
 IDENTITY, VERSION = b"*IDN?", b":SYST:VERS?"
 BLOCK_SILENCE_S = 5.25
 """A board gives up an incomplete block after 5 s of silence."""
-MOST_PROBES = 7
+MAX_PROBES = 7
 
 # Twice the version, of which the first may have something stale before it.
 _ANSWER = re.compile(rb"(\d{4}\.\d+);\1;([^\n]+)\n$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Introduction:
+class Identification:
     """What a board answers to who it is.
 
     Attributes:
@@ -31,7 +31,7 @@ class Introduction:
     version: bytes
 
 
-def introduce(line: Line, *, block_silence_s: float = BLOCK_SILENCE_S) -> Introduction:
+def identify(line: TimedLink, *, block_silence_s: float = BLOCK_SILENCE_S) -> Identification:
     """Ask who is there, and skip what an earlier program may have left on the line.
 
     Args:
@@ -58,18 +58,18 @@ def introduce(line: Line, *, block_silence_s: float = BLOCK_SILENCE_S) -> Introd
             f"{line.resource}: got {excerpt(seen)} in answer to *IDN?; allowed: a SCPI instrument's answer; "
             "this is no crossbar test board: give the board's own resource name"
         )
-    return Introduction(version=found[1], identity=found[2].strip())
+    return Identification(version=found[1], identity=found[2].strip())
 
 
-def come_into_step(
-    line: Line, known: Introduction, *, probe: int, block_silence_s: float = BLOCK_SILENCE_S
+def resynchronize(
+    line: TimedLink, known: Identification, *, probe: int, block_silence_s: float = BLOCK_SILENCE_S
 ) -> None:
     """After a conversation was cut, drop everything that belongs to it.
 
     Args:
         line: the line.
         known: what the board answers.
-        probe: from 1 to `MOST_PROBES`; another than in the calls before, so that a late answer to one of
+        probe: from 1 to `MAX_PROBES`; another than in the calls before, so that a late answer to one of
             them is not taken for that of this one.
         block_silence_s: after how long a silence the board forgets an incomplete block [s].
 
@@ -82,14 +82,14 @@ def come_into_step(
         return
     # The board may be waiting for the rest of a block: only silence ends that.
     _keep_silent(line, block_silence_s)
-    if not _probe(line, known, probe % MOST_PROBES + 1):
+    if not _probe(line, known, probe % MAX_PROBES + 1):
         raise BoardTimeoutError(
             f"{line.resource}: the board did not come into step again within {line.timeout_s:.3g} s; check "
             "that it is on, then call reconnect()"
         )
 
 
-def _ask(line: Line) -> bytes:
+def _ask(line: TimedLink) -> bytes:
     def ends(seen: bytes) -> bool:
         # On a continuous line something stale may come first, elsewhere not.
         return bool(_ANSWER.search(seen)) or (seen.endswith(b"\n") and not line.continuous)
@@ -101,7 +101,7 @@ def _ask(line: Line) -> bytes:
     return line.read_until(ends)
 
 
-def _probe(line: Line, known: Introduction, times: int) -> bool:
+def _probe(line: TimedLink, known: Identification, times: int) -> bool:
     """Tell this question's answer from others by how often it asks for the version."""
     line.send(b";".join((*[VERSION] * times, IDENTITY)) + b"\n")
     once = known.version + b";"
@@ -113,6 +113,6 @@ def _probe(line: Line, known: Introduction, times: int) -> bool:
     return fits(line.read_until(fits))
 
 
-def _keep_silent(line: Line, block_silence_s: float) -> None:
+def _keep_silent(line: TimedLink, block_silence_s: float) -> None:
     """After a timeout, wait for what is left until the board forgets an incomplete block."""
     line.listen(max(0.0, block_silence_s - line.timeout_s))

@@ -193,7 +193,7 @@ def test_a_port_that_is_taken_is_a_clear_error(server):
 
 
 def test_without_pseudo_terminals_the_error_says_what_to_do(monkeypatch):
-    monkeypatch.setattr("crosscal.simulated_bench.instrument.pty_port.HAS_TERMINALS", False)
+    monkeypatch.setattr("crosscal.firmware_models.serving.pty_port.HAS_TERMINALS", False)
     with pytest.raises(InputError, match="TCP"):
         serve_pty(bench())
 
@@ -238,7 +238,7 @@ def test_a_signal_ends_a_server_cleanly(number):
 
 
 def test_a_program_and_200_vectors_pass_within_a_second_over_tcp_and_a_pty():
-    benchmark = Path(__file__).parents[2] / "benchmarks" / "transfer.py"
+    benchmark = Path(__file__).parents[3] / "benchmarks" / "transfer.py"
     command = [sys.executable, str(benchmark), "--bare", "--repeat", "1"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")

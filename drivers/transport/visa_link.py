@@ -12,7 +12,7 @@ from pyvisa.constants import InterfaceType, ResourceAttribute, StatusCode
 from pyvisa.resources import MessageBasedResource
 
 from crosscal.core.errors import BoardConnectionError, BoardError
-from crosscal.drivers.visa_errors import UNSUPPORTED
+from crosscal.drivers.transport.visa_errors import UNSUPPORTED
 
 _READ_BYTES = 1 << 18
 _BITS_PER_BYTE = 10

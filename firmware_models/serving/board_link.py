@@ -6,7 +6,7 @@ import time
 from enum import Enum, auto
 
 from crosscal.core.errors import BoardConnectionError
-from crosscal.simulated_bench.instrument.powered_board import PoweredBoard
+from crosscal.firmware_models.serving.powered_board import PoweredBoard
 
 WAKE_S = 0.02
 """While a link waits it looks this often for what ends by the firmware's clock, such as a stalled reply."""

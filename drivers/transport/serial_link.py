@@ -14,7 +14,7 @@ from collections.abc import Callable
 import serial
 
 from crosscal.core.errors import BoardTimeoutError
-from crosscal.drivers.port_lock import PortLock
+from crosscal.drivers.transport.port_lock import PortLock
 
 _SLICE_S = 0.1
 """Longest single wait inside pyserial, whose timeout is costly to change."""

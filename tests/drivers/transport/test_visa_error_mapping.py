@@ -11,7 +11,7 @@ from pyvisa import constants
 from pyvisa import errors as visa
 
 from crosscal.core.errors import BoardConnectionError, BoardError, BoardTimeoutError, RangeError
-from crosscal.drivers.visa_errors import ABSENT, HELD, LOST, TIMED_OUT, UNSUPPORTED, board_errors
+from crosscal.drivers.transport.visa_errors import ABSENT, HELD, LOST, TIMED_OUT, UNSUPPORTED, board_errors
 
 ERROR_CODES = [code for code in constants.StatusCode if code < 0]
 GROUPS = (TIMED_OUT, ABSENT, HELD, LOST, UNSUPPORTED)

@@ -14,16 +14,16 @@ from crosscal.core.errors import (
     IncompatibleBoardError,
     ScpiError,
 )
-from crosscal.drivers.envelope import ERRORS, Answer, is_query, unwrapped, wrapped
-from crosscal.drivers.introduction import (
+from crosscal.drivers.scpi.format import excerpt
+from crosscal.drivers.scpi.handshake import (
     BLOCK_SILENCE_S,
-    MOST_PROBES,
-    come_into_step,
-    introduce,
+    MAX_PROBES,
+    identify,
+    resynchronize,
 )
-from crosscal.drivers.line import Line
-from crosscal.drivers.reply import Element
-from crosscal.drivers.scpi_format import excerpt
+from crosscal.drivers.scpi.message import ERRORS, Answer, is_query, unwrapped, wrapped
+from crosscal.drivers.scpi.reply import Element
+from crosscal.drivers.scpi.timed_link import TimedLink
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class State(enum.Enum):
     """How a session stands with its board."""
 
     READY = enum.auto()
-    OUT_OF_STEP = enum.auto()
+    OUT_OF_SYNC = enum.auto()
     """A conversation was cut: bytes of it may still arrive."""
     LOST = enum.auto()
     CLOSED = enum.auto()
@@ -55,7 +55,7 @@ class Session:
         IncompatibleBoardError: what answers speaks no SCPI.
     """
 
-    def __init__(self, line: Line, *, block_silence_s: float = BLOCK_SILENCE_S) -> None:
+    def __init__(self, line: TimedLink, *, block_silence_s: float = BLOCK_SILENCE_S) -> None:
         self.line = line
         self.lock = threading.RLock()
         self.on_reconnect: Callable[[], None] = lambda: None
@@ -63,7 +63,7 @@ class Session:
         self._state = State.READY
         self._probe = 1
         self._reconnecting = False
-        self._known = introduce(line, block_silence_s=block_silence_s)
+        self._known = identify(line, block_silence_s=block_silence_s)
 
     @property
     def resource(self) -> str:
@@ -118,7 +118,7 @@ class Session:
             except ScpiError:
                 raise
             except BoardError:
-                self._fall_out_of_step()
+                self._mark_out_of_sync()
                 raise
 
     def reconnect(self) -> None:
@@ -132,7 +132,7 @@ class Session:
             self._require_open()
             self._state = State.LOST
             self.line.reopen()
-            found = introduce(self.line, block_silence_s=self._block_silence_s)
+            found = identify(self.line, block_silence_s=self._block_silence_s)
             if found.identity != self._known.identity:
                 raise IncompatibleBoardError(
                     f"{self.resource}: got {excerpt(found.identity)} after the link was lost; allowed: "
@@ -157,10 +157,10 @@ class Session:
         if self._state is State.CLOSED:
             raise BoardConnectionError(f"{self.resource} was closed; open the board again")
 
-    def _fall_out_of_step(self) -> None:
+    def _mark_out_of_sync(self) -> None:
         """What is read is not what was asked for; a link lost meanwhile stays lost."""
         if self._state is State.READY:
-            self._state = State.OUT_OF_STEP
+            self._state = State.OUT_OF_SYNC
 
     def _make_ready(self) -> None:
         self._require_open()
@@ -176,14 +176,14 @@ class Session:
                     "the link"
                 )
             self.reconnect()
-        elif self._state is State.OUT_OF_STEP:
-            self._come_into_step()
+        elif self._state is State.OUT_OF_SYNC:
+            self._resynchronize()
 
-    def _come_into_step(self) -> None:
+    def _resynchronize(self) -> None:
         logger.info("%s: a conversation was cut; coming into step with the board again", self.resource)
-        probe, self._probe = self._probe, (self._probe + 1) % MOST_PROBES + 1
+        probe, self._probe = self._probe, (self._probe + 1) % MAX_PROBES + 1
         try:
-            come_into_step(self.line, self._known, probe=probe, block_silence_s=self._block_silence_s)
+            resynchronize(self.line, self._known, probe=probe, block_silence_s=self._block_silence_s)
         except BoardTimeoutError:
             raise
         except BoardConnectionError:
@@ -193,7 +193,7 @@ class Session:
     def _converse(self, message: bytes, numbers: int = 0, allowance_s: float = 0.0) -> list[Element]:
         """Send a message and read its line; whatever cuts this short leaves the session marked."""
         # Also an interrupt from the keyboard leaves half a reply on the wire.
-        self._state = State.OUT_OF_STEP
+        self._state = State.OUT_OF_SYNC
         try:
             self.line.send(message + b"\n")
             elements = self.line.read_reply(numbers=numbers, allowance_s=allowance_s)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 from crosscal.core.errors import BoardError, ScpiError
-from crosscal.drivers.reply import text_of
-from crosscal.drivers.session import Session
+from crosscal.drivers.scpi.reply import text_of
+from crosscal.drivers.scpi.session import Session
 
 logger = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from crosscal.core.errors import BoardError
-from crosscal.drivers.envelope import is_query
-from crosscal.drivers.reply import Block, Element, text_of
-from crosscal.drivers.scpi_format import block, excerpt, read_block, read_status
-from crosscal.drivers.session import Session
+from crosscal.drivers.scpi.format import block, excerpt, read_block, read_status
+from crosscal.drivers.scpi.message import is_query
+from crosscal.drivers.scpi.reply import Block, Element, text_of
+from crosscal.drivers.scpi.session import Session
 
 _BINARY = (b":FORM REAL,64", b":FORM:BORD SWAP")
 _TEXT = b":FORM ASC"

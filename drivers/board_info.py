@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 
 from crosscal.core.errors import BoardConnectionError, BoardError, BoardTimeoutError, IncompatibleBoardError
-from crosscal.drivers.reply import Element, text_of
-from crosscal.drivers.scpi_format import read_integer, read_list, whole
-from crosscal.drivers.session import Session
+from crosscal.drivers.scpi.format import read_integer, read_list, whole
+from crosscal.drivers.scpi.reply import Element, text_of
+from crosscal.drivers.scpi.session import Session
 
 SIZE, CAPABILITY = b":ARR:SIZE?", b":SYST:CAP?"
 LIMITS, RANGES = b":ARR:COND:LIM?", b":SENS:CURR:RANG:LIST?"
@@ -39,7 +39,7 @@ class Converter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Nameplate:
+class BoardInfo:
     """The unchanging facts of a board.
 
     Attributes:
@@ -78,7 +78,7 @@ class Nameplate:
             )
 
 
-def read_nameplate(session: Session) -> Nameplate:
+def read_board_info(session: Session) -> BoardInfo:
     """Ask a board who it is. It is known by its answers to SIZE? and CAPability?, not by its name.
 
     Raises:
@@ -91,7 +91,7 @@ def read_nameplate(session: Session) -> Nameplate:
         low, high = (float(limit) for limit in read_list(text_of(facts.elements[0]), 2))
         full_scales = text_of(facts.elements[1])
         most = read_integer(text_of(facts.elements[3])) if "SEQ" in capabilities else 1
-        return Nameplate(
+        return BoardInfo(
             identity=session.identity,
             rows=rows,
             columns=columns,

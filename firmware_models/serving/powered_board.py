@@ -1,35 +1,34 @@
-"""A bench with its firmware running: what every way in connects to."""
+"""A board with its firmware running: the common end of all links to it."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
-from crosscal.firmware_models import Instrument, Session
-from crosscal.simulated_bench.bench import Bench
-from crosscal.simulated_bench.instrument.warm_up import warm_up
+from crosscal.firmware_models import Hardware, Instrument, Session
+
+HardwareT = TypeVar("HardwareT", bound=Hardware)
 
 
-class PoweredBoard:
-    """One bench and its instrument, shared by any number of links.
+class PoweredBoard(Generic[HardwareT]):
+    """One board's hardware and its instrument, shared by any number of links.
 
     Args:
-        bench: the analogue side.
+        hardware: the analogue side.
         clock: monotonic time [s] that the firmware runs on; clients wait by the wall clock.
 
     Attributes:
-        bench: the analogue side; hold `lock` to touch it while links are open.
-        lock: guards bench, instrument and sessions, and wakes whoever waits for a change of theirs.
+        hardware: the analogue side; hold `lock` to touch it while links are open.
+        lock: guards hardware, instrument and sessions, and wakes threads that wait for a change of theirs.
     """
 
-    def __init__(self, bench: Bench, *, clock: Callable[[], float] = time.monotonic) -> None:
-        if isinstance(bench, Bench):
-            warm_up(bench.settings)
-        self.bench = bench
+    def __init__(self, hardware: HardwareT, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.hardware = hardware
         self.lock = threading.Condition()
         self._clock = clock
-        self._instrument = Instrument(bench, clock=clock)
+        self._instrument = Instrument(hardware, clock=clock)
         self._worked_until_s = clock()
 
     def open_session(self, *, message_based: bool) -> Session:
@@ -45,7 +44,7 @@ class PoweredBoard:
         return busy
 
     def catch_up(self) -> None:
-        """Let the firmware do what it would have done since it was last looked after. Call it holding `lock`.
+        """Let the firmware do the work of the time since its last slice. Call it holding `lock`.
 
         A board works while its client sleeps; in the client's own process nobody lets it. So it is given the
         time that has passed, and a slice at least, lest asking it again and again should never end.

@@ -16,7 +16,7 @@ import pyvisa
 
 from crosscal.simulated_bench import Bench, BenchServer, PoweredBoard, add_to_sim
 
-REFERENCE_TOML = Path(__file__).parents[1] / "firmware_models" / "reference_board.toml"
+REFERENCE_TOML = Path(__file__).parents[2] / "firmware_models" / "reference_board.toml"
 EVERY_GROUP = ("PROG", "READBACK", "SEQ", "TEMP", "SIM")
 ENOUGH_S = 10.0
 """Long past any reply; spent only where a test fails."""

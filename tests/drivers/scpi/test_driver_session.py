@@ -15,8 +15,8 @@ from crosscal.core.errors import (
     IncompatibleBoardError,
     ScpiError,
 )
-from crosscal.drivers.line import Line
-from crosscal.drivers.session import Session, State
+from crosscal.drivers.scpi.session import Session, State
+from crosscal.drivers.scpi.timed_link import TimedLink
 
 HELLO = b"1999.0;1999.0;maker,model,1,2\n"
 QUIET = b'0,"No error"'
@@ -24,9 +24,9 @@ LOST = ConnectionResetError("reset by peer")
 
 
 def session_on(wire: Wire) -> Session:
-    """A session that has introduced itself already."""
+    """A session that has completed its handshake already."""
     wire.arriving.appendleft(HELLO)
-    session = Session(Line(wire, timeout_s=2.0, clock=wire.clock))
+    session = Session(TimedLink(wire, timeout_s=2.0, clock=wire.clock))
     assert session.identity == "maker,model,1,2"
     wire.log.clear()
     return session
@@ -36,19 +36,19 @@ def reply(*answers: bytes, before: bytes = QUIET, after: bytes = QUIET) -> bytes
     return b";".join((before, *answers, after)) + b"\n"
 
 
-# Introduction
+# Handshake
 
 
 def test_whoever_answers_like_an_instrument_is_identified() -> None:
     wire = Wire(HELLO)
-    assert Session(Line(wire, timeout_s=1.0)).identity == "maker,model,1,2"
+    assert Session(TimedLink(wire, timeout_s=1.0)).identity == "maker,model,1,2"
     # *IDN? comes last: IEEE 488.2 allows no query behind it.
     assert wire.sent == [b":SYST:VERS?;:SYST:VERS?;*IDN?\n"]
 
 
 def test_what_an_earlier_program_left_on_a_serial_line_is_skipped() -> None:
     wire = Wire(b'7,8,9\n0,"No err', b"or\n#18\n\n\n", HELLO[:9], HELLO[9:], continuous=True)
-    assert Session(Line(wire, timeout_s=1.0, clock=wire.clock)).identity == "maker,model,1,2"
+    assert Session(TimedLink(wire, timeout_s=1.0, clock=wire.clock)).identity == "maker,model,1,2"
     # The line is ended first, should the board have received half of one.
     assert wire.log[0] == "reset"
 
@@ -56,7 +56,7 @@ def test_what_an_earlier_program_left_on_a_serial_line_is_skipped() -> None:
 def test_a_silent_address_says_so_in_one_error() -> None:
     wire = Wire(None)
     with pytest.raises(BoardTimeoutError, match=r"WIRE: nothing answers within 3 s; check .* timeout_s"):
-        Session(Line(wire, timeout_s=3.0, clock=wire.clock))
+        Session(TimedLink(wire, timeout_s=3.0, clock=wire.clock))
 
 
 @pytest.mark.parametrize(
@@ -66,23 +66,23 @@ def test_a_silent_address_says_so_in_one_error() -> None:
 def test_who_answers_otherwise_is_no_board_and_is_quoted(said: bytes) -> None:
     wire = Wire(said)
     with pytest.raises(IncompatibleBoardError, match="is no crossbar test board"):
-        Session(Line(wire, timeout_s=1.0, clock=wire.clock))
+        Session(TimedLink(wire, timeout_s=1.0, clock=wire.clock))
 
 
 def test_a_serial_board_that_waits_for_a_block_of_an_earlier_program_is_asked_twice() -> None:
     wire = Wire(None, None, HELLO, continuous=True)
     began_s = wire.clock.now_s
-    assert Session(Line(wire, timeout_s=1.0, clock=wire.clock)).identity == "maker,model,1,2"
+    assert Session(TimedLink(wire, timeout_s=1.0, clock=wire.clock)).identity == "maker,model,1,2"
     assert wire.clock.now_s - began_s == pytest.approx(5.25)
     silent = Wire(None, None, None, continuous=True)
     with pytest.raises(BoardTimeoutError, match="nothing answers"):
-        Session(Line(silent, timeout_s=1.0, clock=silent.clock))
+        Session(TimedLink(silent, timeout_s=1.0, clock=silent.clock))
 
 
 def test_noise_on_a_serial_line_is_no_board() -> None:
     wire = Wire(b"\x00\xff" * 50, None, continuous=True)
     with pytest.raises(IncompatibleBoardError):
-        Session(Line(wire, timeout_s=1.0, clock=wire.clock))
+        Session(TimedLink(wire, timeout_s=1.0, clock=wire.clock))
 
 
 # Errors
@@ -160,7 +160,7 @@ def test_missing_answers_without_an_error_are_garbled_and_not_taken_for_others()
     with pytest.raises(BoardError, match="1 answers to 2 queries") as raised:
         session.exchange(b":A?", b":B?")
     assert not isinstance(raised.value, ScpiError | BoardConnectionError)
-    assert session.state is State.OUT_OF_STEP
+    assert session.state is State.OUT_OF_SYNC
 
 
 def test_binary_data_is_not_shown_in_errors() -> None:
@@ -254,7 +254,7 @@ def test_after_a_timeout_the_step_is_found_again_behind_whatever_was_late() -> N
     session = session_on(wire)
     with pytest.raises(BoardTimeoutError):
         session.exchange(b":A?")
-    assert session.state is State.OUT_OF_STEP
+    assert session.state is State.OUT_OF_SYNC
     assert session.exchange(b":B?").elements == (b"2",)
     assert wire.log[1:3] == ["reset", b":SYST:VERS?;*IDN?\n"]
 
@@ -291,7 +291,7 @@ def test_a_board_that_stays_silent_is_reported_and_tried_again_by_the_next_call(
     for match in ("silence", "did not come into step"):
         with pytest.raises(BoardTimeoutError, match=match):
             session.exchange(b":A?")
-    assert session.state is State.OUT_OF_STEP
+    assert session.state is State.OUT_OF_SYNC
     wire.arriving.extend([probe_answer(3), reply(b"1")])
     assert session.exchange(b":A?").elements == (b"1",)
 

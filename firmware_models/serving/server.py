@@ -1,4 +1,4 @@
-"""Serves a simulated board to other programs: over TCP, on a pseudo-terminal, or both at once."""
+"""Server of a board to other programs: over TCP, on a pseudo-terminal, or both at once."""
 
 from __future__ import annotations
 
@@ -12,31 +12,34 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from types import FrameType, TracebackType
+from typing import Any, Generic, Self, TypeVar
 
 from crosscal.core.errors import CrosscalError
-from crosscal.simulated_bench.bench import Bench
-from crosscal.simulated_bench.instrument.powered_board import PoweredBoard
-from crosscal.simulated_bench.instrument.pty_port import PtyPort
-from crosscal.simulated_bench.instrument.stream_link import AT_ONCE, ByteStream, StreamLink
-from crosscal.simulated_bench.instrument.tcp_port import TcpPort
+from crosscal.firmware_models.serving.powered_board import PoweredBoard
+from crosscal.firmware_models.serving.pty_port import PtyPort
+from crosscal.firmware_models.serving.stream_link import AT_ONCE, ByteStream, StreamLink
+from crosscal.firmware_models.serving.tcp_port import TcpPort
 
 logger = logging.getLogger(__name__)
+
+BoardT = TypeVar("BoardT", bound=PoweredBoard)
+ServerT = TypeVar("ServerT", bound="BoardServer[Any]")
 
 IDLE_S = 0.05
 """While nothing happens the firmware is still looked after this often: its own timeouts run."""
 
 
-class BenchServer:
+class BoardServer(Generic[BoardT]):
     """One board, any number of ways in and clients; one thread serves them all.
 
     As a context manager it serves in a thread of its own until the block is left; `wait` in the block serves
     until the program is told to end.
 
     Args:
-        board: what to serve; hold its lock to look at the bench meanwhile.
+        board: what to serve; hold its lock to look at the hardware meanwhile.
     """
 
-    def __init__(self, board: PoweredBoard) -> None:
+    def __init__(self, board: BoardT) -> None:
         self.board = board
         self.resources: list[str] = []
         self._selector = selectors.DefaultSelector()
@@ -45,7 +48,7 @@ class BenchServer:
         self._waited: dict[StreamLink, int] = {}
         self._busy = False
         self._stopping = threading.Event()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="crosscal-bench")
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="crosscal-board")
         self._served: Future[None] | None = None
         # Waking the selector by a byte is all that a signal handler may do.
         self._wake_out, self._wake_in = socket.socketpair()
@@ -122,7 +125,7 @@ class BenchServer:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def __enter__(self) -> BenchServer:
+    def __enter__(self) -> Self:
         self._served = self._thread.submit(self.run)
         return self
 
@@ -191,29 +194,28 @@ class BenchServer:
             self._wake_in.recv(AT_ONCE)
 
 
-def serve_tcp(bench: Bench, *, host: str = "127.0.0.1", port: int = 0) -> BenchServer:
-    """Put a bench on a TCP port: `with serve_tcp(bench) as server: ... server.resource ...`.
+def serve_tcp(server: ServerT, *, host: str = "127.0.0.1", port: int = 0) -> ServerT:
+    """Let a server listen on a TCP port; it is closed if it cannot.
 
     Raises:
         BoardConnectionError: the port cannot be had.
     """
-    return _serve(bench, lambda server: server.listen_tcp(host, port))
+    return _opened(server, lambda: server.listen_tcp(host, port))
 
 
-def serve_pty(bench: Bench, *, link: str | os.PathLike[str] | None = None) -> BenchServer:
-    """Put a bench on a serial port of its own: `with serve_pty(bench, link="/tmp/board") as server: ...`.
+def serve_pty(server: ServerT, *, link: str | os.PathLike[str] | None = None) -> ServerT:
+    """Let a server open a serial port of its own; it is closed if it cannot.
 
     Raises:
         InputError: this operating system has no pseudo-terminals.
         BoardConnectionError: `link` exists already, or cannot be made.
     """
-    return _serve(bench, lambda server: server.open_pty(link))
+    return _opened(server, lambda: server.open_pty(link))
 
 
-def _serve(bench: Bench, open_way_in: Callable[[BenchServer], object]) -> BenchServer:
-    server = BenchServer(PoweredBoard(bench))
+def _opened(server: ServerT, open_way_in: Callable[[], object]) -> ServerT:
     try:
-        open_way_in(server)
+        open_way_in()
     except CrosscalError:
         server.close()
         raise

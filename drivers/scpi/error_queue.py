@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from crosscal.core.errors import BoardError
-from crosscal.drivers.scpi_format import excerpt
+from crosscal.drivers.scpi.format import excerpt
 
 COMPLIANCE, SENSE_SATURATED, OVER_TEMPERATURE, CELL_STUCK, HARDWARE = 101, 102, 103, 104, -240
 

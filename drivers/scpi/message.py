@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from crosscal.core.errors import BoardError, ScpiError
-from crosscal.drivers.error_queue import Condition, looks_like_error_queue, read_error_queue
-from crosscal.drivers.reply import Block, Element
-from crosscal.drivers.scpi_format import excerpt
+from crosscal.drivers.scpi.error_queue import Condition, looks_like_error_queue, read_error_queue
+from crosscal.drivers.scpi.format import excerpt
+from crosscal.drivers.scpi.reply import Block, Element
 
 logger = logging.getLogger(__name__)
 

@@ -17,20 +17,20 @@ from paper_board import PaperBoard
 import crosscal
 from crosscal.core.errors import BoardConnectionError, BoardTimeoutError
 from crosscal.drivers import Board
-from crosscal.drivers.line import Line
-from crosscal.drivers.nameplate import read_nameplate
-from crosscal.drivers.port_lock import PortLock
-from crosscal.drivers.serial_link import SerialLink
-from crosscal.drivers.session import Session
-from crosscal.simulated_bench import BenchServer, PoweredBoard
+from crosscal.drivers.board_info import read_board_info
+from crosscal.drivers.scpi.session import Session
+from crosscal.drivers.scpi.timed_link import TimedLink
+from crosscal.drivers.transport.port_lock import PortLock
+from crosscal.drivers.transport.serial_link import SerialLink
+from crosscal.firmware_models.serving import BoardServer, PoweredBoard
 
 MATRIX = np.array([[1e-4, 2e-4], [3e-4, 4e-4], [5e-4, 6e-4]])
 
 
 @pytest.fixture
-def served() -> Iterator[BenchServer]:
+def served() -> Iterator[BoardServer]:
     """A board on paper behind a real pseudo-terminal."""
-    server = BenchServer(PoweredBoard(PaperBoard()))  # pyright: ignore[reportArgumentType]  (any Hardware will do)
+    server = BoardServer(PoweredBoard(PaperBoard()))
     server.open_pty()
     with server:
         yield server
@@ -46,14 +46,14 @@ def terminal() -> Iterator[tuple[int, str]]:
     os.close(master)
 
 
-def test_a_board_on_a_serial_port_is_used_like_any_other(served: BenchServer) -> None:
+def test_a_board_on_a_serial_port_is_used_like_any_other(served: BoardServer) -> None:
     with crosscal.open_board(served.resource, backend="@py") as board:
         assert board.program(MATRIX).cells_failed == 0
         vectors = np.random.default_rng(0).uniform(-0.5, 0.5, (25, 3))
         assert np.allclose(board.measure(vectors), vectors @ MATRIX, rtol=1e-9)
 
 
-def test_any_byte_passes_both_ways(served: BenchServer) -> None:
+def test_any_byte_passes_both_ways(served: BoardServer) -> None:
     """XON, XOFF, newline, carriage return, interrupt, end of file, delete: a cooked line would eat them."""
     special = np.array(
         [0x11, 0x13, 0x0A, 0x0D, 0x03, 0x04, 0x1A, 0x7F, 0x15, 0x16, 0x1C, 0x00, 0xFF], np.uint8
@@ -67,7 +67,7 @@ def test_any_byte_passes_both_ways(served: BenchServer) -> None:
         assert np.array_equal(board.target_s, matrix)
 
 
-def test_bytes_that_an_earlier_program_left_do_no_harm(served: BenchServer) -> None:
+def test_bytes_that_an_earlier_program_left_do_no_harm(served: BoardServer) -> None:
     path = served.resource.removeprefix("ASRL").removesuffix("::INSTR")
     port = os.open(path, os.O_RDWR | os.O_NOCTTY)
     try:
@@ -82,7 +82,7 @@ def test_bytes_that_an_earlier_program_left_do_no_harm(served: BenchServer) -> N
 # One at a time
 
 
-def test_a_held_port_is_one_clear_error_that_names_who_holds_it(served: BenchServer) -> None:
+def test_a_held_port_is_one_clear_error_that_names_who_holds_it(served: BoardServer) -> None:
     with crosscal.open_board(served.resource, backend="@py") as board:
         with pytest.raises(BoardConnectionError, match=rf"held by another program \(process {os.getpid()}\)"):
             crosscal.open_board(served.resource, backend="@py")
@@ -91,7 +91,7 @@ def test_a_held_port_is_one_clear_error_that_names_who_holds_it(served: BenchSer
         assert board.shape == (3, 2)
 
 
-def test_all_names_of_a_port_share_one_lock(served: BenchServer, tmp_path: Path) -> None:
+def test_all_names_of_a_port_share_one_lock(served: BoardServer, tmp_path: Path) -> None:
     path = served.resource.removeprefix("ASRL").removesuffix("::INSTR")
     (tmp_path / "board").symlink_to(path)
     with (
@@ -109,7 +109,7 @@ def test_a_port_that_could_not_be_opened_is_not_left_locked(tmp_path: Path) -> N
 
 def test_a_lock_ends_with_the_program_that_held_it(tmp_path: Path) -> None:
     code = (
-        "import sys, pathlib; from crosscal.drivers.port_lock import PortLock;"
+        "import sys, pathlib; from crosscal.drivers.transport.port_lock import PortLock;"
         "lock = PortLock('/dev/board', folder=pathlib.Path(sys.argv[1]));"
         "print('held', flush=True); sys.stdin.read()"
     )
@@ -201,14 +201,14 @@ def test_unasked_bytes_are_forgotten(terminal: tuple[int, str]) -> None:
 
 def test_a_line_that_takes_no_more_bytes_times_out(terminal: tuple[int, str]) -> None:
     link = link_to(terminal[1])
-    line = Line(link, timeout_s=0.05)
+    line = TimedLink(link, timeout_s=0.05)
     with pytest.raises(BoardTimeoutError):
         line.send(bytes(1 << 16))
     link.close()
 
 
 def test_an_unplugged_line_is_one_clear_error() -> None:
-    server = BenchServer(PoweredBoard(PaperBoard()))  # pyright: ignore[reportArgumentType]
+    server = BoardServer(PoweredBoard(PaperBoard()))
     resource = server.open_pty()
     with server:
         board = crosscal.open_board(resource, backend="@py", timeout_s=5.0)
@@ -242,14 +242,14 @@ def test_a_half_received_block_of_an_earlier_program_delays_opening_but_does_not
             return self.now_s
 
     clock = Skipping()
-    server = BenchServer(PoweredBoard(PaperBoard(), clock=clock))  # pyright: ignore[reportArgumentType]
+    server = BoardServer(PoweredBoard(PaperBoard(), clock=clock))
     resource = server.open_pty()
     path = resource.removeprefix("ASRL").removesuffix("::INSTR")
     with server:
         port = os.open(path, os.O_RDWR | os.O_NOCTTY)
         os.write(port, b":FORM REAL,64;:SOUR:VOLT:LIST #224abc")
         link = SerialLink("SERIAL", path, baud=115_200, timeout_s=0.2)
-        session = Session(Line(link, timeout_s=0.2), block_silence_s=0.3)
+        session = Session(TimedLink(link, timeout_s=0.2), block_silence_s=0.3)
         listen = session.line.listen
 
         def pass_time(duration_s: float) -> None:
@@ -257,6 +257,6 @@ def test_a_half_received_block_of_an_earlier_program_delays_opening_but_does_not
             listen(duration_s)
 
         session.line.listen = pass_time
-        with Board(session, read_nameplate(session)) as board:
+        with Board(session, read_board_info(session)) as board:
             assert board.measure([0.1, 0.1, 0.1]).shape == (2,)
         os.close(port)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosscal.core.errors import BoardError, BoardTimeoutError
-from crosscal.drivers.reply import Block, Element, ReplyReader, text_of
+from crosscal.drivers.scpi.reply import Block, Element, ReplyReader, text_of
 
 
 def read(data: bytes, cuts: list[int] | None = None, most_bytes: int = 0) -> list[Element]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from crosscal.core.errors import BoardError, BoardTimeoutError
-from crosscal.drivers.scpi_format import excerpt
+from crosscal.drivers.scpi.format import excerpt
 
 _TEXT_LIMIT = 1 << 16
 """More text than this in one answer, where no more was asked for, is no SCPI."""

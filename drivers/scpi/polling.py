@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from crosscal.core.errors import BoardTimeoutError
-from crosscal.drivers.error_queue import Condition
-from crosscal.drivers.reply import text_of
-from crosscal.drivers.scpi_format import read_integer
-from crosscal.drivers.session import Session
+from crosscal.drivers.scpi.error_queue import Condition
+from crosscal.drivers.scpi.format import read_integer
+from crosscal.drivers.scpi.reply import text_of
+from crosscal.drivers.scpi.session import Session
 
 OPERATION = b":STAT:OPER:COND?"
 MEASURING, WAITING_FOR_TRIGGER, PROGRAMMING = 1 << 4, 1 << 5, 1 << 8
@@ -22,24 +22,24 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5e-3, 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class Clock:
     """Time as a board's driver sees it; injected, so that tests need not wait.
 
     Attributes:
-        clock: monotonic time [s].
+        now: monotonic time [s].
         sleep: waits [s].
     """
 
-    clock: Callable[[], float] = time.monotonic
+    now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
 
-def run_to_end(
+def run_until_idle(
     session: Session,
     start: tuple[bytes, ...],
     bits: int,
     *,
-    pace: Pace,
+    clock: Clock,
     allowance_s: float = 0.0,
     progress: bytes | None = None,
     patience_s: float | None = None,
@@ -50,7 +50,7 @@ def run_to_end(
         session: the conversation; hold its lock.
         start: units that start the operation.
         bits: of the operation status condition.
-        pace: clock and sleep.
+        clock: clock and sleep.
         allowance_s: how long the operation takes on a board that answers nothing meanwhile [s].
         progress: query whose changing answer shows that the board gets on.
         patience_s: how long to go on without progress [s]; without end if None.
@@ -64,16 +64,16 @@ def run_to_end(
     asked = (OPERATION, progress) if progress else (OPERATION,)
     answer = session.exchange(*start, *asked, allowance_s=allowance_s)
     conditions = list(answer.conditions)
-    pause_s, moved_s, last = _FIRST_PAUSE_S, pace.clock(), None
+    pause_s, moved_s, last = _FIRST_PAUSE_S, clock.now(), None
     while read_integer(text_of(answer.elements[0])) & bits:
         if answer.elements[1:] != last:
-            last, moved_s = answer.elements[1:], pace.clock()
-        elif patience_s is not None and pace.clock() - moved_s > patience_s:
+            last, moved_s = answer.elements[1:], clock.now()
+        elif patience_s is not None and clock.now() - moved_s > patience_s:
             raise BoardTimeoutError(
                 f"{session.resource}: the board has been busy for {patience_s:.3g} s without getting on; it "
                 "is stopped; look at the board, or choose a shorter aperture or fewer averages"
             )
-        pace.sleep(pause_s)
+        clock.sleep(pause_s)
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
         # A board that answered once while it was busy does so at any time.
         answer = session.exchange(*asked)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from crosscal.core.errors import BoardError
-from crosscal.drivers.error_queue import Condition, looks_like_error_queue, read_error_queue
-from crosscal.drivers.reply import Block
+from crosscal.drivers.scpi.error_queue import Condition, looks_like_error_queue, read_error_queue
+from crosscal.drivers.scpi.reply import Block
 
 
 @pytest.mark.parametrize("text", [b'0,"No error"', b'+0,"No error"', b' 0 , "No error" '])

@@ -6,12 +6,12 @@ import pytest
 from scripted_wire import Wire
 
 from crosscal.core.errors import BoardConnectionError, BoardTimeoutError
-from crosscal.drivers.line import Line
-from crosscal.drivers.reply import Block
+from crosscal.drivers.scpi.reply import Block
+from crosscal.drivers.scpi.timed_link import TimedLink
 
 
-def line_of(wire: Wire, timeout_s: float = 2.0) -> Line:
-    return Line(wire, timeout_s=timeout_s, clock=wire.clock)
+def line_of(wire: Wire, timeout_s: float = 2.0) -> TimedLink:
+    return TimedLink(wire, timeout_s=timeout_s, clock=wire.clock)
 
 
 def test_a_short_answer_gets_the_plain_timeout() -> None:

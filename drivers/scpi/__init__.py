@@ -1,0 +1,1 @@
+"""SCPI over a link: formats, messages, replies, sessions, polling, error queue."""

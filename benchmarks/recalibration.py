@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from crosscal.runtime import Calibrator, ProgrammedCalibrator
-from crosscal.runtime.recalibration_vectors import informative_vectors
+from crosscal.runtime.recalibration.vectors import informative_vectors
 from crosscal.simulated_bench import Sinh, Wires, noise_floor, sensitivity, solve_dc
 from crosscal.training import Measurements, TrainingPlan, train
 from crosscal.training.export import export_calibrator
@@ -136,7 +136,7 @@ class Outcome:
     over_bound: float
     over_none: float
     seconds: float
-    depth: str
+    level: str
 
 
 def trained(kind: str, board: Board, matrices: int, seed: int, path: Path) -> None:
@@ -180,7 +180,7 @@ def evaluate(
                     over_bound=got / bound.nmse(known_v),
                     over_none=got / none,
                     seconds=seconds,
-                    depth=str(better.report.depth),
+                    level=str(better.report.level),
                 )
             )
     print(
@@ -192,14 +192,14 @@ def evaluate(
 
 def show(outcomes: dict[int, list[Outcome]], error: float) -> None:
     print(f"  {100 * error:g} % programming error")
-    print("     K      NMSE  over bound: median worst   over none: median worst   ms: median worst   depths")
+    print("     K      NMSE  over bound: median worst   over none: median worst   ms: median worst   levels")
     for count, rows in outcomes.items():
         columns = np.array([(r.nmse, r.over_bound, r.over_none, 1e3 * r.seconds) for r in rows])
         middle, worst = np.median(columns, axis=0), columns.max(axis=0)
-        depths = ", ".join(f"{sum(r.depth == d for r in rows)} {d}" for d in sorted({r.depth for r in rows}))
+        levels = ", ".join(f"{sum(r.level == d for r in rows)} {d}" for d in sorted({r.level for r in rows}))
         print(
             f"{count:6d}  {middle[0]:.2e}  {middle[1]:18.2f} {worst[1]:5.2f}   {middle[2]:17.3f} "
-            f"{worst[2]:5.3f}   {middle[3]:10.0f} {worst[3]:5.0f}   {depths}"
+            f"{worst[2]:5.3f}   {middle[3]:10.0f} {worst[3]:5.0f}   {levels}"
         )
 
 

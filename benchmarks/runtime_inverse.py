@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from crosscal.runtime import Calibrator, Inverse, InverseTensors, ProgrammedCalibrator
-from crosscal.runtime.inverse_fold import InverseCorrection
+from crosscal.runtime.inverse.fold import InverseCorrection
 from crosscal.training import EpochReport, TrainingPlan, export_calibrator, train
 
 NOISE = 1e-4
@@ -126,9 +126,9 @@ def _steps(programmed: ProgrammedCalibrator, current_a: np.ndarray) -> np.ndarra
         raise SystemExit(f"got a calibrator of kind {programmed.kind}, which takes no steps")
     tensors = correction.tensors
     final = _answers(tensors, current_a)
-    steps = np.full(len(current_a), tensors.widening.size)
-    for allowed in range(tensors.widening.size - 1, 0, -1):
-        shorter = _answers(replace(tensors, widening=tensors.widening[:allowed]), current_a)
+    steps = np.full(len(current_a), tensors.damping.size)
+    for allowed in range(tensors.damping.size - 1, 0, -1):
+        shorter = _answers(replace(tensors, damping=tensors.damping[:allowed]), current_a)
         steps[(shorter == final).all(axis=1)] = allowed
     return steps
 

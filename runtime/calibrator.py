@@ -12,18 +12,18 @@ import numpy as np
 import onnxruntime
 
 from crosscal.core.errors import CalibratorFileError, InputError, RangeError, wanted
-from crosscal.runtime.calibrator_file import is_sealed, read_calibrator_bytes
 from crosscal.runtime.correction import Correction, Fold, Recalibratable
-from crosscal.runtime.given_arrays import given_matrix
-from crosscal.runtime.kinds import fold_of
-from crosscal.runtime.metadata import FORMAT, CalibratorMetadata
+from crosscal.runtime.file_format.calibrator_file import is_sealed, read_calibrator_bytes
+from crosscal.runtime.file_format.metadata import FORMAT, CalibratorMetadata
+from crosscal.runtime.file_format.parity_probes import ParityProbes
+from crosscal.runtime.file_format.protobuf import graph_outputs, split_metadata
+from crosscal.runtime.file_format.recalibration_record import RecalibrationRecord
+from crosscal.runtime.kernel_registry import fold_of
 from crosscal.runtime.onnx_correction import OnnxCorrection, require_same_shape
-from crosscal.runtime.probes import Probes
+from crosscal.runtime.onnx_session import CALIBRATED, Shape, check_ports, evaluate, open_session
 from crosscal.runtime.programmed import ProgrammedCalibrator
-from crosscal.runtime.protobuf_append import graph_outputs, split_metadata
-from crosscal.runtime.recalibration_belief import ColumnBelief
-from crosscal.runtime.recalibration_record import RecalibrationRecord
-from crosscal.runtime.session import CALIBRATED, Shape, check_ports, evaluate, open_session
+from crosscal.runtime.recalibration.posterior import ColumnPosterior
+from crosscal.runtime.validation import checked_matrix
 
 FOREIGN_KIND = "onnx"
 """Kind of a model that brings no metadata of ours."""
@@ -103,7 +103,7 @@ class Calibrator:
 
         A file that `crosscal recalibrate` wrote answers for the matrix it was recalibrated with as it did
         then. For any other, `structured` and `whitebox` keep what belongs to the channels, not to the cells
-        (`ColumnBelief.carried`); a kind that cannot tell the two apart calibrates as it was trained.
+        (`ColumnPosterior.carried`); a kind that cannot tell the two apart calibrates as it was trained.
 
         Args:
             conductance_s: the target matrix [S], (N, M): what was asked for, not what was read back.
@@ -118,7 +118,7 @@ class Calibrator:
             RangeError: negative or not finite, or outside the range trained on.
             CalibratorFileError: a model of another maker that cannot take this matrix.
         """
-        matrix = given_matrix(conductance_s, *self.shape)
+        matrix = checked_matrix(conductance_s, *self.shape)
         limit_a = _NO_CURRENT_A
         if self.metadata is not None and not allow_extrapolation:
             _require_trained(matrix, self.metadata.conductance_range_s)
@@ -135,16 +135,16 @@ class Calibrator:
             if known is None or known.voltage_range_v is None
             else known.voltage_range_v,
         )
-        belief = self._remembered(matrix)
-        return programmed if belief is None else programmed.believing(belief)
+        posterior = self._remembered(matrix)
+        return programmed if posterior is None else programmed.with_posterior(posterior)
 
-    def _remembered(self, matrix: np.ndarray) -> ColumnBelief | None:
+    def _remembered(self, matrix: np.ndarray) -> ColumnPosterior | None:
         record = self.recalibration
-        if record is None or record.belief is None:
+        if record is None or record.posterior is None:
             return None
         if record.is_of(matrix):
-            return record.belief
-        return record.belief.carried() if record.belief.cells_known else None
+            return record.posterior
+        return record.posterior.carried() if record.posterior.cells_known else None
 
     @classmethod
     def _checked(cls, content: bytes) -> Calibrator:
@@ -184,14 +184,14 @@ class Calibrator:
             evaluated.append(found)
             return found[CALIBRATED]
 
-        _require_parity("onnxruntime", whole, metadata.probes)
+        _require_parity("onnxruntime", whole, metadata.parity_probes)
         if fold is not None:
-            pairs = zip(evaluated, metadata.probes.conductance_s, strict=True)
+            pairs = zip(evaluated, metadata.parity_probes.conductance_s, strict=True)
             corrections = iter([fold.compile(found, matrix) for found, matrix in pairs])
             _require_parity(
                 "the folded path",
                 lambda _, current_a: _applied(next(corrections), current_a),
-                metadata.probes,
+                metadata.parity_probes,
             )
 
     def _whole_graph(self, matrix: np.ndarray) -> Correction:
@@ -223,7 +223,7 @@ def _applied(correction: Correction, current_a: np.ndarray) -> np.ndarray:
 
 
 def _require_parity(
-    name: str, calibrate: Callable[[np.ndarray, np.ndarray], np.ndarray], probes: Probes
+    name: str, calibrate: Callable[[np.ndarray, np.ndarray], np.ndarray], probes: ParityProbes
 ) -> None:
     worst, allowed = probes.worst_error(calibrate), probes.relative_tolerance
     if not worst <= allowed:

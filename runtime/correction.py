@@ -8,8 +8,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from crosscal.runtime.recalibration_belief import ColumnBelief
-from crosscal.runtime.recalibration_report import RecalibrationReport
+from crosscal.runtime.recalibration.posterior import ColumnPosterior
+from crosscal.runtime.recalibration.report import RecalibrationReport
 
 
 @runtime_checkable
@@ -56,12 +56,12 @@ class Recalibrated:
 
     Attributes:
         correction: what reads run from now on.
-        belief: prior for the next time; None when nothing was learned and nothing known before.
+        posterior: prior for the next time; None when nothing was learned and nothing known before.
         report: how far it went, and from what.
     """
 
     correction: Correction
-    belief: ColumnBelief | None
+    posterior: ColumnPosterior | None
     report: RecalibrationReport
 
 
@@ -81,21 +81,21 @@ class Recalibratable(Protocol):
         voltage_v: np.ndarray,
         current_a: np.ndarray,
         usable: np.ndarray,
-        belief: ColumnBelief | None,
+        posterior: ColumnPosterior | None,
     ) -> Recalibrated:
         """Learn from known vectors, on top of what was believed before.
 
         Args:
             voltage_v: inputs [V], (K, N). current_a: measured [A], (K, M). usable: False where there is none,
-                (K, M). belief: of the last recalibration, if any.
+                (K, M). posterior: of the last recalibration, if any.
         """
         ...
 
-    def believing(self, belief: ColumnBelief) -> Correction:
+    def with_posterior(self, posterior: ColumnPosterior) -> Correction:
         """Return a correction that believes this of its columns from the start.
 
         Raises:
-            ShapeError: a belief of another array.
+            ShapeError: a posterior of another array.
         """
         ...
 

@@ -9,9 +9,9 @@ import numpy as np
 import onnxruntime
 
 from crosscal.core.errors import CalibratorFileError, RangeError
-from crosscal.runtime.affine import AffineCorrection
+from crosscal.runtime.feedforward.affine import AffineCorrection
+from crosscal.runtime.onnx_session import CALIBRATED, CONDUCTANCE, CURRENT, MODEL_ERRORS, evaluate, failure
 from crosscal.runtime.reading_kernel import first_unreadable
-from crosscal.runtime.session import CALIBRATED, CONDUCTANCE, CURRENT, MODEL_ERRORS, evaluate, failure
 
 _LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 

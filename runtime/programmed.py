@@ -11,11 +11,11 @@ import numpy as np
 
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
-from crosscal.runtime.column_refit import refit_columns
 from crosscal.runtime.correction import Correction, Recalibratable, Recalibrated, Uncertain
-from crosscal.runtime.given_arrays import known_readings, readable_currents, writable_output
-from crosscal.runtime.recalibration_belief import CELLS, GAIN, OFFSET, ColumnBelief, Depth
-from crosscal.runtime.recalibration_report import RecalibrationReport
+from crosscal.runtime.recalibration.column_refit import refit_columns
+from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET, ColumnPosterior, RecalibrationLevel
+from crosscal.runtime.recalibration.report import RecalibrationReport
+from crosscal.runtime.validation import known_readings, readable_currents, writable_output
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class ProgrammedCalibrator:
         current_range_a: measured currents trained on [A]; None if the file does not say.
         voltage_range_v: inputs trained on [V]; None if the file does not say.
         as_programmed: what a read ran before any recalibration; None if there was none.
-        belief: what recalibrations, now or before the file was written, know of this matrix.
+        posterior: what recalibrations, now or before the file was written, know of this matrix.
         report: what the last recalibration found; None before the first since the matrix was programmed.
     """
 
@@ -43,12 +43,12 @@ class ProgrammedCalibrator:
     current_range_a: tuple[float, float] | None
     voltage_range_v: tuple[float, float] | None = None
     as_programmed: Correction | None = None
-    belief: ColumnBelief | None = None
+    posterior: ColumnPosterior | None = None
     report: RecalibrationReport | None = None
 
     def __repr__(self) -> str:
         rows, columns = self.shape
-        return f"<ProgrammedCalibrator {self.kind} {rows}x{columns}, recalibrated: {self.depth}>"
+        return f"<ProgrammedCalibrator {self.kind} {rows}x{columns}, recalibrated: {self.level}>"
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -169,7 +169,7 @@ class ProgrammedCalibrator:
         report = done.report
         logger.info(
             "recalibrated %s from %d readings, %d missing",
-            report.depth,
+            report.level,
             report.readings_used,
             report.readings_missing,
         )
@@ -177,23 +177,23 @@ class ProgrammedCalibrator:
             self,
             correction=done.correction,
             as_programmed=self._as_programmed,
-            belief=done.belief,
+            posterior=done.posterior,
             report=report,
         )
 
-    def believing(self, belief: ColumnBelief) -> ProgrammedCalibrator:
-        """Return a calibrator that takes `belief`, of an earlier recalibration, for what is known.
+    def with_posterior(self, posterior: ColumnPosterior) -> ProgrammedCalibrator:
+        """Return a calibrator that takes `posterior`, of an earlier recalibration, for what is known.
 
         Raises:
-            ShapeError: a belief of another array, or of another kind of calibrator.
+            ShapeError: a posterior of another array, or of another kind of calibrator.
         """
         original = self._as_programmed
         correction = (
-            original.believing(belief)
+            original.with_posterior(posterior)
             if isinstance(original, Recalibratable)
-            else _trimmed(original, belief, self.shape[1])
+            else _trimmed(original, posterior, self.shape[1])
         )
-        return replace(self, correction=correction, as_programmed=original, belief=belief, report=None)
+        return replace(self, correction=correction, as_programmed=original, posterior=posterior, report=None)
 
     @property
     def learns_cells(self) -> bool:
@@ -201,9 +201,9 @@ class ProgrammedCalibrator:
         return isinstance(self._as_programmed, Recalibratable)
 
     @property
-    def depth(self) -> Depth:
+    def level(self) -> RecalibrationLevel:
         """How far recalibration corrects this matrix."""
-        return Depth.NOTHING if self.belief is None else self.belief.depth
+        return RecalibrationLevel.NOTHING if self.posterior is None else self.posterior.level
 
     @property
     def _as_programmed(self) -> Correction:
@@ -212,7 +212,7 @@ class ProgrammedCalibrator:
     def _learned(self, voltage_v: np.ndarray, current_a: np.ndarray, present: np.ndarray) -> Recalibrated:
         original = self._as_programmed
         if isinstance(original, Recalibratable):
-            return original.recalibrated(voltage_v, current_a, present, self.belief)
+            return original.recalibrated(voltage_v, current_a, present, self.posterior)
         calibrated_a = np.empty_like(current_a)
         self._apply_with_gaps(original.apply, np.where(present, current_a, np.nan), calibrated_a)
         present = np.isfinite(calibrated_a)
@@ -225,9 +225,11 @@ class ProgrammedCalibrator:
                 )
             )
         ideal_a = voltage_v @ self.conductance_s
-        refit = refit_columns(voltage_v, calibrated_a, ideal_a, present, belief=self.belief)
-        correction = original if refit.belief is None else _trimmed(original, refit.belief, self.shape[1])
-        return Recalibrated(correction=correction, belief=refit.belief, report=refit.report)
+        refit = refit_columns(voltage_v, calibrated_a, ideal_a, present, posterior=self.posterior)
+        correction = (
+            original if refit.posterior is None else _trimmed(original, refit.posterior, self.shape[1])
+        )
+        return Recalibrated(correction=correction, posterior=refit.posterior, report=refit.report)
 
     def _refusal(self, current_a: np.ndarray, index: int) -> RangeError:
         vector, column = divmod(index, current_a.shape[-1])
@@ -257,13 +259,13 @@ class ProgrammedCalibrator:
             np.copyto(target, np.where(missing, current_a.dtype.type(np.nan), answer))
 
 
-def _trimmed(original: Correction, belief: ColumnBelief, columns: int) -> Correction:
-    if belief.mean.shape != (columns, CELLS):
+def _trimmed(original: Correction, posterior: ColumnPosterior, columns: int) -> Correction:
+    if posterior.mean.shape != (columns, CELLS):
         raise ShapeError(
             wanted(
-                got=f"a belief of {belief.mean.shape}",
+                got=f"a posterior of {posterior.mean.shape}",
                 allowed=f"{(columns, CELLS)}, an offset and a gain for each column",
                 remedy="use what a recalibration of this very calibrator returned",
             )
         )
-    return original.trimmed(1.0 + belief.mean[:, GAIN], belief.mean[:, OFFSET])
+    return original.trimmed(1.0 + posterior.mean[:, GAIN], posterior.mean[:, OFFSET])

@@ -10,11 +10,11 @@ import numpy as np
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import CalibratorFileError, ShapeError, wanted
 from crosscal.runtime.calibrator import Calibrator
-from crosscal.runtime.column_refit import refit_columns
-from crosscal.runtime.given_arrays import given_matrix, known_readings
 from crosscal.runtime.programmed import ProgrammedCalibrator
-from crosscal.runtime.recalibration_belief import GAIN, OFFSET, ColumnBelief
-from crosscal.runtime.recalibration_report import RecalibrationReport
+from crosscal.runtime.recalibration.column_refit import refit_columns
+from crosscal.runtime.recalibration.posterior import GAIN, OFFSET, ColumnPosterior
+from crosscal.runtime.recalibration.report import RecalibrationReport
+from crosscal.runtime.validation import checked_matrix, known_readings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,7 +50,7 @@ class TiledCalibrator:
             raise CalibratorFileError(
                 wanted(got=f"{self.tile!r}", allowed=allowed, remedy="export it with fixed dimensions")
             )
-        matrix = given_matrix(conductance_s, None, None)
+        matrix = checked_matrix(conductance_s, None, None)
         if matrix.shape[0] % rows or matrix.shape[1] % columns:
             got, allowed = f"a matrix of shape {matrix.shape}", f"whole tiles of {rows}×{columns}"
             raise ShapeError(wanted(got=got, allowed=allowed, remedy="give the matrix of the whole board"))
@@ -79,7 +79,7 @@ class ProgrammedTiles:
 
     conductance_s: Matrix
     tiles: tuple[tuple[ProgrammedCalibrator, ...], ...]
-    left: ColumnBelief | None = None
+    left: ColumnPosterior | None = None
     report: RecalibrationReport | None = None
 
     @property
@@ -169,9 +169,9 @@ class ProgrammedTiles:
             np.where(present, sums_a, 0.0),
             vectors_v @ self.conductance_s,
             present,
-            belief=self.left,
+            posterior=self.left,
         )
-        return replace(tiles, left=refit.belief, report=refit.report)
+        return replace(tiles, left=refit.posterior, report=refit.report)
 
     def _parts(self, partial_a: Any) -> np.ndarray:
         parts_a = np.asarray(partial_a, dtype=np.float64)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from crosscal.core.array_types import Float
-from crosscal.runtime import CalibratorMetadata, Probes, write_calibrator
+from crosscal.runtime import CalibratorMetadata, ParityProbes, write_calibrator
 from crosscal.training.calibrator import TrainableCalibrator
 from crosscal.training.onnx_graph import GraphWriter
 from crosscal.training.trainer import TrainingResult
@@ -48,7 +48,7 @@ def export_calibrator(
         conductance_range_s=_range_of_uniform(result.training.conductance_s),
         current_range_a=_range(result.training.current_a[result.training.usable]),
         voltage_range_v=_range(result.training.voltage_v[result.training.usable]),
-        probes=_probes(result),
+        parity_probes=_parity_probes(result),
         fold=facts.fold,
         normalisation=facts.normalisation,
         provenance={**_provenance(result), **(provenance or {})},
@@ -73,7 +73,7 @@ def calibrate(
         return exact(torch.as_tensor(conductance_s).double(), torch.as_tensor(current_a).double()).numpy()
 
 
-def _probes(result: TrainingResult) -> Probes:
+def _parity_probes(result: TrainingResult) -> ParityProbes:
     """Matrices never trained on come first; of each its first usable vectors."""
     conductance_s, current_a = [], []
     for data in (result.validation, result.training):
@@ -84,7 +84,7 @@ def _probes(result: TrainingResult) -> Probes:
             conductance_s.append(data.conductance_s[k].astype(np.float32))
             current_a.append(data.current_a[k, chosen].astype(np.float32))
     inputs = np.stack(conductance_s), np.stack(current_a)
-    return Probes(
+    return ParityProbes(
         conductance_s=inputs[0], current_a=inputs[1], calibrated_a=calibrate(result.calibrator, *inputs)
     )
 

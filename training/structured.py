@@ -51,7 +51,7 @@ class Structured(TrainableCalibrator):
     design_drive_v: torch.Tensor
     orthogonal: torch.Tensor
     noise: torch.Tensor
-    walls: torch.Tensor
+    input_bounds: torch.Tensor
     expansion: torch.Tensor
     inflation: torch.Tensor
 
@@ -69,7 +69,7 @@ class Structured(TrainableCalibrator):
             "design_drive_v": (vectors, rows),
             "orthogonal": (4, 4),
             "noise": (columns,),
-            "walls": (5,),
+            "input_bounds": (5,),
             "expansion": (EXPANSION_ORDERS,),
             "inflation": (1,),
         }
@@ -81,9 +81,11 @@ class Structured(TrainableCalibrator):
         learned, held = _divided(data, rng)
         form, free = self.learn_circuit(learned, rng)
         self.keep_circuit(form, free)
-        expansion, walls = expansion_of(form, free, learned)
-        design = draw_design(form, unknowns_of(form, free), learned, expansion, walls, rng)
-        self.keep_reading(design, noise=noise_of(form, free, held, rng), walls=walls, expansion=expansion)
+        expansion, input_bounds = expansion_of(form, free, learned)
+        design = draw_design(form, unknowns_of(form, free), learned, expansion, input_bounds, rng)
+        self.keep_reading(
+            design, noise=noise_of(form, free, held, rng), input_bounds=input_bounds, expansion=expansion
+        )
         self.inflation.copy_(torch.from_numpy(inflation_of(self.condensed_tensors, held)))
 
     def keep_circuit(self, form: CircuitForm, free: Free) -> None:
@@ -94,7 +96,7 @@ class Structured(TrainableCalibrator):
             getattr(self, f"free_{name}").copy_(value)
 
     def keep_reading(
-        self, design: Design, *, noise: np.ndarray, walls: np.ndarray, expansion: np.ndarray
+        self, design: Design, *, noise: np.ndarray, input_bounds: np.ndarray, expansion: np.ndarray
     ) -> None:
         """Take over how matrices are condensed and read; deviations are the posterior's until measured."""
         for name, value in {
@@ -102,7 +104,7 @@ class Structured(TrainableCalibrator):
             "design_drive_v": design.drive_v,
             "orthogonal": design.orthogonal,
             "noise": noise,
-            "walls": walls,
+            "input_bounds": input_bounds,
             "expansion": expansion,
             "inflation": np.ones(1),
         }.items():
@@ -151,7 +153,7 @@ class Structured(TrainableCalibrator):
         return torch.stack(answers).to(current_a.dtype)
 
     def condensed_tensors(self, conductance_s: np.ndarray) -> dict[str, np.ndarray]:
-        """Tensors of `crosscal.runtime.inverse.InverseTensors` for one matrix [S], (N, M)."""
+        """Tensors of `crosscal.runtime.inverse.inverse.InverseTensors` for one matrix [S], (N, M)."""
         backend = TorchBackend()
         with torch.no_grad():
             condensed = self._condensed(backend, torch.from_numpy(np.array(conductance_s, dtype=np.float64)))
@@ -194,7 +196,11 @@ class Structured(TrainableCalibrator):
     def _rules(self) -> ReadRules:
         unknowns = unknowns_of(self._form, {name: value.double() for name, value in self._free().items()})
         return read_rules(
-            self._form, unknowns, walls=self.walls.numpy(), expansion=self.expansion.numpy(), steps=_STEPS
+            self._form,
+            unknowns,
+            input_bounds=self.input_bounds.numpy(),
+            expansion=self.expansion.numpy(),
+            steps=_STEPS,
         )
 
     def _condensed(self, backend: Backend, conductance_s: Array) -> Condensed:
@@ -235,7 +241,7 @@ def _constant(backend: Backend, name: str, value: torch.Tensor) -> Any:
     return backend.constant(value.numpy())
 
 
-_VECTORS_OF_ONE = ("constant", "variance", "offset", "softness", "lean")
+_VECTORS_OF_ONE = ("constant", "variance", "offset", "input_variance", "prediction_bias")
 
 
 def _as_numpy(name: str, value: Any) -> np.ndarray:

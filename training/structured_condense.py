@@ -1,5 +1,5 @@
 """Program time: what a circuit does to the inputs of one matrix, condensed to the tensors of
-`crosscal.runtime.inverse`.
+`crosscal.runtime.inverse.inverse`.
 
 The circuit is relaxed for a fixed set of input vectors, and the surrogate is fitted to its answers by
 conjugate gradients on the normal equations, all columns at once. Nothing but matrix products and
@@ -51,13 +51,13 @@ class Condensed:
 
     polynomial: list[Array]
     coupling: list[Array]
-    bent: Array
-    lift: Array
-    pattern: Array
+    quadratic: Array
+    column_terms: Array
+    loading: Array
     constant: Array
     variance: Array
-    softness: Array
-    lean: Array
+    input_variance: Array
+    prediction_bias: Array
     gain: Array
     linear: Array
     offset: Array
@@ -87,11 +87,11 @@ def condense(
         conductance_s: target [S], (N, M), float64.
     """
     answers = _answers(backend, form, unknowns, design, conductance_s)
-    pattern = conductance_s * (1.0 / (form.middle_s * np.sqrt(form.rows)))
-    fit = _Fit(backend, form, design, pattern)
+    loading = conductance_s * (1.0 / (form.middle_s * np.sqrt(form.rows)))
+    fit = _Fit(backend, form, design, loading)
     solution = fit.solve(answers)
     misfit = fit.misfit(answers, solution)
-    return _assembled(backend, form, design, pattern, solution, answers, noise + misfit)
+    return _assembled(backend, form, design, loading, solution, answers, noise + misfit)
 
 
 def _answers(
@@ -111,7 +111,7 @@ class _Fit:
     and two powers of what a column carries.
     """
 
-    def __init__(self, backend: Backend, form: CircuitForm, design: Design, pattern: Array) -> None:
+    def __init__(self, backend: Backend, form: CircuitForm, design: Design, loading: Array) -> None:
         self._backend, self._form, self._design = backend, form, design
         weight = np.ones((len(design.inputs), 1))
         weight[: design.common] = _TOGETHER
@@ -122,7 +122,7 @@ class _Fit:
         inputs = backend.constant(z)
         self._orthogonal = orthogonal
         self._alone = backend.constant(np.concatenate([np.ones((len(z), 1)), *orthogonal], axis=1))
-        low, high = (inputs @ (pattern * backend.constant(moment[:, None])) for moment in moments(form.rows))
+        low, high = (inputs @ (loading * backend.constant(moment[:, None])) for moment in moments(form.rows))
         second = backend.constant(orthogonal[1])
         self._products = [(low, inputs), (low, second), (high, inputs)]
         carried = low * (1.0 / np.sqrt(form.rows))
@@ -206,7 +206,7 @@ def _assembled(
     backend: Backend,
     form: CircuitForm,
     design: Design,
-    pattern: Array,
+    loading: Array,
     solution: Array,
     answers: Array,
     variance: Array,
@@ -216,8 +216,8 @@ def _assembled(
     blocks = [cut(solution, 0, 1 + k * n, 1 + (k + 1) * n) for k in range(6)]
     powers = _in_powers(design, dict(enumerate(blocks[:3], start=1)))
     by_second = _in_powers(design, {2: blocks[4]})
-    powers[1] = powers[1] + pattern * backend.sum(by_second[0], 0)
-    lift = [
+    powers[1] = powers[1] + loading * backend.sum(by_second[0], 0)
+    column_terms = [
         cut(solution, 0, 1 + 6 * n + j, 2 + 6 * n + j) * float(form.rows ** (-0.5 * (3 + j)))
         for j in range(2)
     ]
@@ -227,8 +227,8 @@ def _assembled(
     free = cut(answers, 0, design.common, total) - inputs @ linear
     share = 1.0 / (total - design.common)
     offset = backend.sum(free, 0) * share
-    bent = free - offset
-    trusted = variance + backend.sum(bent * bent, 0) * share
+    nonlinear = free - offset
+    trusted = variance + backend.sum(nonlinear * nonlinear, 0) * share
     seen = backend.swap(linear, 2) @ linear + backend.constant(np.eye(form.columns)) * trusted
     gain = backend.swap(backend.solved(seen, backend.swap(linear, 2), form.columns), 2)
     known = backend.solved(
@@ -237,21 +237,23 @@ def _assembled(
         form.columns,
     )
     covariance = backend.constant(np.eye(n)) - linear @ known
-    softness = backend.sum(covariance * backend.constant(np.eye(n)), -1)
+    input_variance = backend.sum(covariance * backend.constant(np.eye(n)), -1)
     coupling = [blocks[3] + by_second[1], blocks[5]]
-    lean = backend.sum(powers[2] * softness, 0)
+    prediction_bias = backend.sum(powers[2] * input_variance, 0)
     for moment, link in zip(moments(n), coupling, strict=True):
-        lean = lean + backend.sum(pattern * backend.constant(moment[:, None]) * (covariance @ link), 0)
+        prediction_bias = prediction_bias + backend.sum(
+            loading * backend.constant(moment[:, None]) * (covariance @ link), 0
+        )
     return Condensed(
         polynomial=powers[1:],
         coupling=coupling,
-        bent=by_second[2],
-        lift=backend.joined(lift, 0),
-        pattern=pattern,
+        quadratic=by_second[2],
+        column_terms=backend.joined(column_terms, 0),
+        loading=loading,
         constant=constant + backend.sum(powers[0], 0),
         variance=variance,
-        softness=softness,
-        lean=lean,
+        input_variance=input_variance,
+        prediction_bias=prediction_bias,
         gain=gain,
         linear=linear,
         offset=offset,

@@ -1,4 +1,4 @@
-"""Read time: the steps of `crosscal.runtime.inverse`, for a batch of readings, on any backend.
+"""Read time: the steps of `crosscal.runtime.inverse.inverse`, for a batch of readings, on any backend.
 
 The runtime's kernel takes the same steps one reading at a time; here they are matrix products over the
 batch, so that the ONNX file answers as the kernel does.
@@ -18,15 +18,16 @@ from crosscal.training.structured_condense import Condensed, moments
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ReadRules:
-    """What every matrix of a board is read with; see `crosscal.runtime.inverse.InverseTensors`.
+    """What every matrix of a board is read with; see `crosscal.runtime.inverse.inverse.InverseTensors`.
 
     Attributes:
-        walls: (5,). widening: (S,). settled: (2,). expansion: (K,). current_scale, current_shift: (M,).
+        input_bounds: (5,). damping: (S,). step_tolerance: (2,). expansion: (K,). current_scale,
+            current_shift: (M,).
     """
 
-    walls: np.ndarray
-    widening: np.ndarray
-    settled: np.ndarray
+    input_bounds: np.ndarray
+    damping: np.ndarray
+    step_tolerance: np.ndarray
     expansion: np.ndarray
     current_scale: np.ndarray
     current_shift: np.ndarray
@@ -40,33 +41,33 @@ class Reader:
     ) -> None:
         self._backend, self._condensed, self._rules = backend, condensed, rules
         self._rows, self._columns = shape
-        self._patterns = [
-            condensed.pattern * backend.constant(moment[:, None]) for moment in moments(self._rows)
+        self._loadings = [
+            condensed.loading * backend.constant(moment[:, None]) for moment in moments(self._rows)
         ]
-        self._lift = [backend.cut(condensed.lift, 0, j, j + 1) for j in range(2)]
+        self._column_terms = [backend.cut(condensed.column_terms, 0, j, j + 1) for j in range(2)]
 
     def calibrated(self, current_a: Array, conductance_s: Array) -> Array:
         """Calibrated currents [A], (B, M), of measured ones and the target [S], (N, M); all float64."""
         shift = self._backend.constant(self._rules.current_shift[None])
         scale = self._backend.constant(self._rules.current_scale[None])
-        y = (current_a - shift) * scale - self._condensed.lean
+        y = (current_a - shift) * scale - self._condensed.prediction_bias
         return self._volts(self._inputs(y)) @ conductance_s
 
     def _inputs(self, y: Array) -> Array:
-        low, high, spring, least, most = (float(wall) for wall in self._rules.walls)
+        low, high, penalty, least, most = (float(bound) for bound in self._rules.input_bounds)
         backend, condensed = self._backend, self._condensed
         turned = backend.swap(condensed.gain, 2)
         z = backend.clipped((y - condensed.offset) @ turned, least, most)
         y_linear = y - self._predicted(z) + z @ condensed.linear
         z = backend.clipped(y_linear @ turned, least, most)
         moving: Array | None = None
-        usual = backend.sum(condensed.variance, -1) * (float(self._rules.settled[1]) / self._columns)
-        for widening in self._rules.widening:
+        usual = backend.sum(condensed.variance, -1) * (float(self._rules.step_tolerance[1]) / self._columns)
+        for damping in self._rules.damping:
             wrong = y - self._predicted(z)
-            unexplained = backend.sum(wrong * wrong, -1) * (float(widening) ** 2 / self._columns)
+            unexplained = backend.sum(wrong * wrong, -1) * (float(damping) ** 2 / self._columns)
             weight = 1.0 / (condensed.variance + unexplained)
-            stiffness = backend.beyond(z, low, high) * spring + 1.0
-            pull = (backend.clipped(z, low, high) - z) * spring - z
+            stiffness = backend.beyond(z, low, high) * penalty + 1.0
+            pull = (backend.clipped(z, low, high) - z) * penalty - z
             slope = self._slope(z)
             force = backend.reshaped(wrong * weight, (-1, self._columns, 1))
             gradient = slope @ force + backend.reshaped(pull, (-1, self._rows, 1))
@@ -75,7 +76,7 @@ class Reader:
             onward = z + (move if moving is None else move * moving)
             z = backend.clipped(onward, least, most)
             moved = backend.sum(backend.reshaped(gradient, (-1, self._rows)) * move, -1)
-            far = backend.beyond(moved, -math.inf, float(self._rules.settled[0]) * self._rows)
+            far = backend.beyond(moved, -math.inf, float(self._rules.step_tolerance[0]) * self._rows)
             doubted = backend.beyond(unexplained - usual, -math.inf, 0.0)
             goes_on = far + doubted - far * doubted
             moving = goes_on if moving is None else moving * goes_on
@@ -84,11 +85,11 @@ class Reader:
     def _predicted(self, z: Array) -> Array:
         first, second, third = self._condensed.polynomial
         total = z @ first + (z * z) @ second + (z * z * z) @ third + self._condensed.constant
-        for pattern, coupling in zip(self._patterns, self._condensed.coupling, strict=True):
-            total = total + (z @ pattern) * (z @ coupling)
-        carried, (cubic, quartic) = z @ self._condensed.pattern, self._lift
+        for loading, coupling in zip(self._loadings, self._condensed.coupling, strict=True):
+            total = total + (z @ loading) * (z @ coupling)
+        carried, (cubic, quartic) = z @ self._condensed.loading, self._column_terms
         return total + carried * (
-            (z * z) @ self._condensed.bent + carried * carried * (cubic + carried * quartic)
+            (z * z) @ self._condensed.quadratic + carried * carried * (cubic + carried * quartic)
         )
 
     def _slope(self, z: Array) -> Array:
@@ -97,16 +98,18 @@ class Reader:
         backend = self._backend
         upright = backend.reshaped(z, (-1, self._rows, 1))
         total = (third * 3.0 * upright + second * 2.0) * upright + first
-        for pattern, coupling in zip(self._patterns, self._condensed.coupling, strict=True):
-            along = backend.reshaped(z @ pattern, (-1, 1, self._columns))
+        for loading, coupling in zip(self._loadings, self._condensed.coupling, strict=True):
+            along = backend.reshaped(z @ loading, (-1, 1, self._columns))
             across = backend.reshaped(z @ coupling, (-1, 1, self._columns))
-            total = total + coupling * along + pattern * across
-        carried, (cubic, quartic) = z @ self._condensed.pattern, self._lift
-        steep = (z * z) @ self._condensed.bent + carried * carried * (cubic * 3.0 + carried * quartic * 4.0)
-        total = total + self._condensed.bent * upright * (
+            total = total + coupling * along + loading * across
+        carried, (cubic, quartic) = z @ self._condensed.loading, self._column_terms
+        steep = (z * z) @ self._condensed.quadratic + carried * carried * (
+            cubic * 3.0 + carried * quartic * 4.0
+        )
+        total = total + self._condensed.quadratic * upright * (
             backend.reshaped(carried, (-1, 1, self._columns)) * 2.0
         )
-        return total + self._condensed.pattern * backend.reshaped(steep, (-1, 1, self._columns))
+        return total + self._condensed.loading * backend.reshaped(steep, (-1, 1, self._columns))
 
     def _solved(self, slope: Array, weight: Array, stiffness: Array, gradient: Array) -> Array:
         """`(J W Jᵀ + Λ)⁻¹ gradient` for `slope` J (B, N, M), by whichever side is smaller."""
@@ -125,7 +128,7 @@ class Reader:
     def _volts(self, z: Array) -> Array:
         """Mean of likely inputs' volts: their own, and half the bend times what `z` may be off by."""
         bend = np.polynomial.polynomial.polyder(self._rules.expansion, 2)
-        soft = self._backend.reshaped(self._condensed.softness, (1, -1))
+        soft = self._backend.reshaped(self._condensed.input_variance, (1, -1))
         return self._powers(z, self._rules.expansion) + self._powers(z, bend) * soft * 0.5
 
     def _powers(self, z: Array, coefficients: np.ndarray) -> Array:
@@ -142,9 +145,9 @@ def tensors_of(
     """Name every tensor of `InverseTensors` but the target; stacks are lists still."""
     constants: dict[str, object] = {
         "moment": moments(shape[0]),
-        "walls": rules.walls,
-        "widening": rules.widening,
-        "settled": rules.settled,
+        "input_bounds": rules.input_bounds,
+        "damping": rules.damping,
+        "step_tolerance": rules.step_tolerance,
         "inflation": np.array([inflation]),
         "current_scale": rules.current_scale,
         "current_shift": rules.current_shift,
@@ -153,13 +156,13 @@ def tensors_of(
     names: Sequence[str] = (
         "polynomial",
         "coupling",
-        "bent",
-        "lift",
-        "pattern",
+        "quadratic",
+        "column_terms",
+        "loading",
         "constant",
         "variance",
-        "softness",
-        "lean",
+        "input_variance",
+        "prediction_bias",
         "gain",
         "linear",
         "offset",

@@ -25,12 +25,12 @@ from crosscal.training.structured_fit import Free, MeasuredVectors, predicted
 from crosscal.training.structured_read import ReadRules
 
 EXPANSION_ORDERS = 11
-_SPRING = 400.0
-"""A wall gives way by a twentieth of the inputs' deviation where the prior alone would by a whole one."""
+_PENALTY = 400.0
+"""A bound gives way by a twentieth of the inputs' deviation where the prior alone would by a whole one."""
 
 _MARGIN = 0.15
-_WIDENING = (2.0, 1.0, 0.5, 0.2)
-_SETTLED = (0.3, 0.3)
+_DAMPING = (2.0, 1.0, 0.5, 0.2)
+_STEP_TOLERANCE = (0.3, 0.3)
 _GOES_TOGETHER = 0.15
 _ROUNDS = (7, 10, 14, 20, 28, 40)
 _RESIDUE = 2e-5
@@ -92,7 +92,7 @@ def expansion_of(
     """Find standardised inputs in which currents are as straight as one common bend can make them.
 
     Returns:
-        `v = Σ_k expansion[k] z^k` [V], and the walls: inputs seen, the spring beyond them, and how far `z`
+        `v = Σ_k expansion[k] z^k` [V], and the input bounds: inputs seen, penalty beyond them, how far `z`
         may go at all.
     """
     inputs_v = data.voltage_v[data.usable].ravel()
@@ -106,7 +106,7 @@ def expansion_of(
     z = (answer - seen.mean()) / seen.std()
     expansion = np.polynomial.polynomial.polyfit(z, grid_v, EXPANSION_ORDERS - 1)
     low, high = np.interp([low_v, high_v], grid_v, z)
-    return expansion, np.array([low, high, _SPRING, z[0], z[-1]])
+    return expansion, np.array([low, high, _PENALTY, z[0], z[-1]])
 
 
 def draw_design(
@@ -114,7 +114,7 @@ def draw_design(
     unknowns: CircuitUnknowns,
     data: Measurements,
     expansion: np.ndarray,
-    walls: np.ndarray,
+    input_bounds: np.ndarray,
     rng: np.random.Generator,
 ) -> Design:
     """Draw the vectors that matrices are condensed with from the run's inputs; some go together."""
@@ -123,7 +123,7 @@ def draw_design(
     voltage_v = rng.choice(inputs_v, (vectors, form.rows))
     level_v, apart = rng.choice(inputs_v, (common, 1)), rng.uniform(0.0, 1.0, (common, 1))
     voltage_v[:common] = level_v + apart * (voltage_v[:common] - level_v)
-    fine = np.linspace(walls[3], walls[4], 20001)
+    fine = np.linspace(input_bounds[3], input_bounds[4], 20001)
     inputs = np.interp(voltage_v, np.polynomial.polynomial.polyval(fine, expansion), fine)
     voltage_v = np.polynomial.polynomial.polyval(inputs, expansion)
     alone = inputs[common:].ravel()
@@ -160,14 +160,19 @@ def noise_of(
 
 
 def read_rules(
-    form: CircuitForm, unknowns: CircuitUnknowns, *, walls: np.ndarray, expansion: np.ndarray, steps: int
+    form: CircuitForm,
+    unknowns: CircuitUnknowns,
+    *,
+    input_bounds: np.ndarray,
+    expansion: np.ndarray,
+    steps: int,
 ) -> ReadRules:
     """What all matrices of the board are read with."""
-    widening = [*_WIDENING, *([_WIDENING[-1]] * steps)][:steps]
+    damping = [*_DAMPING, *([_DAMPING[-1]] * steps)][:steps]
     return ReadRules(
-        walls=walls,
-        widening=np.array(widening),
-        settled=np.array(_SETTLED),
+        input_bounds=input_bounds,
+        damping=np.array(damping),
+        step_tolerance=np.array(_STEP_TOLERANCE),
         expansion=expansion,
         current_scale=1.0 / (form.unit_a * unknowns.gain.double().numpy()),
         current_shift=form.unit_a * unknowns.offset.double().numpy(),

@@ -59,7 +59,7 @@ def _inverse_cost(fold: Mapping[str, Any], shapes: Shapes, rows: int, columns: i
     A step predicts the currents, differentiates them, forms the normal matrix of the shorter side and
     factorises it.
     """
-    couplings, steps = shapes.get(fold.get("coupling", "")), shapes.get(fold.get("widening", ""))
+    couplings, steps = shapes.get(fold.get("coupling", "")), shapes.get(fold.get("damping", ""))
     if couplings is None or steps is None:
         return None
     area, shorter = rows * columns, min(rows, columns)

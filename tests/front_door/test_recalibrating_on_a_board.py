@@ -22,7 +22,7 @@ from crosscal.core.errors import CrosscalError
 from crosscal.core.run_file import read_run
 from crosscal.drivers import Board
 from crosscal.pytest_plugin import BenchForTest
-from crosscal.runtime import Calibrator, Depth
+from crosscal.runtime import Calibrator, RecalibrationLevel
 from crosscal.training import CollectionPlan, Measurements, TrainingPlan, collect, export_calibrator, train
 
 ROWS, COLUMNS = 4, 6
@@ -112,12 +112,12 @@ def test_the_cells_of_a_board_that_aged_are_learned_and_remembered(
     errors = [error_a(calibrator, target_s, fresh_v, fresh_a) for calibrator in (old, once, twice)]
     assert errors[1] < 0.5 * errors[0]
     assert errors[2] < 1.1 * errors[1]
-    assert once.program(target_s).depth is Depth.CELLS
+    assert once.program(target_s).level is RecalibrationLevel.CELLS
     assert twice.recalibration is not None
     assert [entry["vectors"] for entry in twice.recalibration.history] == [24, 24]
     # A target that was never recalibrated keeps what belongs to the channels alone.
     other_s = target_s[::-1].copy()
-    assert once.program(other_s).depth is Depth.COLUMNS
+    assert once.program(other_s).level is RecalibrationLevel.COLUMNS
     np.testing.assert_array_equal(
         plain_onnxruntime(tmp_path / "first.onnx", target_s, fresh_a),
         plain_onnxruntime(folder / "whitebox.onnx", target_s, fresh_a),
@@ -158,7 +158,7 @@ def test_a_calibrator_without_cells_learns_gain_and_offset_and_leaves_a_broken_a
     ]
     assert errors[1] < errors[0]
     # Its gains and offsets hold the calibrator's own error for this matrix: another matrix does without them.
-    assert new.program(target_s[::-1].copy()).depth is Depth.NOTHING
+    assert new.program(target_s[::-1].copy()).level is RecalibrationLevel.NOTHING
 
 
 @BOARD

@@ -13,7 +13,7 @@ import pytest
 import crosscal
 from crosscal.core.errors import RangeError, ShapeError
 from crosscal.drivers import Board
-from crosscal.runtime import ColumnBelief, ProgrammedTiles, TiledCalibrator
+from crosscal.runtime import ColumnPosterior, ProgrammedTiles, TiledCalibrator
 
 ROWS, COLUMNS = 24, 48  # two by three tiles of the shipped calibrator's 12×16
 
@@ -75,8 +75,8 @@ def test_partial_currents_are_calibrated_each_by_its_tile_and_added(tiles: Progr
 def test_what_is_left_corrects_gain_and_offset_of_the_sums(tiles: ProgrammedTiles) -> None:
     parts_a = np.random.default_rng(3).uniform(1e-4, 2e-4, (4, 2, COLUMNS))
     mean = np.column_stack([np.full(COLUMNS, 3e-6), np.linspace(-0.1, 0.1, COLUMNS)])
-    belief = ColumnBelief(mean=mean, covariance=np.tile(np.eye(2) * 1e-12, (COLUMNS, 1, 1)), noise=1e-7)
-    corrected_a = replace(tiles, left=belief)(parts_a)
+    posterior = ColumnPosterior(mean=mean, covariance=np.tile(np.eye(2) * 1e-12, (COLUMNS, 1, 1)), noise=1e-7)
+    corrected_a = replace(tiles, left=posterior)(parts_a)
     np.testing.assert_allclose(corrected_a, tiles(parts_a) * (1 + mean[:, 1]) + 3e-6, rtol=1e-12)
 
 

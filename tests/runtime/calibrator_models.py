@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from crosscal.runtime import CalibratorMetadata, Probes
+from crosscal.runtime import CalibratorMetadata, ParityProbes
 
 CONDUCTANCE_RANGE_S = (16.6e-6, 100e-6)
 LARGEST_INPUT_V = 0.5
@@ -43,11 +43,11 @@ class Model:
         twin = {"affine": _affine_twin, "concatsquash": _concatsquash_twin}[self.kind]
         return twin(self.parameters, conductance_s.astype(np.float64), current_a.astype(np.float64))
 
-    def probes(self, rng: np.random.Generator) -> Probes:
+    def parity_probes(self, rng: np.random.Generator) -> ParityProbes:
         matrices = np.stack([self.matrix(rng) for _ in range(2)]).astype(np.float32)
         currents = np.stack([self.currents(rng, 3) for _ in range(2)]).astype(np.float32)
         answers = np.stack([self.expected(g, i) for g, i in zip(matrices, currents, strict=True)])
-        return Probes(conductance_s=matrices, current_a=currents, calibrated_a=answers)
+        return ParityProbes(conductance_s=matrices, current_a=currents, calibrated_a=answers)
 
     def metadata(self, rng: np.random.Generator, **changes: Any) -> CalibratorMetadata:
         largest = self.rows * CONDUCTANCE_RANGE_S[1] * LARGEST_INPUT_V
@@ -57,7 +57,7 @@ class Model:
             "columns": self.columns,
             "conductance_range_s": CONDUCTANCE_RANGE_S,
             "current_range_a": (0.2 * largest, 0.9 * largest),
-            "probes": self.probes(rng),
+            "parity_probes": self.parity_probes(rng),
             "fold": self.fold,
         }
         return CalibratorMetadata(**(facts | changes))

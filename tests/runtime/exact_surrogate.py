@@ -8,9 +8,9 @@ import numpy as np
 
 from crosscal.core.errors import InputError
 from crosscal.core.readout import Readout, Status
-from crosscal.runtime.affine import AffineCorrection
-from crosscal.runtime.inverse import InverseTensors
-from crosscal.runtime.inverse_fold import InverseCorrection
+from crosscal.runtime.feedforward.affine import AffineCorrection
+from crosscal.runtime.inverse.fold import InverseCorrection
+from crosscal.runtime.inverse.inverse import InverseTensors
 from crosscal.runtime.programmed import ProgrammedCalibrator
 
 MIDDLE_V, DEVIATION_V = 0.3, 0.4 / np.sqrt(12)
@@ -26,20 +26,20 @@ def exact_tensors(conductance_s: np.ndarray, noise: float) -> InverseTensors:
     return InverseTensors(
         polynomial=polynomial,
         coupling=np.zeros((1, rows, columns)),
-        bent=np.zeros((rows, columns)),
-        lift=np.zeros((2, columns)),
-        pattern=conductance_s / conductance_s.mean(),
+        quadratic=np.zeros((rows, columns)),
+        column_terms=np.zeros((2, columns)),
+        loading=conductance_s / conductance_s.mean(),
         moment=np.ones((1, rows)),
         constant=constant,
         variance=np.full(columns, noise**2),
         gain=np.linalg.solve(slopes @ slopes.T / noise**2 + np.eye(rows), slopes / noise**2),
         linear=slopes,
         offset=constant,
-        walls=np.array([-np.sqrt(3), np.sqrt(3), 0.0, -3.0, 3.0]),
-        widening=np.zeros(3),
-        settled=np.array([3.0, 0.0]),
-        softness=np.zeros(rows),
-        lean=np.zeros(columns),
+        input_bounds=np.array([-np.sqrt(3), np.sqrt(3), 0.0, -3.0, 3.0]),
+        damping=np.zeros(3),
+        step_tolerance=np.array([3.0, 0.0]),
+        input_variance=np.zeros(rows),
+        prediction_bias=np.zeros(columns),
         inflation=np.ones(1),
         current_scale=np.full(columns, 1 / FULL_SCALE_A),
         current_shift=np.zeros(columns),

@@ -14,8 +14,8 @@ from numba import config
 
 from crosscal.core.errors import CrosscalError, InputError, RangeError, ShapeError
 from crosscal.runtime import Calibrator, ProgrammedCalibrator
-from crosscal.runtime.calibrator_file import seal_calibrator
-from crosscal.runtime.given_arrays import writable_output
+from crosscal.runtime.file_format.calibrator_file import seal_calibrator
+from crosscal.runtime.validation import writable_output
 
 pytestmark = pytest.mark.kernel
 

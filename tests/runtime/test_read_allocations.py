@@ -13,7 +13,7 @@ import pytest
 from calibrator_models import Model, affine_model, concatsquash_model
 
 from crosscal.runtime import Calibrator, ProgrammedCalibrator
-from crosscal.runtime.calibrator_file import seal_calibrator
+from crosscal.runtime.file_format.calibrator_file import seal_calibrator
 
 ROWS, COLUMNS = 7, 5
 MODELS = {

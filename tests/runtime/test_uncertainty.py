@@ -9,8 +9,8 @@ import pytest
 from test_inverse import read_as_measured, surrogate, volts
 
 from crosscal.core.errors import InputError, RangeError
-from crosscal.runtime.affine import AffineCorrection
-from crosscal.runtime.inverse_fold import InverseCorrection
+from crosscal.runtime.feedforward.affine import AffineCorrection
+from crosscal.runtime.inverse.fold import InverseCorrection
 from crosscal.runtime.programmed import ProgrammedCalibrator
 
 ROWS, COLUMNS, NOISE = 7, 10, 1e-3

@@ -33,11 +33,13 @@ def condensed(rows: int, columns: int) -> tuple[Structured, InverseTensors, np.n
         current_a=np.zeros((1, 200, columns)),
         usable=np.ones((1, 200), dtype=bool),
     )
-    expansion, walls = expansion_of(form, free, data)
-    design = draw_design(form, unknowns_of(form, free), data, expansion, walls, rng)
+    expansion, input_bounds = expansion_of(form, free, data)
+    design = draw_design(form, unknowns_of(form, free), data, expansion, input_bounds, rng)
     calibrator = Structured((rows, columns))
     calibrator.keep_circuit(form, free)
-    calibrator.keep_reading(design, noise=np.full(columns, NOISE**2), walls=walls, expansion=expansion)
+    calibrator.keep_reading(
+        design, noise=np.full(columns, NOISE**2), input_bounds=input_bounds, expansion=expansion
+    )
     return calibrator, InverseTensors.from_mapping(calibrator.condensed_tensors(matrix)), matrix
 
 
@@ -55,7 +57,7 @@ def volts(tensors: InverseTensors, z: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("shape", [(6, 9), (9, 6)])
 def test_surrogate_predicts_what_the_circuit_does_as_exactly_as_it_says(shape: tuple[int, int]) -> None:
     calibrator, tensors, matrix = condensed(*shape)
-    z = np.random.default_rng(1).uniform(tensors.walls[0], tensors.walls[1], (300, shape[0]))
+    z = np.random.default_rng(1).uniform(tensors.input_bounds[0], tensors.input_bounds[1], (300, shape[0]))
     wrong = tensors.predicted(z) - circuit_currents(calibrator, matrix, volts(tensors, z))
     misfit = np.sqrt(np.mean(tensors.variance - NOISE**2))
     assert misfit < 1e-4
@@ -64,7 +66,7 @@ def test_surrogate_predicts_what_the_circuit_does_as_exactly_as_it_says(shape: t
 
 def test_surrogate_holds_for_inputs_that_rise_together() -> None:
     calibrator, tensors, matrix = condensed(6, 9)
-    z = np.linspace(tensors.walls[0], tensors.walls[1], 21)[:, None] * np.ones(6)
+    z = np.linspace(tensors.input_bounds[0], tensors.input_bounds[1], 21)[:, None] * np.ones(6)
     wrong = tensors.predicted(z) - circuit_currents(calibrator, matrix, volts(tensors, z))
     assert np.abs(wrong).max() < 1e-3
 
@@ -73,10 +75,12 @@ def test_uncertain_inputs_are_expected_to_read_as_they_do_on_average() -> None:
     _, tensors, _ = condensed(9, 6)
     known = np.linalg.solve(tensors.linear.T @ tensors.linear + np.diag(tensors.variance), tensors.linear.T)
     covariance = np.eye(9) - tensors.linear @ known
-    np.testing.assert_allclose(tensors.softness, np.diag(covariance), atol=1e-9)
+    np.testing.assert_allclose(tensors.input_variance, np.diag(covariance), atol=1e-9)
     root = np.linalg.cholesky(covariance + 1e-12 * np.eye(9))
     z = np.random.default_rng(2).standard_normal((200000, 9)) @ root.T
     second_order = tensors.predicted(z) + tensors.predicted(-z)
     lifted = 0.5 * second_order.mean(axis=0) - tensors.constant
-    # Fourth powers of a column's load, which `lean` leaves out, are small here.
-    np.testing.assert_allclose(tensors.lean, lifted, atol=0.05 * np.abs(tensors.lean).max())
+    # Fourth powers of a column's load, which `prediction_bias` leaves out, are small here.
+    np.testing.assert_allclose(
+        tensors.prediction_bias, lifted, atol=0.05 * np.abs(tensors.prediction_bias).max()
+    )

@@ -146,7 +146,7 @@ def command(
     facts = _history_entry(done, plan, identity, temperature_c, seed)
     with console.status(f"writing and checking {output}"):
         write_recalibrated(output, calibrator, done.calibrator, facts=facts)
-    console.print(f"wrote {output}: {done.calibrator.kind}, recalibrated: {done.calibrator.depth}")
+    console.print(f"wrote {output}: {done.calibrator.kind}, recalibrated: {done.calibrator.level}")
 
 
 def _require_crosscal_file(calibrator: Calibrator, path: Path) -> None:
@@ -278,7 +278,7 @@ def _history_entry(
         "vectors": plan.vectors,
         "verification_vectors": plan.verification,
         "seed": seed,
-        "depth": str(done.report.depth),
+        "level": str(done.report.level),
         "readings_used": done.report.readings_used,
         "readings_missing": done.report.readings_missing,
         "rms_error_before_a": done.before.rms_a,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich import box
 from rich.table import Table
 
-from crosscal.runtime import BoardRecalibration, Depth, RecalibrationPlan, RecalibrationReport
+from crosscal.runtime import BoardRecalibration, RecalibrationLevel, RecalibrationPlan, RecalibrationReport
 
 _SHOWN = 8
 
@@ -49,10 +49,10 @@ def describe_readings(report: RecalibrationReport, plan: RecalibrationPlan) -> s
 def describe_changes(report: RecalibrationReport) -> str:
     """What has changed since last time, and by how much, as standard deviations."""
     spread = report.spread
-    if report.depth is Depth.NOTHING:
+    if report.level is RecalibrationLevel.NOTHING:
         return "nothing has changed"
     said = f"gains by {100 * spread.gain:.2g} %, offsets by {100 * spread.offset:.2g} % of full scale"
-    if report.depth is Depth.CELLS:
+    if report.level is RecalibrationLevel.CELLS:
         said = f"cells have changed by {100 * spread.cell:.2g} %, {said}"
     else:
         said = f"columns have changed, {said}"

@@ -1,0 +1,1 @@
+"""Reads in one pass, current to calibrated current: the kernels of `affine` and `concatsquash`."""

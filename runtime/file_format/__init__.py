@@ -1,0 +1,1 @@
+"""Calibrator file: one ONNX model with metadata, parity probes and a seal."""

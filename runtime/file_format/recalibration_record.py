@@ -1,0 +1,108 @@
+"""What a calibrator file remembers of recalibrations: for which matrix, what was learned, and when."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from crosscal.core.array_types import Matrix
+from crosscal.core.errors import InputError, ShapeError
+from crosscal.runtime.recalibration.posterior import CELLS, ColumnPosterior
+
+
+def target_digest(conductance_s: Matrix) -> str:
+    """Fingerprint of a target matrix [S]: SHA-256 of its shape and its float32 numbers.
+
+    float32, because that is what the graph takes, and what a board may send a target back as.
+    """
+    single = np.ascontiguousarray(conductance_s, dtype="<f4")
+    return hashlib.sha256(repr(single.shape).encode() + single.tobytes()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RecalibrationRecord:
+    """The `recalibration` entry of a calibrator file.
+
+    Attributes:
+        target_sha256: fingerprint of the matrix that was programmed.
+        posterior: of its columns and cells; None when every recalibration found nothing changed.
+        history: a JSON object for each recalibration, oldest first: when, on which board, how far, how well.
+    """
+
+    target_sha256: str
+    posterior: ColumnPosterior | None
+    history: tuple[Mapping[str, Any], ...]
+
+    def is_of(self, conductance_s: Matrix) -> bool:
+        """Whether this very target was recalibrated."""
+        return target_digest(conductance_s) == self.target_sha256
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the file's entry holds."""
+        return {
+            "target_sha256": self.target_sha256,
+            "history": [dict(entry) for entry in self.history],
+            "posterior": None if self.posterior is None else _posterior_to_json(self.posterior),
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any], *, rows: int, columns: int) -> RecalibrationRecord:
+        """Read a file's entry.
+
+        Raises:
+            InputError: arrays that are no base64, or of another size than the calibrator's.
+            KeyError, TypeError, ValueError: something is missing or of the wrong type.
+        """
+        posterior = document["posterior"]
+        return cls(
+            target_sha256=str(document["target_sha256"]),
+            posterior=None if posterior is None else _posterior_from_json(posterior, rows, columns),
+            history=tuple(dict(entry) for entry in document["history"]),
+        )
+
+
+def _posterior_to_json(posterior: ColumnPosterior) -> dict[str, Any]:
+    lower = np.tril_indices(posterior.mean.shape[1])
+    return {
+        "unknowns": posterior.mean.shape[1],
+        "noise": posterior.noise,
+        "mean": _encode(posterior.mean),
+        "covariance": _encode(posterior.covariance[:, lower[0], lower[1]]),
+    }
+
+
+def _posterior_from_json(document: Mapping[str, Any], rows: int, columns: int) -> ColumnPosterior:
+    unknowns = int(document["unknowns"])
+    if unknowns not in (CELLS, rows + CELLS):
+        raise ShapeError(
+            f"got a posterior of {unknowns} unknowns per column; allowed: {CELLS}, {rows + CELLS}"
+        )
+    lower = np.tril_indices(unknowns)
+    covariance = np.empty((columns, unknowns, unknowns))
+    covariance[:, lower[0], lower[1]] = _decode(document["covariance"], (columns, len(lower[0])))
+    covariance[:, lower[1], lower[0]] = covariance[:, lower[0], lower[1]]
+    return ColumnPosterior(
+        mean=_decode(document["mean"], (columns, unknowns)),
+        covariance=covariance,
+        noise=float(document["noise"]),
+    )
+
+
+def _encode(values: np.ndarray) -> str:
+    return base64.b64encode(values.astype("<f8").tobytes()).decode("ascii")
+
+
+def _decode(text: str, shape: tuple[int, int]) -> np.ndarray:
+    try:
+        flat = np.frombuffer(base64.b64decode(text, validate=True), dtype="<f8")
+    except (binascii.Error, ValueError) as error:
+        raise InputError(f"got a posterior that is no base64 of float64 numbers ({error})") from error
+    if flat.size != np.prod(shape):
+        raise ShapeError(f"got a posterior of {flat.size} numbers; allowed: {shape}")
+    return flat.reshape(shape).astype(np.float64)

@@ -1,0 +1,50 @@
+"""Derivatives of what `InverseTensors` predicts, for batches of inputs, in plain numpy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from crosscal.core.array_types import Currents, Float
+
+if TYPE_CHECKING:
+    from crosscal.runtime.inverse.inverse import InverseTensors
+
+Inputs = Float[np.ndarray, "batch rows"]
+
+
+def slopes(tensors: InverseTensors, z: Inputs) -> Float[np.ndarray, "batch rows columns"]:
+    """Derivative of every scaled current by every input, (B, N, M)."""
+    first, second, third = tensors.polynomial
+    carried, by_column = _carried(tensors, z)
+    upright, across = z[:, :, None], carried[:, None, :]
+    total = first + upright * (2.0 * (second + across * tensors.quadratic) + 3.0 * upright * third)
+    total += tensors.loading * by_column[:, None, :]
+    for moment, coupling in zip(tensors.moment, tensors.coupling, strict=True):
+        weighted = tensors.loading * moment[:, None]
+        total += coupling * (z @ weighted)[:, None, :] + weighted * (z @ coupling)[:, None, :]
+    return total
+
+
+def pulled(tensors: InverseTensors, z: Inputs, pull: Currents) -> Inputs:
+    """`slopes @ pull` for every reading, (B, N), without forming the slopes: matrix products alone."""
+    first, second, third = tensors.polynomial
+    carried, by_column = _carried(tensors, z)
+    own = second.T, third.T, tensors.quadratic.T
+    bends, steepens, by_carried = (
+        part @ weight for part, weight in zip((pull, pull, pull * carried), own, strict=True)
+    )
+    total = pull @ first.T + z * (2.0 * (bends + by_carried) + 3.0 * z * steepens)
+    total += (pull * by_column) @ tensors.loading.T
+    for moment, coupling in zip(tensors.moment, tensors.coupling, strict=True):
+        weighted = tensors.loading * moment[:, None]
+        total += (pull * (z @ weighted)) @ coupling.T + (pull * (z @ coupling)) @ weighted.T
+    return total
+
+
+def _carried(tensors: InverseTensors, z: Inputs) -> tuple[Currents, Currents]:
+    """What columns carry, and what a cell's own share of it is multiplied by, (B, M) each."""
+    carried = z @ tensors.loading
+    powers = carried**2 * (3.0 * tensors.column_terms[0] + 4.0 * carried * tensors.column_terms[1])
+    return carried, z**2 @ tensors.quadratic + powers

@@ -1,0 +1,124 @@
+"""Calibrators that find the inputs: what their file folds to, and what a read of theirs runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from crosscal.core.array_types import Currents, Vectors
+from crosscal.core.errors import CalibratorFileError, InputError
+from crosscal.runtime.correction import Recalibrated
+from crosscal.runtime.feedforward.affine import AffineCorrection
+from crosscal.runtime.inverse.inverse import Inverse, InverseReading, InverseTensors
+from crosscal.runtime.reading_kernel import first_unreadable
+from crosscal.runtime.recalibration.cell_recalibration import posterior_tensors, recalibrate
+from crosscal.runtime.recalibration.posterior import ColumnPosterior
+
+FOLDED = tuple(field.name for field in fields(InverseTensors) if field.name != "conductance")
+"""Tensors that the graph computes; the target is given."""
+
+
+class InverseCorrection:
+    """Reads of one matrix by way of its inputs; any number of threads may use it."""
+
+    def __init__(self, tensors: InverseTensors, trim: AffineCorrection) -> None:
+        self._tensors, self._trim = tensors, trim
+        self._inverse = Inverse(tensors, trim.gain, trim.offset_a)
+
+    @property
+    def tensors(self) -> InverseTensors:
+        """What the matrix was folded to, and what recalibrations made of that."""
+        return self._tensors
+
+    @property
+    def voltage_range_v(self) -> tuple[float, float]:
+        """Smallest and largest input trained on [V]."""
+        low_v, high_v = np.polynomial.polynomial.polyval(
+            self._tensors.input_bounds[:2], self._tensors.expansion
+        )
+        return float(low_v), float(high_v)
+
+    @property
+    def columns_independent(self) -> bool:
+        """All columns decide about every input."""
+        return False
+
+    def apply(self, current_a: np.ndarray, calibrated_a: np.ndarray, limit_a: float) -> int:
+        """See `Correction.apply`."""
+        return self._inverse.read_into(current_a, calibrated_a, limit_a)
+
+    def apply_with_deviation(
+        self, current_a: np.ndarray, calibrated_a: np.ndarray, deviation_a: np.ndarray, limit_a: float
+    ) -> int:
+        """See `Uncertain.apply_with_deviation`."""
+        unreadable = first_unreadable(current_a.reshape(-1), limit_a)
+        if unreadable >= 0:
+            return unreadable
+        reading = self.read(current_a.reshape(-1, self._inverse.shape[1]))
+        calibrated_a[:] = reading.calibrated_a.reshape(calibrated_a.shape)
+        if reading.deviation_a is not None:
+            deviation_a[:] = reading.deviation_a.reshape(deviation_a.shape)
+        return -1
+
+    def read(self, current_a: Currents) -> InverseReading:
+        """Calibrate with uncertainties: a batch [A], (B, M), finite."""
+        reading = self._inverse.read(current_a, deviation=True)
+        if reading.deviation_a is None:
+            return reading
+        return replace(reading, deviation_a=abs(self._trim.gain) * reading.deviation_a)
+
+    def trimmed(self, gain: np.ndarray, offset_a: np.ndarray) -> InverseCorrection:
+        """See `Correction.trimmed`."""
+        return InverseCorrection(self._tensors, self._trim.trimmed(gain, offset_a))
+
+    def recalibrated(
+        self, voltage_v: Vectors, current_a: Currents, usable: np.ndarray, posterior: ColumnPosterior | None
+    ) -> Recalibrated:
+        """See `Recalibratable.recalibrated`; a trim is dropped, as measured currents decide anew."""
+        done = recalibrate(self._tensors, voltage_v, current_a, usable=usable, posterior=posterior)
+        trim = _no_trim(len(self._trim.gain))
+        return Recalibrated(
+            correction=InverseCorrection(done.tensors, trim), posterior=done.posterior, report=done.report
+        )
+
+    def with_posterior(self, posterior: ColumnPosterior) -> InverseCorrection:
+        """See `Recalibratable.with_posterior`; a trim is dropped."""
+        return InverseCorrection(posterior_tensors(self._tensors, posterior), _no_trim(len(self._trim.gain)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InverseFold:
+    """Names of the graph's tensors, by what they are to `InverseTensors`."""
+
+    names: Mapping[str, str]
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> InverseFold:
+        """Read a file's `fold` entry."""
+        if set(document) != set(FOLDED):
+            raise ValueError(f"entries {sorted(document)} instead of {sorted(FOLDED)}")
+        return cls(names={key: str(name) for key, name in document.items()})
+
+    @property
+    def tensor_names(self) -> tuple[str, ...]:
+        """See `Fold.tensor_names`."""
+        return tuple(self.names.values())
+
+    def compile(self, tensors: Mapping[str, np.ndarray], conductance_s: np.ndarray) -> InverseCorrection:
+        """See `Fold.compile`."""
+        found = {key: tensors[name] for key, name in self.names.items()}
+        columns = conductance_s.shape[1]
+        try:
+            folded = InverseTensors.from_mapping({**found, "conductance": conductance_s})
+        except InputError as error:
+            raise CalibratorFileError(
+                f"its folded tensors cannot be used for this matrix: {error}"
+            ) from error
+        return InverseCorrection(folded, _no_trim(columns))
+
+
+def _no_trim(columns: int) -> AffineCorrection:
+    return AffineCorrection(gain=np.ones(columns), offset_a=np.zeros(columns))

@@ -1,0 +1,160 @@
+"""The read-time half of `structured` and `whitebox`: from measured currents back to inputs, and on to
+calibrated currents.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from crosscal.core.array_types import Currents, Vectors
+from crosscal.runtime.inverse.elimination_kernel import LANES
+from crosscal.runtime.inverse.read_kernel import BY_COLUMN, BY_ROW, EXACT, MATRICES, calibrate
+from crosscal.runtime.inverse.tensors import InverseTensors
+from crosscal.runtime.inverse.uncertainty import Uncertainty
+
+_NO_VOLTS = np.empty((0, 0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class InverseReading:
+    """What a batch of readings says.
+
+    Attributes:
+        calibrated_a: most likely ideal currents [A], (B, M).
+        voltage_v: most likely inputs [V], (B, N).
+        deviation_a: standard deviation of `calibrated_a` [A], (B, M); None unless asked for.
+    """
+
+    calibrated_a: Currents
+    voltage_v: Vectors
+    deviation_a: Currents | None
+
+
+class Inverse:
+    """Calibrates the reads of one programmed matrix; holds no state that a read changes, so threads may
+    share it.
+
+    Args:
+        tensors: of the matrix.
+        gain, offset_a: what is done to every answer, (M,); nothing if left out.
+    """
+
+    def __init__(
+        self, tensors: InverseTensors, gain: np.ndarray | None = None, offset_a: np.ndarray | None = None
+    ) -> None:
+        rows, columns = tensors.conductance.shape
+        self._shape = (rows, columns)
+        self._uncertainty = Uncertainty(tensors)
+        trim = np.ones(columns) if gain is None else gain
+        trim_a = np.zeros(columns) if offset_a is None else offset_a
+        rules = (tensors.input_bounds, tensors.step_tolerance * (rows, tensors.variance.mean()))
+        self._arguments = (
+            _packed(_matrices(tensors), MATRICES, np.float32),
+            _packed({"first": tensors.polynomial[0], "conductance": tensors.conductance}, EXACT, np.float64),
+            np.ascontiguousarray(_padded(tensors.gain).T, dtype=np.float32),
+            _packed(_by_column(tensors, trim, trim_a), BY_COLUMN, np.float64),
+            _packed(_by_row(tensors), BY_ROW, np.float64),
+            _together(tensors),
+            np.concatenate([*rules, tensors.damping, tensors.expansion]),
+            tensors.damping.size,
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """`(N, M)`."""
+        return self._shape
+
+    def read(self, current_a: Currents, *, deviation: bool = False) -> InverseReading:
+        """Calibrate measured currents.
+
+        Args:
+            current_a: [A], (B, M), finite and contiguous.
+            deviation: whether to work out uncertainties too, which takes a millisecond or more per reading.
+        """
+        current_a = np.ascontiguousarray(current_a, dtype=np.float64)
+        calibrated_a, voltage_v = np.empty_like(current_a), np.empty((len(current_a), self._shape[0]))
+        flat = current_a.reshape(-1), calibrated_a.reshape(-1)
+        calibrate(flat[0], self._shape[1], np.inf, *self._arguments, flat[1], voltage_v)
+        return InverseReading(
+            calibrated_a=calibrated_a,
+            voltage_v=voltage_v,
+            deviation_a=self._uncertainty.deviation_a(current_a, voltage_v) if deviation else None,
+        )
+
+    def read_into(self, current_a: Currents, calibrated_a: Currents, limit_a: float = np.inf) -> int:
+        """Calibrate contiguous currents [A], (M,) or (B, M), into `calibrated_a`, which may be `current_a`.
+
+        Returns:
+            -1, or the flat index of the first current that is no number of magnitude at most `limit_a`; then
+            nothing was written.
+        """
+        if current_a.dtype != np.float64:
+            answer = np.empty(current_a.shape)
+            unreadable = self.read_into(current_a.astype(np.float64), answer, limit_a)
+            if unreadable < 0:
+                calibrated_a[:] = answer
+            return unreadable
+        if current_a.ndim == 2:
+            # Contiguous arrays: these are views, one reading after another.
+            current_a, calibrated_a = current_a.reshape(-1), calibrated_a.reshape(-1)
+        return calibrate(current_a, self._shape[1], limit_a, *self._arguments, calibrated_a, _NO_VOLTS)
+
+
+def _matrices(tensors: InverseTensors) -> dict[str, np.ndarray]:
+    coupling = tensors.coupling
+    return {
+        "first": tensors.polynomial[0],
+        "second": tensors.polynomial[1],
+        "third": tensors.polynomial[2],
+        "loading": tensors.loading,
+        "link": coupling[0],
+        "high_link": coupling[1] if len(coupling) == 2 else np.zeros_like(coupling[0]),
+        "quadratic": tensors.quadratic,
+        "linear": tensors.linear,
+    }
+
+
+def _by_column(tensors: InverseTensors, gain: np.ndarray, offset_a: np.ndarray) -> dict[str, np.ndarray]:
+    return {
+        "cubic": tensors.column_terms[0],
+        "quartic": tensors.column_terms[1],
+        "constant": tensors.constant,
+        "variance": tensors.variance,
+        "offset": tensors.offset,
+        "scale": tensors.current_scale,
+        "shift": tensors.current_shift + tensors.prediction_bias / tensors.current_scale,
+        "gain": gain,
+        "offset_a": offset_a,
+    }
+
+
+def _by_row(tensors: InverseTensors) -> dict[str, np.ndarray]:
+    moment = tensors.moment
+    return {
+        "place": moment[1] if len(moment) == 2 else np.zeros(len(tensors.input_variance)),
+        "half_input_variance": 0.5 * tensors.input_variance,
+    }
+
+
+def _together(tensors: InverseTensors) -> np.ndarray:
+    """Leading singular vector of the linear prediction, of the smaller side, float32."""
+    left, _, right = np.linalg.svd(tensors.linear, full_matrices=False)
+    rows, columns = tensors.linear.shape
+    leading = right[0] if _padded_size(columns) < _padded_size(rows) else left[:, 0]
+    return np.pad(leading, (0, -leading.size % LANES)).astype(np.float32)
+
+
+def _packed(parts: dict[str, np.ndarray], order: tuple[str, ...], kind: type) -> np.ndarray:
+    """Stack arrays as the kernel counts them, padded."""
+    filled = {name: _padded(part, 1.0 if name == "variance" else 0.0) for name, part in parts.items()}
+    return np.ascontiguousarray(np.stack([filled[name] for name in order]), dtype=kind)
+
+
+def _padded(array: np.ndarray, fill: float = 0.0) -> np.ndarray:
+    return np.pad(array, [(0, -size % LANES) for size in array.shape], constant_values=fill)
+
+
+def _padded_size(size: int) -> int:
+    return size + -size % LANES

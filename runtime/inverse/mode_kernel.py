@@ -1,0 +1,93 @@
+"""Finds the inputs that best explain one reading: arrays in, arrays out."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from crosscal.runtime.inverse.step_kernel import take_step
+from crosscal.runtime.inverse.surrogate_kernel import FAST, accumulate, predict
+
+
+class Start(NamedTuple):
+    """The best linear estimate `gain (y − offset)`, and how a read goes on from there.
+
+    Attributes:
+        gain: (M, N), linear: (N, M), float32. offset, variance: (M,).
+        together: (S,), the smaller side: the direction that nearly all of the largest eigenvalue lies along.
+        input_bounds: (5,), damping: (W,), step_tolerance: (2,): see
+            `InverseTensors`; the last as a sum over inputs and as a variance.
+    """
+
+    gain: np.ndarray
+    linear: np.ndarray
+    offset: np.ndarray
+    variance: np.ndarray
+    together: np.ndarray
+    input_bounds: np.ndarray
+    damping: np.ndarray
+    step_tolerance: np.ndarray
+
+
+@njit(cache=True, fastmath=FAST, error_model="numpy", forceinline=True)
+def start(surrogate, begin, y, scratch, predicted, z):
+    """Fill `z` with the best linear estimate, put right once by what is predicted for it."""
+    wrong, stride, least, most = scratch.wrong, scratch.stride, begin.input_bounds[3], begin.input_bounds[4]
+    for m in range(y.size):
+        wrong[m] = y[m] - begin.offset[m]
+    for round_ in range(2):
+        if round_ == 1:
+            predict(surrogate, z, scratch.powers, scratch.carried, predicted)
+            for m in range(y.size):
+                wrong[m] = y[m] - predicted[m]
+            accumulate(begin.linear, scratch.powers[0], wrong)
+        stride[:] = stride.dtype.type(0)
+        accumulate(begin.gain, wrong, stride)
+        for n in range(z.size):
+            z[n] = min(max(float(stride[n]), least), most)
+
+
+@njit(cache=True, fastmath=FAST, error_model="numpy", forceinline=True)
+def weigh(surrogate, begin, y, given, damping, z, predicted, scratch):
+    """Compare a reading with what `z` would cause; returns the variance that is added for what is left."""
+    low, high, penalty = begin.input_bounds[0], begin.input_bounds[1], begin.input_bounds[2]
+    predict(surrogate, z, scratch.powers, scratch.carried, predicted)
+    unexplained = 0.0
+    for m in range(y.size):
+        predicted[m] = y[m] - predicted[m]
+        unexplained += predicted[m] * predicted[m]
+    unexplained *= damping * damping / given
+    kind, tight = scratch.weight.dtype.type, 1.0 / np.sqrt(1.0 + penalty)
+    for m in range(y.size):
+        scratch.weight[m] = kind(1) / np.sqrt(kind(begin.variance[m] + unexplained))
+        scratch.wrong[m] = scratch.weight[m] * kind(predicted[m])
+    for n in range(z.size):
+        beyond = z[n] - min(max(z[n], low), high)
+        prior_deviation = 1.0 if beyond == 0.0 else tight
+        scratch.prior_deviation[n], scratch.pull[n] = (
+            prior_deviation,
+            prior_deviation * (-z[n] - penalty * beyond),
+        )
+    return unexplained
+
+
+@njit(cache=True, fastmath=FAST, error_model="numpy", forceinline=True)
+def find_mode(surrogate, begin, y, given, scratch, predicted, z):
+    """Fill `z` (N,) with the inputs that best explain one reading `y` (M,), of which `given` columns count.
+
+    First the best linear estimate, then a Gauss–Newton step for every entry of `damping`: so many times what
+    is left unexplained counts as noise, so that no step trusts a linearisation further than it reaches. A
+    step that moves the inputs by less than `step_tolerance[0]`, as squares relative to their variance, while
+    what it counts as noise is below `step_tolerance[1]`, is the last.
+    """
+    least, most = begin.input_bounds[3], begin.input_bounds[4]
+    start(surrogate, begin, y, scratch, predicted, z)
+    for step in range(begin.damping.size):
+        unexplained = weigh(surrogate, begin, y, given, begin.damping[step], z, predicted, scratch)
+        moved = take_step(surrogate, begin.together, scratch)
+        for n in range(z.size):
+            z[n] = min(max(z[n] + scratch.prior_deviation[n] * scratch.stride[n], least), most)
+        if moved < begin.step_tolerance[0] and unexplained < begin.step_tolerance[1]:
+            return

@@ -1,0 +1,132 @@
+"""Calibrates readings by way of the inputs that explain them best: arrays in, arrays out.
+
+What a matrix is read with comes as few arrays, because each one that Python hands over costs a tenth of a
+microsecond; all are padded with zeros to multiples of `LANES` rows and columns.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, types
+
+from crosscal.runtime.inverse.mode_kernel import Start, find_mode
+from crosscal.runtime.inverse.step_kernel import new_scratch
+from crosscal.runtime.inverse.surrogate_kernel import FAST, Surrogate, accumulate
+from crosscal.runtime.reading_kernel import READABLE, WRITABLE, first_unreadable
+
+MATRICES = ("first", "second", "third", "loading", "link", "high_link", "quadratic", "linear")
+"""(8, N, M) float32: of `Surrogate` and `Start`."""
+
+EXACT = ("first", "conductance")
+"""(2, N, M) float64: of `Surrogate`, and the target [S]."""
+
+BY_COLUMN = ("cubic", "quartic", "constant", "variance", "offset", "scale", "shift", "gain", "offset_a")
+"""(9, M) float64: of `Surrogate` and `Start`; `y = (I − shift) · scale`; gain and offset of the answer."""
+
+BY_ROW = ("place", "half_input_variance")
+"""(2, N) float64: of `Surrogate`; what the bend of volts is multiplied by, see `InverseTensors`."""
+
+RULES = ("low", "high", "penalty", "least", "most", "tolerated_step", "tolerated_variance")
+"""How `rules` begins, float64; `steps` widenings follow, then the expansion of volts in powers of `z`."""
+
+_FLOAT32, _FLOAT64 = types.float32, types.float64
+_SIGNATURE = types.int64(
+    READABLE["float64"],
+    types.int64,
+    _FLOAT64,
+    types.Array(_FLOAT32, 3, "C"),
+    types.Array(_FLOAT64, 3, "C"),
+    types.Array(_FLOAT32, 2, "C"),
+    types.Array(_FLOAT64, 2, "C"),
+    types.Array(_FLOAT64, 2, "C"),
+    types.Array(_FLOAT32, 1, "C"),
+    types.Array(_FLOAT64, 1, "C"),
+    types.int64,
+    WRITABLE["float64"],
+    types.Array(_FLOAT64, 2, "C"),
+)
+
+
+@njit(cache=True, forceinline=True)
+def unpack(matrices, exact, gain, by_column, by_row, together, rules, steps):
+    """Name what the arrays hold."""
+    surrogate = Surrogate(
+        exact[0],
+        matrices[0],
+        matrices[1],
+        matrices[2],
+        matrices[3],
+        matrices[4],
+        matrices[5],
+        matrices[6],
+        by_row[0],
+        by_column[0],
+        by_column[1],
+        by_column[2],
+    )
+    begin = Start(
+        gain, matrices[7], by_column[4], by_column[3], together, rules[:5], rules[7 : 7 + steps], rules[5:7]
+    )
+    return surrogate, begin
+
+
+@njit(cache=True, fastmath=FAST, error_model="numpy", forceinline=True)
+def to_volts(expansion, half_input_variance, z, volts):
+    """Mean volts (N,) of likely inputs `z`."""
+    for n in range(z.size):
+        value, grows, bends = 0.0, 0.0, 0.0
+        for k in range(expansion.size - 1, -1, -1):
+            bends = bends * z[n] + grows
+            grows = grows * z[n] + value
+            value = value * z[n] + expansion[k]
+        volts[n] = value + half_input_variance[n] * 2.0 * bends
+
+
+@njit(_SIGNATURE, cache=True, fastmath=FAST, error_model="numpy", nogil=True)
+def calibrate(
+    current_a,
+    given,
+    limit_a,
+    matrices,
+    exact,
+    gain,
+    by_column,
+    by_row,
+    together,
+    rules,
+    steps,
+    calibrated_a,
+    voltage_v,
+):
+    """Calibrate readings that lie one after another.
+
+    Args:
+        current_a: [A], (B · given,). given: columns that there are; the others are padding.
+        limit_a: largest magnitude that counts as a reading [A].
+        matrices, exact, by_column, by_row, rules, steps: see the module. gain: (M, N). together: see `Start`.
+        calibrated_a: (B · given,), may be `current_a`. voltage_v: (B, rows), or (0, 0) if it is not wanted.
+
+    Returns:
+        -1, or the index of the first current that is no reading; then nothing was written.
+    """
+    unreadable = first_unreadable(current_a, limit_a)
+    if unreadable >= 0:
+        return unreadable
+    surrogate, begin = unpack(matrices, exact, gain, by_column, by_row, together, rules, steps)
+    rows, columns = exact.shape[1], exact.shape[2]
+    scratch, expansion = new_scratch(rows, columns, np.float32), rules[7 + steps :]
+    by_m, by_n = np.zeros((3, columns)), np.zeros((2, rows))
+    y, predicted, total, z, volts = by_m[0], by_m[1], by_m[2], by_n[0], by_n[1]
+    scale, shift, trim, trim_a = by_column[5], by_column[6], by_column[7], by_column[8]
+    for at in range(0, current_a.size, given):
+        for m in range(given):
+            y[m] = (current_a[at + m] - shift[m]) * scale[m]
+        find_mode(surrogate, begin, y, given, scratch, predicted, z)
+        to_volts(expansion, by_row[1], z, volts)
+        for n in range(voltage_v.shape[1]):
+            voltage_v[at // given, n] = volts[n]
+        total[:] = 0.0
+        accumulate(exact[1], volts, total)
+        for m in range(given):
+            calibrated_a[at + m] = trim[m] * total[m] + trim_a[m]
+    return -1

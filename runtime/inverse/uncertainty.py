@@ -1,0 +1,196 @@
+"""How far off the answers of `crosscal.runtime.inverse.inverse` may be, read by read.
+
+About the likeliest inputs a Gaussian is the posterior's shape in most directions. Along the softest one, that
+of which readings say least, a square crossbar's currents often turn back: two inputs far apart explain the
+same reading, and which of them was driven only the prior can tell. So that direction is walked, with all
+other inputs following, and what the answer would be off by at each place is weighted by how likely the place
+is. A reading with a second explanation thereby states a large deviation, where a Gaussian about the first
+would state a small one.
+
+A reading that no likely inputs explain (it saturated, or the board is no longer what it was) is further from
+what is predicted than its variance allows. It states as much more as that: the deviation grows with what is
+left unexplained, in parts of what chance leaves.
+
+What is not seen: a second explanation beyond places that are less than `exp(-15)` as likely, and a second
+soft direction, which counts as the Gaussian has it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from crosscal.core.array_types import Currents, Float, Vectors
+from crosscal.runtime.inverse.derivative import pulled, slopes
+
+if TYPE_CHECKING:
+    from crosscal.runtime.inverse.inverse import InverseTensors
+
+SOFT = 0.1
+"""Deviation of an input, in parts of its prior's, from which on a circuit bends within it."""
+
+_CHUNK = 32
+"""Readings at a time: their derivatives stay in the cache."""
+
+_ROUNDS = 8
+_STEPS = 16
+_BY_CHANCE = 15.0
+"""Minus the logarithm of how often, at most, an ordinary reading is taken for one without explanation."""
+
+_STEP_OF_DEVIATION, _STEP_LIMITS = 0.5, (0.15, 0.3)
+_UNLIKELY, _LIKELIEST = 15.0, 500.0
+_SETTLING = 6
+_GRID = 2001
+
+Inputs = Float[np.ndarray, "batch rows"]
+
+
+class _Direction(NamedTuple):
+    """The softest direction of each reading: inputs are `z + t · ridge`, and `t` their part along `toward`.
+
+    Attributes:
+        toward: unit vectors, (B, N). ridge: (B, N). variance: of `t`, (B,).
+    """
+
+    toward: Inputs
+    ridge: Inputs
+    variance: np.ndarray
+
+    def of(self, chosen: np.ndarray) -> _Direction:
+        return _Direction(self.toward[chosen], self.ridge[chosen], self.variance[chosen])
+
+
+class Uncertainty:
+    """States standard deviations for one programmed matrix; threads may share it."""
+
+    def __init__(self, tensors: InverseTensors) -> None:
+        self._tensors = tensors
+        self._volts = np.polynomial.Polynomial(tensors.expansion)
+        self._rate, self._bend = self._volts.deriv(), self._volts.deriv(2)
+        self._grid = np.linspace(tensors.input_bounds[3], tensors.input_bounds[4], _GRID)
+
+    def deviation_a(self, current_a: Currents, voltage_v: Vectors) -> Currents:
+        """Standard deviations of `calibrated_a` [A], (B, M).
+
+        Args:
+            current_a: measured [A], (B, M).
+            voltage_v: what `Inverse.read` found for them [V], (B, N).
+        """
+        found = np.empty(current_a.shape)
+        for start in range(0, len(current_a), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            found[part] = np.sqrt(self._variance(current_a[part], voltage_v[part]))
+        return float(self._tensors.inflation[0]) * found
+
+    def _variance(self, current_a: Currents, voltage_v: Vectors) -> Currents:
+        tensors = self._tensors
+        y = (current_a - tensors.current_shift) * tensors.current_scale - tensors.prediction_bias
+        z = self._mode(voltage_v)
+        covariance = self._covariance(z)
+        rates = self._rate(z)[:, :, None] * tensors.conductance
+        variance = (rates * (covariance @ rates)).sum(axis=1)
+        direction = _softest(covariance)
+        soft = np.flatnonzero(direction.variance > SOFT**2)
+        if soft.size:
+            chosen = direction.of(soft)
+            along = np.einsum("bnm,bn->bm", rates[soft], chosen.ridge)
+            believed = along**2 * chosen.variance[:, None]
+            walked = self._walked(y[soft], z[soft], covariance[soft], chosen)
+            # Less than the Gaussian says is not believed: other directions may bend as well.
+            variance[soft] += np.maximum(walked - believed, 0.0)
+        return variance * self._unexplained(y, z)[:, None]
+
+    def _unexplained(self, y: Currents, z: Inputs) -> np.ndarray:
+        """By what factor, at least 1, readings are further from what is predicted than by chance, (B,).
+
+        Twice the energy of an ordinary reading is chi-squared of M, whose tail Laurent and Massart bound
+        (Ann. Statist. 28 (2000) 1302, lemma 1). That all deviations are too small by a factor is known.
+        """
+        count = y.shape[1]
+        usual = count + 2.0 * np.sqrt(count * _BY_CHANCE) + 2.0 * _BY_CHANCE
+        known = max(float(self._tensors.inflation[0]), 1.0) ** 2
+        return np.maximum(2.0 * self._energy(y, z) / (usual * known), 1.0)
+
+    def _mode(self, voltage_v: Vectors) -> Inputs:
+        """Likeliest inputs behind mean volts, which lie above their own by what `input_variance` adds."""
+        grid_v, z = self._volts(self._grid), np.interp(voltage_v, self._volts(self._grid), self._grid)
+        for _ in range(_SETTLING):
+            z = np.interp(voltage_v - 0.5 * self._tensors.input_variance * self._bend(z), grid_v, self._grid)
+        return z
+
+    def _covariance(self, z: Inputs) -> np.ndarray:
+        """Covariance of the inputs (B, N, N), of the Gaussian about `z`."""
+        slope = slopes(self._tensors, z)
+        precision = (slope / self._tensors.variance) @ slope.swapaxes(1, 2)
+        rows = np.arange(z.shape[1])
+        precision[:, rows, rows] += self._stiffness(z)
+        return np.linalg.inv(precision)
+
+    def _stiffness(self, z: Inputs) -> Inputs:
+        low, high, penalty = self._tensors.input_bounds[:3]
+        return 1.0 + penalty * ((z < low) | (z > high))
+
+    def _walked(self, y: Currents, z: Inputs, covariance: np.ndarray, direction: _Direction) -> Currents:
+        """Mean square (B, M) of what answers are off by along the softest direction."""
+        centre_a = self._centre_a(z, direction)
+        lowest = self._energy(y, z)
+        weights = np.ones(len(z))
+        squares = (self._answer_a(z) - centre_a) ** 2
+        step = np.clip(_STEP_OF_DEVIATION * np.sqrt(direction.variance), *_STEP_LIMITS)[:, None]
+        least, most = self._tensors.input_bounds[3:]
+        for side in (step, -step):
+            here, onward, going = z, np.zeros_like(z), np.ones(len(z), dtype=bool)
+            for _ in range(_STEPS):
+                here = np.clip(here + side * direction.ridge + onward, least, most)
+                move = _covered(covariance, self._force(y, here))
+                move -= direction.ridge * (direction.toward * move).sum(axis=1, keepdims=True)
+                # What the other inputs had to follow by, they will about have to again.
+                onward = onward + move
+                here = np.clip(here + move, least, most)
+                above = self._energy(y, here) - lowest
+                going &= above < _UNLIKELY
+                if not going.any():
+                    break
+                weight = np.where(going, np.exp(-np.clip(above, -_LIKELIEST, _UNLIKELY)), 0.0)
+                weights += weight
+                squares += weight[:, None] * (self._answer_a(here) - centre_a) ** 2
+        return squares / weights[:, None]
+
+    def _centre_a(self, z: Inputs, direction: _Direction) -> Currents:
+        """What deviations are counted from: the answer without the bias that other directions add."""
+        own = np.minimum(direction.ridge**2 * direction.variance[:, None], self._tensors.input_variance)
+        return (self._volts(z) + 0.5 * own * self._bend(z)) @ self._tensors.conductance
+
+    def _answer_a(self, z: Inputs) -> Currents:
+        return self._volts(z) @ self._tensors.conductance
+
+    def _energy(self, y: Currents, z: Inputs) -> np.ndarray:
+        """Minus the logarithm of the posterior density, up to a constant, (B,)."""
+        low, high, penalty = self._tensors.input_bounds[:3]
+        wrong, beyond = y - self._tensors.predicted(z), z - np.clip(z, low, high)
+        misfit = (wrong**2 / self._tensors.variance).sum(axis=1)
+        return 0.5 * (misfit + (z**2).sum(axis=1) + penalty * (beyond**2).sum(axis=1))
+
+    def _force(self, y: Currents, z: Inputs) -> Inputs:
+        """Downhill gradient of the energy, (B, N)."""
+        low, high, penalty = self._tensors.input_bounds[:3]
+        pull = (y - self._tensors.predicted(z)) / self._tensors.variance
+        return pulled(self._tensors, z, pull) - z - penalty * (z - np.clip(z, low, high))
+
+
+def _softest(covariance: np.ndarray) -> _Direction:
+    """Find where readings leave most open, by power iteration."""
+    # A beginning that no pattern of a crossbar is blind to.
+    n = np.arange(covariance.shape[1])
+    toward = np.broadcast_to(1.0 + 0.7 * np.sin(2.4 * n * n + n), covariance.shape[:2])
+    for _ in range(_ROUNDS):
+        toward = _covered(covariance, toward)
+        toward = toward / np.linalg.norm(toward, axis=1, keepdims=True)
+    seen = _covered(covariance, toward)
+    variance = (toward * seen).sum(axis=1)
+    return _Direction(toward=toward, ridge=seen / variance[:, None], variance=variance)
+
+
+def _covered(covariance: np.ndarray, vector: Inputs) -> Inputs:
+    return np.einsum("bnk,bk->bn", covariance, vector)

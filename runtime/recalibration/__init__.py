@@ -1,0 +1,1 @@
+"""Recalibration of a programmed matrix from a few known vectors."""

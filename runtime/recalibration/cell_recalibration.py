@@ -1,0 +1,142 @@
+"""Recalibration of a programmed matrix from K known vectors, in closed form: offsets, gains, and the cells.
+
+`I_real − F(v; G) ≈ J δG`, column by column, with δG normal around zero: a linear-Gaussian model whose
+posterior helps from K much smaller than N on, and is the next recalibration's prior. What the calibrator
+answers still refers to the target matrix, whatever the device has become.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from crosscal.core.array_types import Currents, Vectors
+from crosscal.core.errors import ShapeError, wanted
+from crosscal.runtime.inverse.inverse import InverseTensors
+from crosscal.runtime.recalibration.cell_model import (
+    cell_sensitivity,
+    standardised_inputs,
+    with_changes,
+)
+from crosscal.runtime.recalibration.conditioning import ColumnReads, condition
+from crosscal.runtime.recalibration.level_choice import choose_level
+from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET, ColumnPosterior, RecalibrationLevel
+from crosscal.runtime.recalibration.report import RecalibrationReport
+from crosscal.runtime.validation import known_readings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Recalibration:
+    """What came of a recalibration.
+
+    Attributes:
+        tensors: what reads are calibrated with from now on.
+        posterior: prior for the next time; None when nothing was learned and nothing known before.
+        report: how far it went, and from what.
+    """
+
+    tensors: InverseTensors
+    posterior: ColumnPosterior | None
+    report: RecalibrationReport
+
+
+def recalibrate(
+    original: InverseTensors,
+    voltage_v: Vectors,
+    current_a: Currents,
+    *,
+    usable: np.ndarray | None = None,
+    posterior: ColumnPosterior | None = None,
+) -> Recalibration:
+    """Learn from known vectors what the cells, gains and offsets of a programmed matrix have become.
+
+    Args:
+        original: of the target matrix, as compiled when it was programmed (also when it was recalibrated
+            since).
+        voltage_v: known inputs [V], (K, N); `informative_vectors` makes good ones. K = 1 is enough for
+            offsets.
+        current_a: what was measured [A], (K, M).
+        usable: False for a saturated or missing reading, (K, M); NaN is taken as missing in any case.
+        posterior: of the last recalibration of this programming; None for the first.
+
+    Returns:
+        New tensors and their posterior. Without evidence of a change, the tensors are the old ones.
+
+    Raises:
+        ShapeError: arrays that do not go together, or not with the matrix.
+        RangeError: inputs that are not finite or outside the trained range.
+        InputError: no usable reading at all.
+    """
+    rows, columns = original.conductance.shape
+    voltage_v, current_a, present = known_readings(voltage_v, current_a, usable, (rows, columns))
+    z = standardised_inputs(original, voltage_v)
+    scaled = (np.where(present, current_a, 0.0) - original.current_shift) * original.current_scale
+    sensitivity = cell_sensitivity(original, z)
+    unknowns = sensitivity.shape[2]
+    _require_same_unknowns(posterior, columns, unknowns)
+    mean = np.zeros((columns, unknowns)) if posterior is None else posterior.mean
+    known = np.einsum("mku,mu->km", sensitivity, mean, optimize=True)
+    residual = scaled - original.predicted(z) - known
+    reads = ColumnReads(sensitivity=sensitivity, residual=residual.T, present=np.ascontiguousarray(present.T))
+    before = None if posterior is None else posterior.covariance
+    found = choose_level(reads, before, float(np.sqrt(np.median(original.variance))))
+    level, spread, _ = found
+    learned = posterior
+    if level is not RecalibrationLevel.NOTHING or posterior is not None:
+        prior = np.broadcast_to(np.diag(spread.variances(unknowns)), (columns, unknowns, unknowns))
+        prior = prior if before is None else before + prior
+        shift, covariance = condition(reads, prior, spread.noise)
+        learned = ColumnPosterior(mean=mean + shift, covariance=covariance, noise=spread.noise)
+    return Recalibration(
+        tensors=original if learned is None else posterior_tensors(original, learned),
+        posterior=learned,
+        report=RecalibrationReport.of(found, voltage_v, present),
+    )
+
+
+def posterior_tensors(original: InverseTensors, posterior: ColumnPosterior) -> InverseTensors:
+    """Compile the surrogate of what the cells are believed to be.
+
+    What is not known of the cells makes readings scatter beyond their noise. It widens the stated deviations;
+    the estimate itself is never made to trust readings less than the calibrator was made to, which on average
+    was found to cost more than it saves: the scatter is the same for all reads, where noise averages out.
+
+    Args:
+        original: of the target matrix.
+        posterior: of its columns, cells included.
+
+    Raises:
+        ShapeError: a posterior of another array.
+    """
+    rows, columns = original.conductance.shape
+    _require_same_unknowns(posterior, columns, rows + CELLS)
+    honest = posterior.noise**2 + _scatter(original, posterior)
+    used = np.minimum(original.variance, honest)
+    return with_changes(
+        original,
+        offset=posterior.mean[:, OFFSET],
+        relative=(posterior.mean[:, GAIN, None] + posterior.mean[:, CELLS:]).T,
+        variance=used,
+        inflation=original.inflation * np.sqrt(np.mean(honest / used)),
+    )
+
+
+def _scatter(original: InverseTensors, posterior: ColumnPosterior) -> np.ndarray:
+    """Variance (M,) of readings that is not known of the columns, averaged over inputs of unit variance."""
+    rows = len(original.loading)
+    at = cell_sensitivity(original, np.concatenate([np.zeros((1, rows)), np.eye(rows)]))
+    rest = at[:, :1, :]
+    ways = np.concatenate([rest, at[:, 1:, :] - rest], axis=1)
+    return np.maximum(((ways @ posterior.covariance) * ways).sum(axis=(1, 2)), 0.0)
+
+
+def _require_same_unknowns(posterior: ColumnPosterior | None, columns: int, unknowns: int) -> None:
+    if posterior is not None and posterior.mean.shape != (columns, unknowns):
+        raise ShapeError(
+            wanted(
+                got=f"a posterior of {posterior.mean.shape}",
+                allowed=f"{(columns, unknowns)}",
+                remedy="use the posterior of this very programming, or none",
+            )
+        )

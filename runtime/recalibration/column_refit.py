@@ -1,0 +1,96 @@
+"""Gain and offset per column behind a calibrator that knows nothing of cells: the smallest recalibration.
+
+`ideal ≈ calibrated + offset + gain error · calibrated`, with a normal prior on both whose widths, and that of
+the noise, are what makes the known vectors most probable over all columns. Few vectors then move little, many
+come to least squares, and where the evidence is for no change nothing is changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from crosscal.core.array_types import Currents, Vectors
+from crosscal.core.errors import RangeError, ShapeError, wanted
+from crosscal.runtime.recalibration.conditioning import ColumnReads, condition
+from crosscal.runtime.recalibration.level_choice import LEAST_NOISE, choose_level
+from crosscal.runtime.recalibration.posterior import CELLS, OFFSET, ColumnPosterior, RecalibrationLevel
+from crosscal.runtime.recalibration.report import RecalibrationReport
+
+FEWEST_VECTORS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ColumnRefit:
+    """What came of a refit.
+
+    Attributes:
+        posterior: of offsets [A] and gain errors; None when nothing was learned and nothing known before.
+        report: how far it went, and from what.
+    """
+
+    posterior: ColumnPosterior | None
+    report: RecalibrationReport
+
+
+def refit_columns(
+    voltage_v: Vectors,
+    calibrated_a: Currents,
+    ideal_a: Currents,
+    present: np.ndarray,
+    *,
+    posterior: ColumnPosterior | None,
+) -> ColumnRefit:
+    """Learn what gain and offset each column of calibrated currents needs.
+
+    Args:
+        voltage_v: known inputs [V], (K, N).
+        calibrated_a: what the calibration, as programmed, makes of the measured currents [A], (K, M).
+        ideal_a: what they should be [A], (K, M).
+        present: whether there is a reading, (K, M).
+        posterior: of the last refit; None for the first.
+
+    Raises:
+        ShapeError: fewer than two vectors.
+        RangeError: vectors that are all alike. Either way, what is wrong with every vector could not be told
+            from what is wrong with these.
+    """
+    if len(voltage_v) < FEWEST_VECTORS:
+        raise ShapeError(
+            wanted(
+                got=f"{len(voltage_v)} known vectors",
+                allowed=f"{FEWEST_VECTORS} or more, as a gain and an offset are fitted",
+                remedy="measure more vectors",
+            )
+        )
+    scale = 1.0 / float(np.abs(ideal_a).max() or 1.0)
+    units = np.array([scale, 1.0])
+    y, wanted_y = np.where(present, calibrated_a, 0.0).T * scale, ideal_a.T * scale
+    sensitivity = np.stack([np.ones_like(y), y], axis=2)
+    mean = np.zeros((len(y), CELLS)) if posterior is None else posterior.mean * units
+    residual = np.where(present.T, wanted_y - y - (sensitivity @ mean[:, :, None])[:, :, 0], 0.0)
+    reads = ColumnReads(sensitivity=sensitivity, residual=residual, present=np.ascontiguousarray(present.T))
+    before = None if posterior is None else posterior.covariance * np.outer(units, units)
+    apparent = np.sqrt((residual**2).sum() / present.sum())
+    found = choose_level(reads, before, max(float(apparent), LEAST_NOISE))
+    level, spread, _ = found
+    report = RecalibrationReport.of(found, voltage_v, present)
+    if report.independent_vectors < FEWEST_VECTORS:
+        raise RangeError(
+            wanted(
+                got=f"{present.any(axis=1).sum()} known vectors with readings that are all alike",
+                allowed="vectors that differ, so that gain and offset can be told apart",
+                remedy="use vectors of different directions, such as informative_vectors makes",
+            )
+        )
+    if level is RecalibrationLevel.NOTHING and posterior is None:
+        return ColumnRefit(posterior=None, report=report)
+    prior = np.broadcast_to(np.diag(spread.variances(CELLS)), (len(y), CELLS, CELLS))
+    shift, covariance = condition(reads, prior if before is None else before + prior, spread.noise)
+    learned = ColumnPosterior(
+        mean=(mean + shift) / units,
+        covariance=covariance / np.outer(units, units),
+        noise=spread.noise / float(units[OFFSET]),
+    )
+    return ColumnRefit(posterior=learned, report=report)

@@ -1,0 +1,162 @@
+"""Closed-form posterior of a column's cells, and the evidence that says how much of the residual is theirs.
+
+A column's unknowns are its offset, its gain error and, where cells can be told apart, the relative error of
+each cell on top of that gain: U of them, 2 or N + 2. With the sensitivities `S` (K, U) of K readings, the
+prior covariance `P` and the read noise's variance `R`, everything follows from the K × K matrix `S P Sᵀ + R`:
+nothing of size U is ever inverted, and K much smaller than N is no special case. All columns go through
+LAPACK together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from crosscal.core.array_types import Float
+from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET
+
+_UNREAD = 1e4
+"""Noise variance of a reading that is missing, in parts of the full scale squared: it then says nothing."""
+
+_ROUNDING = 1e-13
+"""Of a covariance's trace: what float64 leaves of up to `_VECTORS_AT_ONCE` readings that should cancel."""
+
+_COLUMNS_FOR_EVIDENCE = 24
+_VECTORS_FOR_EVIDENCE = 64
+_VECTORS_AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """Standard deviations before anything was read: what may have changed, and by how much.
+
+    Attributes:
+        cell: of a cell's own relative error.
+        gain: of the relative error that the cells of a column share.
+        offset: of a column's offset, in parts of the full scale.
+        noise: of a reading, in parts of the full scale.
+    """
+
+    cell: float
+    gain: float
+    offset: float
+    noise: float
+
+    def variances(self, unknowns: int) -> Float[np.ndarray, " unknowns"]:
+        """Variance of each of a column's unknowns, independent of each other, (U,)."""
+        full = np.full(unknowns, float(self.cell) ** 2)
+        full[OFFSET], full[GAIN] = self.offset**2, self.gain**2
+        return full
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ColumnReads:
+    """Readings of known vectors, column by column.
+
+    Attributes:
+        sensitivity: derivative of a reading by each unknown, (M, K, U).
+        residual: reading less prediction, in parts of the full scale, (M, K); anything where missing.
+        present: whether there is a reading, (M, K).
+    """
+
+    sensitivity: Float[np.ndarray, "columns vectors unknowns"]
+    residual: Float[np.ndarray, "columns vectors"]
+    present: np.ndarray
+
+    def thinned(self) -> tuple[ColumnReads, np.ndarray]:
+        """Evenly chosen columns and vectors, enough for a few numbers that all share, and which columns."""
+        read = np.flatnonzero(self.present.any(axis=1))
+        m = read[_spread_out(len(read), _COLUMNS_FOR_EVIDENCE)]
+        k = _spread_out(self.residual.shape[1], _VECTORS_FOR_EVIDENCE)
+        few = ColumnReads(
+            sensitivity=self.sensitivity[np.ix_(m, k)],
+            residual=self.residual[np.ix_(m, k)],
+            present=self.present[np.ix_(m, k)],
+        )
+        return few, m
+
+    def read_variance(self, noise: float) -> np.ndarray:
+        """Variance of each reading about its prediction, (M, K); one that is missing says nothing."""
+        return np.where(self.present, noise**2, _UNREAD)
+
+
+class Evidence:
+    """How probable the residuals are under one spread or another; what all spreads share is computed once.
+
+    Args:
+        reads: residuals of predictions with the prior's mean.
+        before: covariance that an earlier recalibration left, (M, U, U); None if there was none.
+    """
+
+    def __init__(self, reads: ColumnReads, before: np.ndarray | None) -> None:
+        self._reads, s = reads, reads.sensitivity
+        self._parts = {
+            "offset": s[:, :, OFFSET, None] * s[:, None, :, OFFSET],
+            "gain": s[:, :, GAIN, None] * s[:, None, :, GAIN],
+            "cell": s[:, :, CELLS:] @ s[:, :, CELLS:].swapaxes(1, 2),
+        }
+        self._before = 0.0 if before is None else s @ before @ s.swapaxes(1, 2)
+        self._residual = np.where(reads.present, reads.residual, 0.0)
+
+    def log(self, spread: Spread) -> float:
+        """Logarithm of the density of the present residuals, up to a constant of their number."""
+        columns, count = self._residual.shape
+        covariance = sum(
+            (
+                getattr(spread, name) ** 2 * part
+                for name, part in self._parts.items()
+                if getattr(spread, name)
+            ),
+            start=self._before,
+        )
+        # The factor of a matrix with the residual as a further row ends in the whitened residual.
+        bordered = np.zeros((columns, count + 1, count + 1))
+        bordered[:, :count, :count] = covariance
+        here = np.arange(count)
+        bordered[:, here, here] += self._reads.read_variance(spread.noise) + _rounding(bordered)
+        bordered[:, count, :count] = self._residual
+        bordered[:, count, count] = 1.0 + 2.0 * (self._residual**2).sum(axis=1) / spread.noise**2
+        factor = np.linalg.cholesky(bordered)
+        diagonal = np.diagonal(factor, axis1=1, axis2=2)[:, :count]
+        return float(-0.5 * (factor[:, count, :count] ** 2).sum() - np.log(diagonal).sum())
+
+
+def condition(
+    reads: ColumnReads, prior: Float[np.ndarray, "columns unknowns unknowns"], noise: float
+) -> tuple[Float[np.ndarray, "columns unknowns"], Float[np.ndarray, "columns unknowns unknowns"]]:
+    """Posterior mean and covariance of every column's unknowns.
+
+    Vectors are taken a block at a time, the posterior of one block being the prior of the next: the same in
+    the end, and time and memory grow with their number, not with its square.
+
+    Args:
+        reads: residuals of predictions with the prior's mean.
+        prior: covariance, (M, U, U).
+        noise: of a reading, in parts of the full scale.
+    """
+    residual, variance = np.where(reads.present, reads.residual, 0.0), reads.read_variance(noise)
+    mean, covariance = np.zeros(prior.shape[:2]), prior
+    for start in range(0, residual.shape[1], _VECTORS_AT_ONCE):
+        block = slice(start, start + _VECTORS_AT_ONCE)
+        seen = reads.sensitivity[:, block]
+        spread = seen @ covariance
+        together = spread @ seen.swapaxes(1, 2)
+        here = np.arange(together.shape[1])
+        together[:, here, here] += variance[:, block] + _rounding(together)
+        gain = np.linalg.solve(together, spread).swapaxes(1, 2)
+        surprise = residual[:, block, None] - seen @ mean[:, :, None]
+        surprise[~reads.present[:, block]] = 0.0
+        mean = mean + (gain @ surprise)[:, :, 0]
+        covariance = covariance - gain @ spread
+        covariance = (covariance + covariance.swapaxes(1, 2)) / 2
+    return mean, covariance
+
+
+def _rounding(covariance: np.ndarray) -> np.ndarray:
+    """Variance (M, 1) that counts as noise, so that rounding leaves every matrix positive definite."""
+    return _ROUNDING * np.trace(covariance, axis1=1, axis2=2)[:, None]
+
+
+def _spread_out(total: int, most: int) -> np.ndarray:
+    return np.unique(np.linspace(0, total - 1, min(total, most)).round().astype(int))

@@ -1,0 +1,114 @@
+"""How far to go: which kinds of change the residuals of K readings are evidence of, and how large they are.
+
+The spreads that may have changed (cells, gains, offsets) and the noise are a handful of numbers that all
+columns share; they are set where they make the residuals most probable, once for each level, and the most
+probable level wins. Weak priors of what is usual keep few readings from saying anything absurd.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import astuple, replace
+
+import numpy as np
+
+from crosscal.runtime.recalibration.conditioning import ColumnReads, Evidence, Spread
+from crosscal.runtime.recalibration.posterior import CELLS, RecalibrationLevel
+
+_USUAL = Spread(cell=0.01, gain=0.005, offset=0.002, noise=1.0)
+"""Usual sizes; the noise is relative to what the calibrator says of it."""
+
+_USUAL_FACTOR = Spread(cell=4.0, gain=4.0, offset=4.0, noise=3.0)
+"""What factor beside the usual is one standard deviation of the prior."""
+
+_STEPS = (0.25, 0.5, 0.8, 1.25, 2.0, 4.0)
+_LEAST_GAIN = 1e-2
+_ROUNDS = 12
+
+_CHANGES = ("cell", "gain", "offset")
+_STARTS_OF_CHANGES = (0.25, 1.0, 4.0, 16.0)
+_STARTS_OF_NOISE = (0.1, 1.0)
+"""In parts of the usual: between a large change and much noise one step at a time may not find the way."""
+
+LEAST_NOISE = 1e-7
+"""In parts of the full scale, which float32 resolves to no better: readings that are explained exactly would
+otherwise drive the noise to 0."""
+
+_FREE = {
+    RecalibrationLevel.NOTHING: ("noise",),
+    RecalibrationLevel.COLUMNS: ("noise", "gain", "offset"),
+    RecalibrationLevel.CELLS: ("noise", "gain", "offset", "cell"),
+}
+
+
+def choose_level(
+    reads: ColumnReads, before: np.ndarray | None, stated_noise: float
+) -> tuple[RecalibrationLevel, Spread, dict[RecalibrationLevel, float]]:
+    """Find the level, and the spreads at it, that make the residuals most probable.
+
+    Args:
+        reads: readings of all columns; without cells among the sensitivities, that level is not tried.
+        before: covariance that an earlier recalibration left, (M, U, U); None if there was none.
+        stated_noise: standard deviation of a reading that the calibrator was made with, in parts of the full
+            scale.
+
+    Returns:
+        The level; the spreads, zero where the level excludes them; the logarithm of the evidence for each
+        level.
+    """
+    few, chosen = reads.thinned()
+    evidence = Evidence(few, None if before is None else before[chosen])
+    cells = reads.sensitivity.shape[2] > CELLS
+    tried = [level for level in RecalibrationLevel if cells or level is not RecalibrationLevel.CELLS]
+    found = {level: _most_probable(evidence, stated_noise, level) for level in tried}
+    best = max(found, key=lambda level: found[level][1])
+    return best, found[best][0], {level: value for level, (_, value) in found.items()}
+
+
+def _most_probable(
+    evidence: Evidence, stated_noise: float, level: RecalibrationLevel
+) -> tuple[Spread, float]:
+    free = _FREE[level]
+
+    def score(spread: Spread) -> float:
+        if spread.noise < LEAST_NOISE:
+            return -np.inf
+        return evidence.log(spread) - _unusual(spread, stated_noise, free)
+
+    starts = (
+        Spread(
+            **{name: change * getattr(_USUAL, name) if name in free else 0.0 for name in _CHANGES},
+            noise=max(noise * stated_noise, LEAST_NOISE),
+        )
+        for change in _STARTS_OF_CHANGES
+        for noise in _STARTS_OF_NOISE
+    )
+    return _climb(score, max(starts, key=score), free)
+
+
+def _unusual(spread: Spread, stated_noise: float, free: tuple[str, ...]) -> float:
+    """Half the squared distance from what is usual, on a logarithmic scale."""
+    total = 0.0
+    for name in free:
+        usual = getattr(_USUAL, name) * (stated_noise if name == "noise" else 1.0)
+        total += (np.log(getattr(spread, name) / usual) / np.log(getattr(_USUAL_FACTOR, name))) ** 2
+    return 0.5 * total
+
+
+def _climb(score: Callable[[Spread], float], start: Spread, free: tuple[str, ...]) -> tuple[Spread, float]:
+    """Multiply one spread at a time by one of a few factors, for as long as that helps."""
+    best, value = start, score(start)
+    seen = {astuple(start)}
+    for _ in range(_ROUNDS):
+        before = value
+        for name in free:
+            for step in _STEPS:
+                trial = replace(best, **{name: getattr(best, name) * step})
+                if astuple(trial) in seen:
+                    continue
+                seen.add(astuple(trial))
+                if (trial_value := score(trial)) > value + _LEAST_GAIN:
+                    best, value = trial, trial_value
+        if value - before <= _LEAST_GAIN:
+            break
+    return best, value

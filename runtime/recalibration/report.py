@@ -1,0 +1,64 @@
+"""What a recalibration found out, and from what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from crosscal.runtime.recalibration.conditioning import Spread
+from crosscal.runtime.recalibration.posterior import RecalibrationLevel
+
+_ALIKE = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RecalibrationReport:
+    """How far a recalibration went, and from what.
+
+    Attributes:
+        level: what the evidence said has changed since the last one; `NOTHING` too is an answer.
+        spread: how much, as standard deviations, and that of a reading; lengths in parts of the full scale.
+        evidence: logarithm of how probable the readings are, for every level.
+        readings_used, readings_missing: of K · M.
+        silent_columns: columns without one usable reading, from 0; nothing was learned of them.
+        independent_vectors: rank of the known vectors that have readings, about their mean, plus one: fewer
+            than K when they repeat or have none.
+    """
+
+    level: RecalibrationLevel
+    spread: Spread
+    evidence: Mapping[RecalibrationLevel, float]
+    readings_used: int
+    readings_missing: int
+    silent_columns: tuple[int, ...]
+    independent_vectors: int
+
+    @classmethod
+    def of(
+        cls,
+        found: tuple[RecalibrationLevel, Spread, Mapping[RecalibrationLevel, float]],
+        voltage_v: np.ndarray,
+        present: np.ndarray,
+    ) -> RecalibrationReport:
+        """Report on `found`, the level with its spreads and the evidence.
+
+        Args:
+            found: what `choose_level` returned.
+            voltage_v: known inputs [V], (K, N). present: whether there is a reading, (K, M).
+        """
+        level, spread, evidence = found
+        read_v = voltage_v[present.any(axis=1)]
+        about = read_v - read_v.mean(axis=0)
+        used = int(present.sum())
+        return cls(
+            level=level,
+            spread=spread,
+            evidence=evidence,
+            readings_used=used,
+            readings_missing=present.size - used,
+            silent_columns=tuple(int(column) for column in np.flatnonzero(~present.any(axis=0))),
+            independent_vectors=1
+            + int(np.linalg.matrix_rank(about, tol=_ALIKE * max(np.abs(voltage_v).max(), _ALIKE))),
+        )

@@ -1,4 +1,4 @@
-"""Drives crossbar test boards over any VISA resource, following the board's remote interface."""
+"""Driver of crossbar test boards over any VISA resource, following the board's remote interface."""
 
 from __future__ import annotations
 

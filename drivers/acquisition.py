@@ -1,4 +1,4 @@
-"""Vectors in, currents and status bits out: as sequences where the board has them, else vector by vector."""
+"""Acquisition of currents and status bits: by sequences where the board has them, else vector by vector."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from crosscal.core.errors import BoardError
+from crosscal.core.errors import BoardError, wanted
 from crosscal.drivers.board_info import BoardInfo
 from crosscal.drivers.board_readout import BoardReadout
 from crosscal.drivers.inputs import require_protected
@@ -86,7 +86,7 @@ def _pull(session: Session, board: BoardInfo, count: int, conditions: list[Condi
     currents = np.empty((count, board.columns))
     status = np.empty((count, board.columns), np.uint8)
     range_a = 0.0
-    numbers = min(_PIECE_NUMBERS, int(_PIECE_S * session.line.bytes_per_s / _BYTES_PER_READING))
+    numbers = min(_PIECE_NUMBERS, int(_PIECE_S * session.link.bytes_per_s / _BYTES_PER_READING))
     per_piece = max(1, numbers // board.columns)
     for first in range(0, count, per_piece):
         piece = slice(first, min(first + per_piece, count))
@@ -147,8 +147,11 @@ def _readout(
     # Nothing but this check notices bits that flipped inside a block: SCPI has no checksum.
     if (np.abs(currents[np.isfinite(currents)]) > most_a).any():
         raise BoardError(
-            f"got currents up to {np.nanmax(np.abs(currents)):.3g} A; allowed: {most_a:.3g} A, the board's "
-            "largest range; the reply was garbled on the way: repeat the call"
+            wanted(
+                got=f"currents up to {np.nanmax(np.abs(currents)):.3g} A",
+                allowed=f"{most_a:.3g} A, the board's largest range",
+                remedy="the reply was garbled on the way: repeat the call",
+            )
         )
     return BoardReadout(
         current_a=currents, status=status, range_a=range_a, conditions=tuple(dict.fromkeys(conditions))
@@ -159,6 +162,10 @@ def _require_count(element: Element, count: int, what: str) -> None:
     found = read_integer(text_of(element))
     if found != count:
         raise BoardError(
-            f"got {found} vectors {what}; allowed: {count}, as sent; another client measures at the same "
-            "time: let one program at a time do so, and repeat the call"
+            wanted(
+                got=f"{found} vectors {what}",
+                allowed=f"{count}, as sent",
+                remedy="another client measures at the same time: let one program at a time do "
+                "so, and repeat the call",
+            )
         )

@@ -1,4 +1,4 @@
-"""The board's driver: everything that `CrossbarPort` asks for, over any VISA resource."""
+"""Driver of a board: `CrossbarPort` over any VISA resource."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ class Board:
     `BoardConnectionError` leaves that to the caller. After a timeout the link is brought into step again by
     the next call; nothing is repeated.
 
-    **Other clients** of a board share its settings and its error queue. What a message depends on is set
-    within that message, so that others may look on; two programs that measure must take turns.
+    **Other clients** of a board share its settings and its error queue. Settings that a message depends on
+    are set within that message, so that others may look on; two programs that measure must take turns.
     """
 
     protection_v = NumberSetting("SOUR:VOLT:PROT", "V", "Largest magnitude ever driven [V].")
@@ -112,12 +112,12 @@ class Board:
         wait_s = DEFAULT_TIMEOUT_S if timeout_s is None else timeout_s
         wait_s = checked_number(wait_s, "timeout_s", (1e-3, 1e5), "s", whole=False)
         baud = int(checked_number(baud, "baud", (50, 1e9), "", whole=True))
-        line = TimedLink(open_link(resource, backend=backend, baud=baud, timeout_s=wait_s), timeout_s=wait_s)
+        link = TimedLink(open_link(resource, backend=backend, baud=baud, timeout_s=wait_s), timeout_s=wait_s)
         try:
-            session = Session(line)
+            session = Session(link)
             return cls(session, read_board_info(session), format_found=read_format(session))
         except BaseException:
-            line.close()
+            link.close()
             raise
 
     def __enter__(self) -> Board:
@@ -197,7 +197,7 @@ class Board:
 
     @property
     def simulation(self) -> Simulation:
-        """What only a simulated board can do.
+        """Commands of a simulated board alone.
 
         Raises:
             IncompatibleBoardError: this one is not simulated.
@@ -212,7 +212,7 @@ class Board:
             conductance_s: nominal conductances [S], (N, M), inside `conductance_limits_s`.
 
         Returns:
-            What the board reports; failed cells are no error.
+            The board's report; failed cells are no error.
 
         Raises:
             ShapeError, RangeError: the matrix does not fit; nothing was sent.
@@ -271,7 +271,7 @@ class Board:
         try:
             currents = readout.require_usable()
         except ReadingError:
-            # What saturates an amplifier should not go on flowing.
+            # A current that saturates an amplifier should not go on flowing.
             switch_off(self._session)
             raise
         return currents[0] if np.ndim(voltage_v) == 1 else currents
@@ -289,7 +289,7 @@ class Board:
         self._session.exchange(checked_command(command, query=False))
 
     def query(self, query: str) -> str:
-        """Ask one query of your own whose answer is text.
+        """Ask one query of your own that is answered by text.
 
         Raises:
             ScpiError: the board refused it.
@@ -324,7 +324,7 @@ class Board:
 
     @contextmanager
     def _safe(self, *stop: bytes) -> Iterator[None]:
-        """Hold the board; on an error stop what it does and shut_down the outputs at 0 V."""
+        """Hold the board; on an error stop its run and leave the outputs at 0 V."""
         with self._session.lock:
             try:
                 yield

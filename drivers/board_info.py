@@ -1,11 +1,17 @@
-"""What a board says about itself when it is opened, and what never changes while it is."""
+"""Fixed facts of a board, asked for when it is opened."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-from crosscal.core.errors import BoardConnectionError, BoardError, BoardTimeoutError, IncompatibleBoardError
+from crosscal.core.errors import (
+    BoardConnectionError,
+    BoardError,
+    BoardTimeoutError,
+    IncompatibleBoardError,
+    wanted,
+)
 from crosscal.drivers.scpi.format import read_integer, read_list, whole
 from crosscal.drivers.scpi.reply import Element, text_of
 from crosscal.drivers.scpi.session import Session
@@ -33,8 +39,12 @@ class Converter:
     def __post_init__(self) -> None:
         if self.bits < 1 or not (math.isfinite(self.full_scale) and 0 <= self.settling_s < math.inf):
             raise BoardError(
-                f"got a converter of {self.bits} bits, full scale {self.full_scale}, settling "
-                f"{self.settling_s} s; allowed: finite numbers: repeat the call"
+                wanted(
+                    got=f"a converter of {self.bits} bits, full scale {self.full_scale}, settling "
+                    f"{self.settling_s} s",
+                    allowed="finite numbers",
+                    remedy="repeat the call",
+                )
             )
 
 
@@ -73,20 +83,24 @@ class BoardInfo:
         )
         if not makes_sense:
             raise BoardError(
-                f"got an array of {self.rows} x {self.columns}, conductances from {low} to {high} S, ranges "
-                f"{self.ranges_a} A, sequences of {self.sequence_most}; allowed: positive, ascending numbers"
+                wanted(
+                    got=f"an array of {self.rows} x {self.columns}, conductances from {low} to {high} S, "
+                    f"ranges {self.ranges_a} A, sequences of {self.sequence_most}",
+                    allowed="positive, ascending numbers",
+                    remedy="correct the board's firmware",
+                )
             )
 
 
 def read_board_info(session: Session) -> BoardInfo:
-    """Ask a board who it is. It is known by its answers to SIZE? and CAPability?, not by its name.
+    """Identify a board by its answers to SIZE? and CAPability?, not by its name.
 
     Raises:
         BoardConnectionError: nothing answers.
-        IncompatibleBoardError: what answers is no crossbar test board.
+        IncompatibleBoardError: an instrument answers that is no crossbar test board.
     """
     try:
-        rows, columns, capabilities = _what_it_is(session)
+        rows, columns, capabilities = _size_and_groups(session)
         facts = session.exchange(LIMITS, RANGES, DAC, *([SEQUENCE_MOST] if "SEQ" in capabilities else []))
         low, high = (float(limit) for limit in read_list(text_of(facts.elements[0]), 2))
         full_scales = text_of(facts.elements[1])
@@ -102,7 +116,7 @@ def read_board_info(session: Session) -> BoardInfo:
             sequence_most=most,
         )
     except BoardTimeoutError as error:
-        raise _no_board(session, f"and then nothing within {session.line.timeout_s:.3g} s") from error
+        raise _no_board(session, f"and then nothing within {session.link.timeout_s:.3g} s") from error
     except (BoardConnectionError, IncompatibleBoardError):
         raise
     except BoardError as error:
@@ -115,7 +129,7 @@ def read_converter(element: Element) -> Converter:
     return Converter(bits=whole(bits), full_scale=full_scale, settling_s=settling_s)
 
 
-def _what_it_is(session: Session) -> tuple[int, int, frozenset[str]]:
+def _size_and_groups(session: Session) -> tuple[int, int, frozenset[str]]:
     size, groups = (text_of(element) for element in session.exchange(SIZE, CAPABILITY).elements)
     rows, columns = (whole(value) for value in read_list(size, 2))
     words = groups.decode("latin-1").replace('"', "").split(",")
@@ -124,7 +138,10 @@ def _what_it_is(session: Session) -> tuple[int, int, frozenset[str]]:
 
 def _no_board(session: Session, found: str) -> IncompatibleBoardError:
     return IncompatibleBoardError(
-        f"{session.resource}: got {session.identity!r} in answer to *IDN?, {found}; allowed: a board that "
-        "answers ARRay:SIZE? and SYSTem:CAPability?; this is no crossbar test board: give the board's own "
-        "resource name"
+        f"{session.resource}: "
+        + wanted(
+            got=f"{session.identity!r} in answer to *IDN?, {found}",
+            allowed="a board that answers ARRay:SIZE? and SYSTem:CAPability?",
+            remedy="this is no crossbar test board: give the board's own resource name",
+        )
     )

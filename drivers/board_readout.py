@@ -1,4 +1,4 @@
-"""What a board answers to a batch of vectors, with its own complaints about the acquisition."""
+"""Currents of a batch of vectors, with the conditions that the board queued about the acquisition."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crosscal.core.errors import ReadingError
+from crosscal.core.errors import ReadingError, wanted
 from crosscal.core.readout import Readout
 from crosscal.drivers.scpi.error_queue import Condition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardReadout(Readout):
-    """A `Readout` with what the board queued about the acquisition.
+    """A `Readout` with the conditions that the board queued about the acquisition.
 
     Attributes:
         conditions: such as over-temperature or a hardware fault; saturation shows in the status bits too.
@@ -34,17 +34,19 @@ class BoardReadout(Readout):
         )
 
     def require_usable(self) -> np.ndarray:
-        """Return the currents, or refuse; besides the status bits, the board's own complaints count.
+        """Return the currents, or refuse them for their status bits or the conditions that the board queued.
 
         Raises:
-            ReadingError: readings are over range or missing, or the board complained about the acquisition.
+            ReadingError: readings are over range or missing, or the board queued a condition.
         """
         # Not super(): a class with slots is made twice, and super() would look for the first.
         currents = Readout.require_usable(self)
         if self.conditions:
             raise ReadingError(
-                f"got {', '.join(map(str, self.conditions))} from the board about this acquisition; allowed: "
-                "an acquisition without complaints; mend the cause, or call read() to get the currents with "
-                "their status bits"
+                wanted(
+                    got=f"{', '.join(map(str, self.conditions))} from the board about this acquisition",
+                    allowed="an acquisition without complaints",
+                    remedy="mend the cause, or call read() to get the currents with their status bits",
+                )
             )
         return currents

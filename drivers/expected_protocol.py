@@ -1,4 +1,4 @@
-"""Tests of scripts that drive a board, with no board: the conversation is written down beforehand."""
+"""Scripted board for tests of scripts that drive a board: the conversation is written down beforehand."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SHUT_DOWN = tuple(b"".join((*stop, OUTPUT_OFF)) for stop in ((), (ABORT, b";"), 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A scripted refusal: what the error queue is to hold after a message.
+    """A scripted refusal: the entry of the error queue after a message.
 
     Attributes:
         code: SCPI error code, such as -222.
@@ -40,10 +40,10 @@ Reply = str | bytes | Refusal | BaseException | None
 
 
 class ScriptedLink:
-    """A link at whose other end a script is read out; implements `Link`.
+    """A link that answers by a script; implements `Link`.
 
     Args:
-        pairs: what must be sent, and what is answered to it.
+        pairs: each message that must be sent, with its answer.
     """
 
     resource = "SCRIPT"
@@ -58,7 +58,7 @@ class ScriptedLink:
         self._over = False
 
     def discard_input(self) -> None:
-        """Forget what was not read."""
+        """Drop answers that were not read."""
         self._output = b""
 
     def send(self, message: bytes, timeout_s: float) -> None:
@@ -102,11 +102,11 @@ class ScriptedLink:
         return data
 
     def reset(self) -> None:
-        """Forget what was not read."""
+        """Drop answers that were not read."""
         self._output = b""
 
     def reopen(self) -> None:
-        """Forget what was not read."""
+        """Drop answers that were not read."""
         self._output = b""
 
     def close(self) -> None:
@@ -132,10 +132,10 @@ def expected_protocol(
     settling_s: float = 150e-6,
     sequence_most: int = 1000,
 ) -> Iterator[Board]:
-    """Give a `Board` at whose other end a script is read out; fail where the conversation differs from it.
+    """Give a `Board` on a link that answers by a script; fail where the conversation differs from it.
 
     The opening conversation and the final `OUTP OFF` are not part of the script, nor are the queries of the
-    error queue around every message: a pair holds what stands between them.
+    error queue around every message: a pair holds the units between them.
 
     Args:
         pairs: each a message and its answer: text, bytes, None where nothing is asked, a `Refusal`,

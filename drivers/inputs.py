@@ -1,4 +1,4 @@
-"""Strict checks of what a caller hands in, before a single byte is sent."""
+"""Strict checks of a caller's arguments, before a single byte is sent."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
+from crosscal.core.validation import real_array, require_finite
 
 
 def checked_matrix(
@@ -26,7 +27,7 @@ def checked_matrix(
     Raises:
         ShapeError, RangeError, InputError
     """
-    matrix = _real(conductance_s, "conductances")
+    matrix = _rows(conductance_s, "conductances")
     if matrix.shape != shape:
         turned = "; transpose it: rows are inputs, columns outputs" if matrix.shape == shape[::-1] else ""
         raise ShapeError(
@@ -36,7 +37,7 @@ def checked_matrix(
                 remedy="give one conductance per cell" + turned,
             )
         )
-    _require_finite(matrix, "conductances")
+    require_finite(matrix, "conductances")
     low, high = limits_s
     outside = np.argwhere((matrix < low) | (matrix > high))
     if outside.size:
@@ -65,7 +66,7 @@ def checked_vectors(voltage_v: ArrayLike, rows: int) -> np.ndarray:
     Raises:
         ShapeError, RangeError, InputError
     """
-    vectors = _real(voltage_v, "voltages")
+    vectors = _rows(voltage_v, "voltages")
     if vectors.ndim not in (1, 2) or vectors.shape[-1] != rows or vectors.size == 0:
         raise ShapeError(
             wanted(
@@ -74,7 +75,7 @@ def checked_vectors(voltage_v: ArrayLike, rows: int) -> np.ndarray:
                 remedy="give one voltage per row of the board",
             )
         )
-    _require_finite(vectors, "voltages")
+    require_finite(vectors, "voltages")
     return np.atleast_2d(vectors)
 
 
@@ -99,7 +100,7 @@ def checked_number(value: object, name: str, limits: tuple[float, float], unit: 
     """Check one setting.
 
     Args:
-        value: what the caller gave.
+        value: as the caller gave it.
         name: the setting, for messages.
         limits: smallest and largest allowed [`unit`].
         unit: its unit, empty for pure numbers.
@@ -110,7 +111,11 @@ def checked_number(value: object, name: str, limits: tuple[float, float], unit: 
         RangeError: not finite, not whole, or outside.
     """
     if isinstance(value, bool | str) or not isinstance(value, int | float | np.integer | np.floating):
-        raise InputError(f"got {value!r} for {name}; allowed: a number; give it in {unit or 'plain units'}")
+        raise InputError(
+            wanted(
+                got=f"{value!r} for {name}", allowed="a number", remedy=f"give it in {unit or 'plain units'}"
+            )
+        )
     low, high = limits
     if not (math.isfinite(value) and low <= value <= high) or (whole and value != int(value)):
         raise RangeError(
@@ -150,41 +155,17 @@ def checked_command(text: str, *, query: bool) -> bytes:
     """
     unit = text.strip()
     if not unit or not unit.isascii() or any(mark in unit for mark in "\r\n;"):
-        raise InputError(f"got {text!r}; allowed: one command in one line of ASCII; send them one at a time")
+        raise InputError(
+            wanted(
+                got=repr(text), allowed="one command in one line of ASCII", remedy="send them one at a time"
+            )
+        )
     if ("?" in unit.split(" ", 1)[0]) is not query:
         kind, other = ("a query", "send") if query else ("a command that is no query", "query")
-        raise InputError(f"got {text!r}; allowed: {kind}; use {other}() for the other kind")
+        raise InputError(wanted(got=repr(text), allowed=kind, remedy=f"use {other}() for the other kind"))
     return (unit if unit.startswith(("*", ":")) else f":{unit}").encode()
 
 
-def _real(values: ArrayLike, name: str) -> np.ndarray:
-    if np.ma.is_masked(values):
-        raise InputError(
-            wanted(
-                got=f"{np.ma.count_masked(values)} masked {name}",
-                allowed="an array without masked elements",
-                remedy="choose what they are to be, with .filled(value)",
-            )
-        )
-    try:
-        array = np.asarray(values)
-        if array.dtype.kind not in "iuf":
-            raise TypeError(f"dtype {array.dtype}")
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"got {name} that are not real numbers ({error}); give an array of floats"
-        ) from error
-    return np.asarray(array, dtype=np.float64, order="C")
-
-
-def _require_finite(array: np.ndarray, name: str) -> None:
-    finite = np.isfinite(array)
-    if not finite.all():
-        first = tuple(int(i) for i in np.argwhere(~finite)[0])
-        raise RangeError(
-            wanted(
-                got=f"{int((~finite).sum())} {name} that are NaN or infinite, the first at index {first}",
-                allowed="finite numbers",
-                remedy="find out where they come from",
-            )
-        )
+def _rows(values: ArrayLike, name: str) -> np.ndarray:
+    """Return real numbers row by row, as they travel."""
+    return np.asarray(real_array(values, name), order="C")

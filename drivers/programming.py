@@ -1,4 +1,4 @@
-"""A matrix into the array by the board's write-verify, and what it reports of it."""
+"""Programming of a matrix by the board's write-verify, and its report."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ START, STOP, RESULT = b":ARR:PROG", b":ARR:PROG:ABOR", b":ARR:PROG:RES?"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramReport:
-    """What the board reports of a programming run.
+    """Report of the board on a programming run.
 
     Attributes:
         cells_failed: cells outside the tolerance at their last verify reading.
         rms_relative_error: of the verify readings, failed cells included; NaN if the board has none.
         iterations: write-verify iterations used.
-        conditions: what the board queued about the run, such as a stuck cell.
+        conditions: queued by the board about the run, such as a stuck cell.
     """
 
     cells_failed: int

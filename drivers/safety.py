@@ -1,4 +1,4 @@
-"""Leaving a board so that nothing is driven."""
+"""Outputs at 0 V after errors and at the end of a session."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ OUTPUT_OFF = b":OUTP OFF"
 
 
 def switch_off(session: Session, *stop: bytes) -> None:
-    """Bring the outputs to 0 V if the link still allows it; what went wrong before is what counts.
+    """Bring the outputs to 0 V if the link still allows it; an earlier error takes precedence.
 
     A session that was closed has left its board at 0 V already.
 
     Args:
         session: the conversation.
-        stop: units that stop what is under way.
+        stop: units that stop a run that is under way.
     """
     if session.state is State.CLOSED:
         return

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class _Setting:
-    """What number settings have in common.
+    """Common part of settings that are numbers.
 
     Args:
         header: SCPI header, short form.
         unit: its unit, empty for pure numbers.
-        doc: what it is.
+        doc: its meaning.
         group: optional command group it belongs to.
     """
 
@@ -44,7 +44,7 @@ class _Setting:
 
 
 class NumberSetting(_Setting):
-    """A number that the board keeps; reading it gives what the board applies."""
+    """A number that the board keeps; reading it gives the value that the board applies."""
 
     @overload
     def __get__(self, board: None, owner: type) -> NumberSetting: ...
@@ -80,7 +80,7 @@ class SwitchSetting:
 
     Args:
         header: SCPI header, short form.
-        doc: what it is.
+        doc: its meaning.
     """
 
     def __init__(self, header: str, doc: str) -> None:
@@ -101,12 +101,18 @@ class SwitchSetting:
 
     def __set__(self, board: Board, value: bool) -> None:
         if not isinstance(value, bool):
-            raise InputError(f"got {value!r} for {self._name}; allowed: True or False; give one of them")
+            raise InputError(
+                wanted(
+                    got=f"{value!r} for {self._name}",
+                    allowed="True or False",
+                    remedy="give one of them",
+                )
+            )
         board._settings.apply(self._header, "ON" if value else "OFF")
 
 
 def require_attribute(owner: type, name: str) -> None:
-    """Refuse to set what `owner` does not define: a misspelt setting would be without effect, and silently.
+    """Refuse to set an attribute that `owner` lacks: a misspelt setting would silently have no effect.
 
     Raises:
         InputError: no such attribute; near names are given.

@@ -6,7 +6,7 @@ import logging
 import math
 from typing import Any
 
-from crosscal.core.errors import IncompatibleBoardError, ScpiError
+from crosscal.core.errors import IncompatibleBoardError, ScpiError, wanted
 from crosscal.drivers.board_info import BoardInfo
 from crosscal.drivers.scpi.arrays import ask_array
 from crosscal.drivers.scpi.format import read_number
@@ -57,7 +57,7 @@ class Settings:
         self._applied: dict[str, tuple[str, bytes]] = {}
 
     def require(self, group: str | None) -> None:
-        """Refuse what the board has no commands for.
+        """Refuse a call that needs a command group that the board lacks.
 
         Raises:
             IncompatibleBoardError: the group is absent.
@@ -65,8 +65,11 @@ class Settings:
         if group is not None and group not in self._board.capabilities:
             have = ", ".join(sorted(self._board.capabilities)) or "none"
             raise IncompatibleBoardError(
-                f"got a call that needs the command group {group}; allowed: the groups of "
-                f"{self._board.identity!r}: {have}; use a board that has it"
+                wanted(
+                    got=f"a call that needs the command group {group}",
+                    allowed=f"the groups of {self._board.identity!r}: {have}",
+                    remedy="use a board that has it",
+                )
             )
 
     def number(self, header: str) -> float:
@@ -89,7 +92,7 @@ class Settings:
                 self._applied[header] = value, text_of(answer.elements[0])
 
     def restore(self) -> None:
-        """Apply again what was applied, where the board has another value now: it was restarted."""
+        """Apply settings again that a restarted board has lost."""
         for header, (value, applied) in self._applied.items():
             found = self._ask(header)
             if found != applied:
@@ -100,7 +103,7 @@ class Settings:
                 self._session.exchange(f":{header} {value}".encode())
 
     def forget(self) -> None:
-        """Remember nothing of what was applied."""
+        """Forget the settings that were applied."""
         self._applied.clear()
 
     def snapshot(self) -> dict[str, Any]:

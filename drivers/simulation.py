@@ -1,4 +1,4 @@
-"""What only a simulated board can do: age at will, break on demand, and tell the truth (group SIM)."""
+"""Commands of a simulated board (group SIM): ageing, faults, actual conductances."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from crosscal.core.errors import InputError
+from crosscal.core.errors import InputError, wanted
 from crosscal.drivers.inputs import checked_number
 from crosscal.drivers.scpi.arrays import ask_array
 from crosscal.drivers.scpi.format import number
@@ -20,7 +20,7 @@ _SEED_MOST = 2**53
 
 
 class Simulation:
-    """The hidden side of a simulated board; `Board.simulation` gives it.
+    """Commands of a simulated board; `Board.simulation` gives it.
 
     Rows and columns count from 1, as in the board's commands and messages.
     """
@@ -62,7 +62,7 @@ class Simulation:
         self._session.exchange(b":SIM:FAUL:CLE")
 
     def true_conductance_s(self) -> np.ndarray:
-        """The actual nominal conductances [S], (N, M), which no instrument could know."""
+        """The actual nominal conductances [S], (N, M), unknown to any instrument."""
         rows, columns = self._shape
         values = ask_array(self._session, b":SIM:TRUT:COND?", rows * columns)
         return values.reshape(rows, columns)
@@ -74,5 +74,11 @@ def _counted(name: str, index: int, most: int) -> int:
 
 def _one_of(kind: str, allowed: Sequence[str]) -> bytes:
     if not isinstance(kind, str) or kind.upper() not in allowed:
-        raise InputError(f"got {kind!r}; allowed: {', '.join(allowed)}; choose one of them")
+        raise InputError(
+            wanted(
+                got=f"{kind!r}",
+                allowed=f"{', '.join(allowed)}",
+                remedy="choose one of them",
+            )
+        )
     return kind.upper().encode()

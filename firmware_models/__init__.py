@@ -1,4 +1,4 @@
-"""What runs on the board: the SCPI engine and the instrument's state machine, above the `Hardware` seam."""
+"""Firmware of a board: SCPI engine and instrument state machine, above the protocol `Hardware`."""
 
 from crosscal.firmware_models.hardware import BoardFacts, Hardware, ProgrammingStep, Reading
 from crosscal.firmware_models.instrument import Instrument

@@ -1,4 +1,4 @@
-"""An acquisition in progress: vectors read in slices, in a range that suits them all."""
+"""Acquisition in progress: vectors read in slices, in a range that suits them all."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class Acquisition:
 
     Attributes:
         hardware: the analogue side.
-        voltage_v: what is driven, vectors × rows.
+        voltage_v: voltages to drive, vectors × rows.
         range_index: range of the present pass, and of the result.
         auto_range: whether the range may change.
         aperture_s, averages, dwell_s: as the settings were when it began.
-        trace: what has been read in the present pass.
+        trace: readings of the present pass.
         over_temperature, hardware_error, compliance: met in any slice.
     """
 

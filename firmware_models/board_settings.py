@@ -1,4 +1,4 @@
-"""Every setting of the board: what a client may set, shared by all clients (decision 19)."""
+"""Settings of the board, shared by all clients (decision 19)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ITERATIONS = 50
 class BoardSettings:
     """Power-on values, and the ranges that go with them.
 
-    `reset` restores what `*RST` does; target, tolerance and iterations belong to the matrix and stay.
+    `reset` restores those that `*RST` does; target, tolerance and iterations belong to the matrix and stay.
     """
 
     def __init__(self, facts: BoardFacts) -> None:

@@ -1,4 +1,4 @@
-"""One unit being executed: what a command's handler gets to see."""
+"""Call of a command handler: one unit being executed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Call:
     parameters: list[str | Block]
 
     def only(self) -> str | Block:
-        """The single parameter.
+        """Return the single parameter.
 
         Raises:
             ScpiFault: -109 none, -108 more than one.
@@ -40,7 +40,7 @@ class Call:
         return self.exactly(1)[0]
 
     def exactly(self, count: int) -> list[str | Block]:
-        """All parameters, which must be `count`.
+        """Return all parameters, exactly `count` of them.
 
         Raises:
             ScpiFault: -109 fewer, -108 more.
@@ -51,7 +51,7 @@ class Call:
         return self.parameters
 
     def at_most(self, count: int) -> list[str | Block]:
-        """All parameters, `count` at most.
+        """Return all parameters, `count` of them at most.
 
         Raises:
             ScpiFault: -108 more.

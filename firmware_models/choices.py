@@ -27,7 +27,7 @@ def short_form(word: str) -> str:
 
 
 def parse_boolean(text: str | Block) -> bool:
-    """Read ON, OFF or a number, which is on unless it rounds to 0 (SCPI-1999, 7.3).
+    """Read ON, OFF or a number: on unless it rounds to 0 (SCPI-1999, 7.3).
 
     Raises:
         ScpiFault: -104 or -224.

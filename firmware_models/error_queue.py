@@ -1,4 +1,4 @@
-"""The error queue: first in, first out; when full, its newest entry says that something was lost."""
+"""Error queue: first in, first out; when full, its newest entry says that something was lost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _EMPTY = '0,"No error"'
 
 
 class ErrorQueue:
-    """Errors in the form in which `SYSTem:ERRor?` answers them."""
+    """Errors in the form of answers to `SYSTem:ERRor?`."""
 
     def __init__(self) -> None:
         self._entries: deque[str] = deque()

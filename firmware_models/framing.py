@@ -1,4 +1,4 @@
-"""Cuts a stream of bytes into program messages; a newline inside a block or a string ends nothing."""
+"""Framing of a byte stream into program messages; a newline inside a block or a string ends nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Framing:
     """Input buffer of a link: bytes in, whole messages out.
 
     Whatever the chunking, the same bytes give the same messages: a place once scanned is never scanned again,
-    and the scan stops wherever what follows could still change its meaning.
+    and the scan stops wherever later bytes could still change its meaning.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Framing:
         self._buffer += data
 
     def clear(self) -> None:
-        """Throw away what has not become a message."""
+        """Drop bytes that have not become a message."""
         self._buffer.clear()
         self._scanned = 0
         self._block_end = None
@@ -37,7 +37,7 @@ class Framing:
 
     @property
     def inside_block(self) -> bool:
-        """Whether a block has begun whose header or bytes have not all arrived."""
+        """Whether a block has begun and has not all arrived."""
         return self._block_end is not None or self._buffer[self._scanned : self._scanned + 1] == b"#"
 
     def take_overflow(self) -> bool:
@@ -114,7 +114,7 @@ class Framing:
 
 
 def block_span(message: bytes, at: int) -> tuple[int, int] | None:
-    """Start and end of the bytes of the block whose `#` stands at index `at`; None if it is broken."""
+    """Find start and end of the bytes of the block with its `#` at index `at`; None if it is broken."""
     found = _BLOCK_LENGTH.match(message, at)
     if found is None or len(found.group(2)) < int(found.group(1)):
         return None

@@ -1,8 +1,8 @@
-"""What the instrument's state machine needs of the analogue hardware below it.
+"""Hardware-abstraction layer: the analogue side as the instrument's state machine sees it.
 
 Standard library only, like all of this room, so that it can be ported to C: arrays are `array('d')` of SI
 values, row-major, and a batch travels vector by vector. The simulated bench implements `Hardware`; on a
-physical board this is the hardware-abstraction layer.
+physical board this is the driver of its converters.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ FAILURES = (CrosscalError, ArithmeticError, ValueError, RuntimeError, OSError)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardFacts:
-    """What never changes while a board is powered.
+    """Fixed facts of a powered board.
 
     Attributes:
         manufacturer, model, serial, firmware: the four fields of `*IDN?`.
         rows, columns: the array, N and M.
         capabilities: groups present, out of PROG, READBACK, SEQ, TEMP, SIM.
-        conductance_min_s, conductance_max_s: what a cell can be programmed to [S].
+        conductance_min_s, conductance_max_s: programmable range of a cell [S].
         ranges_a: full scales of the column amplifiers [A], ascending.
         adc_bits, adc_settling_s: converter width; settling time that a dwell may not undercut [s].
         dac_bits, dac_full_scale_v, dac_settling_s: converter width, largest magnitude [V], settling time [s].
@@ -98,7 +98,7 @@ class Hardware(Protocol):
 
     @property
     def facts(self) -> BoardFacts:
-        """What never changes while the board is powered."""
+        """Fixed facts of the powered board."""
         ...
 
     def round_voltage(self, voltage_v: array[float], protection_v: float) -> array[float]:
@@ -158,5 +158,5 @@ class Hardware(Protocol):
         ...
 
     def true_conductance(self) -> array[float]:
-        """The actual nominal conductances (N × M), which no instrument could know."""
+        """The actual nominal conductances (N × M), unknown to any instrument."""
         ...

@@ -1,4 +1,4 @@
-"""Finds the command that a header names: exactly the short or the long form of each node."""
+"""Lookup of commands by header: exactly the short or the long form of each node."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Command:
 
     Attributes:
         header: as the standard writes it: short form in capitals, optional nodes in brackets.
-        set: what the command does; None if it can only be asked.
-        query: what answers it; None if it cannot be asked.
-        group: optional group without which it is undefined.
+        set: handler of the command; None if it can only be asked.
+        query: handler of the query; None if it cannot be asked.
+        group: optional group that it belongs to.
     """
 
     header: str
@@ -65,7 +65,7 @@ class HeaderTree:
 
 
 def spellings(header: str) -> list[str]:
-    """All spellings of a header: `CURRent[:LEVel]` → CURR, CURRENT, CURR:LEV, CURR:LEVEL, …"""
+    """List all spellings of a header: `CURRent[:LEVel]` → CURR, CURRENT, CURR:LEV, CURR:LEVEL, …"""
     choices: list[tuple[str, ...]] = []
     for node in _NODE.finditer(header):
         name = node["optional"] or node["required"]

@@ -1,4 +1,4 @@
-"""The board's instrument: what all clients share, and the main loop's idle step."""
+"""Instrument behind all client links: operations, and the idle step of the main loop."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Instrument:
             self._sessions.remove(session)
 
     def poll(self) -> bool:
-        """Do one slice of what is under way, and what time alone brings; True while work is left."""
+        """Do one slice of the running operation and of timeouts; True while work is left."""
         self._advance()
         for session in list(self._sessions):
             session.poll()
@@ -181,7 +181,7 @@ class Instrument:
             self._end_programming(self._programming)
 
     def complete(self) -> None:
-        """Run what advances by itself to its end; what waits for its trigger is left waiting."""
+        """Run operations to their end, except an acquisition that waits for its trigger."""
         while self.running:
             self._advance()
 
@@ -195,7 +195,7 @@ class Instrument:
         self._completion_wanted = False
 
     def reset(self) -> None:
-        """Do what `*RST` does; conductances, target, error queue and enables stay."""
+        """Execute `*RST`; conductances, target, error queue and enables stay."""
         self.cancel_completion()
         self.abort()
         self.abort_programming()

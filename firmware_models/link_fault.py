@@ -1,4 +1,4 @@
-"""Faults of the link, for tests of clients: the next reply is lost, withheld or altered."""
+"""Link faults for tests of clients: the next reply is lost, withheld or altered."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class LinkFault:
             self._armed, self._requested = self._requested, None
 
     def take(self) -> str | None:
-        """The fault that strikes the reply about to be sent, if any."""
+        """Take the fault of the reply about to be sent, if any."""
         armed, self._armed = self._armed, None
         return armed
 

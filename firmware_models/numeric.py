@@ -1,4 +1,4 @@
-"""Numbers as SCPI writes them: decimal with a suffix, non-decimal, MINimum, MAXimum, DEFault."""
+"""Numbers in SCPI notation: decimal with a suffix, non-decimal, MINimum, MAXimum, DEFault."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from crosscal.firmware_models.program_message import Block
 from crosscal.firmware_models.scpi_errors import ScpiFault
 
 NOT_A_NUMBER = 9.91e37
-"""What SCPI-1999 (7.2.1.5) sends where there is no number; from 9.9e37 on, values are no numbers."""
+"""SCPI-1999 (7.2.1.5) for "no number"; from 9.9e37 on, values are no numbers."""
 
 _INFINITE = 9.9e37
 _DECIMAL = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:\s*[eE]\s*[+-]?\d+)?)\s*([A-Za-z/]*)")
@@ -58,7 +58,7 @@ CELSIUS = Unit(("CEL",))
 
 
 def suffix_factor(suffix: str, unit: Unit) -> float:
-    """What a suffix multiplies by.
+    """Return the factor of a suffix.
 
     Raises:
         ScpiFault: -138 on a pure number, -131 if the unit has no such suffix.
@@ -113,7 +113,7 @@ def _nondecimal(text: str) -> int | None:
 
 
 def _whole(text: str | Block) -> int | None:
-    """All digits of a number written without point or exponent, of which a float keeps some 16."""
+    """Read a number written without point or exponent in all its digits; a float keeps some 16."""
     if isinstance(text, Block):
         return None
     return int(text) if _WHOLE.fullmatch(text) else _nondecimal(text)

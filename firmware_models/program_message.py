@@ -1,4 +1,4 @@
-"""Parses a program message into its units: a header and its parameters."""
+"""Parser of a program message into its units: a header and its parameters."""
 
 from __future__ import annotations
 

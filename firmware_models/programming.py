@@ -1,4 +1,4 @@
-"""A programming run in progress: write-verify, one iteration a step."""
+"""Programming run in progress: write-verify, one iteration a step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Programming:
         tolerance: relative, per cell.
         iterations_max: where it gives up.
         iterations: done so far.
-        last: what the last iteration found; None before the first.
+        last: result of the last iteration; None before the first.
     """
 
     hardware: Hardware
@@ -40,7 +40,7 @@ class Programming:
 
 @dataclass(frozen=True, slots=True)
 class ProgrammingResult:
-    """What `ARRay:PROGram:RESult?` answers."""
+    """Answer of `ARRay:PROGram:RESult?`."""
 
     cells_failed: int
     rms_relative_error: float

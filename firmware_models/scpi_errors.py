@@ -1,4 +1,4 @@
-"""The errors that a board tells apart: codes, texts, and the standard event that each sets."""
+"""Errors of the contract: codes, texts, and the standard event that each sets."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ScpiFault(Exception):
 
     Args:
         code: a key of `TEXTS`.
-        detail: what was got and what is allowed; follows the text after a semicolon.
+        detail: got and allowed values; follows the text after a semicolon.
     """
 
     def __init__(self, code: int, detail: str = "") -> None:
@@ -55,7 +55,7 @@ class ScpiFault(Exception):
 
 
 def event_bit(code: int) -> int:
-    """Bit of the standard event register that an error sets (IEEE 488.2, 11.5.1; SCPI-1999, 21.8)."""
+    """Return the standard event bit that an error sets (IEEE 488.2, 11.5.1; SCPI-1999, 21.8)."""
     if -199 <= code <= -100:
         return COMMAND_ERROR
     if -299 <= code <= -200:

@@ -1,4 +1,4 @@
-"""One client link: its input buffer, its output queue, its view of the status byte."""
+"""Session of one client link: input buffer, output queue, view of the status byte."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Session:
             self._run()
 
     def device_clear(self) -> None:
-        """Do what IEEE 488.2 asks of a device clear: drop input, output and what awaits completion."""
+        """Execute a device clear (IEEE 488.2): drop input, output and pending completion."""
         self._framing.clear()
         self._messages.clear()
         self._output.clear()
@@ -83,7 +83,7 @@ class Session:
         self._board.forget(self)
 
     def poll(self) -> None:
-        """Do what time brings: give up a silent block, release a stalled reply, go on after a trigger."""
+        """Handle timeouts: give up a silent block, release a stalled reply, go on after a trigger."""
         self._give_up_silent_block()
         if self._withheld and self._board.clock() >= self._withheld_until:
             self.release_withheld()
@@ -136,7 +136,7 @@ class Session:
         return bool(self._output or self._replies)
 
     def status_byte(self) -> int:
-        """Answer a serial poll: the status byte with RQS in bit 6, which the poll clears."""
+        """Answer a serial poll: the status byte with RQS in bit 6, cleared by the poll."""
         self._note_reasons()
         byte = self._byte() | (MASTER_SUMMARY if self._requested else 0)
         self._requested = False
@@ -209,7 +209,7 @@ class Session:
         return True
 
     def _path(self, unit: Unit) -> str:
-        """Absolute header of a unit; also moves the current node, which is textual (decision 14)."""
+        """Return the absolute header of a unit; also moves the current, textual node (decision 14)."""
         if unit.header.startswith("*"):
             return unit.header
         if unit.header.startswith(":"):
@@ -245,7 +245,7 @@ class Session:
             self._answer()
 
     def _answer(self) -> None:
-        """Send what the message has been answered with, and be done with it."""
+        """Send the replies of the message, and end it."""
         replies = self._replies
         self._end_message()
         if replies:

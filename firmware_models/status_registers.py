@@ -1,4 +1,4 @@
-"""The status model of IEEE 488.2 and SCPI-1999: what happened, what is so, what to tell."""
+"""Status model of IEEE 488.2 and SCPI-1999: conditions, events, summaries."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _REGISTER_BITS = 0x7FFF  # bit 15 is never used, so that the value is positive i
 
 
 class ConditionRegister:
-    """A condition, the events of its bits rising, and which events are summarised."""
+    """A condition, the events of its bits rising, and the mask of events to summarise."""
 
     def __init__(self) -> None:
         self._condition = 0
@@ -37,7 +37,7 @@ class ConditionRegister:
 
     @property
     def condition(self) -> int:
-        """What is so now."""
+        """Present condition bits."""
         return self._condition
 
     def set(self, bits: int, *, on: bool) -> None:
@@ -101,19 +101,19 @@ class StatusRegisters:
         self._event_status |= OPERATION_COMPLETE
 
     def take_event_status(self) -> int:
-        """Answer `*ESR?`, which clears it."""
+        """Answer `*ESR?` and clear it."""
         events, self._event_status = self._event_status, 0
         return events
 
     def clear(self) -> None:
-        """Do what `*CLS` does: forget events and errors; conditions and enables stay."""
+        """Execute `*CLS`: forget events and errors; conditions and enables stay."""
         self.errors.clear()
         self.operation.clear_event()
         self.questionable.clear_event()
         self._event_status = 0
 
     def preset(self) -> None:
-        """Do what `STATus:PRESet` does: summarise nothing."""
+        """Execute `STATus:PRESet`: summarise nothing."""
         self.operation.enable = 0
         self.questionable.enable = 0
 

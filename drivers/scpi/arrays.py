@@ -1,4 +1,4 @@
-"""Arrays over the wire: format and data always in one message, and the format verified.
+"""Array transfer: format and data always in one message, and the format verified.
 
 The format is the board's, shared by its clients. It is set in the message that asks, and asked for behind the
 data: should another client have changed it between (a board may serve others while a query waits for a run to
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from crosscal.core.errors import BoardError
-from crosscal.drivers.scpi.format import block, excerpt, read_block, read_status
+from crosscal.core.errors import BoardError, wanted
+from crosscal.drivers.scpi.format import block, excerpt, garbled, read_block, read_status
 from crosscal.drivers.scpi.message import is_query
 from crosscal.drivers.scpi.reply import Block, Element, text_of
 from crosscal.drivers.scpi.session import Session
@@ -33,7 +33,7 @@ def ask_array(session: Session, query: bytes, count: int, *, allowance_s: float 
         session: the conversation.
         query: asks for the array.
         count: how many numbers it holds.
-        allowance_s: what the board needs beyond the transfer [s].
+        allowance_s: time that the board needs beyond the transfer [s].
 
     Returns:
         The numbers, (count,), NaN where the board sent 9.91E37.
@@ -90,14 +90,16 @@ def _ask(
         ):
             return data, answers
     raise BoardError(
-        f"{session.resource}: got another format than REAL,64 SWAPped {_ATTEMPTS} times; another client "
-        "keeps changing it: let one program at a time use the board"
+        f"{session.resource}: "
+        + wanted(
+            got=f"another format {_ATTEMPTS} times, for another client keeps changing it",
+            allowed="REAL,64 SWAPped",
+            remedy="let one program at a time use the board",
+        )
     )
 
 
 def _numbers(data: Element, count: int) -> np.ndarray:
     if not isinstance(data, Block):
-        raise BoardError(
-            f"got {excerpt(data)} where {count} numbers were to come as a block: repeat the call"
-        )
+        raise garbled(got=excerpt(data), allowed=f"{count} numbers as a block")
     return read_block(data.payload, count)

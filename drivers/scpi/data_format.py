@@ -1,4 +1,4 @@
-"""The data format that a board had before the driver came, for those who use the board after it."""
+"""Data format found on a board, restored for the clients that use the board afterwards."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ASKED = (b":FORM?", b":FORM:BORD?")
 
 
 def read_format(session: Session) -> tuple[bytes, ...]:
-    """The units that bring the present data format back; none from a board that does not tell it.
+    """Return the units that restore the present data format; none from a board that does not tell it.
 
     Raises:
         BoardConnectionError: no answer.
@@ -28,7 +28,7 @@ def read_format(session: Session) -> tuple[bytes, ...]:
 
 
 def restore_format(session: Session, units: tuple[bytes, ...]) -> None:
-    """Bring a format back that `read_format` found, where it is another now; failing is no error."""
+    """Restore a format that `read_format` found, if it has changed; failing is no error."""
     try:
         if units and read_format(session) != units:
             session.exchange(*units)

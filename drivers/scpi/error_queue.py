@@ -1,11 +1,11 @@
-"""What a board's error queue holds, and whose fault each entry is."""
+"""Entries of a board's error queue: refusals of commands, and conditions of runs."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-from crosscal.core.errors import BoardError
+from crosscal.core.errors import BoardError, wanted
 from crosscal.drivers.scpi.format import excerpt
 
 COMPLIANCE, SENSE_SATURATED, OVER_TEMPERATURE, CELL_STUCK, HARDWARE = 101, 102, 103, 104, -240
@@ -55,9 +55,11 @@ def read_error_queue(text: bytes) -> tuple[Condition, ...]:
             break
         position += 1
     raise BoardError(
-        f'got {excerpt(text)} from the error queue; allowed: <code>,"<text>" pairs; the reply is garbled, or '
-        "this is "
-        "no crossbar test board"
+        wanted(
+            got=f"{excerpt(text)} from the error queue",
+            allowed='<code>,"<text>" pairs',
+            remedy="the reply is garbled, or this is no crossbar test board",
+        )
     )
 
 

@@ -1,16 +1,16 @@
-"""SCPI's ways of writing numbers and blocks, both directions."""
+"""Numbers and definite-length blocks in SCPI notation, both directions."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from crosscal.core.errors import BoardError
+from crosscal.core.errors import BoardError, wanted
 
 NOT_A_NUMBER = 9.91e37
-"""What SCPI sends where there is no number; never an IEEE NaN."""
+"""SCPI's number for "no number"; never an IEEE NaN."""
 
 BLOCK_TYPE = np.dtype("<f8")
-"""`FORMat REAL,64` with `FORMat:BORDer SWAPped`: what ordinary computers hold in memory."""
+"""`FORMat REAL,64` with `FORMat:BORDer SWAPped`: the memory layout of ordinary computers."""
 
 
 def number(value: float | np.number) -> bytes:
@@ -29,12 +29,15 @@ def read_block(payload: bytes, count: int) -> np.ndarray:
     """Read `count` numbers from a block's bytes; 9.91E37 becomes NaN.
 
     Raises:
-        BoardError: another number of them, or an IEEE NaN or infinity, which no board sends.
+        BoardError: another number of them, or an IEEE NaN or infinity: no board sends them.
     """
     if len(payload) != count * BLOCK_TYPE.itemsize:
         raise BoardError(
-            f"got a block of {len(payload)} bytes for {count} numbers; allowed: {BLOCK_TYPE.itemsize} bytes "
-            "each; the reply is garbled, or another client changed the format: repeat the call"
+            wanted(
+                got=f"a block of {len(payload)} bytes for {count} numbers",
+                allowed=f"{BLOCK_TYPE.itemsize} bytes each",
+                remedy="the reply is garbled, or another client changed the format: repeat the call",
+            )
         )
     return _checked(np.frombuffer(payload, BLOCK_TYPE).astype(np.float64))
 
@@ -48,11 +51,9 @@ def read_list(text: bytes, count: int) -> np.ndarray:
     try:
         values = np.array(text.split(b","), dtype=np.float64)
     except ValueError as error:
-        raise BoardError(
-            f"got {excerpt(text)} for {count} numbers; the reply is garbled: repeat the call"
-        ) from error
+        raise garbled(got=excerpt(text), allowed=f"{count} numbers") from error
     if values.size != count:
-        raise BoardError(f"got {values.size} numbers for {count}; the reply is garbled: repeat the call")
+        raise garbled(got=f"{values.size} numbers", allowed=f"{count}, as asked for")
     return _checked(values)
 
 
@@ -73,12 +74,12 @@ def read_status(text: bytes, count: int) -> np.ndarray:
     """
     values = _single_digits(text) if len(text) == 2 * count - 1 else read_list(text, count)
     if not ((values >= 0) & (values <= 255) & (values == np.floor(values))).all():
-        raise BoardError(f"got {excerpt(text)} as status bits; the reply is garbled: repeat the call")
+        raise garbled(got=f"{excerpt(text)} as status bits", allowed="whole numbers from 0 to 255")
     return values.astype(np.uint8)
 
 
 def read_integer(text: bytes) -> int:
-    """Read one integer, which a board may also write as `1.0` or `+1`.
+    """Read one integer, also written as `1.0` or `+1`.
 
     Raises:
         BoardError: it is none.
@@ -87,16 +88,20 @@ def read_integer(text: bytes) -> int:
 
 
 def whole(value: float) -> int:
-    """Turn a number that is to be whole into an integer.
+    """Convert a whole number to an integer.
 
     Raises:
         BoardError: it is not whole, or NaN.
     """
     if not float(value).is_integer():
-        raise BoardError(
-            f"got {value} where a whole number was to come; the reply is garbled: repeat the call"
-        )
+        raise garbled(got=f"{value}", allowed="a whole number")
     return int(value)
+
+
+def garbled(*, got: str, allowed: str) -> BoardError:
+    """Make the error of a reply that was altered on its way."""
+    remedy = "repeat the call: the reply was garbled on the way"
+    return BoardError(wanted(got=got, allowed=allowed, remedy=remedy))
 
 
 def excerpt(data: bytes, most: int = 60) -> str:
@@ -109,12 +114,12 @@ def _single_digits(text: bytes) -> np.ndarray:
     characters = np.frombuffer(text, np.uint8)
     digits = characters[::2].astype(np.int16) - ord("0")
     if (characters[1::2] != ord(",")).any() or ((digits < 0) | (digits > 9)).any():
-        raise BoardError(f"got {excerpt(text)} as status bits; the reply is garbled: repeat the call")
+        raise garbled(got=f"{excerpt(text)} as status bits", allowed="whole numbers from 0 to 255")
     return digits
 
 
 def _checked(values: np.ndarray) -> np.ndarray:
     if not np.isfinite(values).all():
-        raise BoardError("got a block with an IEEE NaN or infinity, which no board sends: repeat the call")
+        raise garbled(got="a block with an IEEE NaN or infinity", allowed="finite numbers, 9.91E37 for none")
     values[values == NOT_A_NUMBER] = np.nan
     return values

@@ -1,11 +1,11 @@
-"""Who is there, and are we in step: asked in ways that only the answer to this very question fits."""
+"""Identification of the instrument, and resynchronization after a conversation that was cut."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-from crosscal.core.errors import BoardTimeoutError, IncompatibleBoardError
+from crosscal.core.errors import BoardTimeoutError, IncompatibleBoardError, wanted
 from crosscal.drivers.scpi.format import excerpt
 from crosscal.drivers.scpi.timed_link import TimedLink
 
@@ -20,7 +20,7 @@ _ANSWER = re.compile(rb"(\d{4}\.\d+);\1;([^\n]+)\n$")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identification:
-    """What a board answers to who it is.
+    """Answers of an instrument to the queries of its identity.
 
     Attributes:
         identity: to `*IDN?`.
@@ -31,44 +31,48 @@ class Identification:
     version: bytes
 
 
-def identify(line: TimedLink, *, block_silence_s: float = BLOCK_SILENCE_S) -> Identification:
-    """Ask who is there, and skip what an earlier program may have left on the line.
+def identify(link: TimedLink, *, block_silence_s: float = BLOCK_SILENCE_S) -> Identification:
+    """Identify the instrument, skipping bytes that an earlier program may have left on the link.
 
     Args:
-        line: a line just opened.
+        link: just opened.
         block_silence_s: after how long a silence a board forgets an incomplete block [s].
 
     Raises:
         BoardConnectionError: nothing answers.
-        IncompatibleBoardError: what answers speaks no SCPI.
+        IncompatibleBoardError: the answer is no SCPI.
     """
-    seen = _ask(line)
-    if not seen and line.continuous:
+    seen = _ask(link)
+    if not seen and link.continuous:
         # An earlier program may have left the board waiting for the rest of a block.
-        _keep_silent(line, block_silence_s)
-        seen = _ask(line)
+        _keep_silent(link, block_silence_s)
+        seen = _ask(link)
     if not seen:
         raise BoardTimeoutError(
-            f"{line.resource}: nothing answers within {line.timeout_s:.3g} s; check that this is the board's "
+            f"{link.resource}: nothing answers within {link.timeout_s:.3g} s; check that this is the board's "
             "address, that the board is on, and that no other program holds it, or allow more with timeout_s"
         )
     found = _ANSWER.search(seen)
     if not found:
         raise IncompatibleBoardError(
-            f"{line.resource}: got {excerpt(seen)} in answer to *IDN?; allowed: a SCPI instrument's answer; "
-            "this is no crossbar test board: give the board's own resource name"
+            f"{link.resource}: "
+            + wanted(
+                got=f"{excerpt(seen)} in answer to *IDN?",
+                allowed="a SCPI instrument's answer",
+                remedy="this is no crossbar test board: give the board's own resource name",
+            )
         )
     return Identification(version=found[1], identity=found[2].strip())
 
 
 def resynchronize(
-    line: TimedLink, known: Identification, *, probe: int, block_silence_s: float = BLOCK_SILENCE_S
+    link: TimedLink, known: Identification, *, probe: int, block_silence_s: float = BLOCK_SILENCE_S
 ) -> None:
-    """After a conversation was cut, drop everything that belongs to it.
+    """Drop everything that belongs to a conversation that was cut.
 
     Args:
-        line: the line.
-        known: what the board answers.
+        link: the link.
+        known: the board's identification.
         probe: from 1 to `MAX_PROBES`; another than in the calls before, so that a late answer to one of
             them is not taken for that of this one.
         block_silence_s: after how long a silence the board forgets an incomplete block [s].
@@ -77,42 +81,42 @@ def resynchronize(
         BoardTimeoutError: the board does not answer.
         BoardConnectionError: the link is lost.
     """
-    line.reset()
-    if _probe(line, known, probe):
+    link.reset()
+    if _probe(link, known, probe):
         return
     # The board may be waiting for the rest of a block: only silence ends that.
-    _keep_silent(line, block_silence_s)
-    if not _probe(line, known, probe % MAX_PROBES + 1):
+    _keep_silent(link, block_silence_s)
+    if not _probe(link, known, probe % MAX_PROBES + 1):
         raise BoardTimeoutError(
-            f"{line.resource}: the board did not come into step again within {line.timeout_s:.3g} s; check "
+            f"{link.resource}: the board did not come into step again within {link.timeout_s:.3g} s; check "
             "that it is on, then call reconnect()"
         )
 
 
-def _ask(line: TimedLink) -> bytes:
+def _ask(link: TimedLink) -> bytes:
     def ends(seen: bytes) -> bool:
         # On a continuous line something stale may come first, elsewhere not.
-        return bool(_ANSWER.search(seen)) or (seen.endswith(b"\n") and not line.continuous)
+        return bool(_ANSWER.search(seen)) or (seen.endswith(b"\n") and not link.continuous)
 
-    if line.continuous:
-        line.reset()
+    if link.continuous:
+        link.reset()
     # *IDN? last: IEEE 488.2 lets no query follow it in its message.
-    line.send(b";".join((VERSION, VERSION, IDENTITY)) + b"\n")
-    return line.read_until(ends)
+    link.send(b";".join((VERSION, VERSION, IDENTITY)) + b"\n")
+    return link.read_until(ends)
 
 
-def _probe(line: TimedLink, known: Identification, times: int) -> bool:
-    """Tell this question's answer from others by how often it asks for the version."""
-    line.send(b";".join((*[VERSION] * times, IDENTITY)) + b"\n")
+def _probe(link: TimedLink, known: Identification, times: int) -> bool:
+    """Recognize the answer to this very query by how often it asks for the version."""
+    link.send(b";".join((*[VERSION] * times, IDENTITY)) + b"\n")
     once = known.version + b";"
     expected = once * times + known.identity + b"\n"
 
     def fits(seen: bytes) -> bool:
         return seen.endswith(expected) and not seen[: -len(expected)].endswith(once)
 
-    return fits(line.read_until(fits))
+    return fits(link.read_until(fits))
 
 
-def _keep_silent(line: TimedLink, block_silence_s: float) -> None:
-    """After a timeout, wait for what is left until the board forgets an incomplete block."""
-    line.listen(max(0.0, block_silence_s - line.timeout_s))
+def _keep_silent(link: TimedLink, block_silence_s: float) -> None:
+    """Stay silent, after a timeout, until the board forgets an incomplete block."""
+    link.listen(max(0.0, block_silence_s - link.timeout_s))

@@ -1,17 +1,17 @@
-"""The form of every message: units between two queries of the error queue, and what its answer means.
+"""Message to a board: units between two queries of the error queue, encoded and decoded.
 
-What the first query finds is older than the message: the end of a run, or another client's. What the second
-finds belongs to the message. The first also makes sure that every message is answered, even one that the
+The first query finds errors older than the message: of the end of a run, or of another client. The second
+finds those of the message itself. The first also makes sure that every message is answered, even one that the
 board refuses to the last unit, so that a refusal never costs a timeout.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from crosscal.core.errors import BoardError, ScpiError
+from crosscal.core.errors import BoardError, ScpiError, wanted
 from crosscal.drivers.scpi.error_queue import Condition, looks_like_error_queue, read_error_queue
 from crosscal.drivers.scpi.format import excerpt
 from crosscal.drivers.scpi.reply import Block, Element
@@ -26,11 +26,11 @@ _MOST_SHOWN = 120
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back for one message.
+    """Answer of a board to one message.
 
     Attributes:
         elements: one per query, in order.
-        earlier: what a run had queued before the message (see `error_queue.ASYNCHRONOUS`).
+        earlier: conditions of runs, queued before the message (see `error_queue.ASYNCHRONOUS`).
         conditions: the same, queued while the message was carried out.
     """
 
@@ -39,70 +39,88 @@ class Answer:
     conditions: tuple[Condition, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Commands and queries that travel together.
+
+    Attributes:
+        units: each with its full header.
+    """
+
+    units: tuple[bytes, ...]
+
+    @property
+    def queries(self) -> int:
+        """How many of the units are queries."""
+        return sum(map(is_query, self.units))
+
+    @property
+    def asks_only(self) -> bool:
+        """Whether all units are queries, so that the message may be sent again."""
+        return self.queries == len(self.units)
+
+    def encode(self) -> bytes:
+        """Write the message with its queries of the error queue, without the newline."""
+        last = () if self.units and self.units[-1].upper() in MUST_BE_LAST else (ERRORS,)
+        return b";".join((ERRORS, *self.units, *last))
+
+    def lacks_errors(self, reply: Sequence[Element]) -> bool:
+        """Whether a reply does not end with the error queue, which must then be asked for.
+
+        A syntax error discards the rest of a message, its last query included.
+        """
+        return len(reply) < 2 or not looks_like_error_queue(reply[-1])
+
+    def decode(self, reply: Sequence[Element], *, resource: str) -> Answer:
+        """Tell answers from errors, and errors of this message from others.
+
+        Args:
+            reply: elements of the reply, the error queue's answers first and last.
+            resource: for messages.
+
+        Raises:
+            ScpiError: the board refused a unit; those before it were carried out.
+            BoardError: a garbled reply.
+        """
+        earlier, answers, raised = _errors(reply[0]), reply[1:-1], _errors(reply[-1])
+        for condition in earlier:
+            if not condition.asynchronous:
+                logger.warning("%s: %s was queued earlier or by another client", resource, condition)
+        _raise_refusal([condition for condition in raised if not condition.asynchronous], str(self))
+        if len(answers) != self.queries:
+            raise BoardError(
+                wanted(
+                    got=f"{len(answers)} answers to {self.queries} queries in {self} from {resource}",
+                    allowed="one answer to each query",
+                    remedy="repeat the call: the reply was garbled on the way",
+                )
+            )
+        return Answer(
+            elements=tuple(answers), earlier=tuple(c for c in earlier if c.asynchronous), conditions=raised
+        )
+
+    def __str__(self) -> str:
+        """Show the units shortened, and without binary data."""
+        words = []
+        for unit in self.units:
+            header, block, _ = unit.partition(b" #")
+            words.append(header.decode("latin-1") + (" <block>" if block else ""))
+        text = ";".join(words)
+        return text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "…"
+
+
 def is_query(unit: bytes) -> bool:
     """Whether a unit is to be answered."""
     return b"?" in unit.split(b" ", 1)[0]
 
 
-def wrapped(units: tuple[bytes, ...]) -> bytes:
-    """The message that carries units, without its newline."""
-    last = () if units and units[-1].upper() in MUST_BE_LAST else (ERRORS,)
-    return b";".join((ERRORS, *units, *last))
-
-
-def unwrapped(
-    resource: str, units: tuple[bytes, ...], elements: list[Element], ask_errors: Callable[[], list[Element]]
-) -> Answer:
-    """Tell answers from errors, and this message's errors from others.
-
-    Args:
-        resource: for messages.
-        units: what was sent.
-        elements: the whole reply.
-        ask_errors: asks for the error queue alone.
-
-    Raises:
-        ScpiError: the board refused a unit; those before it were carried out.
-        BoardError: a garbled reply.
-    """
-    earlier = read_error_queue(_text(elements[0]))
-    for condition in earlier:
-        if not condition.asynchronous:
-            logger.warning(
-                "%s: %s stood in the error queue from before or of another client", resource, condition
-            )
-    answers = elements[1:]
-    if answers and looks_like_error_queue(answers[-1]):
-        raised = read_error_queue(_text(answers.pop()))
-    else:
-        # A syntax error discards the rest of a message, its last query included.
-        raised = read_error_queue(_text(ask_errors()[0]))
-    refused = [condition for condition in raised if not condition.asynchronous]
+def _raise_refusal(refused: list[Condition], message: str) -> None:
     if refused:
-        error = ScpiError(refused[0].code, refused[0].text, shown(units))
+        error = ScpiError(refused[0].code, refused[0].text, message)
         for condition in refused[1:]:
             error.add_note(f"then {condition}")
         raise error
-    queries = sum(map(is_query, units))
-    if len(answers) != queries:
-        raise BoardError(
-            f"{resource}: got {len(answers)} answers to {queries} queries in {shown(units)}; the reply was "
-            "garbled on the way: repeat the call"
-        )
-    return Answer(
-        elements=tuple(answers), earlier=tuple(c for c in earlier if c.asynchronous), conditions=raised
-    )
 
 
-def shown(units: tuple[bytes, ...]) -> str:
-    """Units as an error may show them: shortened, and without binary data."""
-    words = []
-    for unit in units:
-        header, block, _ = unit.partition(b" #")
-        words.append(header.decode("latin-1") + (" <block>" if block else ""))
-    text = ";".join(words)
-    return text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "…"
-
-
-def _text(element: Element) -> bytes:
-    return excerpt(element.payload).encode() if isinstance(element, Block) else element
+def _errors(element: Element) -> tuple[Condition, ...]:
+    return read_error_queue(excerpt(element.payload).encode() if isinstance(element, Block) else element)

@@ -1,4 +1,4 @@
-"""Waits for an overlapped operation by asking, instead of by `*OPC?`.
+"""Polling of the operation status until an overlapped operation ends, instead of `*OPC?`.
 
 So a wait can be interrupted, an emergency stop gets through, and a dead board is noticed at once.
 """
@@ -52,11 +52,11 @@ def run_until_idle(
         bits: of the operation status condition.
         clock: clock and sleep.
         allowance_s: how long the operation takes on a board that answers nothing meanwhile [s].
-        progress: query whose changing answer shows that the board gets on.
+        progress: query with an answer that changes while the board gets on.
         patience_s: how long to go on without progress [s]; without end if None.
 
     Returns:
-        What the board queued about the run.
+        Conditions that the board queued about the run.
 
     Raises:
         BoardTimeoutError: no progress for `patience_s`.

@@ -1,4 +1,4 @@
-"""Takes a reply line apart as it arrives: text and blocks, joined by `;`, ended by a newline."""
+"""Reader of reply lines as they arrive: text and blocks, joined by `;`, ended by a newline."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from crosscal.core.errors import BoardError, BoardTimeoutError
-from crosscal.drivers.scpi.format import excerpt
+from crosscal.core.errors import BoardError, BoardTimeoutError, wanted
+from crosscal.drivers.scpi.format import excerpt, garbled
 
 _TEXT_LIMIT = 1 << 16
 """More text than this in one answer, where no more was asked for, is no SCPI."""
@@ -31,10 +31,7 @@ def text_of(element: Element) -> bytes:
         BoardError: it is one.
     """
     if isinstance(element, Block):
-        raise BoardError(
-            f"got a block of {len(element.payload)} bytes where the board answers text; the reply was "
-            "garbled on the way: repeat the call"
-        )
+        raise garbled(got=f"a block of {len(element.payload)} bytes", allowed="text")
     return element
 
 
@@ -65,9 +62,7 @@ class ReplyReader:
                 break
         if self._position != len(self._buffer):
             rest = bytes(self._buffer[self._position :])
-            raise BoardError(
-                f"got {excerpt(rest)} after the end of a reply; the link was out of step: repeat the call"
-            )
+            raise garbled(got=f"{excerpt(rest)} after the end of a reply", allowed="one line")
         return elements
 
     def _peek(self) -> int:
@@ -89,8 +84,11 @@ class ReplyReader:
         length = self._take(int(digits)) if digits.isdigit() and digits != b"0" else b""
         if not length.isdigit() or int(length) > self._most_bytes:
             raise BoardError(
-                f"got the block header {excerpt(b'#' + digits + length)}; allowed: #<digits><length> with at "
-                f"most {self._most_bytes} bytes; the reply is garbled: repeat the call"
+                wanted(
+                    got=f"the block header {excerpt(b'#' + digits + length)}",
+                    allowed=f"#<digits><length> with at most {self._most_bytes} bytes",
+                    remedy="the reply is garbled: repeat the call",
+                )
             )
         # At least the separator or the newline is certain to follow the block.
         try:
@@ -100,9 +98,8 @@ class ReplyReader:
             raise BoardTimeoutError(f"got {come} of {int(length)} bytes of a block; {error}") from error
         payload = self._take(int(length))
         if chr(self._peek()) not in ";\n":
-            raise BoardError(
-                f"got a block longer than the {int(length)} bytes that its header says; the reply is "
-                "garbled: repeat the call"
+            raise garbled(
+                got=f"a block longer than the {int(length)} bytes of its header", allowed="that length"
             )
         return Block(payload)
 
@@ -120,7 +117,5 @@ class ReplyReader:
                     return text.strip()
             at = len(self._buffer)
             if at - self._position > self._most_bytes:
-                raise BoardError(
-                    "got an endless line; the reply is garbled, or this is no crossbar test board"
-                )
+                raise garbled(got="an endless line", allowed=f"{self._most_bytes} bytes of text")
             self._buffer += self._receive(None)

@@ -1,4 +1,4 @@
-"""Conversations with one board: one message out, one line back, and the way back after trouble."""
+"""Session with one board: messages, replies, and recovery after timeouts and lost links."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from crosscal.core.errors import (
     BoardTimeoutError,
     IncompatibleBoardError,
     ScpiError,
+    wanted,
 )
 from crosscal.drivers.scpi.format import excerpt
 from crosscal.drivers.scpi.handshake import (
@@ -21,7 +22,7 @@ from crosscal.drivers.scpi.handshake import (
     identify,
     resynchronize,
 )
-from crosscal.drivers.scpi.message import ERRORS, Answer, is_query, unwrapped, wrapped
+from crosscal.drivers.scpi.message import ERRORS, Answer, Message
 from crosscal.drivers.scpi.reply import Element
 from crosscal.drivers.scpi.timed_link import TimedLink
 
@@ -39,36 +40,36 @@ class State(enum.Enum):
 
 
 class Session:
-    """One board's line of conversation, safe to use from several threads.
+    """A conversation with one board, safe to use from several threads.
 
     Args:
-        line: a line just opened; the session closes it.
+        link: a link just opened; the session closes it.
         block_silence_s: after how long a silence the board forgets an incomplete block [s].
 
     Attributes:
-        line: the line; ask it for facts alone.
+        link: the link; ask it for facts alone.
         lock: hold it for whatever must not be interrupted by other threads; re-entrant.
         on_reconnect: called when a lost link was opened anew.
 
     Raises:
         BoardConnectionError: nothing answers.
-        IncompatibleBoardError: what answers speaks no SCPI.
+        IncompatibleBoardError: the answer is no SCPI.
     """
 
-    def __init__(self, line: TimedLink, *, block_silence_s: float = BLOCK_SILENCE_S) -> None:
-        self.line = line
+    def __init__(self, link: TimedLink, *, block_silence_s: float = BLOCK_SILENCE_S) -> None:
+        self.link = link
         self.lock = threading.RLock()
         self.on_reconnect: Callable[[], None] = lambda: None
         self._block_silence_s = block_silence_s
         self._state = State.READY
         self._probe = 1
         self._reconnecting = False
-        self._known = identify(line, block_silence_s=block_silence_s)
+        self._known = identify(link, block_silence_s=block_silence_s)
 
     @property
     def resource(self) -> str:
         """The name the board was opened by."""
-        return self.line.resource
+        return self.link.resource
 
     @property
     def identity(self) -> str:
@@ -90,7 +91,7 @@ class Session:
         Args:
             units: commands and queries, each with its full header.
             numbers: how many numbers the longest answer holds.
-            allowance_s: how long the board needs for what it is asked, beyond the transfer [s].
+            allowance_s: time that the board needs before it answers [s].
             repeatable: whether the message may be sent again if the link is lost on the way: by default only
                 if it consists of queries.
 
@@ -99,22 +100,24 @@ class Session:
             BoardTimeoutError, BoardConnectionError: no answer.
             BoardError: a garbled answer.
         """
+        message = Message(units)
         if repeatable is None:
-            repeatable = all(map(is_query, units))
-        message = wrapped(units)
+            repeatable = message.asks_only
         with self.lock:
             self._make_ready()
             try:
-                elements = self._converse(message, numbers, allowance_s)
+                reply = self._converse(message.encode(), numbers, allowance_s)
             except BoardConnectionError:
                 # A link that breaks as soon as it is open must not be opened for ever.
                 if self._state is not State.LOST or not repeatable or self._reconnecting:
                     raise
                 logger.warning("%s: the link was lost; opening it anew and asking again", self.resource)
                 self.reconnect()
-                elements = self._converse(message, numbers, allowance_s)
+                reply = self._converse(message.encode(), numbers, allowance_s)
             try:
-                return unwrapped(self.resource, units, elements, lambda: self._converse(ERRORS))
+                if message.lacks_errors(reply):
+                    reply += self._converse(ERRORS)
+                return message.decode(reply, resource=self.resource)
             except ScpiError:
                 raise
             except BoardError:
@@ -131,12 +134,16 @@ class Session:
         with self.lock:
             self._require_open()
             self._state = State.LOST
-            self.line.reopen()
-            found = identify(self.line, block_silence_s=self._block_silence_s)
+            self.link.reopen()
+            found = identify(self.link, block_silence_s=self._block_silence_s)
             if found.identity != self._known.identity:
                 raise IncompatibleBoardError(
-                    f"{self.resource}: got {excerpt(found.identity)} after the link was lost; allowed: "
-                    f"{excerpt(self._known.identity)}, the board that was opened; open the new one by itself"
+                    f"{self.resource}: "
+                    + wanted(
+                        got=f"{excerpt(found.identity)} after the link was lost",
+                        allowed=f"{excerpt(self._known.identity)}, the board that was opened",
+                        remedy="open the new one by itself",
+                    )
                 )
             self._state = State.READY
             logger.info("%s: the link is open again", self.resource)
@@ -151,14 +158,14 @@ class Session:
         with self.lock:
             if self._state is not State.CLOSED:
                 self._state = State.CLOSED
-                self.line.close()
+                self.link.close()
 
     def _require_open(self) -> None:
         if self._state is State.CLOSED:
             raise BoardConnectionError(f"{self.resource} was closed; open the board again")
 
     def _mark_out_of_sync(self) -> None:
-        """What is read is not what was asked for; a link lost meanwhile stays lost."""
+        """Note that the next reply may belong to an earlier message; a lost link stays lost."""
         if self._state is State.READY:
             self._state = State.OUT_OF_SYNC
 
@@ -166,7 +173,7 @@ class Session:
         self._require_open()
         if self._state is State.READY:
             try:
-                self.line.discard_input()
+                self.link.discard_input()
             except BoardConnectionError:
                 self._state = State.LOST
         if self._state is State.LOST:
@@ -180,10 +187,10 @@ class Session:
             self._resynchronize()
 
     def _resynchronize(self) -> None:
-        logger.info("%s: a conversation was cut; coming into step with the board again", self.resource)
+        logger.info("%s: a conversation was cut; resynchronizing with the board", self.resource)
         probe, self._probe = self._probe, (self._probe + 1) % MAX_PROBES + 1
         try:
-            resynchronize(self.line, self._known, probe=probe, block_silence_s=self._block_silence_s)
+            resynchronize(self.link, self._known, probe=probe, block_silence_s=self._block_silence_s)
         except BoardTimeoutError:
             raise
         except BoardConnectionError:
@@ -191,16 +198,16 @@ class Session:
         self._state = State.READY
 
     def _converse(self, message: bytes, numbers: int = 0, allowance_s: float = 0.0) -> list[Element]:
-        """Send a message and read its line; whatever cuts this short leaves the session marked."""
+        """Send a message and read its reply; any interruption leaves the session marked."""
         # Also an interrupt from the keyboard leaves half a reply on the wire.
         self._state = State.OUT_OF_SYNC
         try:
-            self.line.send(message + b"\n")
-            elements = self.line.read_reply(numbers=numbers, allowance_s=allowance_s)
+            self.link.send(message + b"\n")
+            reply = self.link.read_reply(numbers=numbers, allowance_s=allowance_s)
         except BoardTimeoutError:
             raise
         except BoardConnectionError:
             self._state = State.LOST
             raise
         self._state = State.READY
-        return elements
+        return reply

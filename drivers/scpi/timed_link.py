@@ -1,4 +1,4 @@
-"""A link with patience: every wait has an end that follows from what is on its way."""
+"""Link with timeouts that follow from the number of bytes to transfer."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class TimedLink:
 
     @property
     def continuous(self) -> bool:
-        """True for a line on which bytes of an earlier conversation may stand."""
+        """True if bytes of an earlier conversation may still be on the link."""
         return self._link.continuous
 
     @property
@@ -72,7 +72,7 @@ class TimedLink:
             raise BoardTimeoutError(f"{error} (waited {waited_s:.3g} s for this reply)") from error
 
     def read_until(self, ends: Callable[[bytes], bool]) -> bytes:
-        """Read whatever comes until `ends` likes it, or the time is over; return what has come."""
+        """Read until `ends` accepts the bytes or the time is over; return all that came."""
         deadline = self._clock() + self.timeout_s
         seen = b""
         with suppress(BoardTimeoutError):
@@ -81,7 +81,7 @@ class TimedLink:
         return seen
 
     def listen(self, duration_s: float) -> None:
-        """Drop what comes within `duration_s` [s]."""
+        """Drop bytes that come within `duration_s` [s]."""
         deadline = self._clock() + duration_s
         with suppress(BoardTimeoutError):
             while True:

@@ -1,4 +1,4 @@
-"""What a driver needs of the wire: bytes out, bytes in, and a way back after trouble."""
+"""Protocol of a link: bytes out, bytes in, reset and reopening."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 @runtime_checkable
 class Link(Protocol):
-    """An open way to one board; every method may raise what `visa_errors.board_errors` maps."""
+    """An open way to one board; methods raise errors that `visa_errors.board_errors` maps."""
 
     @property
     def resource(self) -> str:

@@ -1,11 +1,11 @@
-"""Which link serves a VISA resource under a backend."""
+"""Opening of a VISA resource under a backend by the link that suits it."""
 
 from __future__ import annotations
 
 import pyvisa
 from pyvisa import rname
 
-from crosscal.core.errors import BoardConnectionError, CrosscalError, InputError
+from crosscal.core.errors import BoardConnectionError, CrosscalError, InputError, wanted
 from crosscal.drivers.transport.link import Link
 from crosscal.drivers.transport.serial_link import SerialLink
 from crosscal.drivers.transport.socket_link import SocketLink
@@ -31,8 +31,11 @@ def open_link(resource: str, *, backend: str | None, baud: int, timeout_s: float
             name = rname.ResourceName.from_string(resource)
         except rname.InvalidResourceName as error:
             raise BoardConnectionError(
-                f"got {resource!r}, which is no VISA resource name ({error}); allowed: names such as "
-                "TCPIP::192.168.1.7::5025::SOCKET or ASRL/dev/ttyACM0::INSTR; correct it"
+                wanted(
+                    got=f"{resource!r}, which is no VISA resource name ({error})",
+                    allowed="names such as TCPIP::192.168.1.7::5025::SOCKET or ASRL/dev/ttyACM0::INSTR",
+                    remedy="correct it",
+                )
             ) from error
         if isinstance(name, rname.TCPIPSocket):
             return SocketLink(resource, name.host_address, int(name.port), timeout_s=timeout_s)
@@ -50,9 +53,11 @@ def _manager(backend: str | None) -> pyvisa.ResourceManager:
         # pyvisa-sim puts a whole traceback into its message.
         told = str(error).partition(". 'Trace")[0]
         raise InputError(
-            f"got backend {backend!r} ({type(error).__name__}: {told}); allowed: @py, @ivi, a file followed "
-            "by @sim or @crosscal, or None for PyVISA's default; install the backend's package, or correct "
-            "its name"
+            wanted(
+                got=f"backend {backend!r} ({type(error).__name__}: {told})",
+                allowed="@py, @ivi, a file followed by @sim or @crosscal, or None for PyVISA's default",
+                remedy="install the backend's package, or correct its name",
+            )
         ) from error
 
 
@@ -65,8 +70,11 @@ def _through_visa(manager: pyvisa.ResourceManager, resource: str, *, baud: int, 
         if error.error_code not in ABSENT:
             raise
         raise BoardConnectionError(
-            f"got {resource!r}, where this backend has nothing; allowed: {_listed(manager)}; correct the "
-            "name, or check the cable and that the board is on"
+            wanted(
+                got=f"{resource!r}, where this backend has nothing",
+                allowed=f"{_listed(manager)}",
+                remedy="correct the name, or check the cable and that the board is on",
+            )
         ) from error
     except ValueError as error:
         # PyVISA-py answers so for kinds of resource whose libraries are not installed.
@@ -77,7 +85,7 @@ def _through_visa(manager: pyvisa.ResourceManager, resource: str, *, baud: int, 
 
 
 def _listed(manager: pyvisa.ResourceManager) -> str:
-    """What a backend has, as far as it can tell."""
+    """List the resources of a backend, as far as it can tell."""
     try:
         return ", ".join(manager.list_resources("?*")) or "nothing that it lists"
     except pyvisa.VisaIOError:

@@ -1,4 +1,4 @@
-"""A lock on a serial port: the operating system lets two programs open one port and mix their bytes."""
+"""Lock on a serial port: the operating system lets two programs open one port and mix their bytes."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class PortLock:
 
 
 def _open_shared(path: Path) -> int:
-    """Open a file that any user may lock, whoever made it first."""
+    """Open a file that any user may lock, also one that another user made."""
     # In a folder that all users share, a link laid there by another must not be followed.
     plain = getattr(os, "O_NOFOLLOW", 0)
     try:

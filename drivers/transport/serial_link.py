@@ -1,7 +1,7 @@
-"""A link over a serial port or pseudo-terminal, for `ASRL…::INSTR` under PyVISA-py.
+"""Link over a serial port or pseudo-terminal, for `ASRL…::INSTR` under PyVISA-py.
 
-PyVISA-py reads serial ports with one system call per byte (185-240 ms for 32 KB); this reads what is there.
-It is the same pyserial underneath, with the same port names.
+PyVISA-py reads serial ports with one system call per byte (185-240 ms for 32 KB); this reads all that is
+there. It is the same pyserial underneath, with the same port names.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class SerialLink:
             self._port.write(message[first : first + _WRITE_BYTES])
 
     def receive(self, count: int | None, timeout_s: float) -> bytes:
-        """Return what has come, at least one byte."""
+        """Return the bytes that have come, at least one."""
         limit = min(count or _READ_BYTES, _READ_BYTES)
         deadline = self._clock() + timeout_s
         while True:

@@ -1,4 +1,4 @@
-"""A link over a plain TCP socket, for `TCPIP::host::port::SOCKET` under PyVISA-py.
+"""Link over a plain TCP socket, for `TCPIP::host::port::SOCKET` under PyVISA-py.
 
 PyVISA-py's own session stalls 44 ms on every message over 4,096 bytes (Nagle's algorithm against delayed
 acknowledgement, with no VISA attribute to change it), "opens" ports that refuse, and spins until the
@@ -51,7 +51,7 @@ class SocketLink:
         self._socket.sendall(message)
 
     def receive(self, count: int | None, timeout_s: float) -> bytes:
-        """Return what has come, at least one byte."""
+        """Return the bytes that have come, at least one."""
         self._socket.settimeout(timeout_s)
         data = self._socket.recv(min(count or _READ_BYTES, _READ_BYTES))
         if not data:

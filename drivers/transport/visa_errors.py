@@ -1,4 +1,4 @@
-"""The one place where exceptions of VISA backends and of the operating system become crosscal's own."""
+"""Mapping of exceptions of VISA backends and of the operating system to crosscal's own."""
 
 from __future__ import annotations
 
@@ -76,12 +76,12 @@ _BACKENDS = ("pyvisa", "pyvisa_py", "pyvisa_sim", "serial", "usb", "gpib", "gpib
 
 @contextmanager
 def board_errors(resource: str) -> Iterator[None]:
-    """Turn what a backend or the operating system raises into the tree of `crosscal.core.errors`.
+    """Map exceptions of a backend or the operating system to the tree of `crosscal.core.errors`.
 
     Raises:
         BoardTimeoutError: nothing came in time.
         BoardConnectionError: nothing there, held by another program, or lost.
-        BoardError: the backend cannot do what the driver needs.
+        BoardError: the backend lacks a function that the driver needs.
     """
     try:
         yield

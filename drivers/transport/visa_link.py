@@ -1,4 +1,4 @@
-"""A link through PyVISA, for every backend and kind of resource that needs no special care."""
+"""Link through PyVISA, for every backend and kind of resource that needs no special care."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pyvisa import constants
 from pyvisa.constants import InterfaceType, ResourceAttribute, StatusCode
 from pyvisa.resources import MessageBasedResource
 
-from crosscal.core.errors import BoardConnectionError, BoardError
+from crosscal.core.errors import BoardConnectionError, BoardError, wanted
 from crosscal.drivers.transport.visa_errors import UNSUPPORTED
 
 _READ_BYTES = 1 << 18
@@ -24,7 +24,7 @@ class VisaLink:
     """An open PyVISA resource; implements `Link`.
 
     Kinds of resource without message boundaries (serial, socket) stop reading at a newline, except inside
-    blocks, which may hold newlines; the others end a message with END and need no character.
+    blocks; the others end a message with END and need no character.
     """
 
     def __init__(
@@ -43,8 +43,11 @@ class VisaLink:
         if not isinstance(opened, MessageBasedResource):
             opened.close()
             raise BoardError(
-                f"got {self.resource}, which carries no messages; allowed: INSTR and SOCKET resources; "
-                "give the name that the board is listed under"
+                wanted(
+                    got=f"{self.resource}, which carries no messages",
+                    allowed="INSTR and SOCKET resources",
+                    remedy="give the name that the board is listed under",
+                )
             )
         try:
             self._set_up(opened)
@@ -79,7 +82,7 @@ class VisaLink:
             )
 
     def receive(self, count: int | None, timeout_s: float) -> bytes:
-        """Return what has come, at least one byte."""
+        """Return the bytes that have come, at least one."""
         self._set_timeout(timeout_s)
         bulk = self._by_newline and count is not None and count > _BULK_BYTES
         if bulk:

@@ -1,4 +1,4 @@
-"""DIAGnostic: what the converters are."""
+"""DIAGnostic: facts of the converters."""
 
 from __future__ import annotations
 

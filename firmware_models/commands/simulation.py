@@ -1,4 +1,4 @@
-"""SIMulation: what only a simulated board can do: age, warm up, break, and tell the truth."""
+"""SIMulation: ageing, temperature, faults and actual conductances of a simulated board."""
 
 from __future__ import annotations
 

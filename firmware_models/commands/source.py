@@ -1,4 +1,4 @@
-"""SOURce and OUTPut: what drives the rows."""
+"""SOURce and OUTPut: drive of the rows."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _output(call: Call) -> str:
 
 
 def _driven(call: Call, values: array[float]) -> array[float]:
-    """What the DAC gives for wanted voltages; -222 if one is beyond the protection."""
+    """Round voltages to those that the DAC gives; -222 if one is beyond the protection."""
     protection_v = call.board.settings.protection_v
     largest_v = _largest(values)
     if largest_v > protection_v:

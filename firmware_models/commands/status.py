@@ -13,7 +13,7 @@ _WORD = Limits(0, 65535, 0)
 
 
 def _register_commands(name: str, register: Callable[[Call], ConditionRegister]) -> tuple[Command, ...]:
-    """The commands of one register, which both have alike."""
+    """Make the commands of one register; both have the same."""
 
     def event(call: Call) -> str:
         call.at_most(0)

@@ -27,7 +27,7 @@ def _status(call: Call) -> bytes:
 
 
 def _piece(call: Call) -> tuple[Trace, int, int]:
-    """The trace, and the points asked for, counted from 0, the last one not included."""
+    """Return the trace and the points asked for, counted from 0, the last one not included."""
     first, count = (round(parse_number(parameter, PURE)) for parameter in call.exactly(2))
     trace = call.board.trace
     if trace is None or not trace.points:

@@ -1,4 +1,4 @@
-"""A link to the board from inside the same process: what the VISA backends read and write through."""
+"""Link to the board from inside the same process, used by VISA backends."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class BoardLink:
     """Reads and writes bytes in bulk; safe to use from several threads.
 
     Args:
-        board: what to connect to.
+        board: to connect to.
         message_based: whether messages have an end of their own, as on GPIB and USBTMC. On a stream, a read
             ends where nothing more is there at the moment.
         can_close: whether the board can close the link; on a serial line it can only fall silent.
@@ -43,7 +43,7 @@ class BoardLink:
         # the firmware until it is asked for, so that it still knows the reply as unread.
         self._ahead = bytearray()
         self._request_seen = False
-        self._read_in_vain = False
+        self._empty_read = False
         self._lost = False
 
     def write(self, data: bytes, *, end: bool) -> None:
@@ -55,7 +55,7 @@ class BoardLink:
         with self._board.lock:
             self._check()
             self._board.catch_up()
-            self._read_in_vain = False
+            self._empty_read = False
             if self._message_based:
                 self._ahead.clear()
             self._session.receive(data)
@@ -75,14 +75,14 @@ class BoardLink:
             until_quiet: stop at the end of a message, or, on a stream, when nothing more is there.
 
         Returns:
-            The bytes, and what ended the read; after a timeout, those that came.
+            The bytes, and the end of the read; after a timeout, those that came.
 
         Raises:
             BoardConnectionError: the link was lost.
         """
         deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
         taken = bytearray()
-        self._read_in_vain = False
+        self._empty_read = False
         while True:
             with self._board.lock:
                 self._check()
@@ -94,7 +94,7 @@ class BoardLink:
                 if self._available():
                     continue
                 if not busy and not taken:
-                    self._note_vain_read()
+                    self._report_empty_read()
                 left_s = WAKE_S if deadline_s is None else min(WAKE_S, deadline_s - time.monotonic())
                 if left_s <= 0.0:
                     return bytes(taken), ReadEnd.TIMEOUT
@@ -108,12 +108,12 @@ class BoardLink:
         with self._board.lock:
             self._check()
             if not self._available() and not self._board.advance() and not self._available():
-                self._note_vain_read()
+                self._report_empty_read()
             taken = self._session.transmit(1)
             return taken, bool(taken) and not self._available()
 
     def status_byte(self) -> int:
-        """Serial poll: the status byte with RQS in bit 6, which this clears."""
+        """Serial poll: the status byte with RQS in bit 6, cleared by it."""
         with self._board.lock:
             self._check()
             self._board.catch_up()
@@ -147,7 +147,7 @@ class BoardLink:
             self._request_seen = self._session.service_requested
 
     def clear(self) -> None:
-        """Device clear: drop what is on its way in either direction."""
+        """Clear the device: drop bytes on their way in either direction."""
         with self._board.lock:
             self._check()
             self._ahead.clear()
@@ -193,10 +193,10 @@ class BoardLink:
                 "the board closed the link; nothing more can be read or written: open the resource again"
             )
 
-    def _note_vain_read(self) -> None:
+    def _report_empty_read(self) -> None:
         """Tell the firmware, once, that its client reads though nothing was asked."""
-        if self._message_based and not self._read_in_vain:
-            self._read_in_vain = True
+        if self._message_based and not self._empty_read:
+            self._empty_read = True
             self._session.query_unterminated()
 
     def _take(self, count: int, terminator: int | None) -> bytes:

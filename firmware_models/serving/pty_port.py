@@ -1,4 +1,4 @@
-"""The board on a pseudo-terminal: what a client sees is a serial port."""
+"""Pseudo-terminal with a board behind it: a serial port for its clients."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class PtyPort:
         return self._master
 
     def receive(self, size: int) -> bytes | None:
-        """Take what came; None if nothing is there. A line has no end."""
+        """Take received bytes; None if nothing is there. A serial line has no end."""
         try:
             return os.read(self._master, size)
         except BlockingIOError:

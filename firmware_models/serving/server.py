@@ -36,7 +36,7 @@ class BoardServer(Generic[BoardT]):
     until the program is told to end.
 
     Args:
-        board: what to serve; hold its lock to look at the hardware meanwhile.
+        board: the board to serve; hold its lock to look at the hardware meanwhile.
     """
 
     def __init__(self, board: BoardT) -> None:
@@ -171,7 +171,7 @@ class BoardServer(Generic[BoardT]):
         logger.info("a client is connected, %d now", len(self._links))
 
     def _attend(self, link: StreamLink) -> None:
-        """Wait for what the link waits for, or part with it."""
+        """Register the events that the link waits for, or drop it when it has finished."""
         wanted = selectors.EVENT_READ if link.wants_to_receive else 0
         wanted |= selectors.EVENT_WRITE if link.wants_to_send else 0
         waited = self._waited.get(link, 0)

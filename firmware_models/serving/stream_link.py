@@ -1,4 +1,4 @@
-"""One client of the server, over whatever carries bytes."""
+"""Client of a server, over any stream of bytes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ BACKLOG = 1 << 24
 
 @runtime_checkable
 class ByteStream(Protocol):
-    """What carries bytes to a client and back, without blocking."""
+    """Stream of bytes to a client and back, without blocking."""
 
     def fileno(self) -> int:
         """File descriptor to wait for."""
         ...
 
     def receive(self, size: int) -> bytes | None:
-        """Take what came; empty at the end of the stream, None if nothing is there.
+        """Take received bytes; empty at the end of the stream, None if nothing is there.
 
         Raises:
             OSError: the stream broke.
@@ -68,7 +68,7 @@ class StreamLink:
         return not self._ended and self._session.pending < BACKLOG
 
     def receive(self) -> None:
-        """Pass what the client sent to the firmware."""
+        """Pass received bytes to the firmware."""
         if not self.wants_to_receive:
             return
         try:
@@ -82,7 +82,7 @@ class StreamLink:
             self._ended = True
 
     def pump(self, *, busy: bool) -> None:
-        """Send what the firmware has to say; finish when the client is gone and all is said."""
+        """Send the firmware's output; finish when the client is gone and all is sent."""
         if self._session.link_dropped:
             self._drop()
         try:

@@ -1,4 +1,4 @@
-"""The board on a TCP port."""
+"""TCP port with a board behind it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class TcpStream:
         return self._connection.fileno()
 
     def receive(self, size: int) -> bytes | None:
-        """Take what came; empty at the end of the stream, None if nothing is there."""
+        """Take received bytes; empty at the end of the stream, None if nothing is there."""
         try:
             data = self._connection.recv(size)
         except BlockingIOError:

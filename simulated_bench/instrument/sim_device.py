@@ -1,4 +1,4 @@
-"""The board as a device of plain pyvisa-sim, for scripts that name the backend `@sim` themselves."""
+"""Board as a device of plain pyvisa-sim, for scripts that name the backend `@sim` themselves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from crosscal.simulated_bench.instrument.powered_bench import PoweredBoard
 
 
 class BoardDevice(Device):
-    """A pyvisa-sim device whose answers come from a bench.
+    """A pyvisa-sim device that a bench answers for.
 
     pyvisa-sim moves single bytes and gives all sessions of a resource the same buffers; the backend
     `@crosscal` does neither.
@@ -53,7 +53,7 @@ def add_to_sim(
 
     Args:
         resource_manager: such as `pyvisa.ResourceManager("@sim")`.
-        bench: what answers; give the same `PoweredBoard` twice to reach one board by two names.
+        bench: the board; give the same `PoweredBoard` twice to reach one board by two names.
         resource: VISA resource name to add it under.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The PyVISA backend `@crosscal`: `pyvisa.ResourceManager("bench.toml@crosscal")`, or a profile's name."""
+"""PyVISA backend `@crosscal`: `pyvisa.ResourceManager("bench.toml@crosscal")`, or a profile's name."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class CrosscalVisaLibrary(SimVisaLibrary):
 
     @staticmethod
     def get_debug_info() -> dict[str, str]:
-        """Say what `pyvisa-info` prints."""
+        """Return the lines that `pyvisa-info` prints."""
         return {"Version": version("crosscal")}
 
     def _init(self) -> None:
@@ -239,7 +239,7 @@ class CrosscalVisaLibrary(SimVisaLibrary):
         self._fail(session, StatusCode.error_nonsupported_mechanism)
 
     def gpib_control_ren(self, session: Any, mode: constants.RENLineOperation) -> StatusCode:
-        """Take the board to remote or local, which makes no difference to it."""
+        """Take the board to remote or local, without effect on it."""
         del mode
         self._session(session)
         return self._succeed(session, StatusCode.success)

@@ -1,4 +1,4 @@
-"""VISA's resource locks: exclusive ones, and shared ones with a key."""
+"""VISA resource locks: exclusive ones, and shared ones with a key."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ResourceLock:
     Attributes:
         exclusive: exclusive locks by session; at most one session has any.
         shared: shared locks by session.
-        key: what sessions share the lock by, while any does.
+        key: of the sessions that share the lock, while any does.
     """
 
     exclusive: dict[int, int] = field(default_factory=dict)

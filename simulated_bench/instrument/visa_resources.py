@@ -1,4 +1,4 @@
-"""The resource names under which a bench's board is found."""
+"""Resource names of a bench's board."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ REPLY_BYTES = 64
 class BoardSession(MessageBasedSession):
     """A session on the board: attributes as pyvisa-sim keeps them, bytes in bulk through a `BoardLink`.
 
-    This class is what GPIB, USBTMC and VXI-11 have in common: messages with an end of their own, serial
+    GPIB, USBTMC and VXI-11 have in common: messages with an end of their own, serial
     poll, service request, device clear.
     """
 
@@ -62,7 +62,7 @@ class BoardSession(MessageBasedSession):
 
     @property
     def sends_end(self) -> bool:
-        """Whether END, or what stands for it, follows each write."""
+        """Whether END, or its substitute, follows each write."""
         return bool(self.attrs.get(ResourceAttribute.send_end_enabled, True))
 
     def read(self, count: int) -> tuple[bytes, StatusCode]:
@@ -92,16 +92,16 @@ class BoardSession(MessageBasedSession):
         return StatusCode.success
 
     def discard_received(self) -> None:
-        """Drop what was received but not read: here such bytes wait in the board, and stay."""
+        """Drop received bytes that were not read: here such bytes wait in the board, and stay."""
 
 
 class StreamBoardSession(BoardSession):
-    """A session on a bare stream of bytes: what IEEE 488.2 does by wire is done by common commands."""
+    """A session on a bare stream of bytes: common commands stand in for the signals of IEEE 488.2."""
 
     message_based = False
 
     def status_byte(self) -> tuple[int, StatusCode]:
-        """Ask `*STB?`, which clears nothing; refused while an earlier reply waits to be read."""
+        """Ask `*STB?`, clearing nothing; refused while an earlier reply waits to be read."""
         if self.link.available:
             return 0, StatusCode.error_input_protocol_violation
         self.link.write(b"*STB?\n", end=True)
@@ -117,12 +117,12 @@ class StreamBoardSession(BoardSession):
         return StatusCode.success
 
     def clear(self) -> StatusCode:
-        """Drop what was received; a stream has no way to clear the board itself."""
+        """Drop received bytes; a stream has no way to clear the board itself."""
         self.link.discard_input()
         return StatusCode.success
 
     def discard_received(self) -> None:
-        """Drop what was received but not read."""
+        """Drop received bytes that were not read."""
         self.link.discard_input()
 
 

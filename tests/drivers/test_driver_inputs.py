@@ -41,7 +41,7 @@ def test_a_conductance_that_is_not_finite_is_refused_with_its_place(bad: float) 
     matrix = np.full((3, 2), 1e-4)
     matrix[2, 1] = bad
     with pytest.raises(
-        RangeError, match=r"1 conductances that are NaN or infinite, the first at index \(2, 1\)"
+        RangeError, match=r"1 conductances that are NaN or infinite, the first at \[3, 2\] \(counted from 1\)"
     ):
         checked_matrix(matrix, (3, 2), LIMITS)
 
@@ -83,7 +83,7 @@ def test_vectors_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
 
 
 def test_a_voltage_that_is_not_finite_is_refused() -> None:
-    with pytest.raises(RangeError, match=r"voltages that are NaN or infinite, the first at index \(1, 0\)"):
+    with pytest.raises(RangeError, match=r"voltages that are NaN or infinite, the first at \[2, 1\]"):
         checked_vectors([[0.1, 0.1], [np.nan, 0.1]], 2)
 
 

@@ -255,7 +255,7 @@ def test_a_link_that_stays_dead_raises_quickly_each_time(server: HostileServer) 
 
 def test_nothing_on_the_wire_is_delayed_until_an_acknowledgement(server: HostileServer) -> None:
     with open_board(server) as board:
-        link = board._session.line._link
+        link = board._session.link._link
         assert link._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)  # pyright: ignore[reportAttributeAccessIssue]
 
 

@@ -250,13 +250,13 @@ def test_a_half_received_block_of_an_earlier_program_delays_opening_but_does_not
         os.write(port, b":FORM REAL,64;:SOUR:VOLT:LIST #224abc")
         link = SerialLink("SERIAL", path, baud=115_200, timeout_s=0.2)
         session = Session(TimedLink(link, timeout_s=0.2), block_silence_s=0.3)
-        listen = session.line.listen
+        listen = session.link.listen
 
         def pass_time(duration_s: float) -> None:
             clock.now_s += 5.1
             listen(duration_s)
 
-        session.line.listen = pass_time
+        session.link.listen = pass_time
         with Board(session, read_board_info(session)) as board:
             assert board.measure([0.1, 0.1, 0.1]).shape == (2,)
         os.close(port)

@@ -12,7 +12,8 @@ import pytest
 from command_process import crosscal_process
 
 from crosscal.commands.evaluate import command
-from crosscal.commands.suite import run as suite_module
+from crosscal.commands.suite import run as run_module
+from crosscal.commands.suite import steps as suite_module
 from crosscal.commands.suite.boards import load_suite
 from crosscal.core.errors import InputError, SettingsError, TrainingError
 from crosscal.core.run_file import read_run
@@ -96,8 +97,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """They take longer than all else on boards as small as these."""
-    monkeypatch.setattr(suite_module, "draw_suite", lambda *_: [])
-    monkeypatch.setattr(suite_module, "draw_array_errors", lambda *_: None)
+    monkeypatch.setattr(run_module, "draw_suite", lambda *_: [])
+    monkeypatch.setattr(run_module, "draw_array_errors", lambda *_: None)
 
 
 def contents(folder: Path) -> dict[str, tuple[int, bytes]]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from crosscal.commands.benches.simulated_board import simulated_bench
-from crosscal.commands.jobs.cluster import scheduler_option
-from crosscal.commands.terminal.interrupt import interruptible
-from crosscal.commands.terminal.progress import console, progress_bar
-from crosscal.core.port import CrossbarPort
+from crosscal.commands.jobs.collection import collect_with_bar
+from crosscal.commands.options.scheduler import scheduler_option
+from crosscal.commands.terminal.progress import console
 from crosscal.front_door import open_board
-from crosscal.training import CollectionPlan, CollectionProgress, collect
+from crosscal.training import CollectionPlan
 
 
 @click.command("collect")
@@ -91,25 +88,3 @@ def command(
     if outcome.cells_failed:
         console.print(f"[yellow]{outcome.cells_failed} cells did not reach their target")
     console.print(f"wrote {output}: {outcome.finished} matrices")
-
-
-def collect_with_bar(
-    board: CrossbarPort, path: Path, plan: CollectionPlan, *, resume: bool, what: str = "collecting"
-) -> CollectionProgress:
-    """Collect on one board with a progress bar on standard error."""
-    with collection_bar(plan, what) as show:
-        return collect(board, path, plan, resume=resume, progress=show)
-
-
-@contextmanager
-def collection_bar(plan: CollectionPlan, what: str) -> Iterator[Callable[[CollectionProgress], None]]:
-    """Show how far a collection is; yields what it is to call after each matrix."""
-    with progress_bar() as bar, interruptible() as check:
-        task = bar.add_task(what, total=plan.matrices, note="")
-
-        def show(state: CollectionProgress) -> None:
-            check()
-            note = f"{state.unusable} unusable readings" if state.unusable else ""
-            bar.update(task, completed=state.finished, note=note)
-
-        yield show

@@ -11,8 +11,8 @@ import numpy as np
 from rich.console import Console
 
 from crosscal.commands.benches.simulated_board import noise_floor, open_simulated_board
-from crosscal.commands.collect import collect_with_bar
 from crosscal.commands.demo_drift import draw_drift, drift_table, measure_day_of_drift
+from crosscal.commands.jobs.collection import collect_with_bar
 from crosscal.commands.jobs.evaluation import evaluate_with_bar
 from crosscal.commands.terminal.progress import console
 from crosscal.commands.terminal.score_table import score_table
@@ -91,7 +91,7 @@ def _copy_shipped_calibrator(folder: Path) -> Path:
 
 
 def _train(board: CrossbarPort, folder: Path, seed: int) -> Path:
-    from crosscal.commands.train import train_and_export
+    from crosscal.commands.jobs.training import train_and_export
     from crosscal.training import Measurements, TrainingPlan
 
     run_file = _remove_old(folder / "training.h5")

@@ -10,9 +10,9 @@ import click
 from rich.console import Console
 
 from crosscal.commands.benches.simulated_board import noise_floor
-from crosscal.commands.jobs.cluster import scheduler_option
 from crosscal.commands.jobs.evaluation import evaluate_with_bar
 from crosscal.commands.options.calibrator_list import CalibratorList
+from crosscal.commands.options.scheduler import scheduler_option
 from crosscal.commands.terminal.progress import console
 from crosscal.commands.terminal.score_table import score_table
 from crosscal.core.run_file import read_run
@@ -146,7 +146,8 @@ def _evaluate_suite(
 ) -> None:
     # Here, because it takes torch to train.
     from crosscal.commands.suite.boards import load_suite
-    from crosscal.commands.suite.run import SuiteRequest, discard_calibrators, prepare_suite_folder, run_suite
+    from crosscal.commands.suite.request import SuiteRequest
+    from crosscal.commands.suite.run import discard_calibrators, prepare_suite_folder, run_suite
 
     known = load_suite(table)
     request = SuiteRequest(

@@ -8,12 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from crosscal.commands.benches.programmed_bench import (
-    board_options,
-    storage_options,
-    tile_option,
-    tile_snapshot,
-)
+from crosscal.commands.benches.programmed_bench import tile_snapshot
+from crosscal.commands.options.bench_options import board_options, storage_options, tile_option
 from crosscal.commands.options.finite_number import FiniteNumber
 from crosscal.commands.terminal.progress import console
 

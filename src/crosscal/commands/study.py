@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.table import Table
 
 from crosscal.commands.benches.simulated_board import noise_floor, open_simulated_board
-from crosscal.commands.collect import collect_with_bar
+from crosscal.commands.jobs.collection import collect_with_bar
 from crosscal.commands.jobs.evaluation import evaluate_with_bar
+from crosscal.commands.jobs.training import train_and_export
 from crosscal.commands.options.calibrator_list import CalibratorList
 from crosscal.commands.suite.folder import write_or_require_same
 from crosscal.commands.terminal.progress import console
 from crosscal.commands.terminal.score_table import score_table
-from crosscal.commands.train import train_and_export
 from crosscal.core.run_file import Run, read_run
 from crosscal.simulated_bench import load_settings
 from crosscal.training import (

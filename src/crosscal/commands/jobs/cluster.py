@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import click
-
 from crosscal.core.errors import ClusterError, InputError, wanted
 
 if TYPE_CHECKING:
@@ -21,13 +19,6 @@ A = TypeVar("A")
 T = TypeVar("T")
 
 CONNECT_S = 10.0
-
-scheduler_option = click.option(
-    "--scheduler",
-    metavar="ADDRESS",
-    help="Share the work over the Dask cluster whose scheduler is at this address, as tcp://host:8786; the "
-    "results are the same to the bit. Its workers need crosscal too.",
-)
 
 
 @contextmanager

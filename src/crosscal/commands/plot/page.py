@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from crosscal.commands.benches.programmed_bench import board_options, programmed_bench
+from crosscal.commands.benches.programmed_bench import programmed_bench
+from crosscal.commands.options.bench_options import board_options
 from crosscal.commands.terminal.progress import console
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TypeVar
 import click
 import numpy as np
 
-from crosscal.commands.train import checkpoint_of
+from crosscal.commands.jobs.training import checkpoint_of
 from crosscal.core.errors import CrosscalError
 from crosscal.core.run_file import Run, read_run
 from crosscal.training import (

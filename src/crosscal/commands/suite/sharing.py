@@ -17,8 +17,9 @@ from threadpoolctl import threadpool_limits
 
 from crosscal.commands.jobs.cluster import cluster, map_unordered
 from crosscal.commands.suite.boards import SuiteBoard
-from crosscal.commands.suite.folder import BoardFolder
-from crosscal.commands.suite.run import BASELINES, MEASURING, RECALIBRATED, SuiteRequest, run_step
+from crosscal.commands.suite.folder import RECALIBRATED, BoardFolder
+from crosscal.commands.suite.request import BASELINES, MEASURING, SuiteRequest
+from crosscal.commands.suite.steps import run_step
 from crosscal.commands.terminal.interrupt import interruptible
 from crosscal.commands.terminal.progress import progress_bar
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import (
@@ -16,6 +17,11 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+from crosscal.commands.terminal.interrupt import interruptible
+
+if TYPE_CHECKING:
+    from crosscal.training import CollectionPlan, CollectionProgress
 
 console = Console(stderr=True)
 """Progress and notices go to standard error, so that results can be piped."""
@@ -32,6 +38,20 @@ def progress_bar() -> Progress:
         TextColumn("{task.fields[note]}"),
         console=console,
     )
+
+
+@contextmanager
+def collection_bar(plan: CollectionPlan, what: str) -> Iterator[Callable[[CollectionProgress], None]]:
+    """Show how far a collection is; yields what it is to call after each matrix."""
+    with progress_bar() as bar, interruptible() as check:
+        task = bar.add_task(what, total=plan.matrices, note="")
+
+        def show(state: CollectionProgress) -> None:
+            check()
+            note = f"{state.unusable} unusable readings" if state.unusable else ""
+            bar.update(task, completed=state.finished, note=note)
+
+        yield show
 
 
 @contextmanager

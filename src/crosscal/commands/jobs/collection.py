@@ -1,0 +1,17 @@
+"""Collection on one board, with a progress bar."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from crosscal.commands.terminal.progress import collection_bar
+from crosscal.core.port import CrossbarPort
+from crosscal.training import CollectionPlan, CollectionProgress, collect
+
+
+def collect_with_bar(
+    board: CrossbarPort, path: Path, plan: CollectionPlan, *, resume: bool, what: str = "collecting"
+) -> CollectionProgress:
+    """Collect on one board with a progress bar on standard error."""
+    with collection_bar(plan, what) as show:
+        return collect(board, path, plan, resume=resume, progress=show)

@@ -1,0 +1,85 @@
+"""Recalibration on a board with a progress bar: range of its inputs, measurement, entry in the history."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from crosscal.commands.terminal.interrupt import interruptible
+from crosscal.commands.terminal.progress import progress_bar
+from crosscal.core.errors import InputError, RangeError, wanted
+from crosscal.runtime import (
+    BoardRecalibration,
+    ProgrammedCalibrator,
+    RecalibrationPlan,
+    recalibrate_on_board,
+)
+
+if TYPE_CHECKING:
+    from crosscal.drivers import Board
+
+
+def input_range(
+    programmed: ProgrammedCalibrator, board: Board, given_v: tuple[float, float] | None
+) -> tuple[float, float]:
+    """Range of the inputs [V]."""
+    range_v = given_v or programmed.voltage_range_v
+    if range_v is None:
+        raise InputError(
+            wanted(
+                got="a calibrator whose file gives no range of inputs",
+                allowed="a range in volts",
+                remedy="give it with --inputs LOW HIGH",
+            )
+        )
+    protection_v = board.settings().get("SOUR:VOLT:PROT", np.inf)
+    if max(abs(limit) for limit in range_v) > protection_v:
+        raise RangeError(
+            wanted(
+                got=f"a board whose protection is set to {protection_v:g} V",
+                allowed=f"{max(abs(limit) for limit in range_v):g} V or more, what the inputs reach",
+                remedy="raise SOURce:VOLTage:PROTection if the cells bear it, or give less with --inputs",
+            )
+        )
+    return range_v
+
+
+def recalibrate_with_bar(
+    board: Board, programmed: ProgrammedCalibrator, plan: RecalibrationPlan, rng: np.random.Generator
+) -> BoardRecalibration:
+    with progress_bar() as bar, interruptible() as check:
+        task = bar.add_task("measuring known vectors", total=plan.total, note="")
+
+        def show(measured: int, total: int) -> None:
+            check()
+            bar.update(task, completed=measured, note="learning" if measured == total else "")
+
+        return recalibrate_on_board(board, programmed, plan, rng=rng, progress=show)
+
+
+def history_entry(
+    done: BoardRecalibration,
+    plan: RecalibrationPlan,
+    identity: str,
+    temperature_c: float | None,
+    seed: int,
+) -> dict[str, Any]:
+    """What the file's history says of this recalibration."""
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "board": identity,
+        "temperature_c": temperature_c,
+        "vectors": plan.vectors,
+        "verification_vectors": plan.verification,
+        "seed": seed,
+        "level": str(done.report.level),
+        "readings_used": done.report.readings_used,
+        "readings_missing": done.report.readings_missing,
+        "rms_error_before_a": done.before.rms_a,
+        "rms_error_after_a": done.after.rms_a,
+        "expected_error_after_a": done.after.expected_a,
+        "crosscal": version("crosscal"),
+    }

@@ -1,0 +1,56 @@
+"""Training with a progress bar and a checkpoint, and the export of its result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from crosscal.commands.terminal.interrupt import interruptible
+from crosscal.commands.terminal.progress import console, progress_bar, show_log_beside_bar
+from crosscal.training import (
+    EpochReport,
+    Measurements,
+    TrainingPlan,
+    TrainingResult,
+    export_calibrator,
+    train,
+)
+
+
+def train_and_export(
+    plan: TrainingPlan,
+    data: Measurements,
+    output: Path,
+    *,
+    validation: Measurements | None = None,
+    resume: bool = False,
+    provenance: dict | None = None,
+) -> TrainingResult:
+    """Train with a progress bar, a checkpoint beside the output, and export."""
+    checkpoint = checkpoint_of(output)
+    with progress_bar() as bar, interruptible() as check:
+        task = bar.add_task(f"training {plan.calibrator}", total=None, note="")
+
+        def show(report: EpochReport) -> None:
+            check()
+            bar.update(
+                task,
+                description=f"training {plan.calibrator}, {report.stage}",
+                total=report.epochs,
+                completed=report.epoch,
+                note=f"loss {report.loss:.3g}, best NMSE {report.best_error:.3g}",
+            )
+
+        with show_log_beside_bar(bar, task, "crosscal.training"):
+            result = train(
+                plan, data, validation=validation, checkpoint=checkpoint, resume=resume, progress=show
+            )
+    export_calibrator(result, output, provenance=provenance)
+    checkpoint.unlink(missing_ok=True)
+    for finding in result.calibrator.findings():
+        console.print(f"[yellow]{plan.calibrator}: {finding}", highlight=False, soft_wrap=True)
+    return result
+
+
+def checkpoint_of(output: Path) -> Path:
+    """Where training keeps its state until the file is written."""
+    return output.with_suffix(output.suffix + ".checkpoint")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from crosscal.core.errors import InputError, wanted
+from crosscal.core.physical_constants import ZERO_CELSIUS_K
 from crosscal.drivers.inputs import checked_number
 from crosscal.drivers.scpi.arrays import ask_array
 from crosscal.drivers.scpi.format import number
@@ -36,7 +37,7 @@ class Simulation:
 
     def set_temperature(self, temperature_c: float) -> None:
         """Change the board's temperature [°C]."""
-        value = checked_number(temperature_c, "temperature_c", (-273.15, math.inf), "°C", whole=False)
+        value = checked_number(temperature_c, "temperature_c", (-ZERO_CELSIUS_K, math.inf), "°C", whole=False)
         self._session.exchange(b":SIM:TEMP " + number(value))
 
     def reseed(self, seed: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from crosscal.core.array_types import Matrix
+from crosscal.core.physical_constants import ZERO_CELSIUS_K
 from crosscal.simulated_bench.front_end.channels import REFERENCE_TEMPERATURE_C
 from crosscal.simulated_bench.settings.bench_settings import BenchSettings
 from crosscal.simulated_bench.settings.devices import MemristorSettings
@@ -17,7 +18,7 @@ WRITABLE_MARGIN = 2.0
 """A pulse can push a cell past the limits it is programmed within, by this factor at most."""
 
 BOLTZMANN_EV_PER_K = 8.617333262e-5
-ZERO_CELSIUS_K = 273.15
+"""Boltzmann's constant per elementary charge (CODATA 2018, ten digits)."""
 
 
 class Cells:

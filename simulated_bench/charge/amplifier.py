@@ -8,11 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crosscal.core.errors import RangeError, wanted
-
-BOLTZMANN_J_PER_K = 1.380649e-23
-"""Exact by the definition of the kelvin (SI, 2019)."""
-
-ZERO_CELSIUS_K = 273.15
+from crosscal.core.physical_constants import BOLTZMANN_J_PER_K, ZERO_CELSIUS_K
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

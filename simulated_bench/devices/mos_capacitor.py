@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from crosscal.core.errors import RangeError, SolverError, wanted
+from crosscal.core.physical_constants import BOLTZMANN_J_PER_K, ELEMENTARY_CHARGE_C, ZERO_CELSIUS_K
 
-CHARGE_C = 1.602176634e-19
-BOLTZMANN_J_PER_K = 1.380649e-23
 VACUUM_F_PER_M = 8.8541878128e-12
 OXIDE, SILICON = 3.9, 11.7
 """Relative permittivities."""
@@ -73,13 +72,13 @@ class MosCapacitor:
     @property
     def thermal_v(self) -> float:
         """u = kT/q [V]."""
-        return BOLTZMANN_J_PER_K * (self.temperature_c + 273.15) / CHARGE_C
+        return BOLTZMANN_J_PER_K * (self.temperature_c + ZERO_CELSIUS_K) / ELEMENTARY_CHARGE_C
 
     @property
     def body_v(self) -> float:
         """γ² [V], of the body factor γ = √(2 q ε_s N_A) / C_ox."""
         per_area_f = OXIDE * VACUUM_F_PER_M / self.oxide_m
-        return 2 * CHARGE_C * SILICON * VACUUM_F_PER_M * self.doping_per_m3 / per_area_f**2
+        return 2 * ELEMENTARY_CHARGE_C * SILICON * VACUUM_F_PER_M * self.doping_per_m3 / per_area_f**2
 
     @property
     def fermi_v(self) -> float:

@@ -22,7 +22,7 @@ from pyvisa.util import LibraryPath
 from pyvisa_sim.highlevel import SimVisaLibrary
 
 from crosscal.core.errors import BoardConnectionError
-from crosscal.simulated_bench.bench import Bench
+from crosscal.simulated_bench.building import build_bench
 from crosscal.simulated_bench.instrument.powered_bench import PoweredBoard
 from crosscal.simulated_bench.instrument.visa_locks import ResourceLocks
 from crosscal.simulated_bench.instrument.visa_resources import board_resources
@@ -77,7 +77,7 @@ class CrosscalVisaLibrary(SimVisaLibrary):
         self.sessions: dict[Any, Any] = {}
         self._locks = ResourceLocks()
         self._events_on: set[int] = set()
-        self.board = PoweredBoard(Bench.of(settings))
+        self.board = PoweredBoard(build_bench(settings))
         self._fresh = True
 
     def open_default_resource_manager(self) -> tuple[Any, StatusCode]:

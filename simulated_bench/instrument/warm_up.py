@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import msgspec
 
-from crosscal.simulated_bench.bench import Bench
+from crosscal.simulated_bench.building import build_bench
 from crosscal.simulated_bench.settings.bench_settings import BenchSettings
 from crosscal.simulated_bench.settings.bench_toml import settings_text
 
@@ -29,7 +29,7 @@ def warm_up(settings: BenchSettings) -> None:
 @lru_cache(maxsize=256)
 def _warm_up(document: str) -> None:
     settings = msgspec.toml.decode(document, type=BenchSettings)
-    bench = Bench.of(settings)
+    bench = build_bench(settings)
     facts = bench.facts
     logger.debug("warming up a board of %d×%d", facts.rows, facts.columns)
     middle_s = (facts.conductance_min_s + facts.conductance_max_s) / 2

@@ -12,7 +12,8 @@ import crosscal
 from crosscal.core.errors import SettingsError
 from crosscal.core.readout import Status
 from crosscal.simulated_bench import Bench, Ohmic, noise_floor, solve_dc
-from crosscal.simulated_bench.tiled_bench import TiledBench, tile_seed
+from crosscal.simulated_bench.tile_layout import tile_seed
+from crosscal.simulated_bench.tiled_bench import TiledBench
 
 RANGE_A = 1e-3
 RANGE_INDEX = 3  # of the ideal front end

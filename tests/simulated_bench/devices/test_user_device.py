@@ -19,6 +19,7 @@ from crosscal.simulated_bench import (
     solve_dc,
     solve_transient,
 )
+from crosscal.simulated_bench.building import build_bench
 
 DOCS = Path(__file__).parents[3] / "docs"
 OWN = (DOCS / "how_to" / "own_device.md").read_text(encoding="utf-8")
@@ -101,7 +102,7 @@ def test_a_board_takes_it_by_name_and_hands_it_its_parameters(tunnel, tmp_path) 
 def test_a_class_that_cannot_be_used_is_named(law, parameters, words) -> None:
     settings = load_settings("lab-16x12", device={"law": law, "parameters": parameters})
     with pytest.raises(SettingsError, match=re.escape(words)):
-        Bench(settings)
+        build_bench(settings)
 
 
 def test_other_keys_of_the_table_are_still_checked() -> None:

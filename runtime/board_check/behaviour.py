@@ -145,7 +145,7 @@ def read_back_finding(read_back_s: Matrix, target_s: Matrix, slope_s: Matrix) ->
             test, f"cells read back {ratio:.3g} times their target; give siemens, or write the matrix again"
         )
     error = float(np.sqrt(np.mean((read_back_s[known] / target_s[known] - 1.0) ** 2)))
-    finite = np.isfinite(slope_s) & known
+    finite = np.isfinite(slope_s) & known & (read_back_s != 0.0)
     seen = float(np.median(slope_s[finite] / read_back_s[finite])) if finite.any() else np.nan
     spread = target_s[known].std()
     if spread > 0.02 * target_s[known].mean():

@@ -42,7 +42,7 @@ def wiring_findings(transfer: Transfer, target_s: Matrix) -> list[Finding]:
         transfer: fitted on this board.
         target_s: [S], (N, M).
     """
-    live = np.isfinite(transfer.slope_s).all(axis=0)
+    live = np.asarray(np.isfinite(transfer.slope_s).all(axis=0))
     slope_s = np.where(live[None, :], transfer.slope_s, 0.0)
     findings = [_sign(slope_s, target_s), _unit(slope_s, target_s)]
     error_s = float(np.median(transfer.error_s[live])) if live.any() else np.nan

@@ -13,12 +13,14 @@ from crosscal.core.errors import CrosscalError
 
 COMMANDS = {
     "bench": "serve a simulated board over TCP, a pseudo-terminal, or both",
+    "check": "look over a new board: wiring, sign, unit, linearity, noise, settling, rest",
     "collect": "measure matrices and vectors on a board and write run.h5",
     "demo": "the whole journey on a simulated board, with a table and pictures",
     "evaluate": "score a calibrator on a run it was not trained on",
     "export-spice": "write the array of a simulated board as a netlist for ngspice, and check it",
     "plot": "pictures of a simulated board: voltages, currents, drift, transients, devices; an HTML page",
     "recalibrate": "learn from a few known vectors what a board has become, and write a new ONNX file",
+    "serve": "make a SCPI instrument of a board with a Python API",
     "study": "reproduce a published table, resumable",
     "train": "learn a calibrator from run.h5 and export it to ONNX",
 }

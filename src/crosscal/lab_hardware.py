@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from crosscal.core.errors import IncompatibleBoardError
+from crosscal.core.errors import IncompatibleBoardError, wanted
 from crosscal.core.lab_board import LabBoard
 from crosscal.core.pulse_write_verify import PulseWriter, WriteReport
 from crosscal.core.readout import UNUSABLE, Status
@@ -107,8 +107,41 @@ class LabHardware:
         temperature_c = self.board.temperature_c
         return float("nan") if temperature_c is None else float(temperature_c)
 
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"{name}: only a simulated board has this")
+    def advance_time(self, duration_s: float) -> None:
+        """Refuse: time of a real board goes by itself."""
+        raise _not_simulated(f"advance_time({duration_s})")
+
+    def set_temperature(self, temperature_c: float) -> None:
+        """Refuse: see `advance_time`."""
+        raise _not_simulated(f"set_temperature({temperature_c})")
+
+    def reseed(self, seed: int) -> None:
+        """Refuse: see `advance_time`."""
+        raise _not_simulated(f"reseed({seed})")
+
+    def fault_cell(self, row: int, column: int, kind: str) -> None:
+        """Refuse: see `advance_time`."""
+        raise _not_simulated(f"fault_cell({row}, {column}, {kind})")
+
+    def fault_amplifier(self, column: int) -> None:
+        """Refuse: see `advance_time`."""
+        raise _not_simulated(f"fault_amplifier({column})")
+
+    def clear_faults(self) -> None:
+        """Refuse: see `advance_time`."""
+        raise _not_simulated("clear_faults()")
+
+    def true_conductance(self) -> array[float]:
+        """Refuse: see `advance_time`."""
+        raise _not_simulated("true_conductance()")
+
+
+def _not_simulated(call: str) -> IncompatibleBoardError:
+    return IncompatibleBoardError(
+        wanted(
+            got=call, allowed="what a physical board can do (no group SIM)", remedy="use a simulated board"
+        )
+    )
 
 
 def _facts_of(board: LabBoard) -> BoardFacts:

@@ -48,11 +48,11 @@ def checked_vectors(voltage_v: ArrayLike, facts: LabBoardFacts) -> Vectors:
 def checked_target(conductance_s: ArrayLike, facts: LabBoardFacts) -> Matrix:
     """Return a target [S] as float64 (N, M), or refuse it before anything is written."""
     matrix = _real(conductance_s, "conductances")
-    if matrix.shape != tuple(facts.shape):
+    if matrix.shape != facts.shape:
         raise ShapeError(
             wanted(
                 got=f"conductances of shape {matrix.shape}",
-                allowed=f"{tuple(facts.shape)}",
+                allowed=f"{facts.shape}",
                 remedy="give one conductance for each cell",
             )
         )
@@ -70,7 +70,7 @@ def checked_target(conductance_s: ArrayLike, facts: LabBoardFacts) -> Matrix:
 
 def checked_read_back(conductance_s: Any, facts: LabBoardFacts) -> Matrix:
     """Return a read-back [S] as float64 (N, M), or say what is wrong with the board's class."""
-    matrix = _answered(conductance_s, tuple(facts.shape), "read_conductance")
+    matrix = _answered(conductance_s, facts.shape, "read_conductance")
     high_s = facts.conductance_limits_s[1]
     typical_s = float(np.median(np.abs(matrix[np.isfinite(matrix)]))) if np.isfinite(matrix).any() else 0.0
     if typical_s > 100.0 * high_s:

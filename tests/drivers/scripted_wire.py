@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 
+from support.fake_clock import FakeClock
+
 from crosscal.core.errors import BoardTimeoutError
-
-
-class FakeClock:
-    """Monotonic time that stands still until it is told."""
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 class Wire:

@@ -145,7 +145,7 @@ def test_a_simulation_does_what_it_is_told() -> None:
         board.simulation.advance_time(60.0)
         board.simulation.set_temperature(40.0)
         board.simulation.reseed(2**53)
-        assert (paper.aged_s, board.temperature_c, paper.seed) == (60.0, 40.0, 2**53)
+        assert (paper.bench_time_s, board.temperature_c, paper.seeds) == (60.0, 40.0, [2**53])
 
 
 def test_a_board_shows_what_and_where_it_is() -> None:

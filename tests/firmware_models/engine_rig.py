@@ -5,24 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reference_board import ALL_GROUPS, ReferenceBoard
+from support.fake_clock import FakeClock
 
 from crosscal.firmware_models import Hardware, Instrument, Session
 
 POLLS_MAX = 20_000
 """More slices than any test's work has; past it, `poll` would never come to an end."""
-
-
-class FakeClock:
-    """Monotonic time that stands still until it is told."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-    def advance(self, duration_s: float) -> None:
-        self.now_s += duration_s
 
 
 class EngineLink:

@@ -12,7 +12,7 @@ from engine_rig import EngineLink, EngineRig
 from reference_board import ReferenceBoard
 
 from crosscal.core.errors import SolverError
-from crosscal.firmware_models import ProgrammingStep, Reading
+from crosscal.firmware_models import Reading
 
 FAILURES = [
     RuntimeError("relay"),
@@ -23,57 +23,20 @@ FAILURES = [
 ]
 
 
-class BreakingBoard(ReferenceBoard):
-    """A reference board of which named functions raise."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.failure: Exception | None = None
-        self.broken: set[str] = set()
-
-    def _meet_failure(self, name: str) -> None:
-        if self.failure is not None and name in self.broken:
-            raise self.failure
-
-    def measure(self, voltage_v: array[float], **settings: Any) -> Reading:
-        self._meet_failure("measure")
-        return super().measure(voltage_v, **settings)
-
-    def begin_programming(self, target_s: array[float], tolerance: float) -> None:
-        self._meet_failure("begin_programming")
-        super().begin_programming(target_s, tolerance)
-
-    def programming_iteration(self) -> ProgrammingStep:
-        self._meet_failure("programming_iteration")
-        return super().programming_iteration()
-
-    def read_conductance(self) -> array[float]:
-        self._meet_failure("read_conductance")
-        return super().read_conductance()
-
-    def temperature_c(self) -> float:
-        self._meet_failure("temperature_c")
-        return super().temperature_c()
-
-    def true_conductance(self) -> array[float]:
-        self._meet_failure("true_conductance")
-        return super().true_conductance()
+@pytest.fixture
+def board() -> ReferenceBoard:
+    return ReferenceBoard()
 
 
 @pytest.fixture
-def board() -> BreakingBoard:
-    return BreakingBoard()
-
-
-@pytest.fixture
-def link(board: BreakingBoard) -> EngineLink:
+def link(board: ReferenceBoard) -> EngineLink:
     link = EngineRig(hardware=board).open_link()
     link.tell("*CLS")
     return link
 
 
-def fail(board: BreakingBoard, name: str, failure: Exception) -> None:
-    board.broken, board.failure = {name}, failure
+def fail(board: ReferenceBoard, name: str, failure: Exception) -> None:
+    board.failures = {name: failure}
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda f: type(f).__name__)
@@ -85,25 +48,25 @@ def fail(board: BreakingBoard, name: str, failure: Exception) -> None:
     ],
 )
 def test_failure_in_a_run_is_a_hardware_error_and_ends_the_run(
-    board: BreakingBoard, link: EngineLink, message: str, name: str, failure: Exception
+    board: ReferenceBoard, link: EngineLink, message: str, name: str, failure: Exception
 ) -> None:
     fail(board, name, failure)
     link.tell(f"{message};*WAI;:STAT:OPER:COND?;*ESR?")
     assert link.receive() == b"0;16\n"
     assert link.errors() == [-240]
-    board.broken.clear()
+    board.failures.clear()
     link.tell(f"{message};*OPC?")
     assert link.receive() == b"1\n"
     assert link.errors() == []
 
 
-def test_reading_that_fails_answers_nothing(board: BreakingBoard, link: EngineLink) -> None:
+def test_reading_that_fails_answers_nothing(board: ReferenceBoard, link: EngineLink) -> None:
     assert link.ask("READ?").count(",") == 1
     fail(board, "measure", RuntimeError("amplifier"))
     link.tell("READ?")
     assert link.session.pending == 0
     assert link.errors() == [-240, -230]
-    board.broken.clear()
+    board.failures.clear()
     assert link.ask("READ?").count(",") == 1
 
 
@@ -118,13 +81,13 @@ def test_reading_that_fails_answers_nothing(board: BreakingBoard, link: EngineLi
     ],
 )
 def test_failure_that_no_run_foresees_is_a_system_error(
-    board: BreakingBoard, link: EngineLink, message: str, name: str, failure: Exception
+    board: ReferenceBoard, link: EngineLink, message: str, name: str, failure: Exception
 ) -> None:
     fail(board, name, failure)
     # It skips its unit alone, as every error but -1xx does.
     assert link.ask(f"*OPC?;:{message};*OPC?;*ESR?;:STAT:OPER:COND?") == "1;1;8;0"
     assert link.errors() == [-310]
-    board.broken.clear()
+    board.failures.clear()
     assert link.ask(f"{message};*OPC?").endswith("1")
     assert link.errors() == []
 

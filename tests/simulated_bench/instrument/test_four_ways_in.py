@@ -1,19 +1,10 @@
 """The firmware's transcripts, replayed against the bench over every way in: all must behave the same."""
 
 import pytest
+from support.fake_clock import FakeClock
 from transcript_format import Directive, Transcript, load_transcripts
 from transcript_replay import TranscriptMismatchError, replay
 from ways_in import WAYS_IN, Way, WayIn
-
-
-class StandingClock:
-    """The board's time, which stands still until it is told."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 def can_replay(transcript: Transcript, way_in: WayIn) -> bool:
@@ -23,7 +14,7 @@ def can_replay(transcript: Transcript, way_in: WayIn) -> bool:
     return transcript.fits(message_based=way_in.message_based) and directives <= possible
 
 
-def perform(way: Way, clock: StandingClock, name: str, argument: float | None) -> None:
+def perform(way: Way, clock: FakeClock, name: str, argument: float | None) -> None:
     if name == "advance":
         assert argument is not None
         clock.now_s += argument
@@ -44,7 +35,7 @@ CASES = [
 
 @pytest.mark.parametrize(("transcript", "way_in"), CASES)
 def test_the_board_answers_as_the_transcript_has_it(transcript, way_in, tmp_path):
-    clock = StandingClock()
+    clock = FakeClock()
     with way_in.open(tmp_path, groups=transcript.groups, clock=clock) as way:
         replay(
             transcript,

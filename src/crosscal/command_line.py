@@ -19,7 +19,7 @@ COMMANDS = {
     "evaluate": "score a calibrator on a run it was not trained on",
     "export-spice": "write the array of a simulated board as a netlist for ngspice, and check it",
     "plot": "pictures of a simulated board: voltages, currents, drift, transients, devices; an HTML page",
-    "recalibrate": "learn from a few known vectors what a board has become, and write a new ONNX file",
+    "recalibrate": "adapt a calibrator to a board as it is now, from a few known vectors",
     "serve": "make a SCPI instrument of a board with a Python API",
     "study": "reproduce a published table, resumable",
     "train": "learn a calibrator from run.h5 and export it to ONNX",
@@ -79,7 +79,7 @@ def crosscal(verbose: int) -> None:
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
     logging.basicConfig(level=level, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     for handler in logging.getLogger().handlers:
-        # A progress bar may listen to more than what is printed.
+        # A progress bar may listen to more than is printed.
         handler.setLevel(level)
 
 

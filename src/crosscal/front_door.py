@@ -29,7 +29,7 @@ def open_board(resource: str, *, backend: str | None = None, timeout_s: float | 
 
     Returns:
         The open board, a context manager; leaving it sets the outputs to 0 V and closes the session. For a
-        `python:` resource it is the `LabBoard` itself, which has what every `CrossbarPort` has.
+        `python:` resource it is the `LabBoard` itself, and it has everything of a `CrossbarPort`.
 
     Raises:
         BoardConnectionError: nothing answers at this resource, or another program holds it.

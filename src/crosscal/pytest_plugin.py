@@ -8,8 +8,8 @@
     def test_without_noise(crosscal_bench): ...
 
 The mark takes a profile or the path of a `bench.toml`, and keys to put on top of it; indirect parametrising
-takes a profile's name, a path, or a dict of such keys. The option `crosscal_bench` in pytest's ini file says
-what is used without a mark. pytest loads this module at every start, so it imports nothing of weight.
+takes a profile's name, a path, or a dict of such keys. The option `crosscal_bench` in pytest's ini file gives
+the default without a mark. pytest loads this module at every start, so it imports nothing of weight.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class BenchForTest:
 
     @property
     def bench(self) -> Bench:
-        """What stands behind the instrument, and which no script can see: for the test's assertions."""
+        """The simulation behind the instrument, hidden from scripts: for the test's assertions."""
         return self._library.board.bench
 
     def open(self, resource: str | None = None, **attributes: Any) -> MessageBasedResource:
@@ -129,7 +129,7 @@ def crosscal_bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[B
 
 
 def _document(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """Collect what ini file, mark and parameter say, the later on top."""
+    """Merge the settings of ini file, mark and parameter, the later on top."""
     document: dict[str, Any] = {"profile": request.config.getini("crosscal_bench")}
     for mark in reversed(list(request.node.iter_markers("crosscal_bench"))):
         document |= _keys(*mark.args, **mark.kwargs)

@@ -59,7 +59,7 @@ def command(
     link or a power cut lose at most the matrix in hand, and --resume goes on from there.
 
     On a simulated board of this process (@crosscal) every matrix is measured on a board just switched on:
-    what is measured depends neither on cuts nor on who measures it.
+    the run depends neither on cuts nor on the machine that measures.
 
     \b
     crosscal collect TCPIP::192.168.1.7::5025::SOCKET --backend @py -o run.h5

@@ -21,7 +21,7 @@ from crosscal.core.run_file import read_run
 from crosscal.front_door import load_calibrator
 from crosscal.training import CollectionPlan, draw_vectors, parse_inputs, write_report
 
-BENCH = """# The demo's board: a small one on a laboratory front end, whose cells drift as CMO/HfOx does.
+BENCH = """# The demo's board: a small one on a laboratory front end, with cells that drift as CMO/HfOx does.
 profile = "lab-12x16"
 
 [drift]
@@ -69,7 +69,7 @@ def command(train_afresh: bool, output: Path, seed: int) -> None:
         _show_one_read(board, calibrator, np.random.default_rng([seed, 1]))
         test_file = _remove_old(output / "test.h5")
         plan = CollectionPlan(matrices=10, vectors=TEST_VECTORS, inputs=TEST_INPUTS, seed=seed + 1)
-        collect_with_bar(board, test_file, plan, resume=False, what="measuring 10 matrices never trained on")
+        collect_with_bar(board, test_file, plan, resume=False, label="measuring 10 matrices never trained on")
         with console.status("a day of drift, and recalibration"):
             day = measure_day_of_drift(board, calibrator, np.random.default_rng([seed, 2]))
     test = read_run(test_file)
@@ -97,7 +97,7 @@ def _train(board: CrossbarPort, folder: Path, seed: int) -> Path:
     run_file = _remove_old(folder / "training.h5")
     plan = CollectionPlan(matrices=TRAINING_MATRICES, vectors=100, seed=seed)
     collect_with_bar(
-        board, run_file, plan, resume=False, what=f"measuring {TRAINING_MATRICES} matrices to learn from"
+        board, run_file, plan, resume=False, label=f"measuring {TRAINING_MATRICES} matrices to learn from"
     )
     path = folder / "calibrator.onnx"
     train_and_export(
@@ -108,7 +108,7 @@ def _train(board: CrossbarPort, folder: Path, seed: int) -> Path:
 
 
 def _show_one_read(board: CrossbarPort, path: Path, rng: np.random.Generator) -> None:
-    """The four lines of a bench script, on a matrix never trained on."""
+    """Run the four lines of a bench script on a matrix never trained on."""
     conductance_s = rng.uniform(20e-6, 95e-6, board.shape)
     voltage_v = draw_vectors(parse_inputs("random", 1), board.shape[0], rng)[0]
     board.program(conductance_s)
@@ -121,6 +121,6 @@ def _show_one_read(board: CrossbarPort, path: Path, rng: np.random.Generator) ->
 
 
 def _remove_old(path: Path) -> Path:
-    """Where a demo's own file goes; one that an earlier demo left is replaced."""
+    """Remove a demo's own file that an earlier demo left, and return its path."""
     path.unlink(missing_ok=True)
     return path

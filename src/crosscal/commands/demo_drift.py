@@ -1,4 +1,4 @@
-"""The demo's last act: a board that drifts for a day, and is recalibrated from a few known vectors."""
+"""Last part of the demo: a board drifts for a day and is recalibrated from a few known vectors."""
 
 from __future__ import annotations
 

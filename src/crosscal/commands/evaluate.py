@@ -45,7 +45,7 @@ SUITE_OPTIONS = ("output", "boards", "calibrators", "quick", "table", "seed", "r
     metavar="PATTERNS",
     default="*",
     show_default=True,
-    help="With --suite: which boards, by names or patterns and commas, such as '64x64*,wires-6'.",
+    help="With --suite: boards, by names or patterns and commas, such as '64x64*,wires-6'.",
 )
 @click.option(
     "--calibrators",
@@ -53,7 +53,7 @@ SUITE_OPTIONS = ("output", "boards", "calibrators", "quick", "table", "seed", "r
     metavar="NAMES",
     default=",".join(calibrator_names()),
     show_default=True,
-    help="With --suite: which to train, by commas.",
+    help="With --suite: calibrators to train, by commas.",
 )
 @click.option("--quick", is_flag=True, help="With --suite: fewer matrices.")
 @click.option(
@@ -64,13 +64,13 @@ SUITE_OPTIONS = ("output", "boards", "calibrators", "quick", "table", "seed", "r
 @click.option(
     "--seed", type=click.IntRange(0), default=1, show_default=True, help="With --suite: everything random."
 )
-@click.option("--retry", is_flag=True, help="With --suite: try again what failed before.")
+@click.option("--retry", is_flag=True, help="With --suite: try failed steps again.")
 @scheduler_option
 @click.option(
     "--again",
     is_flag=True,
     help="With --suite: train and score these calibrators on these boards anew, as after a change of the "
-    "code; what was measured stays.",
+    "code; measured runs stay.",
 )
 @click.pass_context
 def command(
@@ -86,7 +86,7 @@ def command(
 
     Prints all four error measures beside no calibration and beside gain and offset per column fitted to each
     matrix's own known vectors; those vectors are scored for no one. With --truth, also the ratio to the floor
-    that read noise sets, which no calibrator can beat.
+    that read noise sets.
 
     With --suite, instead: measures a suite of simulated boards that differ in size, wires, device law, noise,
     programming error and front end, trains calibrators on each, and prints them side by side with the plain
@@ -123,7 +123,7 @@ def command(
 
 
 def _require_options_of(context: click.Context, *, suite: bool) -> None:
-    """An option that would be ignored is a misunderstanding."""
+    """Refuse options of the other use: one that would be ignored is a misunderstanding."""
     for name in RUN_OPTIONS if suite else SUITE_OPTIONS:
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             given = name.upper() if name in ("calibrator", "run") else f"--{name}"

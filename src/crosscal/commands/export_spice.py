@@ -48,8 +48,8 @@ def command(
     """Write the array of a simulated board, as it really is, as a netlist for ngspice.
 
     BENCH is a bench.toml or the name of a profile. The board is programmed by its own write-verify, with all
-    its scatter; the netlist has what then stands in the array: wires, drivers, amplifiers in the range that
-    fits, cells with their law and their faults. `ngspice -b board.cir` writes the column currents into
+    its scatter; the netlist has the array as it then is: wires, drivers, amplifiers in the range that fits,
+    cells with their law and their faults. `ngspice -b board.cir` writes the column currents into
     board.currents.txt, one line per vector or instant.
 
     \b
@@ -78,7 +78,7 @@ def command(
 
 
 def _array(snapshot: Snapshot, transient_s: float | None, farad: float, henry: float) -> dict[str, Any]:
-    """Arguments that `netlist` and `check_netlist` share."""
+    """Make the arguments that `netlist` and `check_netlist` share."""
     array = {"conductance_s": snapshot.conductance_s, "wires": snapshot.wires, "device": snapshot.device}
     if transient_s is None:
         return array | {"voltage_v": snapshot.voltage_v}

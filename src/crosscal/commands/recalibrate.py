@@ -1,4 +1,4 @@
-"""`crosscal recalibrate`: learn from a few known vectors what a board has become, and write that down."""
+"""`crosscal recalibrate`: recalibration of a calibrator file on a board, from a few known vectors."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ NOT_VERIFIED = 3
     "--matrix",
     "matrix_file",
     type=click.Path(path_type=Path),
-    help="Target matrix, .npy or text with commas, in siemens.  [default: what the board says it holds]",
+    help="Target matrix, .npy or text with commas, in siemens.  [default: the board's own]",
 )
 @click.option("--program", is_flag=True, help="Program --matrix first.")
 @click.option(
@@ -61,7 +61,7 @@ NOT_VERIFIED = 3
     "voltage_range_v",
     type=(float, float),
     metavar="LOW HIGH",
-    help="Range of the inputs in volts.  [default: what the calibrator was trained on]",
+    help="Range of the inputs in volts.  [default: the calibrator's own]",
 )
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Draws the vectors.")
 @click.option(
@@ -83,17 +83,17 @@ def command(
     force: bool,
     timeout_s: float | None,
 ) -> None:
-    """Learn what the board at RESOURCE has become since CALIBRATOR was made, and write a new file.
+    """Recalibrate CALIBRATOR for the board at RESOURCE as it is now, and write a new file.
 
-    Cells that were programmed inexactly or have drifted, amplifiers whose gain or offset has moved: a few
-    vectors that are applied on purpose, and therefore known, tell. The matrix on the board stays as it is,
+    Cells may have been programmed inexactly or have drifted, amplifiers may have changed gain and offset: a
+    few known vectors tell. The matrix on the board stays as it is,
     unless --program asks for another. Saturated and missing readings are left out and counted. How far to go,
     the evidence decides: nothing, gain and offset of each column, or every cell. Then other vectors verify
     that the result is no worse; if it is, nothing is written.
 
-    The new file remembers which target it was recalibrated for. Programmed with that target, it is exact
-    again; with another, `structured` and `whitebox` keep what belongs to the amplifiers, and `affine` and
-    `concatsquash` calibrate as they were trained. Recalibrating the new file builds on what it knows.
+    The new file remembers the target it was recalibrated for. Programmed with that target, it is exact
+    again; with another, `structured` and `whitebox` keep the amplifiers' gains and offsets, and `affine` and
+    `concatsquash` calibrate as they were trained. Recalibrating the new file builds on it.
 
     \b
     crosscal recalibrate TCPIP::192.168.1.7::5025::SOCKET b7.onnx --backend @py -o b7-today.onnx

@@ -51,7 +51,7 @@ LEARNT_VECTORS = 100
     metavar="NAMES",
     default="affine,concatsquash",
     show_default=True,
-    help="Which to train, by commas.",
+    help="Calibrators to train, by commas.",
 )
 @click.option(
     "--matrices", type=click.IntRange(2), default=1000, show_default=True, help="Matrices to train on."
@@ -136,10 +136,10 @@ def _write_rows(rows: list[PaperRow], path: Path) -> None:
 
 
 def _write_bench(folder: Path, profile: str, noise: float | None) -> Path:
-    """Write the bench's settings beside the results, so that the folder says what it was measured on."""
+    """Write the bench's settings beside the results, so that the folder tells its board."""
     path = folder / "bench.toml"
     if Path(profile).is_file():
-        # What is relative to the caller's folder is not so to the file's.
+        # A path relative to the caller's folder is not relative to the file's.
         profile = str(Path(profile).resolve())
     load_settings(profile, **({} if noise is None else {"noise": {"read_relative": noise}}))
     text = f"profile = {json.dumps(profile, ensure_ascii=False)}\n"
@@ -150,14 +150,14 @@ def _write_bench(folder: Path, profile: str, noise: float | None) -> Path:
     return path
 
 
-def _collect(bench: Path, path: Path, plan: CollectionPlan, what: str) -> Run:
+def _collect(bench: Path, path: Path, plan: CollectionPlan, label: str) -> Run:
     with open_simulated_board(bench) as board:
-        collect_with_bar(board, path, plan, resume=True, what=what)
+        collect_with_bar(board, path, plan, resume=True, label=label)
     return read_run(path)
 
 
 def _first_matrices(run: Run, count: int) -> Run:
-    """The first matrices of a run: enough to score on."""
+    """Take the first matrices of a run: enough to score on."""
     arrays = {
         field.name: value[:count]
         for field in fields(run)

@@ -20,7 +20,7 @@ from crosscal.training import Measurements, TrainingPlan, calibrator_names
     type=click.Choice(calibrator_names()),
     default="concatsquash",
     show_default=True,
-    help="What to learn.",
+    help="Calibrator to train.",
 )
 @click.option(
     "--seed", type=click.IntRange(0), default=1, show_default=True, help="Everything random is drawn from it."
@@ -84,7 +84,7 @@ def command(
 
 
 def _measurements(run: Path) -> Measurements:
-    """Read a run, and tell how much of it cannot be learned from."""
+    """Read a run, and report readings that are left out."""
     data = Measurements.from_run(read_run(run))
     if unusable := int((~data.usable).sum()):
         console.print(

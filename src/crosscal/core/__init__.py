@@ -1,1 +1,1 @@
-"""What all rooms share: errors, array types, the port, file formats, settings. Nothing here is heavy."""
+"""Shared base of all rooms: errors, array types, the port, file formats, settings. Nothing here is heavy."""

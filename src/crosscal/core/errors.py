@@ -1,9 +1,9 @@
-"""Every error that crosscal raises on purpose.
+"""Errors that crosscal raises on purpose.
 
     CrosscalError
     ├── InputError (also a ValueError)     the caller's arrays or arguments
     │   ├── ShapeError                     wrong rank or size
-    │   └── RangeError                     NaN, infinite, or outside what is allowed
+    │   └── RangeError                     NaN, infinite, or outside the limits
     ├── SettingsError (also a ValueError)  a settings file: the key is named
     ├── FileFormatError
     │   ├── RunFileError                   a run.h5: not one, cut off, of a newer format
@@ -14,11 +14,11 @@
     │   ├── IncompatibleBoardError         something answers that is no such board, or of another size
     │   ├── ScpiError                      the board refused a command: code and text
     │   └── ReadingError                   a reading that must not pass for a good one: saturated, faulty
-    ├── SolverError                        a simulated circuit for which no solution was reached
-    ├── TrainingError                      data from which nothing can be learned
+    ├── SolverError                        a simulated circuit without a solution
+    ├── TrainingError                      data without anything to learn
     └── ClusterError                       a cluster that does not answer, or gave work up
 
-A message says what was got, what is allowed and what to do; `wanted(...)` phrases the three alike.
+A message has three parts, phrased alike by `wanted(...)`: the input, the limit, the remedy.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class ShapeError(InputError):
 
 
 class RangeError(InputError):
-    """A value that is not finite, or outside what is allowed."""
+    """A value that is not finite, or outside the limits."""
 
 
 class SettingsError(CrosscalError, ValueError):
@@ -45,7 +45,7 @@ class SettingsError(CrosscalError, ValueError):
 
 
 class FileFormatError(CrosscalError):
-    """A file that is not what its reader needs."""
+    """A file of another kind, or damaged."""
 
 
 class RunFileError(FileFormatError):
@@ -69,7 +69,7 @@ class BoardTimeoutError(BoardConnectionError):
 
 
 class IncompatibleBoardError(BoardError):
-    """What answers is no crossbar test board, or lacks what was asked of it."""
+    """The instrument is no crossbar test board, or lacks a feature that was asked for."""
 
 
 class ScpiError(BoardError):
@@ -95,11 +95,11 @@ class ReadingError(BoardError):
 
 
 class SolverError(CrosscalError):
-    """A simulated circuit for which no solution of the promised accuracy was reached."""
+    """A simulated circuit without a solution of the promised accuracy."""
 
 
 class TrainingError(CrosscalError):
-    """Data from which no calibrator can be learned."""
+    """Data that no calibrator can be trained on."""
 
 
 class ClusterError(CrosscalError):
@@ -107,5 +107,5 @@ class ClusterError(CrosscalError):
 
 
 def wanted(*, got: str, allowed: str, remedy: str) -> str:
-    """Phrase a message: what was got, what is allowed, what to do."""
+    """Phrase a message: the input, the limit, the remedy."""
     return f"got {got}; allowed: {allowed}; {remedy}"

@@ -1,7 +1,7 @@
 """Exports of a package that are imported on first use; the names stand once, in its stub `__init__.pyi`.
 
-Type checkers and editors read the stub as they read any other. A bench script pays only for what it uses:
-who writes a calibrator file does not wait for onnxruntime, who collects does not wait for torch.
+Type checkers and editors read the stub as they read any other. A script pays for the names it uses:
+writing a calibrator file does not wait for onnxruntime, collecting does not wait for torch.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def lazy_exports(package: str, file: str) -> tuple[Callable[[str], Any], Callabl
         file: the package's `__file__`; the stub lies beside it.
 
     Returns:
-        What the package binds to `__getattr__`, `__dir__` and `__all__`, in this order.
+        The values of `__getattr__`, `__dir__` and `__all__`, in this order.
     """
     module_of = _stub_imports(Path(file).with_suffix(".pyi"))
     names = sorted(module_of)

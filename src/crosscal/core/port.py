@@ -1,4 +1,4 @@
-"""The port through which everything else sees a crossbar, whatever stands behind it."""
+"""Port to a crossbar: the interface that physical, simulated and Python boards share."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class CrossbarPort(Protocol):
         ...
 
     def program(self, conductance_s: Matrix) -> Any:
-        """Program a target matrix [S], (N, M), and return what the board reports of the run."""
+        """Program a target matrix [S], (N, M), and return the board's report of the run."""
         ...
 
     def read_conductance(self) -> Matrix:
-        """Measured conductance of every cell [S], (N, M)."""
+        """Measure the conductance of every cell [S], (N, M)."""
         ...
 
     def read(self, voltage_v: Vectors) -> Readout:
@@ -59,5 +59,5 @@ class CrossbarPort(Protocol):
         ...
 
     def settings(self) -> dict[str, Any]:
-        """Every setting the board answers to, by its SCPI header."""
+        """Read every setting the board answers to, by its SCPI header."""
         ...

@@ -1,4 +1,4 @@
-"""What a board answers to a batch of vectors: currents, and how far each can be trusted."""
+"""Currents of a batch of vectors with their status bits."""
 
 from __future__ import annotations
 
@@ -55,16 +55,16 @@ class Readout:
         if len(bad) > 1:
             where += f"; vectors {_counted(bad, over_axis=1)}"
         faulty = (self.status & int(Status.AMPLIFIER_FAULT)).any()
-        what = "without a working amplifier or over range" if faulty else "over range"
+        fault = "without a working amplifier or over range" if faulty else "over range"
         raise ReadingError(
-            f"got {int(bad.sum())} of {bad.size} readings {what} ({where}; counted from 1, in the "
+            f"got {int(bad.sum())} of {bad.size} readings {fault} ({where}; counted from 1, in the "
             f"{self.range_a:.3g} A range); allowed: readings inside the range; use a higher range or smaller "
             "inputs, or call read() to get the currents together with their status bits"
         )
 
 
 def _counted(bad: np.ndarray, *, over_axis: int, shown: int = 8) -> str:
-    """Name the places with anything bad, counted from 1: the first of them, and how many more there are."""
+    """Name the places with bad readings, counted from 1: the first of them, and the number of the others."""
     places = np.flatnonzero(bad.any(axis=over_axis)) + 1
     named = ", ".join(str(place) for place in places[:shown])
     return named if len(places) <= shown else f"{named} and {len(places) - shown} more"

@@ -76,7 +76,7 @@ def _table(value: dict, expected: Type, *, origin: str, path: str) -> StructType
 
 
 def _explained(message: str, document: Any) -> str:
-    """Say what was got too, which msgspec leaves out where a value is outside its limits."""
+    """Add the value to the message: msgspec leaves it out where a value is outside its limits."""
     found = re.fullmatch(r"(?P<limits>.*) - at `\$\.(?P<key>[\w.]+)`", message, re.DOTALL)
     if found is None:
         return f"{message}; correct that key"

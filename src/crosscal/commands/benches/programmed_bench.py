@@ -1,4 +1,4 @@
-"""A simulated board with a matrix programmed and vectors applied: what several commands start from."""
+"""Simulated board with a matrix programmed and vectors applied: the start of several commands."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def bench_snapshot(
 def tile_snapshot(
     bench: str, tile: tuple[int, int], *, matrix: Path | None, seed: int, vector: str, after_s: float
 ) -> tuple[Bench, Snapshot]:
-    """As `bench_snapshot`, but of a single array of the board: that in a row and column of tiles, from 1.
+    """Make a `bench_snapshot` of a single array of the board: that in a row and column of tiles, from 1.
 
     Raises:
         SettingsError, InputError: as `bench_snapshot`, or the board has no such tile.
@@ -76,7 +76,7 @@ def tile_snapshot(
 
 
 def parse_vectors(text: str, facts: BoardFacts, seed: int) -> np.ndarray:
-    """Vectors that `--vector` asks for [V], (B, N).
+    """Make the vectors that `--vector` asks for [V], (B, N).
 
     Raises:
         InputError: neither a number nor a file nor kinds of inputs.

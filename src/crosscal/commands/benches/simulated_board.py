@@ -1,4 +1,4 @@
-"""The simulated board that several commands measure, through VISA like any other, and its noise floor."""
+"""Simulated board that commands measure through VISA, like any other."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def simulated_bench(backend: str | None) -> str | None:
     name, _, library = (backend or "").rpartition("@")
     if library != "crosscal":
         return None
-    # Here, for whoever has a board on the bench need not have what simulates one.
+    # Imported here: a machine beside a physical board need not have the simulated one installed.
     from crosscal.simulated_bench.instrument.visa_backend import DEFAULT_BENCH
 
     return name or DEFAULT_BENCH
 
 
 def noise_floor(truth: str, run: Run) -> np.ndarray:
-    """NMSE that no calibrator can beat, for each matrix of a run on a simulated board, (K,).
+    """Compute the NMSE that read noise alone sets, for each matrix of a run on a simulated board, (K,).
 
     Raises:
         InputError: the run holds no true conductances, or is of another size than the bench.

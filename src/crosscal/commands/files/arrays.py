@@ -1,4 +1,4 @@
-"""Numbers in a file, as commands take them: a target matrix, or vectors."""
+"""Arrays of numbers in files: a target matrix, or vectors."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _loaded(path: Path, *, least_rank: Literal[0, 2]) -> np.ndarray:
     except (ValueError, TypeError, EOFError) as error:
         raise InputError(
             wanted(
-                got=f"{path}, which holds no numbers ({str(error).splitlines()[0]})",
+                got=f"{path}, a file without numbers ({str(error).splitlines()[0]})",
                 allowed=".npy, or text with commas",
                 remedy="write one with numpy.save or numpy.savetxt(…, delimiter=',')",
             )

@@ -1,4 +1,4 @@
-"""Where a command may write its file: asked before the work, not after it."""
+"""Check of an output path before the work, not after it."""
 
 from __future__ import annotations
 

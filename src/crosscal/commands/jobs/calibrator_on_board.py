@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def require_crosscal_file(calibrator: Calibrator, path: Path) -> None:
-    """Refuse a file that could not hold what is going to be learned, before anything is measured."""
+    """Refuse a file without a place for recalibrations, before anything is measured."""
     if calibrator.metadata is None:
         raise CalibratorFileError(
             wanted(
                 got=f"{path}, a model of another maker",
-                allowed="a calibrator file of crosscal, which has a place for what is learned",
+                allowed="a calibrator file of crosscal, with a place for recalibrations",
                 remedy="train one (crosscal train)",
             )
         )
@@ -51,14 +51,14 @@ def require_same_board(calibrator: Calibrator, board: Board) -> None:
 
 
 def recalibration_count(calibrator: Calibrator) -> int:
-    """How often it was recalibrated: each time draws other vectors, which say more than the same again."""
+    """Count the recalibrations so far: each draws other vectors, and those tell more than the same again."""
     return 0 if calibrator.recalibration is None else len(calibrator.recalibration.history)
 
 
 def program_target(
     calibrator: Calibrator, board: Board, given_s: Matrix | None, *, program: bool
 ) -> ProgrammedCalibrator:
-    """Settle which target the board holds; the calibrator is compiled before anything is programmed."""
+    """Find or program the board's target; the calibrator is compiled before anything is programmed."""
     tells = "PROG" in board.capabilities
     if given_s is None and not tells:
         raise InputError(
@@ -81,12 +81,12 @@ def program_target(
             wanted(
                 got="a --matrix that differs from the target the board holds",
                 allowed="that target",
-                remedy="leave --matrix out to recalibrate what is programmed, or add --program",
+                remedy="leave --matrix out to recalibrate for the board's target, or add --program",
             )
         )
     return programmed
 
 
 def _single(matrix: Matrix) -> np.ndarray:
-    """As boards with 32-bit numbers send it."""
+    """Round a matrix to single precision, as boards with 32-bit numbers send it."""
     return np.asarray(matrix, dtype=np.float32)

@@ -1,7 +1,7 @@
-"""A Dask cluster that shares the work of a long command, given its scheduler's address.
+"""Dask cluster that shares the work of a long command.
 
-Work is cut into tasks that depend on what they are given alone, never on which worker does them or in what
-order: so the results equal a local run's to the bit. Dask gives the tasks of a worker that dies to others.
+The result of a task depends on its arguments alone, never on the worker or the order: so the results equal
+a local run's to the bit. Dask gives the tasks of a worker that dies to others.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ def cluster(address: str) -> Iterator[Client]:
 
 
 def map_unordered(client: Client, task: Callable[[A], T], arguments: Iterable[A]) -> Iterator[T]:
-    """Do a task for each of several arguments, and yield the results as they come.
+    """Run a task for each argument on the cluster, and yield the results as they come.
 
-    An error that the task itself raised is raised here. A task whose worker dies is done again by another.
+    An error that the task itself raised is raised here. Tasks of a worker that dies are given to another.
 
     Raises:
         ClusterError: the cluster gave a task up: too many workers died over it, or they lack crosscal.
@@ -84,7 +84,7 @@ def _result(future: Any) -> Any:
     except (KilledWorker, CancelledError, ModuleNotFoundError) as error:
         raise _cluster_error(error) from error
     except RuntimeError as error:
-        # Dask's own, where a worker or the scheduler cannot make sense of what it was sent.
+        # Dask's own, where a worker or the scheduler cannot read a message.
         if "deserialization" not in str(error):
             raise
         raise _cluster_error(error) from error
@@ -95,6 +95,6 @@ def _cluster_error(error: Exception) -> ClusterError:
         wanted(
             got=f"a task that the cluster gave up ({' '.join(str(error).split())})",
             allowed="workers with this version of crosscal and memory enough",
-            remedy="mend the workers, and give the command again: what is finished is kept",
+            remedy="mend the workers, and give the command again: finished parts are kept",
         )
     )

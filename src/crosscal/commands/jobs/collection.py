@@ -10,8 +10,8 @@ from crosscal.training import CollectionPlan, CollectionProgress, collect
 
 
 def collect_with_bar(
-    board: CrossbarPort, path: Path, plan: CollectionPlan, *, resume: bool, what: str = "collecting"
+    board: CrossbarPort, path: Path, plan: CollectionPlan, *, resume: bool, label: str = "collecting"
 ) -> CollectionProgress:
     """Collect on one board with a progress bar on standard error."""
-    with collection_bar(plan, what) as show:
+    with collection_bar(plan, label) as show:
         return collect(board, path, plan, resume=resume, progress=show)

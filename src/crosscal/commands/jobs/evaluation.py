@@ -1,4 +1,4 @@
-"""Scoring a calibrator, as several commands do it."""
+"""Evaluation of a calibrator file with a progress bar."""
 
 from __future__ import annotations
 

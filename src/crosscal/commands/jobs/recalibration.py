@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def input_range(
     programmed: ProgrammedCalibrator, board: Board, given_v: tuple[float, float] | None
 ) -> tuple[float, float]:
-    """Range of the inputs [V]."""
+    """Choose the range of the inputs [V]: the one given, or the calibrator's own."""
     range_v = given_v or programmed.voltage_range_v
     if range_v is None:
         raise InputError(
@@ -40,7 +40,7 @@ def input_range(
         raise RangeError(
             wanted(
                 got=f"a board whose protection is set to {protection_v:g} V",
-                allowed=f"{max(abs(limit) for limit in range_v):g} V or more, what the inputs reach",
+                allowed=f"{max(abs(limit) for limit in range_v):g} V or more, the largest input",
                 remedy="raise SOURce:VOLTage:PROTection if the cells bear it, or give less with --inputs",
             )
         )
@@ -67,7 +67,7 @@ def history_entry(
     temperature_c: float | None,
     seed: int,
 ) -> dict[str, Any]:
-    """What the file's history says of this recalibration."""
+    """Make the entry of this recalibration in the file's history."""
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "board": identity,

@@ -1,6 +1,6 @@
-"""Collecting on a simulated board, where every matrix can have a board of its own.
+"""Collection on a simulated board: every matrix has a fresh board of its own.
 
-Each matrix is measured on a board that was just switched on, with randomness of its own. So what is measured
+Each matrix is measured on a board that was just switched on, with randomness of its own. So its record
 depends on the bench's settings, the plan and the matrix's number alone: a run that was cut off and resumed,
 or that a cluster measured in any order, equals an uninterrupted local one to the bit.
 """
@@ -39,19 +39,19 @@ def collect_simulated(
     timeout_s: float | None = None,
     resume: bool,
     scheduler: str | None = None,
-    what: str = "collecting",
+    label: str = "collecting",
 ) -> CollectionProgress:
     """Collect on the board that a bench.toml or a profile describes, with a progress bar on standard error.
 
     Args:
         bench: path of the bench.toml, or the profile's name.
         path: the run.h5.
-        plan: what to measure.
+        plan: counts, inputs and seed.
         resource: VISA resource name of the board.
         timeout_s: how long to wait for a reply's first byte [s].
         resume: continue a run that was cut off.
-        scheduler: address of a Dask scheduler whose workers measure; this process does when None.
-        what: what the bar says.
+        scheduler: address of a Dask scheduler; its workers measure. This process does when None.
+        label: of the progress bar.
 
     Raises:
         ClusterError: the scheduler does not answer, or its workers gave up.
@@ -69,7 +69,7 @@ def collect_simulated(
     ):
         description = BoardDescription.of(board)
     measure = partial(map, measure_one) if scheduler is None else measure_there
-    with collection_bar(plan, what) as show:
+    with collection_bar(plan, label) as show:
         return collect_with(measure, description, path, plan, resume=resume, progress=show)
 
 

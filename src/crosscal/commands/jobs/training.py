@@ -52,5 +52,5 @@ def train_and_export(
 
 
 def checkpoint_of(output: Path) -> Path:
-    """Where training keeps its state until the file is written."""
+    """Name the file where training keeps its state until the calibrator is written."""
     return output.with_suffix(output.suffix + ".checkpoint")

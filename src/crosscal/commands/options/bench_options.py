@@ -15,7 +15,7 @@ Command = Callable[..., Any]
 
 
 def board_options(*, vector: str) -> Callable[[Command], Command]:
-    """Add argument and options that say which board, which matrix and which vectors.
+    """Add the argument and options that choose board, matrix and vectors.
 
     Args:
         vector: the default of `--vector`.
@@ -71,10 +71,10 @@ def tile_option(command: Command) -> Command:
 
 
 def storage_options(*, capacitance: str) -> Callable[[Command], Command]:
-    """Add the options that say what the wires hold.
+    """Add the options of capacitance and inductance of the wires.
 
     Args:
-        capacitance: what `--capacitance` is when it is not given, in words.
+        capacitance: the default of `--capacitance`, in words.
     """
 
     def decorate(command: Command) -> Command:

@@ -1,4 +1,4 @@
-"""A number on the command line that can be computed with."""
+"""Finite number on a command line."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import click
 
 
 class FiniteNumber(click.FloatRange):
-    """A range of numbers without infinity and NaN, which compares as if it lay in every range."""
+    """A range of numbers without infinity, and without NaN, which click accepts in every range."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """See `click.ParamType.convert`."""
+        """Convert and check; see `click.ParamType.convert`."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{number} is not a finite number.", param, ctx)

@@ -16,7 +16,7 @@ from crosscal.commands.plot.titles import array_title, one_vector_snapshot
 @board_options(vector="0.3")
 @output_options("voltages")
 def voltages(bench: str, output: Path, data: Path | None, **board_arguments: Any) -> None:
-    """Voltages of row wires, of column wires and across the cells: where the wires lose what."""
+    """Draw the voltages of row wires, of column wires and across the cells: the losses on the wires."""
     board, snapshot = one_vector_snapshot(bench, board_arguments)
     from crosscal.simulated_bench.pictures.array import draw_voltages
 
@@ -30,7 +30,7 @@ def voltages(bench: str, output: Path, data: Path | None, **board_arguments: Any
 @board_options(vector="0.3")
 @output_options("currents")
 def currents(bench: str, output: Path, data: Path | None, **board_arguments: Any) -> None:
-    """Currents of the cells, how far they are from target × input, and what the columns carry."""
+    """Draw the cells' currents, their deviation from target × input, and the columns' currents."""
     board, snapshot = one_vector_snapshot(bench, board_arguments)
     from crosscal.simulated_bench.pictures.array import draw_currents
 

@@ -41,7 +41,7 @@ def budget(
     output: Path,
     data: Path | None,
 ) -> None:
-    """Where the error of a product by charges, on an array of memcapacitors, comes from.
+    """Draw the causes of error of a product by charges on an array of memcapacitors.
 
     An array of 6–30 fF is read by charge amplifiers within 20 ns, from drivers of 3 kΩ over wires of 50 Ω a
     cell: 200 fF of feedback for every 12 rows, gain 3000, 1 mV of offset, 50 µV of noise, strays of 1 fF.

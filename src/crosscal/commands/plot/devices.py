@@ -25,7 +25,7 @@ POINTS = 401
 )
 @output_options("iv")
 def iv(bench: str, volts: float, output: Path, data: Path | None) -> None:
-    """Current over voltage of a board's cells, at the least, a middle and the largest conductance."""
+    """Draw current over voltage of a board's cells, at the least, a middle and the largest conductance."""
     from crosscal.simulated_bench import Bench
     from crosscal.simulated_bench.pictures.device import draw_law
 
@@ -72,7 +72,7 @@ def iv(bench: str, volts: float, output: Path, data: Path | None) -> None:
 def loop(
     device: str, volts: float | None, frequency_hz: float | None, output: Path, data: Path | None
 ) -> None:
-    """The pinched hysteresis loop of a device with memory under a sine.
+    """Draw the pinched hysteresis loop of a device with memory under a sine.
 
     Of the meminductor also at twice and four times the frequency, and how far up it stays pinched.
     """

@@ -42,7 +42,7 @@ def drift(
     until_s: float,
     **board_arguments: Any,
 ) -> None:
-    """How cells and column currents change as the board ages; takes rram-32x24 unless told otherwise."""
+    """Draw cells and column currents as the board ages; takes rram-32x24 unless told otherwise."""
     if context.get_parameter_source("bench") is click.core.ParameterSource.DEFAULT:
         bench = "rram-32x24"
     vector = board_arguments.pop("vector")
@@ -77,7 +77,7 @@ def _require_aging(bench: str, board: Bench) -> None:
         aging = [name for name in profile_names() if not isinstance(load_settings(name).drift, NoDrift)]
         raise InputError(
             wanted(
-                got=f"{bench}, which does not age",
+                got=f"{bench}, a board that does not age",
                 allowed=f"a board with a [drift] law, such as {', '.join(aging)}",
                 remedy="name one, or add [drift] to the bench.toml",
             )

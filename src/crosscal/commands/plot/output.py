@@ -1,4 +1,4 @@
-"""What all pictures of `crosscal plot` have in common: where they go, and the numbers behind them."""
+"""Output of all pictures of `crosscal plot`: file of the picture, and file of the numbers behind it."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def write_picture(draw: Callable[[], Figure], table: Table, *, output: Path, dat
 
 
 def over_array(**values: np.ndarray) -> Table:
-    """Columns of numbers for values over the array (N, M), led by row and column, counted from 1."""
+    """Make columns of numbers of values over the array (N, M), led by row and column, counted from 1."""
     rows, columns = next(iter(values.values())).shape
     return {"row": np.arange(1, rows + 1)[:, None], "column": np.arange(1, columns + 1)[None, :], **values}
 

@@ -1,4 +1,4 @@
-"""`crosscal plot page`: a simulated board in one HTML file that a person can open."""
+"""`crosscal plot page`: a simulated board in one HTML file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def command(bench: str, output: Path, matrix: Path | None, seed: int, vector: st
     """Write a board as one HTML page: facts, array, voltages, currents, faults and settings.
 
     The file needs nothing else, no network and no server: open it in a browser. Choose among the vectors and
-    among what the map shows; point at a cell, or walk with the arrow keys, to read its numbers. The vectors
+    among the maps; point at a cell, or walk with the arrow keys, to read its numbers. The vectors
     are examples (all rows at 0.3 V, a slope, the first row alone, three random ones) unless --vector gives
     some.
 
@@ -55,7 +55,7 @@ def command(bench: str, output: Path, matrix: Path | None, seed: int, vector: st
 
 
 def _example_vectors(text: str, facts: BoardFacts, seed: int) -> tuple[list[str], np.ndarray]:
-    """Vectors of a page, and what each is called."""
+    """Name and make the vectors of a page."""
     from crosscal.commands.benches.programmed_bench import parse_vectors
 
     if text != "examples":

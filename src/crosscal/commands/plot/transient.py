@@ -44,7 +44,7 @@ def transient(
     duration_s: float | None,
     **board_arguments: Any,
 ) -> None:
-    """The columns' currents after the drivers step from 0 V to a vector, and when they have settled."""
+    """Draw the columns' currents after the drivers step from 0 V to a vector, until they have settled."""
     board, snapshot = tile_snapshot(bench, tile, **board_arguments)
     require_one_vector(len(snapshot.voltage_v))
     from crosscal.simulated_bench import solve_transient
@@ -79,7 +79,7 @@ def transient(
 
 
 def _settling_s(snapshot: Snapshot, farad: float, henry: float) -> float:
-    """Time to look at: a multiple of the slowest wire's time constant, by its whole resistance."""
+    """Choose the time to draw: a multiple of the slowest wire's time constant, by its whole resistance."""
     rows, columns = snapshot.target_s.shape
     wires = snapshot.wires
     source_ohm, sense_ohm = np.max(wires.source_ohm), np.max(wires.sense_ohm)

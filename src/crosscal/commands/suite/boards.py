@@ -1,4 +1,4 @@
-"""The boards of a suite, read from a table that only says in what they differ."""
+"""Boards of a suite, read from a table of their differences from a reference board."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Count = Annotated[int, Meta(ge=1)]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 """Boards' names are also folders'."""
 
-# What the report lays boards out by; a table may leave them to the reference, but not out.
+# The report sorts boards by these; a table may leave them to the reference, but not out.
 NEEDED = {
     "array": ("rows", "columns"),
     "wires": ("row_ohm", "column_ohm"),
@@ -63,7 +63,7 @@ class SuiteTable(Struct, frozen=True, kw_only=True):
     boards: tuple[SuiteBoard, ...]
 
     def selected(self, patterns: Iterable[str]) -> tuple[SuiteBoard, ...]:
-        """Pick the boards whose names match one of some patterns, such as `64x64*`.
+        """Pick the boards with names that match one of several patterns, such as `64x64*`.
 
         Raises:
             InputError: a pattern that no board's name matches.
@@ -96,7 +96,7 @@ def load_suite(path: Path | None = None) -> SuiteTable:
 
     Raises:
         SettingsError: no such file, an unknown key, a name twice or one that is no folder's, or a board that
-            lacks what the report needs.
+            lacks a key that the report needs.
     """
     if path is None:
         with as_file(files("crosscal") / "shipped" / "suite.toml") as shipped:
@@ -133,7 +133,7 @@ def _merged(table: str, below: dict[str, Any], own: dict[str, Any]) -> dict[str,
 
 
 def _value(value: Any) -> str:
-    """One value in TOML, which for what a bench.toml holds is JSON but for inline tables."""
+    """Write one value in TOML: as JSON, but for inline tables."""
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{key} = {_value(each)}" for key, each in value.items()) + " }"
     if isinstance(value, list):

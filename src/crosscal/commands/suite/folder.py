@@ -1,4 +1,4 @@
-"""A board's folder in a suite: every step leaves a file, and a step whose file is there is not done again."""
+"""Folder of a board in a suite: every step leaves a file, and a step with a file is not done again."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ T = TypeVar("T")
 RECALIBRATED = "-recalibrated"
 """Behind a calibrator's name, the step that scores it after recalibration."""
 
-# What numerical work on an unlucky board may end with. A slip of the program itself, such as a TypeError, is
-# none of these and ends the suite.
+# Errors of numerical work on an unlucky board. A slip of the program itself, such as a TypeError, is none of
+# these and ends the suite.
 FAILURES = (CrosscalError, ArithmeticError, ValueError, RuntimeError, MemoryError)
 
 
@@ -61,7 +61,7 @@ class BoardFolder:
         return self.path / "bench.toml"
 
     def calibrator(self, name: str) -> Path:
-        """A calibrator trained on this board."""
+        """Name the file of a calibrator trained on this board."""
         return self.path / f"{name}.onnx"
 
     def prepare(self, settings: str) -> None:
@@ -74,7 +74,7 @@ class BoardFolder:
         write_or_require_same(self.bench, settings, "describes another board; choose another folder with -o")
 
     def discard(self, calibrators: Iterable[str]) -> None:
-        """Drop calibrators and what they scored, so that they are trained again; what was measured stays."""
+        """Delete calibrators and their scores, so that they are trained again; measured runs stay."""
         for name in calibrators:
             for step in (name, f"{name}{RECALIBRATED}"):
                 for path in (self._note(step), self._scores(step), self._arrays(step)):
@@ -83,7 +83,7 @@ class BoardFolder:
             checkpoint_of(self.calibrator(name)).unlink(missing_ok=True)
 
     def finished_run(self, name: str, plan: CollectionPlan) -> Run | None:
-        """A run that holds every matrix of its plan; None if something is still to be measured."""
+        """Read a run that holds every matrix of its plan; None if something is still to be measured."""
         path = self.path / f"{name}.h5"
         if not path.exists():
             return None
@@ -97,7 +97,7 @@ class BoardFolder:
         return run if same and len(run.target_s) == plan.matrices else None
 
     def floor(self, find: Callable[[], np.ndarray]) -> np.ndarray:
-        """The noise floor of every test matrix, (K,), found once."""
+        """Read the noise floor of every test matrix, (K,), computed once."""
         path = self.path / "floor.npy"
         if not path.exists():
             part = path.with_suffix(".part.npy")
@@ -106,7 +106,7 @@ class BoardFolder:
         return np.load(path)
 
     def scores(self, step: str, find: Callable[[], ScoredMethods]) -> tuple[MethodScore, ...]:
-        """The scores of a step, found once; its errors over the array are kept beside them."""
+        """Read the scores of a step, computed once; its errors over the array are kept beside them."""
         path = self._scores(step)
         if not path.exists():
             found = find()
@@ -115,7 +115,7 @@ class BoardFolder:
         return read_scores(path)
 
     def weight_errors_percent(self, steps: tuple[str, ...]) -> dict[str, np.ndarray]:
-        """Errors over the array of all finished steps, by label, (N, M)."""
+        """Read the errors over the array of all finished steps, by label, (N, M)."""
         errors: dict[str, np.ndarray] = {}
         for step in steps:
             if self._scores(step).exists() and self._arrays(step).exists():
@@ -139,11 +139,11 @@ class BoardFolder:
         return outcome
 
     def failed(self, step: str) -> bool:
-        """Whether a step failed, and its failure stands."""
+        """Tell whether a step failed and its failure stands."""
         return self._note(step).exists() and not self.retry
 
     def failures(self, steps: Iterable[str]) -> dict[str, str]:
-        """What failed, of some steps."""
+        """Read the failures of some steps."""
         notes = {step: self._note(step) for step in steps}
         return {
             step: note.read_text(encoding="utf-8").strip() for step, note in notes.items() if note.exists()

@@ -13,7 +13,7 @@ MEASURING = "measuring"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteRequest:
-    """What is asked of a suite.
+    """Sizes, calibrators and seed of a suite.
 
     Attributes:
         size: how much is measured on each board.
@@ -29,17 +29,17 @@ class SuiteRequest:
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """What is done on a board that was measured; none needs another."""
+        """Steps on a board that was measured; none needs another."""
         return BASELINES, *self.calibrators
 
     @property
     def training_plan(self) -> CollectionPlan:
-        """What calibrators learn from."""
+        """Matrices that calibrators learn from."""
         size = self.size
         return CollectionPlan(matrices=size.training_matrices, vectors=size.training_vectors, seed=self.seed)
 
     @property
     def test_plan(self) -> CollectionPlan:
-        """What all methods are scored on; other matrices than those learned from."""
+        """Matrices that all methods are scored on; others than those learned from."""
         size = self.size
         return CollectionPlan(matrices=size.test_matrices, vectors=size.test_vectors, seed=self.seed + 1)

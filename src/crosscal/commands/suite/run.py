@@ -1,4 +1,4 @@
-"""`crosscal evaluate --suite`: calibrators on simulated boards, through the instrument, resumable."""
+"""Run of a suite: calibrators on simulated boards, through the instrument, resumable."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ TABLE_WIDTH = 160
 
 
 def run_suite(boards: Sequence[SuiteBoard], request: SuiteRequest, folder: Path) -> list[BoardResult]:
-    """Measure, train and score whatever the folder does not hold yet; print and write what was found.
+    """Measure, train and score everything that the folder does not hold yet; print and write the results.
 
     The tables' files are written again after every board, so that a suite that is cut off leaves those of the
     boards it has finished.
 
     Args:
         boards: in order.
-        request: what to do on each.
+        request: sizes, calibrators and seed.
         folder: a folder for each board is made in it.
 
     Raises:
@@ -86,7 +86,7 @@ def prepare_suite_folder(request: SuiteRequest, folder: Path) -> None:
 
 
 def discard_calibrators(boards: Sequence[SuiteBoard], request: SuiteRequest, folder: Path) -> None:
-    """Drop what was trained and scored of the calibrators asked for; what was measured stays.
+    """Delete the files and scores of the calibrators asked for; measured runs stay.
 
     Raises:
         UsageError: the folder holds another board of one of the names.

@@ -1,8 +1,8 @@
-"""A suite's work, shared over a Dask cluster: the workers fill the boards' folders that the suite then reads.
+"""Suite shared over a Dask cluster: the workers fill the boards' folders that the suite then reads.
 
 A task does one step of one board in a folder of its own, from the files of the steps before it, and sends the
-new files back. They are kept as they come: what is lost with a worker is done again, and what was finished
-before the cluster or this process went is found by the same command given again.
+new files back. They are kept as they come: work lost with a worker is done again, and files finished before
+the cluster or this process ended are found by the same command given again.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def run_suite_on_cluster(
 
     Args:
         boards: of the suite.
-        request: what to do on each.
+        request: sizes, calibrators and seed.
         folder: the suite's, with the folder of each board in it.
         scheduler: address of the Dask scheduler.
 
@@ -61,14 +61,14 @@ def run_suite_on_cluster(
             for note in folders[board.name].path.glob("*.failed"):
                 note.unlink()
     with cluster(scheduler) as client, interruptible() as check, progress_bar() as bar:
-        for what, steps in (("measuring boards", (MEASURING,)), ("training and scoring", request.steps)):
+        for label, steps in (("measuring boards", (MEASURING,)), ("training and scoring", request.steps)):
             tasks = [
                 _task(board, step, folders[board.name].path)
                 for board in boards
                 for step in steps
                 if not _finished(folders[board.name], step)
             ]
-            shown = bar.add_task(f"{what}, shared", total=len(tasks), note="")
+            shown = bar.add_task(f"{label}, shared", total=len(tasks), note="")
             for name, files in map_unordered(client, partial(_run_task, request), tasks):
                 check()
                 _write_files(files, folders[name].path)
@@ -80,7 +80,7 @@ def _task(board: SuiteBoard, step: str, home: Path) -> Task:
 
 
 def _finished(folder: BoardFolder, step: str) -> bool:
-    """Whether every file of a step is there, or a failure that stands."""
+    """Tell whether every file of a step is there, or a failure that stands."""
     if folder.failed(MEASURING) or folder.failed(step):
         return True
     if step == MEASURING:

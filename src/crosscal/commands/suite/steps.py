@@ -44,12 +44,12 @@ def measure_board(folder: BoardFolder, request: SuiteRequest) -> tuple[Run, Run,
 
 
 def _run(folder: BoardFolder, name: str, plan: CollectionPlan) -> Run:
-    """A run as it was measured, or measured now; the board is not even opened for one that is whole."""
+    """Read a run, or measure it now; the board is not even opened for a run that is whole."""
     finished = folder.finished_run(name, plan)
     if finished is not None:
         return finished
     path = folder.path / f"{name}.h5"
-    collect_simulated(folder.bench, path, plan, resume=True, what=f"{name} matrices")
+    collect_simulated(folder.bench, path, plan, resume=True, label=f"{name} matrices")
     return read_run(path)
 
 
@@ -70,7 +70,7 @@ def steps_of(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _CalibratorSteps:
-    """What is done with one calibrator on one board."""
+    """Training and scoring of one calibrator on one board."""
 
     folder: BoardFolder
     request: SuiteRequest
@@ -104,11 +104,11 @@ class _CalibratorSteps:
         )
 
 
-def _scored(find: Callable[..., ScoredMethods], path: Path, name: str, what: str) -> ScoredMethods:
+def _scored(find: Callable[..., ScoredMethods], path: Path, name: str, label: str) -> ScoredMethods:
     """Score a calibrator's file by one of `BoardScorer`'s ways, with a progress bar."""
     calibrator = load_calibrator(path)
     with progress_bar() as bar:
-        task = bar.add_task(f"{what} by {name}", total=None, note="")
+        task = bar.add_task(f"{label} by {name}", total=None, note="")
         return find(
             calibrator,
             name=name,

@@ -1,4 +1,4 @@
-"""The table that a suite prints: boards down, methods side by side."""
+"""Table that a suite prints: boards down, methods side by side."""
 
 from __future__ import annotations
 

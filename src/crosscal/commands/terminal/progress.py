@@ -1,4 +1,4 @@
-"""The progress bar that all long commands share."""
+"""Progress bar of all long commands."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ console = Console(stderr=True)
 
 
 def progress_bar() -> Progress:
-    """Make a progress bar: what is being done, how far it is, how long it still takes, and a note."""
+    """Make a progress bar: label, counts, time taken, time left, and a note."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -41,10 +41,10 @@ def progress_bar() -> Progress:
 
 
 @contextmanager
-def collection_bar(plan: CollectionPlan, what: str) -> Iterator[Callable[[CollectionProgress], None]]:
-    """Show how far a collection is; yields what it is to call after each matrix."""
+def collection_bar(plan: CollectionPlan, label: str) -> Iterator[Callable[[CollectionProgress], None]]:
+    """Show the progress of a collection; the function that is yielded is called after each matrix."""
     with progress_bar() as bar, interruptible() as check:
-        task = bar.add_task(what, total=plan.matrices, note="")
+        task = bar.add_task(label, total=plan.matrices, note="")
 
         def show(state: CollectionProgress) -> None:
             check()
@@ -56,7 +56,7 @@ def collection_bar(plan: CollectionPlan, what: str) -> Iterator[Callable[[Collec
 
 @contextmanager
 def show_log_beside_bar(bar: Progress, task: TaskID, logger_name: str) -> Iterator[None]:
-    """Show what a room logs (INFO) beside its bar: work without counted steps says there how far it is."""
+    """Show messages of a logger (INFO) beside a bar: the progress of work without counted steps."""
     logger = logging.getLogger(logger_name)
     handler, before = _NoteHandler(bar, task), logger.level
     logger.addHandler(handler)

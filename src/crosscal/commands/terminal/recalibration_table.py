@@ -1,4 +1,4 @@
-"""What a recalibration has to say to people."""
+"""Table and sentences about a recalibration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SHOWN = 8
 
 
 def verification_table(done: BoardRecalibration) -> Table:
-    """Lay out errors on the verification vectors before and after, beside what is expected of readings."""
+    """Lay out errors on the verification vectors before and after, beside the expected errors."""
     rows, columns = done.calibrator.shape
     vectors = len(done.after.ideal_a)
     table = Table(
@@ -35,7 +35,7 @@ def verification_table(done: BoardRecalibration) -> Table:
 
 
 def describe_readings(report: RecalibrationReport, plan: RecalibrationPlan) -> str:
-    """How many readings there were, and what was wrong with the others."""
+    """Describe the readings used, and those left out."""
     said = f"{report.readings_used} readings of {plan.vectors} known vectors"
     if report.readings_missing:
         said += f"; [yellow]{report.readings_missing} left out, saturated or missing[/]"
@@ -47,7 +47,7 @@ def describe_readings(report: RecalibrationReport, plan: RecalibrationPlan) -> s
 
 
 def describe_changes(report: RecalibrationReport) -> str:
-    """What has changed since last time, and by how much, as standard deviations."""
+    """Describe the changes of the board since last time, as standard deviations."""
     spread = report.spread
     if report.level is RecalibrationLevel.NOTHING:
         return "nothing has changed"

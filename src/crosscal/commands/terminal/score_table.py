@@ -1,4 +1,4 @@
-"""The table of scores that several commands print."""
+"""Table of scores that several commands print."""
 
 from __future__ import annotations
 

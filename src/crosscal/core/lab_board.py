@@ -42,7 +42,7 @@ def _checking_read_back(read_conductance: Callable[[Any], Any]) -> Callable[[Lab
     @functools.wraps(read_conductance)
     def guarded(self: LabBoard) -> Matrix:
         with self._driven("read_conductance"):
-            return checked_read_back(read_conductance(self), self.facts)
+            return checked_read_back(read_conductance(self), self._facts)
 
     return guarded
 
@@ -107,10 +107,8 @@ class LabBoard(ABC):
 
     # To be written by the lab.
 
-    @property
-    @abstractmethod
-    def facts(self) -> LabBoardFacts:
-        """Fixed facts of the board."""
+    facts: LabBoardFacts
+    """Fixed facts of the board: an attribute of the class or of the object, or a property."""
 
     @abstractmethod
     def read_currents(self, voltage_v: Vectors) -> Currents:
@@ -153,7 +151,7 @@ class LabBoard(ABC):
         rows, columns = self.shape
         with self._driven("read_cell"):
             cells = [[float(self.read_cell(row, column)) for column in range(columns)] for row in range(rows)]
-            return checked_read_back(cells, self.facts)
+            return checked_read_back(cells, self._facts)
 
     @property
     def temperature_c(self) -> float | None:
@@ -170,13 +168,13 @@ class LabBoard(ABC):
     @property
     def shape(self) -> tuple[int, int]:
         """`(N, M)`: rows (inputs) and columns (outputs)."""
-        rows, columns = self.facts.shape
+        rows, columns = self._facts.shape
         return int(rows), int(columns)
 
     @property
     def identity(self) -> str:
         """Maker, model, serial number and firmware, as far as they are known."""
-        return self.facts.identity
+        return self._facts.identity
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -191,13 +189,13 @@ class LabBoard(ABC):
     @property
     def conductance_limits_s(self) -> tuple[float, float]:
         """Smallest and largest conductance that a cell can be written to [S]."""
-        low_s, high_s = self.facts.conductance_limits_s
+        low_s, high_s = self._facts.conductance_limits_s
         return float(low_s), float(high_s)
 
     @property
     def protection_v(self) -> float:
         """Largest magnitude ever driven while reading [V]."""
-        return self.facts.voltage_limit_v
+        return self._facts.voltage_limit_v
 
     @property
     def target_s(self) -> Matrix:
@@ -214,7 +212,7 @@ class LabBoard(ABC):
             ShapeError, RangeError: the matrix does not fit; nothing was written.
             BoardError: from the lab's code.
         """
-        target_s = checked_target(conductance_s, self.facts)
+        target_s = checked_target(conductance_s, self._facts)
         if self.writes_by_pulses:
             writer = self.begin_writing(target_s)
             while not writer.finished:
@@ -234,7 +232,7 @@ class LabBoard(ABC):
             ShapeError, RangeError: the vectors do not fit; nothing was driven.
             BoardError: from the lab's code, or currents that cannot be amperes of this board.
         """
-        facts = self.facts
+        facts = self._facts
         vectors_v = checked_vectors(voltage_v, facts)
         driven = vectors_v if facts.input_codes is None else facts.input_codes.encode(vectors_v)
         with self._driven("read_currents"):
@@ -255,18 +253,18 @@ class LabBoard(ABC):
     def settings(self) -> dict[str, Any]:
         """Settings by SCPI header, as a run.h5 holds them."""
         return {
-            "SOUR:VOLT:PROT": self.facts.voltage_limit_v,
-            "SENS:CURR:RANG": self.facts.full_scale_a,
+            "SOUR:VOLT:PROT": self._facts.voltage_limit_v,
+            "SENS:CURR:RANG": self._facts.full_scale_a,
             "SENS:CURR:RANG:AUTO": False,
             "ARR:PROG:TOL": self.tolerance,
         }
 
     def begin_writing(self, conductance_s: ArrayLike) -> PulseWriter:
         """Begin write-verify of a target [S], (N, M), by `pulse` and `read_cell`; every cell is read once."""
-        target_s = checked_target(conductance_s, self.facts)
+        target_s = checked_target(conductance_s, self._facts)
         with self._driven("read_cell"):
             self._target_s = None
-            return PulseWriter(self.pulse, self.read_cell, target_s, self.tolerance, self.facts.pulses)
+            return PulseWriter(self.pulse, self.read_cell, target_s, self.tolerance, self._facts.pulses)
 
     def continue_writing(self, writer: PulseWriter) -> None:
         """Take one sweep of write-verify; the target is the board's once it is finished."""
@@ -306,6 +304,19 @@ class LabBoard(ABC):
     def __repr__(self) -> str:
         rows, columns = self.shape
         return f"<{type(self).__name__} {rows}x{columns} {self.identity!r}>"
+
+    @property
+    def _facts(self) -> LabBoardFacts:
+        facts = getattr(self, "facts", None)
+        if not isinstance(facts, LabBoardFacts):
+            raise IncompatibleBoardError(
+                wanted(
+                    got=f"{type(self).__name__}.facts of type {type(facts).__name__}",
+                    allowed="crosscal.LabBoardFacts",
+                    remedy="set it in the class or in __init__",
+                )
+            )
+        return facts
 
     def _has(self, name: str) -> bool:
         return getattr(type(self), name) is not getattr(LabBoard, name)

@@ -106,6 +106,8 @@ class LabBoardFacts:
     def __post_init__(self) -> None:
         if len(self.shape) != 2 or not all(int(n) == n and n >= 1 for n in self.shape):
             raise _refused(f"shape {self.shape}", "(rows, columns), each 1 or more")
+        # A list or numpy's numbers compare unequal to an array's shape.
+        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
         low_s, high_s = self.conductance_limits_s
         if not 0.0 <= low_s < high_s < np.inf:
             raise _refused(f"conductance_limits_s {low_s} to {high_s} S", "0 ≤ low < high, in siemens")

@@ -10,7 +10,7 @@ import numpy as np
 
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import RangeError, ShapeError, wanted
-from crosscal.simulated_bench.circuit.circuit import checked_array
+from crosscal.simulated_bench.circuit.checks import checked_array
 from crosscal.simulated_bench.circuit.direct_current.sensitivities import sensitivity
 from crosscal.simulated_bench.circuit.wires import Wires
 from crosscal.simulated_bench.devices.law import CellLaw

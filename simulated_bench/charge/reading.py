@@ -13,7 +13,7 @@ from crosscal.simulated_bench.charge.lumped import lumped_outputs_v
 from crosscal.simulated_bench.charge.network import ChargeNetwork
 from crosscal.simulated_bench.charge.parasitics import ChargeParasitics
 from crosscal.simulated_bench.charge.variation import CapacitanceVariation, ChargeDraws, factors
-from crosscal.simulated_bench.circuit.circuit import checked_array
+from crosscal.simulated_bench.circuit.checks import checked_array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

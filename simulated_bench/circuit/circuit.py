@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
+from crosscal.simulated_bench.circuit.checks import checked_array
 from crosscal.simulated_bench.circuit.line_faults import LineFault
 from crosscal.simulated_bench.circuit.wires import Wires
 from crosscal.simulated_bench.devices.law import CellLaw
@@ -128,56 +128,6 @@ class Circuit:
             remedy = "give one voltage per row of the conductance matrix"
             raise ShapeError(wanted(got=got, allowed=f"({rows},) or (batch, {rows})", remedy=remedy))
         return np.atleast_2d(vectors_v), vectors_v.ndim == 2
-
-
-def checked_array(name: str, value: np.ndarray, *, ranks: tuple[int, ...], axes: str) -> np.ndarray:
-    """Return `value` as a C-contiguous array of float64, refusing any other rank, NaN and infinity.
-
-    Raises:
-        ShapeError: the rank is not among `ranks`, or these are no real numbers.
-        RangeError: an element is not finite; the message names its place.
-    """
-    try:
-        if np.iscomplexobj(value):
-            raise TypeError("complex")
-        array = np.ascontiguousarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ShapeError(
-            wanted(
-                got=f"{name} = {value!r:.80}",
-                allowed=f"an array of real numbers, {axes}",
-                remedy="pass numbers",
-            )
-        ) from error
-    if np.ndim(value) not in ranks:
-        got = f"{name} of shape {np.shape(value)}"
-        raise ShapeError(wanted(got=got, allowed=f"an array of {axes}", remedy="pass such an array"))
-    if not np.isfinite(array).all():
-        place = tuple(int(k) for k in np.argwhere(~np.isfinite(array))[0])
-        got = f"{name}{list(place)} = {array[place]}"
-        raise RangeError(wanted(got=got, allowed="finite numbers", remedy="correct that element"))
-    return array
-
-
-def element_value(name: str, value: float) -> float:
-    """Return a capacitance or inductance as a float.
-
-    Raises:
-        RangeError: it is not one finite number, 0 or more.
-    """
-    number = one_number(value)
-    if not 0 <= number < math.inf:
-        got = f"{name} = {value!r}"
-        raise RangeError(wanted(got=got, allowed="one finite number, 0 or more", remedy="correct it"))
-    return number
-
-
-def one_number(value: float) -> float:
-    """Return a value as a float, NaN if it is no number."""
-    try:
-        return float(value) if np.ndim(value) == 0 else math.nan
-    except (TypeError, ValueError):
-        return math.nan
 
 
 def path_resistances_ohm(count: int, segment_ohm: float, end_ohm: np.ndarray) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
+from crosscal.simulated_bench.circuit.checks import one_number
 from crosscal.simulated_bench.circuit.line_faults import BridgedLines, GroundedLine, LineFault, OpenLine
 
 
@@ -70,12 +71,9 @@ def _faults(faults: Sequence[LineFault]) -> tuple[LineFault, ...]:
 
 
 def _resistance(name: str, value: float) -> float:
-    try:
-        ohm = float(value)
-    except (TypeError, ValueError) as error:
-        raise ShapeError(
-            wanted(got=f"{name} = {value!r}", allowed="one number", remedy="give ohms")
-        ) from error
+    ohm = one_number(value)
+    if math.isnan(ohm) and not isinstance(value, float):
+        raise ShapeError(wanted(got=f"{name} = {value!r}", allowed="one number", remedy="give ohms"))
     if not (math.isfinite(ohm) and ohm >= 0):
         raise RangeError(
             wanted(got=f"{name} = {ohm!r} Ω", allowed="finite, 0 or more", remedy="give a resistance in ohms")
@@ -92,7 +90,8 @@ def _resistances(name: str, value: float | Sequence[float]) -> float | tuple[flo
         raise ShapeError(
             wanted(got=got, allowed="a number or one per line", remedy="give a flat list of ohms")
         )
-    return tuple(_resistance(f"{name}[{k}]", ohm) for k, ohm in enumerate(np.asarray(value).tolist()))
+    values = value.tolist() if isinstance(value, np.ndarray) and not np.ma.isMaskedArray(value) else value
+    return tuple(_resistance(f"{name}[{k}]", ohm) for k, ohm in enumerate(values))
 
 
 def _one_each(name: str, value: float | Sequence[float], count: int, line: str) -> np.ndarray:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crosscal.core.errors import RangeError, ShapeError, wanted
+from crosscal.core.validation import real_array
 from crosscal.simulated_bench.devices.memristor import Memristor
 
 
@@ -48,7 +49,7 @@ def driven_loop(
         ShapeError: not one voltage per instant, or none at all.
         RangeError: instants that fall, or a voltage outside the device's valid range.
     """
-    times_s, volts_v = np.asarray(time_s, dtype=np.float64), np.asarray(voltage_v, dtype=np.float64)
+    times_s, volts_v = real_array(time_s, "times"), real_array(voltage_v, "voltages")
     if times_s.ndim != 1 or times_s.shape != volts_v.shape or times_s.size == 0:
         got = f"time_s of shape {times_s.shape} and voltage_v of shape {volts_v.shape}"
         allowed, remedy = "two equally long lists of one or more", "give one voltage per instant"

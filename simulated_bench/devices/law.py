@@ -6,6 +6,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from crosscal.core.validation import real_array
+
 
 @runtime_checkable
 class CellLaw(Protocol):
@@ -61,9 +63,12 @@ def cell_current(
 
     Returns:
         Currents [A], of the broadcast shape.
+
+    Raises:
+        InputError: no real numbers, or masked elements.
     """
     conductance_s, voltage_v = np.broadcast_arrays(
-        np.asarray(conductance_s, dtype=np.float64), np.asarray(voltage_v, dtype=np.float64)
+        real_array(conductance_s, "conductances"), real_array(voltage_v, "voltages")
     )
     current_a, slope_s = np.empty((1, 1, voltage_v.size)), np.empty((1, 1, voltage_v.size))
     flat_s, flat_v = np.ascontiguousarray(conductance_s), np.ascontiguousarray(voltage_v)

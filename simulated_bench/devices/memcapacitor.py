@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crosscal.core.errors import RangeError, wanted
+from crosscal.core.validation import real_array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,13 +96,14 @@ class Memcapacitor:
             RangeError: a state beyond the limits, or a duration below 0.
         """
         self._require_state(capacitance_f)
-        if not (np.asarray(duration_s) >= 0).all():
+        if not (real_array(duration_s, "durations") >= 0).all():
             _refuse("a negative duration_s", "0 or more", "time goes forward")
         moved_f = self.rate_f_per_s(voltage_v) * duration_s
         return np.clip(capacitance_f + moved_f, self.minimum_f, self.maximum_f)
 
     def rate_f_per_s(self, voltage_v: np.ndarray | float) -> np.ndarray:
         """How fast the state moves away from its limits [F/s]; 0 within the threshold."""
+        voltage_v = real_array(voltage_v, "voltages")
         beyond_v = voltage_v - np.clip(voltage_v, -self.threshold_v, self.threshold_v)
         return np.asarray(self.rate_f_per_vs * beyond_v)
 
@@ -167,7 +169,7 @@ class Memcapacitor:
         return self.rate_f_per_vs * moved_v / (2 * math.pi * frequency_hz)
 
     def _require_state(self, value: np.ndarray | float, *, name: str = "capacitance_f") -> None:
-        state_f = np.asarray(value, dtype=np.float64)
+        state_f = real_array(value, name)
         outside = ~((state_f >= self.minimum_f) & (state_f <= self.maximum_f))
         if outside.any():
             place = tuple(int(k) for k in np.argwhere(outside)[0])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from crosscal.core.errors import RangeError, ShapeError, wanted
+from crosscal.core.validation import real_array
 from crosscal.simulated_bench.devices.law_kernels import sinh_law
 from crosscal.simulated_bench.devices.memristor_kernels import rates, steps
 from crosscal.simulated_bench.devices.sinh import Sinh
@@ -169,7 +170,8 @@ class Memristor:
 
     def _checked(self, *values: np.ndarray | float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Resistances, voltages and durations as arrays of one shape, each element within its range."""
-        arrays = [np.asarray(value, dtype=np.float64) for value in values]
+        names = "resistances", "voltages", "durations"
+        arrays = [real_array(value, name) for value, name in zip(values, names, strict=True)]
         try:
             shape = np.broadcast_shapes(*(array.shape for array in arrays))
         except ValueError as error:

@@ -9,6 +9,7 @@ import numpy as np
 
 from crosscal.core.errors import RangeError, SolverError, wanted
 from crosscal.core.physical_constants import BOLTZMANN_J_PER_K, ELEMENTARY_CHARGE_C, ZERO_CELSIUS_K
+from crosscal.core.validation import real_array
 
 VACUUM_F_PER_M = 8.8541878128e-12
 OXIDE, SILICON = 3.9, 11.7
@@ -111,7 +112,7 @@ class MosCapacitor:
         Raises:
             SolverError: a voltage that is not finite, or so large that no physical gate would bear it.
         """
-        wanted_v = np.asarray(voltage_v, dtype=np.float64)
+        wanted_v = real_array(voltage_v, "voltages")
         # Newton's steps are kept short, for the charge grows exponentially on both sides.
         surface_v = np.clip(wanted_v - self.flat_band_v, -0.1, 2 * self.fermi_v)
         for _ in range(NEWTON_MOST):
@@ -125,7 +126,7 @@ class MosCapacitor:
     def _root(self, surface_v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """±√H and its derivative."""
         u = self.thermal_v
-        x = np.asarray(surface_v, dtype=np.float64) / u
+        x = real_array(surface_v, "potentials") / u
         minority = math.exp(-2 * self.fermi_v / u)
         small = np.abs(x) < SERIES_BELOW
         away = np.where(small, 1.0, x)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from crosscal.core.errors import InputError, RangeError, ShapeError, SolverError, wanted
+from crosscal.core.validation import real_array
 from crosscal.simulated_bench.devices.access_kernels import begin, in_series, share
 from crosscal.simulated_bench.devices.law import CellLaw, cell_current, require_valid
 from crosscal.simulated_bench.devices.sinh import Sinh
@@ -67,7 +68,7 @@ class OneTransistor:
             got = f"OneTransistor.gate_v of shape {np.shape(self.gate_v)}"
             raise ShapeError(wanted(got=got, allowed="a number or one per row", remedy="give a flat list"))
         if np.ndim(self.gate_v) == 1:  # a tuple, so that devices can be compared and hashed
-            object.__setattr__(self, "gate_v", tuple(np.asarray(self.gate_v, dtype=np.float64).tolist()))
+            object.__setattr__(self, "gate_v", tuple(real_array(self.gate_v, "gate voltages").tolist()))
         for place, gate in enumerate(np.atleast_1d(self.gate_v)):
             if not self.threshold_v < gate < math.inf:
                 where = f"[{place}]" if np.ndim(self.gate_v) else ""

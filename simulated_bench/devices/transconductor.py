@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crosscal.core.errors import RangeError, wanted
+from crosscal.core.validation import real_array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +79,15 @@ class Transconductor:
         Raises:
             RangeError: the bias falls to the threshold, where the square law ends.
         """
-        overdrive_v = self.overdrive_v + np.asarray(control_v, dtype=np.float64)
+        overdrive_v = self.overdrive_v + real_array(control_v, "control voltages")
         if not (overdrive_v > 0).all():
             got = f"a control voltage of {np.min(control_v):g} V"
             remedy = "lower the drive, raise the frequency or enlarge the second capacitor"
             raise RangeError(wanted(got=got, allowed=f"above {-self.overdrive_v:g} V", remedy=remedy))
         tail_a = 0.5 * self.tail_a_per_v2 * overdrive_v**2
-        return tail_a * np.tanh(self.per_overdrive_a_per_v2 * overdrive_v * input_v / tail_a)
+        return tail_a * np.tanh(
+            self.per_overdrive_a_per_v2 * overdrive_v * real_array(input_v, "input voltages") / tail_a
+        )
 
 
 def _refuse(name: str, value: float, allowed: str) -> None:

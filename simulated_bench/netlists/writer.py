@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from crosscal.core.array_types import Matrix
-from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
-from crosscal.simulated_bench.circuit.circuit import Circuit, checked_array
+from crosscal.core.errors import InputError, ShapeError, wanted
+from crosscal.simulated_bench.circuit.checks import element_value, rising_times
+from crosscal.simulated_bench.circuit.circuit import Circuit
 from crosscal.simulated_bench.circuit.wires import Wires
 from crosscal.simulated_bench.devices.law import CellLaw
 from crosscal.simulated_bench.netlists.elements import (
@@ -90,7 +90,7 @@ def netlist(
     circuit = Circuit.of(conductance_s, wires, device)
     drive_v, _ = circuit.drives(voltage_v)
     times_s = None if time_s is None else _times(time_s, len(drive_v))
-    farad, henry = _storage("capacitance_f", capacitance_f), _storage("inductance_h", inductance_h)
+    farad, henry = element_value("capacitance_f", capacitance_f), element_value("inductance_h", inductance_h)
     if times_s is None:
         options, run = DIRECT_OPTIONS, _operating_points(drive_v, circuit.shape[1], _file(output))
     else:
@@ -145,25 +145,13 @@ def _write(columns: int, output: str) -> str:
 
 
 def _times(time_s: np.ndarray, drives: int) -> np.ndarray:
-    times_s = checked_array("time_s", time_s, ranks=(1,), axes="times")
+    times_s = rising_times(time_s)
     if len(times_s) != drives or drives < 2:
         got = f"{len(times_s)} times for {drives} drives"
         raise ShapeError(
             wanted(got=got, allowed="one drive per time, two or more", remedy="give voltage_v as (T, N)")
         )
-    falls = np.flatnonzero(np.diff(times_s) <= 0)
-    if len(falls):
-        k = int(falls[0])
-        got = f"time_s[{k + 1}] = {times_s[k + 1]:g} s after {times_s[k]:g} s"
-        raise RangeError(wanted(got=got, allowed="rising times", remedy="sort them and leave out doubles"))
     return times_s - times_s[0]
-
-
-def _storage(name: str, value: float) -> float:
-    if not (np.ndim(value) == 0 and math.isfinite(value) and value >= 0):
-        got = f"{name} = {value!r}"
-        raise RangeError(wanted(got=got, allowed="one finite number, 0 or more", remedy="correct it"))
-    return float(value)
 
 
 def _file(output: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import RangeError, ShapeError, wanted
+from crosscal.core.validation import real_array
 from crosscal.simulated_bench.bench import Bench
 from crosscal.simulated_bench.circuit.direct_current.solver import solve_dc
 from crosscal.simulated_bench.circuit.solution import Solution
@@ -66,7 +67,7 @@ def program_bench(bench: Bench, target_s: Matrix) -> None:
         ShapeError, RangeError: a matrix that the board cannot be programmed to; the message names the cell.
     """
     facts = bench.facts
-    target_s = np.asarray(target_s, dtype=np.float64)
+    target_s = real_array(target_s, "conductances")
     if target_s.shape != (facts.rows, facts.columns):
         got, allowed = f"a matrix of shape {target_s.shape}", f"({facts.rows}, {facts.columns})"
         raise ShapeError(wanted(got=got, allowed=allowed, remedy="give one conductance per cell"))
@@ -96,7 +97,7 @@ def take_snapshot(bench: Bench, target_s: Matrix, voltage_v: np.ndarray) -> Snap
         ShapeError, RangeError: vectors that do not fit.
         SolverError: no solution of the circuit was found.
     """
-    vectors_v = np.asarray(voltage_v, dtype=np.float64)
+    vectors_v = real_array(voltage_v, "voltages")
     if vectors_v.ndim != 2 or vectors_v.shape[1] != bench.facts.rows or not len(vectors_v):
         got, allowed = f"vectors of shape {vectors_v.shape}", f"(batch, {bench.facts.rows})"
         raise ShapeError(wanted(got=got, allowed=allowed, remedy="give one voltage per row"))
@@ -112,7 +113,7 @@ def take_snapshot(bench: Bench, target_s: Matrix, voltage_v: np.ndarray) -> Snap
         dwell_s=0.0,
     )
     return Snapshot(
-        target_s=np.asarray(target_s, dtype=np.float64),
+        target_s=real_array(target_s, "conductances"),
         conductance_s=conductance_s,
         cell_faults=bench.cell_faults,
         amplifier_faults=bench.amplifier_faults,

@@ -10,7 +10,8 @@ import numpy as np
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import RangeError, ShapeError, SolverError, wanted
 from crosscal.simulated_bench.circuit.alternating_current.ladder import Ladders
-from crosscal.simulated_bench.circuit.circuit import Circuit, checked_array, element_value
+from crosscal.simulated_bench.circuit.checks import checked_array, element_value
+from crosscal.simulated_bench.circuit.circuit import Circuit
 from crosscal.simulated_bench.circuit.direct_current.solver import solve_dc
 from crosscal.simulated_bench.circuit.wires import Wires
 from crosscal.simulated_bench.circuit.workers import share

@@ -8,7 +8,8 @@ import numpy as np
 
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import RangeError, ShapeError, wanted
-from crosscal.simulated_bench.circuit.circuit import Circuit, checked_array, element_value, one_number
+from crosscal.simulated_bench.circuit.checks import element_value, one_number, rising_times
+from crosscal.simulated_bench.circuit.circuit import Circuit
 from crosscal.simulated_bench.circuit.direct_current.solver import solve_dc
 from crosscal.simulated_bench.circuit.solution import Solution
 from crosscal.simulated_bench.circuit.transient.operating_point import solve_operating_point
@@ -85,14 +86,9 @@ def solve_transient(
 
 
 def _times(time_s: np.ndarray) -> list[float]:
-    times_s = checked_array("time_s", time_s, ranks=(1,), axes="times")
+    times_s = rising_times(time_s)
     if len(times_s) == 0:
         raise ShapeError(wanted(got="no times", allowed="one or more", remedy="give the times to report"))
-    falls = np.flatnonzero(np.diff(times_s) <= 0)
-    if len(falls):
-        k = int(falls[0])
-        got = f"time_s[{k + 1}] = {times_s[k + 1]:g} s after {times_s[k]:g} s"
-        raise RangeError(wanted(got=got, allowed="rising times", remedy="sort them and leave out doubles"))
     return times_s.tolist()
 
 

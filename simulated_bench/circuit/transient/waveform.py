@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from crosscal.core.errors import InputError, ShapeError, wanted
-from crosscal.simulated_bench.circuit.circuit import checked_array
+from crosscal.simulated_bench.circuit.checks import checked_array
 
 
 class Waveform:

@@ -1,4 +1,4 @@
-"""Recalibration from K known vectors beside its bound, matrix by matrix, and the distance to the noise floor.
+"""Recalibration from K known vectors beside its bound, matrix by matrix, and its distance to the reference.
 
     python benchmarks/recalibration.py --calibrator structured --noise 1e-3 --matrices 20
     python benchmarks/recalibration.py --size 16x24 --size 24x16 --counts 8,32,128
@@ -22,9 +22,9 @@ import numpy as np
 
 from crosscal.runtime import Calibrator, ProgrammedCalibrator
 from crosscal.runtime.recalibration.vectors import informative_vectors
-from crosscal.simulated_bench import Sinh, Wires, noise_floor, sensitivity, solve_dc
+from crosscal.simulated_bench import Sinh, Wires, linear_gaussian_reference, sensitivity, solve_dc
 from crosscal.training import Measurements, TrainingPlan, train
-from crosscal.training.export import export_calibrator
+from crosscal.training.fitting.export import export_calibrator
 
 WIRES = Wires(row_ohm=2.0, column_ohm=2.0, source_ohm=50.0, sense_ohm=10.0)
 CELLS = Sinh(a_pos=0.225, b_pos=4.12, a_neg=0.2801, b_neg=4.10)
@@ -157,12 +157,14 @@ def evaluate(
     rng = np.random.default_rng(seed + 1)
     calibrator = Calibrator.load(path)
     outcomes: dict[int, list[Outcome]] = {count: [] for count in counts}
-    over_floor = []
+    over_reference = []
     for _ in range(matrices):
         target_s, fresh_v = board.matrix_s(rng), board.vectors_v(200, rng)
         exact = calibrator.program(target_s)
-        floor = noise_floor(target_s, fresh_v[:12], wires=WIRES, device=CELLS, noise_a=board.noise_a).nmse
-        over_floor.append(nmse(exact, board.measured_a(target_s, fresh_v, rng), fresh_v) / floor)
+        reference = linear_gaussian_reference(
+            target_s, fresh_v[:12], wires=WIRES, device=CELLS, noise_a=board.noise_a
+        ).nmse
+        over_reference.append(nmse(exact, board.measured_a(target_s, fresh_v, rng), fresh_v) / reference)
         real_s = target_s * (1 + error * rng.standard_normal(target_s.shape))
         fresh_a = board.measured_a(real_s, fresh_v, rng)
         none = nmse(exact, fresh_a, fresh_v)
@@ -184,8 +186,8 @@ def evaluate(
                 )
             )
     print(
-        f"  programmed exactly: NMSE over floor, median {np.median(over_floor):.2f}, worst "
-        f"{np.max(over_floor):.2f}"
+        f"  programmed exactly: NMSE over reference, median {np.median(over_reference):.2f}, worst "
+        f"{np.max(over_reference):.2f}"
     )
     return outcomes
 

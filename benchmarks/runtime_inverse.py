@@ -125,15 +125,15 @@ def _steps(programmed: ProgrammedCalibrator, current_a: np.ndarray) -> np.ndarra
     if not isinstance(correction, InverseCorrection):
         raise SystemExit(f"got a calibrator of kind {programmed.kind}, which takes no steps")
     tensors = correction.tensors
-    final = _answers(tensors, current_a)
+    final = _responses(tensors, current_a)
     steps = np.full(len(current_a), tensors.damping.size)
     for allowed in range(tensors.damping.size - 1, 0, -1):
-        shorter = _answers(replace(tensors, damping=tensors.damping[:allowed]), current_a)
+        shorter = _responses(replace(tensors, damping=tensors.damping[:allowed]), current_a)
         steps[(shorter == final).all(axis=1)] = allowed
     return steps
 
 
-def _answers(tensors: InverseTensors, current_a: np.ndarray) -> np.ndarray:
+def _responses(tensors: InverseTensors, current_a: np.ndarray) -> np.ndarray:
     return Inverse(tensors).read(current_a).calibrated_a
 
 

@@ -39,13 +39,13 @@ from crosscal.simulated_bench.devices.meminductor import MeminductorLoop as Memi
 from crosscal.simulated_bench.devices.meminductor import pinch_limit_hz as pinch_limit_hz
 from crosscal.simulated_bench.devices.mos_capacitor import MosCapacitor as MosCapacitor
 from crosscal.simulated_bench.devices.transconductor import Transconductor as Transconductor
-from crosscal.simulated_bench.floor import NoiseFloor as NoiseFloor
-from crosscal.simulated_bench.floor import noise_floor as noise_floor
 from crosscal.simulated_bench.instrument.bench_server import BenchServer as BenchServer
 from crosscal.simulated_bench.instrument.bench_server import serve_pty as serve_pty
 from crosscal.simulated_bench.instrument.bench_server import serve_tcp as serve_tcp
 from crosscal.simulated_bench.instrument.powered_bench import PoweredBoard as PoweredBoard
 from crosscal.simulated_bench.instrument.sim_device import add_to_sim as add_to_sim
+from crosscal.simulated_bench.linear_gaussian import LinearGaussianReference as LinearGaussianReference
+from crosscal.simulated_bench.linear_gaussian import linear_gaussian_reference as linear_gaussian_reference
 from crosscal.simulated_bench.netlists.check import NetlistCheck as NetlistCheck
 from crosscal.simulated_bench.netlists.check import check_netlist as check_netlist
 from crosscal.simulated_bench.netlists.run import run_netlist as run_netlist

@@ -14,8 +14,8 @@ from crosscal.simulated_bench.cells import Cells
 from crosscal.simulated_bench.circuit.wires import Wires
 from crosscal.simulated_bench.column_reading import ColumnReader
 from crosscal.simulated_bench.devices import CellLaw
-from crosscal.simulated_bench.floor import Sensed, floor_of_sensed
 from crosscal.simulated_bench.front_end.channels import FrontEnd
+from crosscal.simulated_bench.linear_gaussian import Sensed, reference_of_sensed
 from crosscal.simulated_bench.packing import pack
 from crosscal.simulated_bench.programming.programmer import ArrayProgrammer
 from crosscal.simulated_bench.randomness import RandomStreams, fixed_error_streams
@@ -121,7 +121,7 @@ class ArrayBench(Bench):
         """See `Bench.true_current`."""
         return self._reader.true_current(voltage_v, range_index=range_index)
 
-    def noise_floor(
+    def linear_gaussian_reference(
         self,
         target_s: Matrix,
         true_conductance_s: Matrix,
@@ -131,9 +131,9 @@ class ArrayBench(Bench):
         aperture_s: float = 1e-3,
         averages: int = 1,
     ) -> float:
-        """See `Bench.noise_floor`."""
+        """See `Bench.linear_gaussian_reference`."""
         sensed = self.sensed(true_conductance_s, voltage_v, range_a, aperture_s=aperture_s, averages=averages)
-        return floor_of_sensed(sensed, target_s).nmse
+        return reference_of_sensed(sensed, target_s).nmse
 
     def sensed(
         self,
@@ -144,7 +144,7 @@ class ArrayBench(Bench):
         aperture_s: float = 1e-3,
         averages: int = 1,
     ) -> Sensed:
-        """Give the response of the currents to the inputs and the noise on them; see `Bench.noise_floor`."""
+        """Give the response of the currents to the inputs and the noise on them; see `linear_gaussian_reference`."""
         return self._reader.sensed(
             true_conductance_s, voltage_v, range_a, aperture_s=aperture_s, averages=averages
         )

@@ -134,7 +134,7 @@ class Bench(ABC):
         """
 
     @abstractmethod
-    def noise_floor(
+    def linear_gaussian_reference(
         self,
         target_s: Matrix,
         true_conductance_s: Matrix,
@@ -144,7 +144,7 @@ class Bench(ABC):
         aperture_s: float = 1e-3,
         averages: int = 1,
     ) -> float:
-        """NMSE that no calibrator can beat on a matrix, whatever it knows of this board.
+        """NMSE of the linear-Gaussian reference on a matrix, whatever it knows of this board.
 
         Read noise and the converter's steps leave it, referred to the current by each channel's gain; and
         the cells' own noise at their present age, 1/f and telegraph noise with the variance of all time.

@@ -14,9 +14,9 @@ from crosscal.core.physical_constants import ZERO_CELSIUS_K
 from crosscal.simulated_bench.array_state import ArrayState
 from crosscal.simulated_bench.circuit.direct_current.sensitivities import sensitivity
 from crosscal.simulated_bench.circuit.direct_current.solver import solve_currents
-from crosscal.simulated_bench.floor import Sensed
 from crosscal.simulated_bench.front_end.channels import REFERENCE_TEMPERATURE_C, FrontEnd
 from crosscal.simulated_bench.front_end.settling import Settling, Timing
+from crosscal.simulated_bench.linear_gaussian import Sensed
 from crosscal.simulated_bench.settings.bench_settings import BenchSettings
 from crosscal.simulated_bench.variability.fluctuating_currents import added_currents, current_covariance
 from crosscal.simulated_bench.variability.fluctuation import Fluctuation, ReadTiming
@@ -120,7 +120,7 @@ class ColumnReader:
         aperture_s: float,
         averages: int,
     ) -> Sensed:
-        """Give the response of the currents to the inputs and the noise on them; see `Bench.noise_floor`."""
+        """Give the response of the currents to the inputs and the noise on them; see `Bench.linear_gaussian_reference`."""
         range_index = self._front_end.range_index(range_a)
         steps_a = self._front_end.step_a(range_index) / np.sqrt(12.0 * averages)
         noise_a = np.hypot(self.noise_a(aperture_s=aperture_s, averages=averages), steps_a)

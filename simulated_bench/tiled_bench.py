@@ -13,7 +13,7 @@ from crosscal.simulated_bench.array_bench import ArrayBench
 from crosscal.simulated_bench.bench import Bench
 from crosscal.simulated_bench.circuit.wires import Wires
 from crosscal.simulated_bench.devices import CellLaw
-from crosscal.simulated_bench.floor import Sensed, floor_of_sensed
+from crosscal.simulated_bench.linear_gaussian import Sensed, reference_of_sensed
 from crosscal.simulated_bench.packing import pack
 from crosscal.simulated_bench.settings.bench_settings import BenchSettings
 from crosscal.simulated_bench.tile_layout import TileLayout, tile_seed
@@ -133,7 +133,7 @@ class TiledBench(Bench):
             sums_a[:, columns] += tile.true_current(voltage_v[:, rows], range_index=range_index)
         return sums_a
 
-    def noise_floor(
+    def linear_gaussian_reference(
         self,
         target_s: Matrix,
         true_conductance_s: Matrix,
@@ -143,7 +143,7 @@ class TiledBench(Bench):
         aperture_s: float = 1e-3,
         averages: int = 1,
     ) -> float:
-        """See `Bench.noise_floor`: of the sums."""
+        """See `Bench.linear_gaussian_reference`: of the sums."""
         parts = []
         for place, tile in self._tiles.items():
             rows, columns = self._layout.span(place)
@@ -155,7 +155,7 @@ class TiledBench(Bench):
                 averages=averages,
             )
             parts.append((rows, columns, part))
-        return floor_of_sensed(Sensed.summed(parts, self._shape), target_s).nmse
+        return reference_of_sensed(Sensed.summed(parts, self._shape), target_s).nmse
 
     def begin_programming(self, target_s: array[float], tolerance: float) -> None:
         """See `Bench.begin_programming`."""

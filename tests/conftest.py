@@ -9,9 +9,9 @@ install_import_hook(
     [
         "crosscal.core",
         "crosscal.simulated_bench.front_end.channels",
-        "crosscal.training.affine_fit",
-        "crosscal.training.evaluation",
-        "crosscal.training.inputs",
+        "crosscal.training.calibrators.affine_fit",
+        "crosscal.training.evaluation.evaluation",
+        "crosscal.training.collecting.inputs",
         "crosscal.training.measurements",
     ],
     "shape_checker.check",

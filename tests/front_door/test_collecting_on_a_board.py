@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crosscal.commands.benches.simulated_board import noise_floor
+from crosscal.commands.benches.simulated_board import linear_gaussian_reference
 from crosscal.core.errors import RangeError, RunFileError
 from crosscal.core.port import CrossbarPort
 from crosscal.core.run_file import read_run
@@ -59,12 +59,14 @@ def test_inputs_beyond_the_protection_are_refused_before_anything_is_programmed(
     assert not list(tmp_path.glob("*.h5"))
 
 
-def test_averaging_lowers_the_floor_of_a_run(crosscal_bench: BenchForTest, tmp_path: Path) -> None:
-    floors = []
+def test_averaging_lowers_the_linear_gaussian_reference_of_a_run(
+    crosscal_bench: BenchForTest, tmp_path: Path
+) -> None:
+    references = []
     for averages in (1, 100):
         path = tmp_path / f"run{averages}.h5"
         with crosscal_bench.open_board() as board:
             board.averages = averages
             collect(board, path, PLAN)
-        floors.append(noise_floor("lab-16x12", read_run(path)).mean())
-    assert floors[1] < floors[0]
+        references.append(linear_gaussian_reference("lab-16x12", read_run(path)).mean())
+    assert references[1] < references[0]

@@ -107,6 +107,6 @@ def test_what_a_room_logs_is_shown_beside_its_bar_and_not_printed() -> None:
     room = logging.getLogger("crosscal.training")
     before = room.level
     with show_log_beside_bar(bar, task, "crosscal.training"):
-        logging.getLogger("crosscal.training.structured_fit").info("%d vectors", 640)
+        logging.getLogger("crosscal.training.calibrators.structured.circuit_fit").info("%d vectors", 640)
     assert bar.tasks[0].fields["note"] == "640 vectors"
     assert (room.level, room.handlers) == (before, [])

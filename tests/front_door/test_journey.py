@@ -50,7 +50,7 @@ def test_a_held_out_run_scores_better_with_the_calibrator_than_without(folder: P
     report = json.loads((folder / "out" / "report.json").read_text())
     scores = report["inputs"]["random"]
     assert scores["calibrator"]["nmse"] < 0.2 * scores["nothing"]["nmse"]
-    assert scores["calibrator"]["floor_ratio"] > 1.0
+    assert scores["calibrator"]["reference_ratio"] > 1.0
     assert (report["rows"], report["columns"]) == (5, 7)
     assert "affine K=8" in shown
     assert "affine K=100" in report["skipped"]

@@ -107,24 +107,26 @@ def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
     return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in files if path.is_file()}
 
 
-def test_all_methods_stand_side_by_side_with_the_floor(finished: Path) -> None:
+def test_all_methods_stand_side_by_side_with_the_linear_gaussian_reference(finished: Path) -> None:
     boards = json.loads((finished / "suite.json").read_text())["boards"]
     assert [board["board"] for board in boards] == ["wide", "wide-quiet"]
     for board in boards:
         found = {(score["method"], score["known_vectors"]): score["score"] for score in board["scores"]}
         assert {("nothing", 0), ("affine", 8), ("affine", 32), ("ridge", 32), ("affine", 0)} <= set(found)
         assert not board["failures"]
-        assert 0.0 < board["floor_nmse"] < found["ridge", 32]["nmse"] < found["nothing", 0]["nmse"]
+        assert 0.0 < board["reference_nmse"] < found["ridge", 32]["nmse"] < found["nothing", 0]["nmse"]
         for score in found.values():
-            assert score["floor_ratio"] == pytest.approx(score["nmse"] / board["floor_nmse"])
+            assert score["reference_ratio"] == pytest.approx(score["nmse"] / board["reference_nmse"])
     # More columns than rows: a tenth of the noise leaves about a hundredth of the error.
-    assert boards[1]["floor_nmse"] == pytest.approx(boards[0]["floor_nmse"] / 100, rel=0.1)
+    assert boards[1]["reference_nmse"] == pytest.approx(boards[0]["reference_nmse"] / 100, rel=0.1)
 
 
 def test_the_scores_are_those_that_evaluate_gives_for_the_same_files(finished: Path) -> None:
     folder = finished / "wide"
-    run, floors = read_run(folder / "test.h5"), np.load(folder / "floor.npy")
-    expected = evaluate(Calibrator.load(folder / "affine.onnx"), run, floor_nmse=floors).kinds[0].scores
+    run, references = read_run(folder / "test.h5"), np.load(folder / "reference.npy")
+    expected = (
+        evaluate(Calibrator.load(folder / "affine.onnx"), run, reference_nmse=references).kinds[0].scores
+    )
     scores = (*read_scores(folder / "baselines.json"), *read_scores(folder / "affine.json"))
     found = {(score.method, score.known_vectors): score.score for score in scores}
     assert found["nothing", 0] == expected["nothing"]
@@ -139,9 +141,9 @@ def test_tables_and_pictures_are_written(finished: Path) -> None:
     assert {row["law"] for row in rows} == {"hopping"}
     assert all(float(row["nmse"]) > 0 for row in rows)
     lines = (finished / "suite.md").read_text().splitlines()
-    # NMSE, times the floor, and what methods make of the same known vectors.
+    # NMSE, times the reference, and what methods make of the same known vectors.
     assert sum(line.startswith("| wide-quiet | 3×5 |") for line in lines) == 3
-    pictures = ["times_floor", "error_against_noise", "error_against_known_vectors", "pareto"]
+    pictures = ["reference_ratio", "error_against_noise", "error_against_known_vectors", "pareto"]
     for path in (
         *(finished / f"{name}.png" for name in pictures),
         finished / "wide" / "error_over_array.png",
@@ -161,7 +163,7 @@ def test_the_second_time_nothing_is_measured_trained_or_scored_again(
     for name in (
         "collect_simulated",
         "train_and_export",
-        "noise_floor",
+        "linear_gaussian_reference",
         "load_calibrator",
     ):
         monkeypatch.setattr(suite_module, name, forbidden)
@@ -348,8 +350,8 @@ def test_an_impossible_table_is_an_error_that_names_the_entry(
 
 def test_the_tables_are_printed_and_progress_goes_to_standard_error(finished: Path) -> None:
     shown = (finished.parent / "stdout.txt").read_text(encoding="utf-8")
-    for name in ("wide", "wide-quiet", "floor", "raw", "affine", "trained", "ridge", "K=32"):
+    for name in ("wide", "wide-quiet", "reference", "raw", "affine", "trained", "ridge", "K=32"):
         assert name in shown
     said = (finished.parent / "stderr.txt").read_text(encoding="utf-8")
-    for name in ("training matrices", "test matrices", "noise floor", "board 2 of 2"):
+    for name in ("training matrices", "test matrices", "linear-Gaussian reference", "board 2 of 2"):
         assert name in said

@@ -233,18 +233,18 @@ def test_zero_volts_measure_the_offsets_alone():
     assert 0 < np.abs(current_a).max() < 0.0006 * 12.337e-3
 
 
-def test_noise_floor_of_the_reference_protocol_is_the_known_one():
+def test_linear_gaussian_reference_of_the_reference_protocol_is_the_known_one():
     board = Bench.from_profile("memsys2025", noise={"read_relative": 1e-3})
-    floors = []
+    references = []
     for seed in range(3):
         target_s = program(board, seed)
-        floors.append(board.noise_floor(target_s, target_s, vectors(64, 2, seed), 10e-3))
+        references.append(board.linear_gaussian_reference(target_s, target_s, vectors(64, 2, seed), 10e-3))
     # Known to be 2.0e-3 as a median over matrices, which scatter by some 15 %.
-    assert np.median(floors) == pytest.approx(2.0e-3, rel=0.2)
+    assert np.median(references) == pytest.approx(2.0e-3, rel=0.2)
 
 
-def test_the_best_linear_estimate_of_a_linear_board_meets_the_noise_floor():
-    """Resistors and Gaussian inputs: least squares reaches the floor, and nothing can be below it."""
+def test_the_best_linear_estimate_of_a_linear_board_meets_the_linear_gaussian_reference():
+    """Resistors and Gaussian inputs: least squares reaches the reference, and nothing can be below it."""
     front_end = {"profile": "lab", "offset_error": 0.0}
     board = bench(device={"law": "ohmic"}, noise={"read_a": 2e-6}, front_end=front_end)
     target_s = program(board)
@@ -258,16 +258,20 @@ def test_the_best_linear_estimate_of_a_linear_board_meets_the_noise_floor():
     error_a = design[tested] @ weights - ideal_a[tested]
     nmse = (error_a**2).mean() / (target_s**2).sum(axis=0).mean() / (0.4**2 / 12)
     true_s = np.array(board.true_conductance()).reshape(5, 9)
-    floor = board.noise_floor(target_s, true_s, voltage_v[:3], 12.337e-3)
+    reference = board.linear_gaussian_reference(target_s, true_s, voltage_v[:3], 12.337e-3)
     # 3000 vectors of 9 columns: the mean square scatters by 1 % or so.
-    assert nmse == pytest.approx(floor, rel=0.05)
+    assert nmse == pytest.approx(reference, rel=0.05)
 
 
-def test_the_noise_floor_falls_with_averaging_and_knows_the_boards_ranges():
+def test_the_linear_gaussian_reference_falls_with_averaging_and_knows_the_boards_ranges():
     board = bench(noise={"read_a": 1e-6})
     target_s = program(board)
-    one, many = (board.noise_floor(target_s, target_s, vectors(5, 2), 1e-2, averages=n) for n in (1, 100))
+    one, many = (
+        board.linear_gaussian_reference(target_s, target_s, vectors(5, 2), 1e-2, averages=n) for n in (1, 100)
+    )
     assert many < one / 20
-    assert board.noise_floor(target_s, target_s, vectors(5, 2), 1e-2, aperture_s=0.1) == pytest.approx(many)
+    assert board.linear_gaussian_reference(
+        target_s, target_s, vectors(5, 2), 1e-2, aperture_s=0.1
+    ) == pytest.approx(many)
     with pytest.raises(RangeError, match="allowed: 1e-06"):
-        board.noise_floor(target_s, target_s, vectors(5, 2), 3e-3)
+        board.linear_gaussian_reference(target_s, target_s, vectors(5, 2), 3e-3)

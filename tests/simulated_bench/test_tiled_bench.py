@@ -11,7 +11,7 @@ import pytest
 import crosscal
 from crosscal.core.errors import SettingsError
 from crosscal.core.readout import Status
-from crosscal.simulated_bench import Bench, Ohmic, noise_floor, solve_dc
+from crosscal.simulated_bench import Bench, Ohmic, linear_gaussian_reference, solve_dc
 from crosscal.simulated_bench.tile_layout import tile_seed
 from crosscal.simulated_bench.tiled_bench import TiledBench
 
@@ -144,13 +144,13 @@ def test_faults_are_counted_over_the_whole_board() -> None:
     assert not np.isnan(read(bench, vectors())[0]).any()
 
 
-def test_the_floor_of_sums_is_that_of_one_array_where_wires_are_none() -> None:
+def test_the_linear_gaussian_reference_of_sums_is_that_of_one_array_where_wires_are_none() -> None:
     none = dict.fromkeys(("row_ohm", "column_ohm", "source_ohm", "sense_ohm"), 0.0)
     keys = {"wires": none, "device": {"law": "ohmic"}, "noise": {"read_a": 1e-7}}
     tiled = board(**keys)
     target_s, voltage_v = written(tiled), vectors()
-    found = tiled.noise_floor(target_s, target_s, voltage_v, RANGE_A)
-    single = noise_floor(
+    found = tiled.linear_gaussian_reference(target_s, target_s, voltage_v, RANGE_A)
+    single = linear_gaussian_reference(
         target_s, voltage_v, wires=tiled.wires(RANGE_INDEX), device=Ohmic(), noise_a=1e-7 * np.sqrt(3)
     )
     assert found == pytest.approx(single.nmse, rel=1e-6)

@@ -10,7 +10,7 @@ import click
 import numpy as np
 from rich.console import Console
 
-from crosscal.commands.benches.simulated_board import noise_floor, open_simulated_board
+from crosscal.commands.benches.simulated_board import linear_gaussian_reference, open_simulated_board
 from crosscal.commands.demo_drift import draw_drift, drift_table, measure_day_of_drift
 from crosscal.commands.jobs.collection import collect_with_bar
 from crosscal.commands.jobs.evaluation import evaluate_with_bar
@@ -73,7 +73,9 @@ def command(train_afresh: bool, output: Path, seed: int) -> None:
         with console.status("a day of drift, and recalibration"):
             day = measure_day_of_drift(board, calibrator, np.random.default_rng([seed, 2]))
     test = read_run(test_file)
-    evaluation = evaluate_with_bar(calibrator, test, floor_nmse=noise_floor(str(bench), test))
+    evaluation = evaluate_with_bar(
+        calibrator, test, reference_nmse=linear_gaussian_reference(str(bench), test)
+    )
     out = Console()
     out.print(score_table(evaluation))
     out.print(drift_table(day))

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from crosscal.commands.benches.simulated_board import noise_floor
+from crosscal.commands.benches.simulated_board import linear_gaussian_reference
 from crosscal.commands.jobs.evaluation import evaluate_with_bar
 from crosscal.commands.options.calibrator_list import CalibratorList
 from crosscal.commands.options.scheduler import scheduler_option
@@ -29,7 +29,8 @@ SUITE_OPTIONS = ("output", "boards", "calibrators", "quick", "table", "seed", "r
 @click.option(
     "--truth",
     metavar="BENCH",
-    help="bench.toml or profile of the simulated board that RUN was measured on: adds the noise floor.",
+    help="bench.toml or profile of the simulated board that RUN was measured on: adds the "
+    "linear-Gaussian reference.",
 )
 @click.option("--suite", is_flag=True, help="Compare calibrators on a suite of simulated boards instead.")
 @click.option(
@@ -85,12 +86,12 @@ def command(
     """Score CALIBRATOR (an ONNX file) on RUN (a run.h5 of matrices it was not trained on).
 
     Prints all four error measures beside no calibration and beside gain and offset per column fitted to each
-    matrix's own known vectors; those vectors are scored for no one. With --truth, also the ratio to the floor
+    matrix's own known vectors; those vectors are scored for no one. With --truth, also the ratio to the reference
     that read noise sets.
 
     With --suite, instead: measures a suite of simulated boards that differ in size, wires, device law, noise,
     programming error and front end, trains calibrators on each, and prints them side by side with the plain
-    fits and the floor. Finished steps are kept; the same command again goes on where it was cut off.
+    fits and the reference. Finished steps are kept; the same command again goes on where it was cut off.
 
     \b
     crosscal evaluate b7.onnx holdout.h5 --report out/
@@ -107,8 +108,8 @@ def command(
         missing = "CALIBRATOR" if calibrator is None else "RUN"
         raise click.UsageError(f"Missing argument '{missing}' (or give --suite).")
     measured = read_run(run)
-    floor_nmse = None if truth is None else noise_floor(truth, measured)
-    evaluation = evaluate_with_bar(calibrator, measured, floor_nmse=floor_nmse)
+    reference_nmse = None if truth is None else linear_gaussian_reference(truth, measured)
+    evaluation = evaluate_with_bar(calibrator, measured, reference_nmse=reference_nmse)
     Console().print(score_table(evaluation))
     if unusable := int((~evaluation.data.usable).sum()):
         console.print(

@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from crosscal.commands.benches.simulated_board import noise_floor, open_simulated_board
+from crosscal.commands.benches.simulated_board import linear_gaussian_reference, open_simulated_board
 from crosscal.commands.jobs.collection import collect_with_bar
 from crosscal.commands.jobs.evaluation import evaluate_with_bar
 from crosscal.commands.jobs.training import train_and_export
@@ -85,7 +85,7 @@ def command(
     )
     training_run = _collect(bench, output / "training.h5", train_plan, "training matrices")
     test_run = _collect(bench, output / "test.h5", test_plan, "test matrices")
-    floor_nmse = noise_floor(str(bench), test_run)
+    reference_nmse = linear_gaussian_reference(str(bench), test_run)
     evaluations = {}
     for name in calibrators:
         path = output / f"{name}.onnx"
@@ -95,7 +95,7 @@ def command(
                 plan, Measurements.from_run(training_run), path, resume=True, provenance={"study": profile}
             )
         on_training = evaluate_with_bar(path, _first_matrices(training_run, test_matrices))
-        on_test = evaluate_with_bar(path, test_run, floor_nmse=floor_nmse)
+        on_test = evaluate_with_bar(path, test_run, reference_nmse=reference_nmse)
         write_report(on_test, output / name)
         evaluations[name] = (on_training, on_test)
     out = Console()

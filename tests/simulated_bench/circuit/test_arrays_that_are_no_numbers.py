@@ -23,8 +23,8 @@ from crosscal.simulated_bench import (
     cell_current,
     charge_product,
     driven_loop,
+    linear_gaussian_reference,
     netlist,
-    noise_floor,
     program_bench,
     sensitivity,
     solve_ac,
@@ -79,8 +79,14 @@ ENTRIES: dict[str, tuple[Callable[[Any], object], np.ndarray]] = {
     ),
     "wires, drivers": (lambda ohm: Wires(source_ohm=ohm), np.array([50.0, 60.0])),
     "wires, amplifiers": (lambda ohm: Wires(sense_ohm=ohm), np.array([10.0, 20.0])),
-    "noise_floor, conductances": (lambda g: noise_floor(g, DRIVE_V, noise_a=1e-9, **CIRCUIT), CELLS_S),
-    "noise_floor, voltages": (lambda v: noise_floor(CELLS_S, v, noise_a=1e-9, **CIRCUIT), DRIVE_V),
+    "linear_gaussian_reference, conductances": (
+        lambda g: linear_gaussian_reference(g, DRIVE_V, noise_a=1e-9, **CIRCUIT),
+        CELLS_S,
+    ),
+    "linear_gaussian_reference, voltages": (
+        lambda v: linear_gaussian_reference(CELLS_S, v, noise_a=1e-9, **CIRCUIT),
+        DRIVE_V,
+    ),
     "netlist, conductances": (lambda g: netlist(g, DRIVE_V, **CIRCUIT), CELLS_S),
     "netlist, voltages": (lambda v: netlist(CELLS_S, v, **CIRCUIT), DRIVE_V),
     "netlist, times": (

@@ -19,7 +19,7 @@ from crosscal.simulated_bench import (
     Sinh,
     SmoothLaw,
     Wires,
-    noise_floor,
+    linear_gaussian_reference,
     sensitivity,
     solve_currents,
     solve_dc,
@@ -182,7 +182,7 @@ def test_sensitivities_of_a_faulty_array_are_derivatives() -> None:
         np.testing.assert_allclose(jacobian_s[:, i], (above_a - below_a) / (2 * step_v), rtol=0, atol=1e-12)
     cut = Wires(**OHMS, faults=[OpenLine(line="row", number=1, cell=0)])
     sound, faulty = (
-        noise_floor(CONDUCTANCE_S, DRIVE_V, wires=one, device=Sinh(), noise_a=1e-7).nmse
+        linear_gaussian_reference(CONDUCTANCE_S, DRIVE_V, wires=one, device=Sinh(), noise_a=1e-7).nmse
         for one in (Wires(**OHMS), cut)
     )
     assert faulty > 100 * sound, "nothing can be known of an input that is cut off"

@@ -38,7 +38,7 @@ def test_reference_protocol_has_the_published_array():
     settings = load_settings("memsys2025")
     assert (settings.array.rows, settings.array.columns) == (64, 64)
     assert (settings.array.conductance_min_s, settings.array.conductance_max_s) == (16.6e-6, 100e-6)
-    # The largest current of such a matrix: noise of 1e-3 of it leaves a floor of 2.0e-3.
+    # The largest current of such a matrix: noise of 1e-3 of it leaves a reference of 2.0e-3.
     assert settings.noise_full_scale_a == 1.08e-3
 
 

@@ -9,7 +9,7 @@ import pytest
 from varied_board import IDEAL_A, board, measure, program, truth, vectors
 
 from crosscal.core.errors import ShapeError
-from crosscal.simulated_bench import Sinh, Wires, noise_floor, sensitivity, solve_currents
+from crosscal.simulated_bench import Sinh, Wires, linear_gaussian_reference, sensitivity, solve_currents
 from crosscal.simulated_bench.devices import Ohmic, OneTransistor
 from crosscal.simulated_bench.randomness import RandomStreams
 from crosscal.simulated_bench.variability.fluctuating_currents import current_covariance, solve_each
@@ -236,8 +236,8 @@ def test_the_stated_variance_is_that_of_many_boards(kind):
     assert np.abs(got / stated - 1).max() < 5 * math.sqrt(2 / 400)
 
 
-def test_the_floor_counts_the_noise_of_cells():
-    """Least squares on a linear board with noisy cells reaches the floor, and nothing can be below it."""
+def test_the_linear_gaussian_reference_counts_the_noise_of_cells():
+    """Least squares on a linear board with noisy cells reaches the reference, and nothing can be below it."""
     bench = board(**WHITE)
     target_s = program(bench, tolerance=0.2)
     rng = np.random.default_rng(6)
@@ -248,30 +248,35 @@ def test_the_floor_counts_the_noise_of_cells():
     weights = np.linalg.lstsq(design[taught], ideal_a[taught], rcond=None)[0]
     error_a = design[tested] @ weights - ideal_a[tested]
     nmse = (error_a**2).mean() / (target_s**2).sum(axis=0).mean() / (0.4**2 / 12)
-    floor = bench.noise_floor(target_s, truth(bench), voltage_v[:500], IDEAL_A)
+    reference = bench.linear_gaussian_reference(target_s, truth(bench), voltage_v[:500], IDEAL_A)
     # The noise grows with the drive, which least squares cannot weigh: a few per cent above at most. Both
     # sides are means over hundreds of inputs, good to 1 % or so.
-    assert floor * 0.97 < nmse < floor * 1.1
+    assert reference * 0.97 < nmse < reference * 1.1
     quiet = board()
     program(quiet, target_s)
-    assert quiet.noise_floor(target_s, target_s, voltage_v[:3], IDEAL_A) < 1e-3 * floor
-    assert bench.noise_floor(target_s, truth(bench), voltage_v[:50], IDEAL_A, averages=100) < floor / 20
+    assert quiet.linear_gaussian_reference(target_s, target_s, voltage_v[:3], IDEAL_A) < 1e-3 * reference
+    assert (
+        bench.linear_gaussian_reference(target_s, truth(bench), voltage_v[:50], IDEAL_A, averages=100)
+        < reference / 20
+    )
 
 
 def test_a_shared_noise_that_fits_no_batch_is_refused():
     conductance_s, drive_v = np.full((3, 4), 5e-5), np.full((2, 3), 0.2)
     with pytest.raises(ShapeError, match=r"covariance_a2 of shape \(4, 4\)"):
-        noise_floor(
+        linear_gaussian_reference(
             conductance_s, drive_v, wires=WIRES, device=Ohmic(), noise_a=1e-6, covariance_a2=np.eye(4)
         )
 
 
-def test_independent_covariance_is_the_same_floor_as_plain_noise():
+def test_independent_covariance_is_the_same_linear_gaussian_reference_as_plain_noise():
     rng = np.random.default_rng(1)
     conductance_s, drive_v = rng.uniform(1e-5, 1e-4, (4, 6)), rng.uniform(0.1, 0.5, (2, 4))
     assert sensitivity(conductance_s, drive_v, wires=WIRES, device=Sinh()).shape == (2, 6, 4)
     shared_a2 = np.broadcast_to(np.diag(np.full(6, 9e-16)), (2, 6, 6))
     arguments = {"wires": WIRES, "device": Sinh()}
-    split = noise_floor(conductance_s, drive_v, noise_a=4e-8, covariance_a2=shared_a2, **arguments)
-    plain = noise_floor(conductance_s, drive_v, noise_a=5e-8, **arguments)
+    split = linear_gaussian_reference(
+        conductance_s, drive_v, noise_a=4e-8, covariance_a2=shared_a2, **arguments
+    )
+    plain = linear_gaussian_reference(conductance_s, drive_v, noise_a=5e-8, **arguments)
     assert split.nmse == pytest.approx(plain.nmse, rel=1e-9)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 RESOURCE = "TCPIP0::localhost::inst0::INSTR"
 """One of the names that every simulated board answers to."""
 
-FLOOR_VECTORS = 8
-"""Inputs that the floor of a matrix is averaged over; it hardly depends on them."""
+REFERENCE_VECTORS = 8
+"""Inputs that the reference of a matrix is averaged over; it hardly depends on them."""
 
 
 def open_simulated_board(bench: str | Path) -> Board:
@@ -38,7 +38,7 @@ def simulated_bench(backend: str | None) -> str | None:
     return name or DEFAULT_BENCH
 
 
-def noise_floor(truth: str, run: Run) -> np.ndarray:
+def linear_gaussian_reference(truth: str, run: Run) -> np.ndarray:
     """Compute the NMSE that read noise alone sets, for each matrix of a run on a simulated board, (K,).
 
     Raises:
@@ -65,18 +65,18 @@ def noise_floor(truth: str, run: Run) -> np.ndarray:
             )
         )
     with progress_bar() as bar:
-        task = bar.add_task("noise floor", total=len(run.target_s), note="")
-        floors = []
+        task = bar.add_task("linear-Gaussian reference", total=len(run.target_s), note="")
+        references = []
         for k in range(len(run.target_s)):
-            floors.append(
-                bench.noise_floor(
+            references.append(
+                bench.linear_gaussian_reference(
                     run.target_s[k],
                     run.true_conductance_s[k],
-                    run.voltage_v[k, :FLOOR_VECTORS],
+                    run.voltage_v[k, :REFERENCE_VECTORS],
                     float(run.range_a[k]),
                     aperture_s=float(run.settings["SENS:CURR:APER"]),
                     averages=int(run.settings["SENS:AVER:COUN"]),
                 )
             )
             bar.advance(task)
-    return np.array(floors)
+    return np.array(references)

@@ -12,7 +12,7 @@ from crosscal.front_door import load_calibrator
 from crosscal.training import Evaluation, evaluate
 
 
-def evaluate_with_bar(path: Path, run: Run, *, floor_nmse: np.ndarray | None = None) -> Evaluation:
+def evaluate_with_bar(path: Path, run: Run, *, reference_nmse: np.ndarray | None = None) -> Evaluation:
     """Load a calibrator and evaluate it with a progress bar on standard error."""
     calibrator = load_calibrator(path)
     with progress_bar() as bar:
@@ -20,6 +20,6 @@ def evaluate_with_bar(path: Path, run: Run, *, floor_nmse: np.ndarray | None = N
         return evaluate(
             calibrator,
             run,
-            floor_nmse=floor_nmse,
+            reference_nmse=reference_nmse,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )

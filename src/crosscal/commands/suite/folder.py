@@ -96,9 +96,9 @@ class BoardFolder:
         )
         return run if same and len(run.target_s) == plan.matrices else None
 
-    def floor(self, find: Callable[[], np.ndarray]) -> np.ndarray:
-        """Read the noise floor of every test matrix, (K,), computed once."""
-        path = self.path / "floor.npy"
+    def reference(self, find: Callable[[], np.ndarray]) -> np.ndarray:
+        """Read the linear-Gaussian reference of every test matrix, (K,), computed once."""
+        path = self.path / "reference.npy"
         if not path.exists():
             part = path.with_suffix(".part.npy")
             np.save(part, find())

@@ -59,8 +59,8 @@ def run_suite(boards: Sequence[SuiteBoard], request: SuiteRequest, folder: Path)
     if not out.is_terminal:
         # A file or a pipe has no width that a table would have to be cut to.
         out.width = TABLE_WIDTH
-    for of_floor in (False, True):
-        out.print(suite_table(results, request.calibrators, of_floor=of_floor))
+    for of_reference in (False, True):
+        out.print(suite_table(results, request.calibrators, of_reference=of_reference))
     for remark in suite_remarks(results, request.calibrators):
         console.print(f"[yellow]{remark}", highlight=False, soft_wrap=True)
     for path in written:
@@ -107,10 +107,10 @@ def _board_result(
     measured = folder.attempt(MEASURING, lambda: measure_board(folder, request))
     scores: list[MethodScore] = []
     attempted = [MEASURING]
-    floor_nmse = None
+    reference_nmse = None
     if measured is not None:
-        training_run, test_run, floor_nmse = measured
-        for step, action in steps_of(folder, request, training_run, test_run, floor_nmse):
+        training_run, test_run, reference_nmse = measured
+        for step, action in steps_of(folder, request, training_run, test_run, reference_nmse):
             check()
             scores += folder.attempt(step, action) or ()
             attempted.append(step)
@@ -119,7 +119,7 @@ def _board_result(
         bench=board.bench,
         matrices=request.size.test_matrices,
         training_matrices=request.size.training_matrices,
-        floor_nmse=None if floor_nmse is None else float(np.mean(floor_nmse)),
+        reference_nmse=None if reference_nmse is None else float(np.mean(reference_nmse)),
         scores=tuple(scores),
         failures=folder.failures(attempted),
     )

@@ -84,7 +84,7 @@ def _finished(folder: BoardFolder, step: str) -> bool:
     if folder.failed(MEASURING) or folder.failed(step):
         return True
     if step == MEASURING:
-        return (folder.path / "floor.npy").exists()
+        return (folder.path / "reference.npy").exists()
     again = f"{step}{RECALIBRATED}"
     parts = (step,) if step == BASELINES or folder.failed(again) else (step, again)
     return all((folder.path / f"{part}.json").exists() for part in parts)

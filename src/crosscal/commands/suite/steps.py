@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from crosscal.commands.benches.simulated_board import noise_floor
+from crosscal.commands.benches.simulated_board import linear_gaussian_reference
 from crosscal.commands.jobs.simulated_collection import collect_simulated
 from crosscal.commands.jobs.training import train_and_export
 from crosscal.commands.suite.folder import RECALIBRATED, BoardFolder
@@ -40,7 +40,11 @@ def run_step(folder: BoardFolder, request: SuiteRequest, step: str) -> None:
 def measure_board(folder: BoardFolder, request: SuiteRequest) -> tuple[Run, Run, np.ndarray]:
     training_run = _run(folder, "training", request.training_plan)
     test_run = _run(folder, "test", request.test_plan)
-    return training_run, test_run, folder.floor(lambda: noise_floor(str(folder.bench), test_run))
+    return (
+        training_run,
+        test_run,
+        folder.reference(lambda: linear_gaussian_reference(str(folder.bench), test_run)),
+    )
 
 
 def _run(folder: BoardFolder, name: str, plan: CollectionPlan) -> Run:
@@ -57,9 +61,9 @@ Step = tuple[str, Callable[[], tuple[MethodScore, ...]]]
 
 
 def steps_of(
-    folder: BoardFolder, request: SuiteRequest, training_run: Run, test_run: Run, floor_nmse: np.ndarray
+    folder: BoardFolder, request: SuiteRequest, training_run: Run, test_run: Run, reference_nmse: np.ndarray
 ) -> list[Step]:
-    scorer = BoardScorer(test_run, floor_nmse)
+    scorer = BoardScorer(test_run, reference_nmse)
     steps: list[Step] = [(BASELINES, lambda: folder.scores(BASELINES, scorer.baselines))]
     for name in request.calibrators:
         calibrator = _CalibratorSteps(folder=folder, request=request, name=name, scorer=scorer)

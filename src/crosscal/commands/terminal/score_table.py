@@ -18,7 +18,7 @@ def score_table(evaluation: Evaluation) -> Table:
     )
     table.add_column("inputs")
     table.add_column("calibration", no_wrap=True)
-    for name in ("MSE (mA²)", "factor", "NMSE", "bits", "RMSE %", "× floor"):
+    for name in ("MSE (mA²)", "factor", "NMSE", "bits", "RMSE %", "× ref."):
         table.add_column(name, justify="right", no_wrap=True)
     for kind in evaluation.kinds:
         raw = next(iter(kind.scores.values()))
@@ -32,7 +32,7 @@ def score_table(evaluation: Evaluation) -> Table:
                 f"{score.nmse:.3g}",
                 f"{score.effective_bits:.2f}",
                 f"{score.rmse_percent_of_full_scale:.3g}",
-                "" if score.floor_ratio is None else f"{score.floor_ratio:.3g}",
+                "" if score.reference_ratio is None else f"{score.reference_ratio:.3g}",
                 end_section=index == len(kind.scores) - 1,
             )
     return table

@@ -1,0 +1,1 @@
+"""Calibrators that can be trained, and the registry of their names."""

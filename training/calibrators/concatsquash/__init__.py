@@ -1,0 +1,1 @@
+"""The `concatsquash` calibrator: a network modulated by the matrix."""

@@ -1,0 +1,1 @@
+"""The `structured` calibrator: a circuit with learned parameters, inverted through a surrogate."""

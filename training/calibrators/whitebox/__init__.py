@@ -1,0 +1,1 @@
+"""The `whitebox` calibrator: fitted constants of the circuit equations."""

@@ -1,0 +1,116 @@
+"""Fit of the believed circuit to measured currents: Levenberg–Marquardt through the solver's own derivatives.
+
+Unknown are the wires, the law's coefficients, and a gain and an offset per column: `I ≈ gain · F(v; G) +
+offset`. Scaling the law up and all resistances down by one factor changes nothing that gains could not undo,
+so gains carry a prior around 1, the only place where an assumption enters.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+
+from crosscal.core.array_types import Currents, Float
+from crosscal.core.errors import TrainingError
+from crosscal.training.calibrators.whitebox.circuit_model import CircuitModel
+from crosscal.training.calibrators.whitebox.fit_state import FitState, NormalEquations
+from crosscal.training.calibrators.whitebox.reads import Reads
+
+_ITERATIONS = 40
+_DAMPING_START, _DAMPING_UP, _DAMPING_DOWN = 1e-3, 8.0, 0.15
+_DAMPING_LEAST, _DAMPING_LIMIT = 1e-12, 1e8
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CircuitFit:
+    """A believed circuit behind amplifiers.
+
+    Attributes:
+        circuit: wires and law.
+        gain: per column, (M,).
+        offset_a: per column [A], (M,).
+        residual_a: root mean square of what is left [A].
+        standard_error: of `circuit.parameters`, (P,): robust to errors that the cells of one matrix share.
+        settled: whether the iteration came to rest.
+    """
+
+    circuit: CircuitModel
+    gain: Float[np.ndarray, " columns"]
+    offset_a: Float[np.ndarray, " columns"]
+    residual_a: float
+    standard_error: Float[np.ndarray, " parameters"]
+    settled: bool
+
+    def predict(self, reads: Reads) -> Currents:
+        """Currents that the board should measure [A], (B, M)."""
+        return (
+            self.gain * self.circuit.solve(reads.conductance_s, reads.matrix, reads.voltage_v) + self.offset_a
+        )
+
+
+def fit_circuit(start: CircuitFit, reads: Reads, settled_gain: float = 1e-5) -> CircuitFit:
+    """Fit wires, law, gains and offsets, beginning at `start`, whose law's form is kept.
+
+    Args:
+        start: where to begin.
+        reads: measured currents.
+        settled_gain: a step that lowers the cost by less than this part of it is the last.
+
+    Raises:
+        TrainingError: no step from `start` can be solved.
+    """
+    state = FitState(
+        circuit=start.circuit, gain=start.gain, offset_a=start.offset_a, noise_a=start.residual_a
+    )
+    damping, settled = _DAMPING_START, False
+    for iteration in range(_ITERATIONS):
+        system = NormalEquations.at(state, reads)
+        accepted, cost, damping = _step(state, system, reads, damping)
+        gained = 1.0 - cost / system.cost
+        logger.debug("iteration %d: cost %.6g, gained %.2e", iteration, system.cost, gained)
+        state = accepted
+        if gained < settled_gain:
+            settled = True
+            break
+    state = state.with_gains_about_one()
+    system = NormalEquations.at(state, reads)
+    return CircuitFit(
+        circuit=state.circuit,
+        gain=state.gain,
+        offset_a=state.offset_a,
+        residual_a=float(np.sqrt(np.mean(system.residual**2))),
+        standard_error=system.standard_error()[: state.circuit.parameters.size],
+        settled=settled,
+    )
+
+
+def _within_bounds(state: FitState, system: NormalEquations, damping: float) -> np.ndarray:
+    """Step that takes no resistance below 0: the others move as they should when those stop there."""
+    step, wires = system.step(damping), state.circuit.parameters[:4]
+    stopped = np.flatnonzero(wires + step[:4] < 0.0)
+    return step if not stopped.size else system.step(damping, stopped, -wires[stopped])
+
+
+def _step(
+    state: FitState, system: NormalEquations, reads: Reads, damping: float
+) -> tuple[FitState, float, float]:
+    """Find a step that lowers the cost; return where it leads, the cost there and the next damping.
+
+    Where no step lowers the cost the fit has come to rest: the state is returned as it is.
+    """
+    while damping < _DAMPING_LIMIT:
+        trial = state.moved(_within_bounds(state, system, damping))
+        try:
+            bare = trial.circuit.solve(reads.conductance_s, reads.matrix, reads.voltage_v)
+        except TrainingError:
+            # A law that does not rise everywhere: the step went too far.
+            damping *= _DAMPING_UP
+            continue
+        if (cost := trial.cost(reads, bare)) < system.cost:
+            return trial, cost, max(damping * _DAMPING_DOWN, _DAMPING_LEAST)
+        damping *= _DAMPING_UP
+    return state, system.cost, damping

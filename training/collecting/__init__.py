@@ -1,0 +1,1 @@
+"""Collection of runs: many matrices and their vectors, measured and recorded."""

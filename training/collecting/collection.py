@@ -1,0 +1,248 @@
+"""Measures a board's response to many matrices and records it in a run.h5.
+
+Matrix `k` and its inputs are drawn from `default_rng([seed, k])`, so that a run that was cut off and resumed
+asks the board for exactly what an uninterrupted one would have asked.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crosscal.core.array_types import Matrix, Vectors
+from crosscal.core.errors import RangeError, RunFileError, wanted
+from crosscal.core.port import CrossbarPort
+from crosscal.core.readout import UNUSABLE
+from crosscal.core.run_file import MatrixRecord, Run, RunPlan, RunWriter, read_run
+from crosscal.training.collecting.board_description import BoardDescription
+from crosscal.training.collecting.inputs import VOLTAGE_MAX_V, draw_vectors
+from crosscal.training.collecting.plan import CollectionPlan, CollectionProgress
+
+logger = logging.getLogger(__name__)
+
+_SHAPES_READINGS = (
+    "ARR:PROG:TOL",
+    "ARR:PROG:ITER",
+    "SOUR:SEQ:DWEL",
+    "SENS:CURR:RANG",
+    "SENS:CURR:RANG:AUTO",
+    "SENS:CURR:APER",
+    "SENS:AVER:COUN",
+)
+"""Settings that must not change within a run: a run.h5 describes them once."""
+
+
+Measure = Callable[[Sequence[int]], Iterable[tuple[int, MatrixRecord]]]
+"""Gives the records of the matrices asked for by their indices, in any order."""
+
+
+def collect(
+    port: CrossbarPort,
+    path: Path,
+    plan: CollectionPlan,
+    *,
+    resume: bool = False,
+    progress: Callable[[CollectionProgress], None] | None = None,
+) -> CollectionProgress:
+    """Measure every matrix of the plan that the file does not hold yet, on one board, one after the other.
+
+    An interrupt (Ctrl-C) or a board that fails ends the collection with that exception; the file then holds
+    every finished matrix and can be resumed.
+
+    Args:
+        port: the board.
+        path: the run.h5; it must not exist, unless `resume`.
+        plan: what to measure.
+        resume: continue a run that was cut off; starts one if there is no file yet.
+        progress: called at the start and after each matrix.
+
+    Returns:
+        The last progress.
+
+    Raises:
+        RunFileError: the file exists, or (resuming) was made with another plan, on another board, or with
+            other settings of the board.
+        RangeError: the board can reach no conductance of the plan's range, or its protection is below the
+            plan's inputs.
+        BoardError: from the board.
+    """
+
+    def measure(indices: Sequence[int]) -> Iterator[tuple[int, MatrixRecord]]:
+        for index in indices:
+            yield index, measure_matrix(port, plan, index)
+
+    return collect_with(measure, BoardDescription.of(port), path, plan, resume=resume, progress=progress)
+
+
+def collect_with(
+    measure: Measure,
+    board: BoardDescription,
+    path: Path,
+    plan: CollectionPlan,
+    *,
+    resume: bool = False,
+    progress: Callable[[CollectionProgress], None] | None = None,
+) -> CollectionProgress:
+    """Record every matrix of the plan that the file does not hold yet, measured by anyone; as `collect`.
+
+    Args:
+        measure: measures matrices of the plan, as `measure_matrix` does.
+        board: the board that they are measured on.
+        path, plan, resume, progress: as for `collect`.
+    """
+    limits_s = _limits(board.conductance_limits_s, plan)
+    _require_protection(board.settings)
+    with _open(path, _run_plan(board, plan), board.settings, resume=resume) as writer:
+        finished = writer.finished
+        if finished.any() and not finished.all():
+            begun = read_run(path)
+            _require_same_draw(path, begun, int(np.flatnonzero(finished)[0]), plan, limits_s)
+            _require_same_settings(path, begun.settings, board.settings)
+        state = CollectionProgress(
+            finished=int(finished.sum()), total=plan.matrices, readings=0, unusable=0, cells_failed=0
+        )
+        _report(state, progress)
+        missing = [int(index) for index in np.flatnonzero(~finished)]
+        for index, record in measure(missing):
+            writer.write(index, record)
+            state = _after(state, record)
+            _report(state, progress)
+    if state.unusable:
+        logger.warning(
+            "%d of %d readings are saturated or missing: stored with their status, and never used",
+            state.unusable,
+            state.readings,
+        )
+    return state
+
+
+def measure_matrix(port: CrossbarPort, plan: CollectionPlan, index: int) -> MatrixRecord:
+    """Program matrix `index` of a plan on a board, and read its vectors.
+
+    Raises:
+        RangeError: the board can reach no conductance of the plan's range.
+        BoardError: from the board.
+    """
+    limits_s = _limits(port.conductance_limits_s, plan)
+    target_s, voltage_v = draw_matrix(plan, port.shape, limits_s, index)
+    report = port.program(target_s)
+    readout = port.read(voltage_v)
+    temperature_c = port.temperature_c
+    return MatrixRecord(
+        target_s=target_s,
+        voltage_v=voltage_v,
+        current_a=readout.current_a,
+        status=readout.status,
+        range_a=readout.range_a,
+        temperature_c=np.nan if temperature_c is None else temperature_c,
+        time_s=time.time(),
+        cells_failed=getattr(report, "cells_failed", -1),
+        program_rms_error=getattr(report, "rms_relative_error", np.nan),
+        true_conductance_s=_truth(port) if "SIM" in port.capabilities else None,
+    )
+
+
+def draw_matrix(
+    plan: CollectionPlan, shape: tuple[int, int], limits_s: tuple[float, float], index: int
+) -> tuple[Matrix, Vectors]:
+    """Draw target [S], (N, M), and inputs [V], (V, N), of matrix `index`.
+
+    The target comes first, so that runs of one seed share their targets whatever their inputs.
+    """
+    rng = np.random.default_rng([plan.seed, index])
+    target_s = rng.uniform(*limits_s, shape)
+    return target_s, draw_vectors(plan.segments(), shape[0], rng)
+
+
+def _limits(board_s: tuple[float, float], plan: CollectionPlan) -> tuple[float, float]:
+    board_low_s, board_high_s = board_s
+    asked_low_s, asked_high_s = plan.conductance_range_s
+    low_s, high_s = max(asked_low_s, board_low_s), min(asked_high_s, board_high_s)
+    if not low_s < high_s:
+        raise RangeError(
+            wanted(
+                got=f"conductances from {asked_low_s:.4g} to {asked_high_s:.4g} S",
+                allowed=f"what the board reaches, {board_low_s:.4g} to {board_high_s:.4g} S",
+                remedy="ask for a range that overlaps with it",
+            )
+        )
+    return low_s, high_s
+
+
+def _run_plan(board: BoardDescription, plan: CollectionPlan) -> RunPlan:
+    rows, columns = board.shape
+    return RunPlan(
+        matrices=plan.matrices,
+        vectors=plan.vectors,
+        rows=rows,
+        columns=columns,
+        inputs=plan.inputs,
+        seed=plan.seed,
+        identity=board.identity,
+        has_truth=board.has_truth,
+    )
+
+
+def _open(path: Path, run_plan: RunPlan, settings: dict[str, Any], *, resume: bool) -> RunWriter:
+    if resume and path.exists():
+        return RunWriter.resume(path, run_plan)
+    return RunWriter.create(path, run_plan, settings)
+
+
+def _require_protection(settings: dict[str, Any]) -> None:
+    protection_v = settings.get("SOUR:VOLT:PROT", np.inf)
+    if protection_v < VOLTAGE_MAX_V:
+        raise RangeError(
+            wanted(
+                got=f"a board whose protection is set to {protection_v:g} V",
+                allowed=f"{VOLTAGE_MAX_V:g} V or more, what the inputs reach",
+                remedy="raise SOURce:VOLTage:PROTection if the cells bear it",
+            )
+        )
+
+
+def _require_same_settings(path: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
+    for header in _SHAPES_READINGS:
+        # Under automatic ranging the range is a result, and stands with every matrix.
+        ranged = header == "SENS:CURR:RANG" and now.get("SENS:CURR:RANG:AUTO")
+        if not ranged and then.get(header) != now.get(header):
+            raise RunFileError(
+                f"{path} cannot be resumed: it was begun with {header} at {then.get(header)}, the board has "
+                f"{now.get(header)}; set it back, or give another name with -o"
+            )
+
+
+def _require_same_draw(
+    path: Path, run: Run, index: int, plan: CollectionPlan, limits_s: tuple[float, float]
+) -> None:
+    target_s, voltage_v = draw_matrix(plan, (run.plan.rows, run.plan.columns), limits_s, index)
+    if not (np.array_equal(run.target_s[0], target_s) and np.array_equal(run.voltage_v[0], voltage_v)):
+        raise RunFileError(
+            f"{path} cannot be resumed: matrix {index} was drawn from another range of conductances than "
+            f"{limits_s[0]:.6g} to {limits_s[1]:.6g} S; ask for the range of the run that began it, or give "
+            "another name with -o"
+        )
+
+
+def _truth(port: Any) -> Matrix:
+    return port.simulation.true_conductance_s()
+
+
+def _after(state: CollectionProgress, record: MatrixRecord) -> CollectionProgress:
+    return CollectionProgress(
+        finished=state.finished + 1,
+        total=state.total,
+        readings=state.readings + record.status.size,
+        unusable=state.unusable + int(((record.status & int(UNUSABLE)) != 0).sum()),
+        cells_failed=state.cells_failed + max(record.cells_failed, 0),
+    )
+
+
+def _report(state: CollectionProgress, progress: Callable[[CollectionProgress], None] | None) -> None:
+    if progress is not None:
+        progress(state)

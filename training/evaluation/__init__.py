@@ -1,0 +1,1 @@
+"""Evaluation of calibrators on measured runs: scores, report and pictures."""

@@ -1,0 +1,204 @@
+"""Scores a calibrator on a run it was never trained on, beside nothing, the affine fit and the reference.
+
+Vectors known to the affine baseline come from the beginning of each matrix and are scored for no one, so that
+every method is scored on the same vectors. The calibrator is the runtime's: what is scored is what will run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from crosscal.core.array_types import Float
+from crosscal.core.errors import IncompatibleBoardError, ShapeError, TrainingError, wanted
+from crosscal.core.run_file import Run, RunPlan
+from crosscal.runtime import Calibrator, CalibratorMetadata
+from crosscal.training.calibrators.affine_fit import affine_per_matrix
+from crosscal.training.collecting.inputs import Segment, parse_inputs
+from crosscal.training.evaluation.score import Score, score
+from crosscal.training.measurements import Measurements
+
+RAW = "nothing"
+CALIBRATED = "calibrator"
+KNOWN_VECTORS = (8, 32, 100)
+
+Stack = Float[np.ndarray, "matrices vectors columns"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class KindEvaluation:
+    """Scores on the vectors of one kind of input.
+
+    Attributes:
+        kind: such as `random` or `sine`.
+        vectors: which vectors of each matrix were scored, a slice.
+        scores: by method: `nothing`, `affine K=8`, …, `calibrator`.
+    """
+
+    kind: str
+    vectors: slice
+    scores: dict[str, Score]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Evaluation:
+    """A calibrator scored on a run.
+
+    Attributes:
+        calibrator: kind of the calibrator.
+        metadata: what its file says of itself; None for a file of another maker.
+        plan: what the run set out to measure.
+        data: the run.
+        estimates_a: by method, what it makes of every vector [A], (K, V, M); NaN where the calibrator was not
+            asked because a reading was not usable.
+        full_scale_a: largest usable measured current of the run [A]; what the RMSE is a part of.
+        reference_nmse: the linear-Gaussian reference on random inputs, (K,); None if the truth is not known.
+        kinds: scores by kind of input.
+        skipped: affine baselines that the run has too few vectors for.
+    """
+
+    calibrator: str
+    metadata: CalibratorMetadata | None
+    plan: RunPlan
+    data: Measurements
+    estimates_a: dict[str, np.ndarray]
+    full_scale_a: float
+    reference_nmse: np.ndarray | None
+    kinds: tuple[KindEvaluation, ...]
+    skipped: tuple[str, ...]
+
+    @property
+    def calibrated_a(self) -> Stack:
+        """What the calibrator makes of every vector [A], (K, V, M)."""
+        return self.estimates_a[CALIBRATED]
+
+
+def evaluate(
+    calibrator: Calibrator,
+    run: Run,
+    *,
+    reference_nmse: np.ndarray | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Score a calibrator on a run.
+
+    Args:
+        calibrator: as loaded by the runtime.
+        run: matrices never trained on.
+        reference_nmse: linear-Gaussian reference of each matrix, (K,), on random inputs.
+        progress: called with matrices done and their number.
+
+    Raises:
+        IncompatibleBoardError: the run is of another array size than the calibrator.
+        ShapeError: not one reference for each matrix.
+        TrainingError: nothing in the run can be scored.
+        RangeError: a matrix outside the range that the calibrator was trained on.
+    """
+    data = Measurements.from_run(run)
+    data.require_learnable()
+    _require_fit(calibrator, data, reference_nmse)
+    segments = parse_inputs(run.plan.inputs, run.plan.vectors)
+    known = [count for count in KNOWN_VECTORS if count <= _known_limit(segments)]
+    estimates = {RAW: data.current_a}
+    estimates |= {_affine_name(count): affine_per_matrix(data, count) for count in known}
+    estimates[CALIBRATED] = calibrate_run(calibrator, data, progress=progress)
+    full_scale_a = float(np.abs(data.current_a[data.usable]).max())
+    kinds = tuple(
+        _score_kind(data, estimates, kind, vectors, full_scale_a, reference_nmse)
+        for kind, vectors in _scored(segments, max(known, default=0))
+    )
+    return Evaluation(
+        calibrator="unknown" if calibrator.metadata is None else calibrator.metadata.kind,
+        metadata=calibrator.metadata,
+        plan=run.plan,
+        data=data,
+        estimates_a=estimates,
+        full_scale_a=full_scale_a,
+        reference_nmse=reference_nmse,
+        kinds=kinds,
+        skipped=tuple(_affine_name(count) for count in KNOWN_VECTORS if count not in known),
+    )
+
+
+def calibrate_run(
+    calibrator: Calibrator, data: Measurements, *, progress: Callable[[int, int], None] | None = None
+) -> Stack:
+    """Calibrate every usable vector of every matrix [A], (K, V, M); NaN where the reading was not usable."""
+    calibrated_a = np.full_like(data.current_a, np.nan)
+    for k in range(data.matrices):
+        usable = data.usable[k]
+        if usable.any():
+            programmed = calibrator.program(data.conductance_s[k])
+            calibrated_a[k, usable] = programmed(data.current_a[k, usable])
+        if progress is not None:
+            progress(k + 1, data.matrices)
+    return calibrated_a
+
+
+def _affine_name(known: int) -> str:
+    return f"affine K={known}"
+
+
+def _known_limit(segments: tuple[Segment, ...]) -> int:
+    """How many vectors the baselines may know: at least half of a lone kind is left to score."""
+    first = segments[0]
+    return first.count if len(segments) > 1 else first.count // 2
+
+
+def _scored(segments: tuple[Segment, ...], known: int) -> Iterator[tuple[str, slice]]:
+    start = 0
+    for segment in segments:
+        first = max(start, known)
+        start += segment.count
+        if start - first >= 2:
+            yield segment.kind, slice(first, start)
+
+
+def _score_kind(
+    data: Measurements,
+    estimates: dict[str, np.ndarray],
+    kind: str,
+    vectors: slice,
+    full_scale_a: float,
+    reference_nmse: np.ndarray | None,
+) -> KindEvaluation:
+    part = data.of_vectors(vectors)
+    ideal_a = part.ideal_a
+    scores = {
+        name: score(
+            estimate_a[:, vectors],
+            ideal_a,
+            part.usable,
+            full_scale_a=full_scale_a,
+            # The reference's prior is that of random inputs; other inputs have another.
+            reference_nmse=reference_nmse if kind == "random" else None,
+        )
+        for name, estimate_a in estimates.items()
+    }
+    return KindEvaluation(kind=kind, vectors=vectors, scores=scores)
+
+
+def _require_fit(calibrator: Calibrator, data: Measurements, reference_nmse: np.ndarray | None) -> None:
+    trained = tuple(calibrator.shape)
+    if any(have is not None and have != want for have, want in zip(trained, data.shape, strict=True)):
+        raise IncompatibleBoardError(
+            wanted(
+                got=f"a run of a {data.shape[0]}×{data.shape[1]} board",
+                allowed=f"{trained[0]}×{trained[1]}, what the calibrator was trained for",
+                remedy="evaluate on a run of that board, or train another calibrator",
+            )
+        )
+    if data.vectors < 2:
+        raise TrainingError(
+            wanted(got="1 vector per matrix", allowed="2 or more", remedy="collect with more --vectors")
+        )
+    if reference_nmse is not None and np.shape(reference_nmse) != (data.matrices,):
+        raise ShapeError(
+            wanted(
+                got=f"references of shape {np.shape(reference_nmse)}",
+                allowed=f"({data.matrices},), one for each matrix of the run",
+                remedy="compute them for this run",
+            )
+        )

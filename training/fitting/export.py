@@ -1,0 +1,115 @@
+"""Export of a trained calibrator as one standard ONNX file; see `docs/reference/calibrator_format.md`."""
+
+from __future__ import annotations
+
+import copy
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from crosscal.core.array_types import Float
+from crosscal.runtime import CalibratorMetadata, ParityProbes, write_calibrator
+from crosscal.training.calibrators.calibrator import TrainableCalibrator
+from crosscal.training.calibrators.graph_writer import GraphWriter
+from crosscal.training.fitting.trainer import TrainingResult
+
+_PROBE_MATRICES = 3
+_COSTLY = {"structured", "whitebox"}
+"""Kinds that take a second per matrix: one probe is enough, as all matrices go through the same nodes."""
+
+_PROBE_VECTORS = 4
+_EXPECTED_GAPS = 5
+_LEAST_MARGIN = 0.01
+
+
+def export_calibrator(
+    result: TrainingResult, path: Path, *, provenance: dict[str, Any] | None = None
+) -> None:
+    """Write the calibrator; the runtime loads it again and repeats its probes before the file appears.
+
+    Args:
+        result: what training returned.
+        path: the file, replaced if it exists.
+        provenance: further plain JSON values to record, such as the runs trained on.
+
+    Raises:
+        CalibratorFileError: the file cannot be written, or what was written does not reproduce the probes.
+    """
+    graph = GraphWriter(result.calibrator.shape)
+    facts = result.calibrator.write_graph(graph)
+    rows, columns = result.calibrator.shape
+    metadata = CalibratorMetadata(
+        kind=result.calibrator.name,
+        rows=rows,
+        columns=columns,
+        conductance_range_s=_range_of_uniform(result.training.conductance_s),
+        current_range_a=_range(result.training.current_a[result.training.usable]),
+        voltage_range_v=_range(result.training.voltage_v[result.training.usable]),
+        parity_probes=_parity_probes(result),
+        fold=facts.fold,
+        normalisation=facts.normalisation,
+        provenance={**_provenance(result), **(provenance or {})},
+    )
+    write_calibrator(path, graph.model(), metadata)
+
+
+def calibrate(
+    calibrator: TrainableCalibrator, conductance_s: np.ndarray, current_a: np.ndarray
+) -> Float[np.ndarray, "matrices vectors columns"]:
+    """Run a calibrator in torch with its own weights but in float64: what rounding blurs elsewhere.
+
+    Args:
+        calibrator: trained.
+        conductance_s: [S], (K, N, M). current_a: [A], (K, V, M).
+
+    Returns:
+        Calibrated currents [A], (K, V, M).
+    """
+    exact = copy.deepcopy(calibrator).double().eval()
+    with torch.no_grad():
+        return exact(torch.as_tensor(conductance_s).double(), torch.as_tensor(current_a).double()).numpy()
+
+
+def _parity_probes(result: TrainingResult) -> ParityProbes:
+    """Matrices never trained on come first; of each its first usable vectors."""
+    conductance_s, current_a = [], []
+    for data in (result.validation, result.training):
+        for k in np.flatnonzero(data.usable.any(axis=1)):
+            if len(conductance_s) == (1 if result.calibrator.name in _COSTLY else _PROBE_MATRICES):
+                break
+            chosen = np.resize(np.flatnonzero(data.usable[k]), _PROBE_VECTORS)
+            conductance_s.append(data.conductance_s[k].astype(np.float32))
+            current_a.append(data.current_a[k, chosen].astype(np.float32))
+    inputs = np.stack(conductance_s), np.stack(current_a)
+    return ParityProbes(
+        conductance_s=inputs[0], current_a=inputs[1], calibrated_a=calibrate(result.calibrator, *inputs)
+    )
+
+
+def _provenance(result: TrainingResult) -> dict[str, Any]:
+    last_stages = {report.stage: report for report in result.history}
+    return {
+        "seed": result.plan.seed,
+        "options": result.plan.options,
+        "training_matrices": result.training.matrices,
+        "validation_matrices": result.validation.matrices,
+        "vectors_per_matrix": result.training.vectors,
+        "unusable_vectors": int((~result.training.usable).sum()),
+        "epochs": len(result.history),
+        "validation_error": {name: report.best_error for name, report in last_stages.items()},
+        "versions": {name: version(name) for name in ("crosscal", "torch", "numpy", "onnx")},
+    }
+
+
+def _range(values: np.ndarray) -> tuple[float, float]:
+    return float(values.min()), float(values.max())
+
+
+def _range_of_uniform(values: np.ndarray) -> tuple[float, float]:
+    """The range that uniform draws came from: their extremes fall short of it by a gap or a few."""
+    low, high = _range(values)
+    margin = max(_EXPECTED_GAPS / values.size, _LEAST_MARGIN) * (high - low)
+    return max(low - margin, 0.0), high + margin

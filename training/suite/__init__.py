@@ -1,0 +1,1 @@
+"""Comparison of calibrators over a suite of boards."""

@@ -144,7 +144,7 @@ class ArrayBench(Bench):
         aperture_s: float = 1e-3,
         averages: int = 1,
     ) -> Sensed:
-        """Give the response of the currents to the inputs and the noise on them; see `linear_gaussian_reference`."""
+        """Give the response of the currents to the inputs, and the noise on them."""
         return self._reader.sensed(
             true_conductance_s, voltage_v, range_a, aperture_s=aperture_s, averages=averages
         )

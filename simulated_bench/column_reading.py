@@ -120,7 +120,7 @@ class ColumnReader:
         aperture_s: float,
         averages: int,
     ) -> Sensed:
-        """Give the response of the currents to the inputs and the noise on them; see `Bench.linear_gaussian_reference`."""
+        """Give the response of the currents to the inputs, and the noise on them."""
         range_index = self._front_end.range_index(range_a)
         steps_a = self._front_end.step_a(range_index) / np.sqrt(12.0 * averages)
         noise_a = np.hypot(self.noise_a(aperture_s=aperture_s, averages=averages), steps_a)

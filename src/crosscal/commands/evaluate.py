@@ -86,8 +86,8 @@ def command(
     """Score CALIBRATOR (an ONNX file) on RUN (a run.h5 of matrices it was not trained on).
 
     Prints all four error measures beside no calibration and beside gain and offset per column fitted to each
-    matrix's own known vectors; those vectors are scored for no one. With --truth, also the ratio to the reference
-    that read noise sets.
+    matrix's own known vectors; those vectors are scored for no one. With --truth, also the ratio to the
+    linear-Gaussian reference.
 
     With --suite, instead: measures a suite of simulated boards that differ in size, wires, device law, noise,
     programming error and front end, trains calibrators on each, and prints them side by side with the plain

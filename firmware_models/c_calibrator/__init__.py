@@ -1,0 +1,21 @@
+"""Calibrators of one programmed matrix as C99 headers: pure text, on the standard library alone."""
+
+from crosscal.firmware_models.c_calibrator.affine import affine_body
+from crosscal.firmware_models.c_calibrator.body import Body
+from crosscal.firmware_models.c_calibrator.c_text import is_identifier
+from crosscal.firmware_models.c_calibrator.header import Facts, Probes, render
+from crosscal.firmware_models.c_calibrator.inverse import InverseConstants, inverse_body
+from crosscal.firmware_models.c_calibrator.network import NetworkConstants, network_body
+
+__all__ = [
+    "Body",
+    "Facts",
+    "InverseConstants",
+    "NetworkConstants",
+    "Probes",
+    "affine_body",
+    "inverse_body",
+    "is_identifier",
+    "network_body",
+    "render",
+]

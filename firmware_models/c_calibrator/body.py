@@ -1,0 +1,30 @@
+"""What a kind of calibrator puts into its header."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FRAMES_BYTES = 320
+"""Room on the stack for saved registers and single numbers of all calls, beside the arrays; the tests compare
+it with what compilers report."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """C text of one kind, before `NAME_` becomes the user's name.
+
+    Attributes:
+        arithmetic: what it calculates with, for people.
+        text: constants and functions.
+        constant_bytes: size of the constants.
+        stack_bytes: size of arrays on the stack during a call.
+        with_deviation: whether it has a function that states deviations.
+        uses_math: whether it calls functions of <math.h>.
+    """
+
+    arithmetic: str
+    text: str
+    constant_bytes: int
+    stack_bytes: int
+    with_deviation: bool = False
+    uses_math: bool = False

@@ -1,0 +1,125 @@
+"""The search for the inputs that explain a reading, in C99: what `structured` and `whitebox` fold to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+from crosscal.firmware_models.c_calibrator.body import Body
+from crosscal.firmware_models.c_calibrator.c_text import by_row, float_array, float_literal, padded, template
+
+Numbers = Sequence[float]
+Matrix = Sequence[Numbers]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InverseConstants:
+    """Coefficients of one matrix's surrogate, and how it is searched; N rows, M columns.
+
+    Attributes:
+        first, second, third: of each input's own powers, (N, M).
+        pattern, link, high_link, bent: of the products of what columns carry, (N, M).
+        linear, conductance_s: linear prediction, and the target [S], (N, M). gain: its inverse, (M, N).
+        place: weights of the second product, (N,). softness: of the mean volts, (N,).
+        cubic, quartic, constant, variance, linear_offset: of scaled currents, (M,).
+        scale, shift_a: `y = (I − shift_a) · scale`, (M,). trim, trim_a: of the answer, (M,).
+        together: direction of the largest eigenvalue, of the smaller side.
+        walls: low, high, spring, least, most. widening: of each step. settled: when a step is the last, as
+            mean square over the inputs and in parts of the mean variance.
+        expansion_v: volts in powers of the standardised input.
+    """
+
+    first: Matrix
+    second: Matrix
+    third: Matrix
+    pattern: Matrix
+    link: Matrix
+    high_link: Matrix
+    bent: Matrix
+    linear: Matrix
+    conductance_s: Matrix
+    gain: Matrix
+    place: Numbers
+    softness: Numbers
+    cubic: Numbers
+    quartic: Numbers
+    constant: Numbers
+    variance: Numbers
+    linear_offset: Numbers
+    scale: Numbers
+    shift_a: Numbers
+    trim: Numbers
+    trim_a: Numbers
+    together: Numbers
+    walls: Numbers
+    widening: Numbers
+    settled: Numbers
+    expansion_v: Numbers
+
+
+_MATRICES = (
+    *("first", "second", "third", "pattern", "link", "high_link", "bent"),
+    *("linear", "conductance_s"),
+)
+_BY_COLUMN = (
+    *("cubic", "quartic", "constant", "variance", "linear_offset"),
+    *("scale", "shift_a", "trim", "trim_a"),
+)
+
+
+def inverse_body(constants: InverseConstants) -> Body:
+    """Write a read that finds the inputs, in single precision."""
+    rows, columns = len(constants.first), len(constants.first[0])
+    arrays = {name: by_row(getattr(constants, name), padded(columns)) for name in _MATRICES}
+    arrays["gain"] = by_row(constants.gain, padded(rows))
+    for name in (*_BY_COLUMN, "place", "softness", "widening", "expansion_v"):
+        arrays[name] = list(getattr(constants, name))
+    fewer_rows = rows <= columns
+    smaller = padded(min(rows, columns))
+    arrays["together"] = by_row([constants.together], smaller)
+    text = [
+        _rules(constants, fewer_rows),
+        *(float_array(name, values) for name, values in arrays.items()),
+        *(template(name) for name in ("products.h", "surrogate.h", "step.h", "mode.h")),
+    ]
+    return Body(
+        arithmetic="single precision",
+        text="\n".join(text),
+        constant_bytes=4 * sum(map(len, arrays.values())),
+        stack_bytes=_room_bytes(rows, columns),
+        uses_math=True,
+    )
+
+
+def _rules(constants: InverseConstants, fewer_rows: bool) -> str:
+    rows, columns = len(constants.first), len(constants.first[0])
+    low, high, spring, least, most = constants.walls
+    larger, place = ("COLUMNS", "m * NAME_SMALLER) + n") if fewer_rows else ("ROWS", "n * NAME_SMALLER) + m")
+    numbers = {
+        "LOW": low,
+        "HIGH": high,
+        "SPRING": spring,
+        "LEAST": least,
+        "MOST": most,
+        "SOFTNESS_BEYOND": 1.0 / sqrt(1.0 + spring),
+        "SETTLED": constants.settled[0] * rows,
+        "SETTLED_VARIANCE": constants.settled[1] * sum(constants.variance) / columns,
+    }
+    sizes = {
+        "ROWS_PADDED": padded(rows),
+        "COLUMNS_PADDED": padded(columns),
+        "FEWER_ROWS": int(fewer_rows),
+        "SMALLER": padded(min(rows, columns)),
+        "LARGER": f"NAME_{larger}",
+        "PLACE(n, m)": f"(({place})",
+        "STEPS": len(constants.widening),
+        "ORDERS": len(constants.expansion_v),
+        **{name: float_literal(number) for name, number in numbers.items()},
+    }
+    return "".join(f"#define NAME_{name} {value}\n" for name, value in sizes.items())
+
+
+def _room_bytes(rows: int, columns: int) -> int:
+    smaller, larger = padded(min(rows, columns)), max(rows, columns)
+    return 4 * (7 * padded(rows) + 8 * padded(columns) + smaller * (larger + smaller + 4))

@@ -1,0 +1,114 @@
+static inline void NAME_start_from(NAME_room *room)
+{
+    int n;
+    (void)memset(room->stride, 0, sizeof room->stride);
+    NAME_add_products(
+        room->stride, room->wrong, 1, NAME_gain, NAME_ROWS_PADDED, NAME_COLUMNS, NAME_ROWS_PADDED);
+    for (n = 0; n < NAME_ROWS; ++n) {
+        room->z[n] = NAME_within(room->stride[n], NAME_LEAST, NAME_MOST);
+    }
+}
+
+/* The best linear estimate of the inputs, put right once by what is predicted for it. */
+static inline void NAME_start(NAME_room *room)
+{
+    int m;
+    for (m = 0; m < NAME_COLUMNS; ++m) {
+        room->wrong[m] = room->y[m] - NAME_linear_offset[m];
+    }
+    NAME_start_from(room);
+    NAME_predict(room);
+    for (m = 0; m < NAME_COLUMNS; ++m) {
+        room->wrong[m] = room->y[m] - room->predicted[m];
+    }
+    NAME_add_rows(room->wrong, room->z, NAME_linear);
+    NAME_start_from(room);
+}
+
+/* Compares the reading with what `z` would cause; returns the variance that is added for what is left. */
+static inline float NAME_weigh(NAME_room *room, float widening)
+{
+    float unexplained = 0.0f;
+    int n;
+    int m;
+    NAME_predict(room);
+    for (m = 0; m < NAME_COLUMNS; ++m) {
+        const float wrong = room->y[m] - room->predicted[m];
+        room->wrong[m] = wrong;
+        unexplained += wrong * wrong;
+    }
+    unexplained *= widening * widening / (float)NAME_COLUMNS;
+    for (m = 0; m < NAME_COLUMNS; ++m) {
+        room->weight[m] = 1.0f / sqrtf(NAME_variance[m] + unexplained);
+        room->wrong[m] *= room->weight[m];
+    }
+    for (n = 0; n < NAME_ROWS; ++n) {
+        const float beyond = room->z[n] - NAME_within(room->z[n], NAME_LOW, NAME_HIGH);
+        const float softness = (beyond == 0.0f) ? 1.0f : NAME_SOFTNESS_BEYOND;
+        room->softness[n] = softness;
+        room->pull[n] = softness * (-room->z[n] - NAME_SPRING * beyond);
+    }
+    return unexplained;
+}
+
+/* Finds the inputs that explain the reading `y` best: a linear estimate, then Gauss-Newton steps, until one is
+ * small and little is left unexplained. */
+static inline void NAME_find_mode(NAME_room *room)
+{
+    int step;
+    int n;
+    NAME_start(room);
+    for (step = 0; step < NAME_STEPS; ++step) {
+        const float unexplained = NAME_weigh(room, NAME_widening[step]);
+        const float moved = NAME_take_step(room);
+        for (n = 0; n < NAME_ROWS; ++n) {
+            const float moved_to = NAME_PLUS_PRODUCT(room->z[n], room->softness[n], room->stride[n]);
+            room->z[n] = NAME_within(moved_to, NAME_LEAST, NAME_MOST);
+        }
+        if ((moved < NAME_SETTLED) && (unexplained < NAME_SETTLED_VARIANCE)) {
+            break;
+        }
+    }
+}
+
+/* Currents of the target for the inputs that were found: their mean volts, times the target's conductances. */
+static inline void NAME_answer(NAME_room *room, float *calibrated_a)
+{
+    int n;
+    int m;
+    int k;
+    for (n = 0; n < NAME_ROWS; ++n) {
+        const float z = room->z[n];
+        float value = 0.0f;
+        float grows = 0.0f;
+        float bends = 0.0f;
+        for (k = NAME_ORDERS - 1; k >= 0; --k) {
+            bends = NAME_PLUS_PRODUCT(grows, bends, z);
+            grows = NAME_PLUS_PRODUCT(value, grows, z);
+            value = NAME_PLUS_PRODUCT(NAME_expansion_v[k], value, z);
+        }
+        room->stride[n] = NAME_PLUS_PRODUCT(value, NAME_softness[n], bends);
+    }
+    (void)memset(room->predicted, 0, sizeof room->predicted);
+    NAME_add_rows(room->predicted, room->stride, NAME_conductance_s);
+    for (m = 0; m < NAME_COLUMNS; ++m) {
+        calibrated_a[m] = NAME_PLUS_PRODUCT(NAME_trim_a[m], NAME_trim[m], room->predicted[m]);
+    }
+}
+
+NAME_API int NAME_calibrate(const float *measured_a, float *calibrated_a)
+{
+    NAME_room room;
+    const int status = NAME_refused(measured_a);
+    int m;
+    if (status != NAME_GOOD) {
+        return status;
+    }
+    (void)memset(&room, 0, sizeof room);
+    for (m = 0; m < NAME_COLUMNS; ++m) {
+        room.y[m] = (measured_a[m] - NAME_shift_a[m]) * NAME_scale[m];
+    }
+    NAME_find_mode(&room);
+    NAME_answer(&room, calibrated_a);
+    return NAME_GOOD;
+}

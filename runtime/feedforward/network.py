@@ -35,6 +35,7 @@ class NetworkCorrection:
         skip: np.ndarray,
     ) -> None:
         self._columns = input_shift.size
+        self._units = tuple(bias.size for _, bias in layers)
         widths = [_padded(width) for width in (self._columns, *(bias.size for _, bias in layers))]
         parts = [_pad(input_shift), _pad(input_scale)]
         for weight, bias in layers:
@@ -44,6 +45,26 @@ class NetworkCorrection:
         self._packed = _aligned(np.concatenate(parts))
         self._widths = np.array(widths, dtype=np.int64)
         self._scratch = _Scratch((3, BLOCK, max(widths)))
+
+    @property
+    def layers(self) -> list[Layer]:
+        """Weight (units, inputs) and bias (units,) of each layer, with tanh between them, float32."""
+        found, inputs, at = list[Layer](), self._columns, 2 * int(self._widths[0])
+        for units, before, width in zip(self._units, self._widths, self._widths[1:], strict=False):
+            bias = self._packed[at : at + units]
+            weight = self._packed[at + width : at + width * (1 + before)].reshape(before, width)
+            found.append((weight[:inputs, :units].T, bias))
+            inputs, at = units, at + width * (1 + before)
+        return found
+
+    @property
+    def per_column(self) -> dict[str, np.ndarray]:
+        """What stands around the network, (M,) float32 each, by the names it was made with."""
+        width = int(self._widths[0])
+        before = self._packed[: 2 * width].reshape(2, width)[:, : self._columns]
+        after = self._packed[self._tail :].reshape(3, width)[:, : self._columns]
+        names = ("input_shift", "input_scale", "output_scale", "output_shift", "skip")
+        return dict(zip(names, (*before, *after), strict=True))
 
     def apply(self, current_a: np.ndarray, calibrated_a: np.ndarray, limit_a: float) -> int:
         """See `Correction.apply`."""

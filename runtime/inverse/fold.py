@@ -34,6 +34,11 @@ class InverseCorrection:
         return self._tensors
 
     @property
+    def trim(self) -> AffineCorrection:
+        """What is done to every answer."""
+        return self._trim
+
+    @property
     def voltage_range_v(self) -> tuple[float, float]:
         """Smallest and largest input trained on [V]."""
         low_v, high_v = np.polynomial.polynomial.polyval(

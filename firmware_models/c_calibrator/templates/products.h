@@ -5,9 +5,10 @@ static inline void NAME_add_products(
     float *sums, const float *given, int apart, const float *weights, int stride, int inputs, int units)
 #if defined(__SSE2__) || defined(__ARM_NEON) || defined(__riscv_vector)
 {
-    int k = 0;
+    const int whole = inputs - (inputs % 8);
+    int k;
     int u;
-    for (; k + 8 <= inputs; k += 8) {
+    for (k = 0; k < whole; k += 8) {
         const float *x = &given[k * apart];
         const float x0 = x[0], x1 = x[apart], x2 = x[2 * apart], x3 = x[3 * apart];
         const float x4 = x[4 * apart], x5 = x[5 * apart], x6 = x[6 * apart], x7 = x[7 * apart];
@@ -25,7 +26,7 @@ static inline void NAME_add_products(
             sums[u] = first + second;
         }
     }
-    for (; k < inputs; ++k) {
+    for (k = whole; k < inputs; ++k) {
         const float x = given[k * apart];
         const float *w = &weights[k * stride];
         for (u = 0; u < units; ++u) {

@@ -2,8 +2,7 @@
 
 from crosscal.firmware_models.c_calibrator.affine import affine_body
 from crosscal.firmware_models.c_calibrator.body import Body
-from crosscal.firmware_models.c_calibrator.c_text import is_identifier
-from crosscal.firmware_models.c_calibrator.header import Facts, Probes, render
+from crosscal.firmware_models.c_calibrator.header import Facts, Probes, library_source, render, require_name
 from crosscal.firmware_models.c_calibrator.inverse import InverseConstants, inverse_body
 from crosscal.firmware_models.c_calibrator.network import NetworkConstants, network_body
 
@@ -15,7 +14,8 @@ __all__ = [
     "Probes",
     "affine_body",
     "inverse_body",
-    "is_identifier",
+    "library_source",
     "network_body",
     "render",
+    "require_name",
 ]

@@ -18,6 +18,7 @@ def affine_body(gain: Sequence[float], offset_a: Sequence[float]) -> Body:
     return Body(
         arithmetic="single precision",
         text=constants + "\n" + template("affine.h"),
+        relative_tolerance=1e-6,
         constant_bytes=4 * 2 * len(gain),
         stack_bytes=0,
     )

@@ -17,6 +17,7 @@ class Body:
         arithmetic: what it calculates with, for people.
         text: constants and functions.
         constant_bytes: size of the constants.
+        relative_tolerance: how far it may be from ONNX, in parts of the largest current.
         stack_bytes: size of arrays on the stack during a call.
         with_deviation: whether it has a function that states deviations.
         uses_math: whether it calls functions of <math.h>.
@@ -26,5 +27,6 @@ class Body:
     text: str
     constant_bytes: int
     stack_bytes: int
+    relative_tolerance: float
     with_deviation: bool = False
     uses_math: bool = False

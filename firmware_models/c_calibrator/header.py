@@ -47,22 +47,13 @@ class Facts:
     probes: Probes | None = None
 
     def __post_init__(self) -> None:
-        if not is_identifier(self.name):
-            raise InputError(
-                wanted(
-                    got=f"the name {self.name!r}",
-                    allowed="a C identifier: a letter, then at most 30 letters, digits or single underscores, none "
-                    "at the end, and no word that C or C++ keeps for itself",
-                    remedy="give another --name, such as board7",
-                )
-            )
+        require_name(self.name)
 
 
 def render(facts: Facts, body: Body) -> str:
     """Put a header together."""
     sizes = {"COLUMNS": facts.columns, "ROWS": facts.rows, "LIMIT_BITS": _limit_bits(facts.limit_a)}
     parts = [
-        _comment(facts, body),
         "#ifndef CROSSCAL_NAME_H\n#define CROSSCAL_NAME_H\n",
         "#include <math.h>\n" * body.uses_math + "#include <stdint.h>\n#include <string.h>\n",
         template("interface.h"),
@@ -72,7 +63,34 @@ def render(facts: Facts, body: Body) -> str:
         "" if facts.probes is None else _self_test(facts.probes),
         "#ifdef __cplusplus\n}\n#endif\n\n#endif /* CROSSCAL_NAME_H */\n",
     ]
-    return re.sub(r"NAME(?=_)", facts.name, "\n".join(part for part in parts if part))
+    return f"{_comment(facts, body)}\n{_named(facts.name, parts)}"
+
+
+def library_source(header: str, name: str) -> str:
+    """Write the source of a shared library with the functions of `header`, and one for many readings."""
+    batch = _named(name, ["#include <stddef.h>", template("library.h")])
+    return f"#define {name}_API\n{header}\n{batch}"
+
+
+def require_name(name: str) -> None:
+    """Refuse what names in C cannot begin with.
+
+    Raises:
+        InputError: no C identifier, or one that C or C++ keeps for itself.
+    """
+    if not is_identifier(name):
+        raise InputError(
+            wanted(
+                got=f"the name {name!r}",
+                allowed="a C identifier: a letter, then at most 30 letters, digits or single underscores, none at "
+                "the end, and no word that C or C++ keeps for itself",
+                remedy="give another --name, such as board7",
+            )
+        )
+
+
+def _named(name: str, parts: list[str]) -> str:
+    return re.sub(r"NAME(?=_)", name, "\n".join(part for part in parts if part))
 
 
 def _comment(facts: Facts, body: Body) -> str:

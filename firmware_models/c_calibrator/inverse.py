@@ -86,6 +86,7 @@ def inverse_body(constants: InverseConstants) -> Body:
     return Body(
         arithmetic="single precision",
         text="\n".join(text),
+        relative_tolerance=1e-5,
         constant_bytes=4 * sum(map(len, arrays.values())),
         stack_bytes=_room_bytes(rows, columns),
         uses_math=True,

@@ -59,6 +59,7 @@ def network_body(constants: NetworkConstants) -> Body:
     return Body(
         arithmetic="single precision",
         text="\n".join(text),
+        relative_tolerance=1e-6,
         constant_bytes=4 * numbers,
         stack_bytes=4 * (len(constants.skip_a) + 2 * widest),
     )

@@ -17,6 +17,7 @@ COMMANDS = {
     "collect": "measure matrices and vectors on a board and write run.h5",
     "demo": "the whole journey on a simulated board, with a table and pictures",
     "evaluate": "score a calibrator on a run it was not trained on",
+    "export-c": "write a programmed calibrator as one C99 header for a microcontroller",
     "export-spice": "write the array of a simulated board as a netlist for ngspice, and check it",
     "plot": "pictures of a simulated board: voltages, currents, drift, transients, devices; an HTML page",
     "recalibrate": "adapt a calibrator to a board as it is now, from a few known vectors",
@@ -25,7 +26,7 @@ COMMANDS = {
     "train": "learn a calibrator from run.h5 and export it to ONNX",
 }
 
-_MODULES = {"plot": "plot.group"}
+_MODULES = {"export-c": "export_c.command", "plot": "plot.group"}
 """Modules of the commands that are not called like the command."""
 
 _EXTRA_OF = {

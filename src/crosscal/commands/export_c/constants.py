@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from crosscal.runtime.network import NetworkCorrection
 
 
-def body_of(programmed: ProgrammedCalibrator) -> Body:
+def body_of(programmed: ProgrammedCalibrator, *, fixed_point: bool = False) -> Body:
     """Write what a programmed calibrator runs at every read in C.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from crosscal.firmware_models.c_calibrator.affine import affine_body
 from crosscal.firmware_models.c_calibrator.body import Body
+from crosscal.firmware_models.c_calibrator.fixed_point import affine_q15_body, network_q15_body
 from crosscal.firmware_models.c_calibrator.header import Facts, Probes, library_source, render, require_name
 from crosscal.firmware_models.c_calibrator.inverse import InverseConstants, inverse_body
 from crosscal.firmware_models.c_calibrator.network import NetworkConstants, network_body
@@ -13,9 +14,11 @@ __all__ = [
     "NetworkConstants",
     "Probes",
     "affine_body",
+    "affine_q15_body",
     "inverse_body",
     "library_source",
     "network_body",
+    "network_q15_body",
     "render",
     "require_name",
 ]

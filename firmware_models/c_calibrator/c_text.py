@@ -11,21 +11,16 @@ from crosscal.core.errors import RangeError
 
 _WIDTH = 116
 
-KEYWORDS = frozenset(
-    """alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl const
-    constexpr const_cast continue decltype default delete do double dynamic_cast else enum explicit export
-    extern false float for friend goto if inline int long mutable namespace new noexcept not not_eq nullptr
-    operator or or_eq private protected public register reinterpret_cast restrict return short signed sizeof
-    static static_assert static_cast struct switch template this thread_local throw true try typedef typeid
-    typename union unsigned using virtual void volatile wchar_t while xor xor_eq""".split()
-)
-"""Words that C99 or C++17 keeps for itself."""
-
 
 def is_identifier(name: str) -> bool:
     """Whether names that begin with `name` and an underscore are the user's own in C and in C++."""
     plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,30}", name) is not None
-    return plain and name not in KEYWORDS and "__" not in name and not name.endswith("_")
+    return (
+        plain
+        and name not in template("reserved_words.txt").split()
+        and "__" not in name
+        and not name.endswith("_")
+    )
 
 
 def single(value: float) -> float:
@@ -40,14 +35,14 @@ def single(value: float) -> float:
         rounded = float("inf")
     if rounded - rounded != 0.0:
         raise RangeError(
-            f"got {value} among the constants; allowed: finite numbers of single precision; is the matrix inside "
-            "the range that the calibrator was trained on?"
+            f"got {value} among the constants; allowed: finite numbers of single precision; is the matrix "
+            "inside the range that the calibrator was trained on?"
         )
     return rounded
 
 
 def float_literal(value: float) -> str:
-    """Write a number, rounded to single precision, as a hexadecimal literal, which no compiler rounds again."""
+    """Write a number of single precision in hexadecimal, so that no compiler rounds it."""
     mantissa, exponent = single(value).hex().split("p")
     return f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}p{int(exponent)}f"
 
@@ -73,7 +68,7 @@ def padded(size: int) -> int:
 
 
 def template(name: str) -> str:
-    """Read one of the C templates."""
+    """Read one of the files beside this module."""
     return files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
 
 

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 
 from crosscal.core.errors import InputError, wanted
 from crosscal.firmware_models.c_calibrator.body import FRAMES_BYTES, Body
-from crosscal.firmware_models.c_calibrator.c_text import by_row, float_array, float_literal, is_identifier, template
+from crosscal.firmware_models.c_calibrator.c_text import (
+    by_row,
+    float_array,
+    float_literal,
+    is_identifier,
+    template,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +88,8 @@ def require_name(name: str) -> None:
         raise InputError(
             wanted(
                 got=f"the name {name!r}",
-                allowed="a C identifier: a letter, then at most 30 letters, digits or single underscores, none at "
-                "the end, and no word that C or C++ keeps for itself",
+                allowed="a C identifier: a letter, then at most 30 letters, digits or single underscores, "
+                "none at the end, and no word that C or C++ keeps for itself",
                 remedy="give another --name, such as board7",
             )
         )
@@ -106,7 +112,7 @@ def _comment(facts: Facts, body: Body) -> str:
         "stack": f"at most {stack_bytes} bytes in a call; no heap, no recursion, no writable static memory",
         "needs": "C99 or C++17" + (", <math.h> (link with -lm)" if body.uses_math else ", no library"),
     }
-    text = "".join(f" * {title:<12}{_plain(line)}\n" for title, line in lines.items())
+    text = "".join(f" * {title:<14}{_plain(line)}\n" for title, line in lines.items())
     return f"/* A calibrator for one programmed matrix, exported by crosscal; do not edit.\n *\n{text} */\n"
 
 

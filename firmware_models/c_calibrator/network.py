@@ -45,7 +45,9 @@ def network_body(constants: NetworkConstants) -> Body:
         numbers += units + units * inputs
         sums = ("one", "other")[index % 2]
         calls.append(f"(void)memcpy({sums}, NAME_bias_{index}, sizeof NAME_bias_{index});")
-        calls.append(f"NAME_add_products({sums}, {given}, 1, NAME_weight_{index}, {units}, {inputs}, {units});")
+        calls.append(
+            f"NAME_add_products({sums}, {given}, 1, NAME_weight_{index}, {units}, {inputs}, {units});"
+        )
         if index < len(constants.layers) - 1:
             calls.append(f"NAME_hyperbolic_tangent({sums}, {units});")
         given, inputs, widest = sums, len(biases), max(widest, units)

@@ -33,11 +33,13 @@ from crosscal.commands.terminal.progress import console
 @click.option(
     "--fixed-point",
     is_flag=True,
-    help="Weights and activations of 16 bits, for affine and concatsquash: half the flash, fewer instructions.",
+    help="Calculate with 16 bits (Q15), for affine and concatsquash: half the flash, fewer instructions.",
 )
 @click.option("--self-test", is_flag=True, help="Add probes and a function that the target runs at start-up.")
 @click.option(
-    "--library", is_flag=True, help="Compile it, too, into a shared library beside the header, for this machine."
+    "--library",
+    is_flag=True,
+    help="Compile it, too, into a shared library beside the header, for this machine.",
 )
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 def command(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -13,91 +12,94 @@ from crosscal.firmware_models.c_calibrator import (
     InverseConstants,
     NetworkConstants,
     affine_body,
+    affine_q15_body,
     inverse_body,
     network_body,
+    network_q15_body,
 )
-
-if TYPE_CHECKING:
-    from crosscal.runtime import InverseTensors, ProgrammedCalibrator
-    from crosscal.runtime.affine import AffineCorrection
-    from crosscal.runtime.inverse_fold import InverseCorrection
-    from crosscal.runtime.network import NetworkCorrection
+from crosscal.runtime import InverseTensors, ProgrammedCalibrator
+from crosscal.runtime.affine import AffineCorrection
+from crosscal.runtime.inverse_fold import InverseCorrection
+from crosscal.runtime.network import NetworkCorrection
 
 
 def body_of(programmed: ProgrammedCalibrator, *, fixed_point: bool = False) -> Body:
     """Write what a programmed calibrator runs at every read in C.
 
     Raises:
-        InputError: a calibrator that does not fold.
+        InputError: a calibrator that does not fold, or has no fixed-point form.
     """
     correction = programmed.correction
-    writers: dict[str, Callable[..., Body]] = {
-        "AffineCorrection": _affine,
-        "NetworkCorrection": _network,
-        "InverseCorrection": _inverse,
-    }
-    name = type(correction).__name__
-    if name not in writers:
-        raise InputError(
-            wanted(
-                got=f"a calibrator of kind {programmed.kind!r}, whose whole graph runs in onnxruntime at every read",
-                allowed="kinds that fold for a matrix: affine, concatsquash, structured, whitebox",
-                remedy="train one of these (crosscal train)",
-            )
-        )
-    return writers[name](correction)
-
-
-def _affine(correction: AffineCorrection) -> Body:
-    return affine_body(correction.gain.tolist(), correction.offset_a.tolist())
-
-
-def _network(correction: NetworkCorrection) -> Body:
-    around = {name: values.tolist() for name, values in correction.per_column.items()}
-    return network_body(
-        NetworkConstants(
-            layers=[(weight.tolist(), bias.tolist()) for weight, bias in correction.layers],
-            input_shift_a=around["input_shift"],
-            input_scale=around["input_scale"],
-            output_shift_a=around["output_shift"],
-            output_scale_a=around["output_scale"],
-            skip_a=around["skip"],
+    if isinstance(correction, AffineCorrection):
+        gain, offset_a = correction.gain.tolist(), correction.offset_a.tolist()
+        if fixed_point:
+            return affine_q15_body(gain, offset_a, _full_scale_a(programmed), programmed.limit_a)
+        return affine_body(gain, offset_a)
+    if isinstance(correction, NetworkCorrection):
+        constants = _network(correction)
+        return network_q15_body(constants, programmed.limit_a) if fixed_point else network_body(constants)
+    if isinstance(correction, InverseCorrection) and not fixed_point:
+        return inverse_body(_inverse(correction))
+    folds = isinstance(correction, InverseCorrection)
+    raise InputError(
+        wanted(
+            got=f"a calibrator of kind {programmed.kind!r}"
+            + (" for fixed point" if folds else ", which onnxruntime runs whole at every read"),
+            allowed="affine, concatsquash"
+            if folds
+            else "kinds that fold: affine, concatsquash, structured, whitebox",
+            remedy="leave --fixed-point out" if folds else "train one of these (crosscal train)",
         )
     )
 
 
-def _inverse(correction: InverseCorrection) -> Body:
+def _full_scale_a(programmed: ProgrammedCalibrator) -> float:
+    trained_a = programmed.current_range_a or (-programmed.limit_a, programmed.limit_a)
+    return max(map(abs, trained_a))
+
+
+def _network(correction: NetworkCorrection) -> NetworkConstants:
+    around = {name: values.tolist() for name, values in correction.per_column.items()}
+    return NetworkConstants(
+        layers=[(weight.tolist(), bias.tolist()) for weight, bias in correction.layers],
+        input_shift_a=around["input_shift"],
+        input_scale=around["input_scale"],
+        output_shift_a=around["output_shift"],
+        output_scale_a=around["output_scale"],
+        skip_a=around["skip"],
+    )
+
+
+def _inverse(correction: InverseCorrection) -> InverseConstants:
     tensors, trim = correction.tensors, correction.trim
     link, *more = tensors.coupling
-    return inverse_body(
-        InverseConstants(
-            first=tensors.polynomial[0].tolist(),
-            second=tensors.polynomial[1].tolist(),
-            third=tensors.polynomial[2].tolist(),
-            pattern=tensors.pattern.tolist(),
-            link=link.tolist(),
-            high_link=(more[0] if more else np.zeros_like(link)).tolist(),
-            bent=tensors.bent.tolist(),
-            linear=tensors.linear.tolist(),
-            conductance_s=tensors.conductance.tolist(),
-            gain=tensors.gain.T.tolist(),
-            place=(tensors.moment[1] if more else np.zeros(len(tensors.softness))).tolist(),
-            softness=tensors.softness.tolist(),
-            cubic=tensors.lift[0].tolist(),
-            quartic=tensors.lift[1].tolist(),
-            constant=tensors.constant.tolist(),
-            variance=tensors.variance.tolist(),
-            linear_offset=tensors.offset.tolist(),
-            scale=tensors.current_scale.tolist(),
-            shift_a=(tensors.current_shift + tensors.lean / tensors.current_scale).tolist(),
-            trim=trim.gain.tolist(),
-            trim_a=trim.offset_a.tolist(),
-            together=_together(tensors),
-            walls=tensors.walls.tolist(),
-            widening=tensors.widening.tolist(),
-            settled=tensors.settled.tolist(),
-            expansion_v=tensors.expansion.tolist(),
-        )
+    return InverseConstants(
+        first=tensors.polynomial[0].tolist(),
+        second=tensors.polynomial[1].tolist(),
+        third=tensors.polynomial[2].tolist(),
+        pattern=tensors.pattern.tolist(),
+        link=link.tolist(),
+        high_link=(more[0] if more else np.zeros_like(link)).tolist(),
+        bent=tensors.bent.tolist(),
+        linear=tensors.linear.tolist(),
+        conductance_s=tensors.conductance.tolist(),
+        gain=tensors.gain.T.tolist(),
+        place=(tensors.moment[1] if more else np.zeros(len(tensors.softness))).tolist(),
+        softness=tensors.softness.tolist(),
+        cubic=tensors.lift[0].tolist(),
+        quartic=tensors.lift[1].tolist(),
+        constant=tensors.constant.tolist(),
+        variance=tensors.variance.tolist(),
+        linear_offset=tensors.offset.tolist(),
+        scale=tensors.current_scale.tolist(),
+        shift_a=(tensors.current_shift + tensors.lean / tensors.current_scale).tolist(),
+        trim=trim.gain.tolist(),
+        trim_a=trim.offset_a.tolist(),
+        together=_together(tensors),
+        walls=tensors.walls.tolist(),
+        widening=tensors.widening.tolist(),
+        settled=tensors.settled.tolist(),
+        expansion_v=tensors.expansion.tolist(),
     )
 
 

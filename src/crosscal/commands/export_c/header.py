@@ -54,7 +54,7 @@ def programmed_header(
     self_test: bool = False,
     described: dict[str, str] | None = None,
 ) -> str:
-    """Write a programmed calibrator in C; `described` are further lines for the header's comment, by title."""
+    """Write a programmed calibrator in C; `described`: further lines for the header's comment."""
     body = body_of(programmed, fixed_point=fixed_point)
     rows, columns = programmed.shape
     lines = {

@@ -30,9 +30,7 @@ def probes_of(programmed: ProgrammedCalibrator, relative_tolerance: float) -> Pr
     )
 
 
-def plausible_readings(
-    programmed: ProgrammedCalibrator, count: int, rng: np.random.Generator
-) -> np.ndarray:
+def plausible_readings(programmed: ProgrammedCalibrator, count: int, rng: np.random.Generator) -> np.ndarray:
     """Readings [A], (count, M), whose calibrated currents come close to those of random trained inputs."""
     low_v, high_v = programmed.voltage_range_v or (0.1, 0.5)
     ideal_a = rng.uniform(low_v, high_v, (count, programmed.shape[0])) @ programmed.conductance_s

@@ -7,45 +7,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from crosscal.simulated_bench import (
-    CapacitanceVariation,
-    ChargeAmplifier,
-    ChargeParasitics,
-    Meminductor,
-    Wires,
-    charge_budget,
-    pinch_limit_hz,
-)
+from crosscal.simulated_bench import Meminductor, charge_budget, pinch_limit_hz
+from crosscal.simulated_bench.charge import preset
 
 SEED = 1
 DRIVE_V = 0.1
 
 
 def budget() -> None:
-    """32×24 cells of 6–30 fF, eight specimens, eight vectors."""
+    """The preset's array, eight specimens, eight vectors: the numbers of `crosscal plot budget`."""
     rng = np.random.default_rng(SEED)
+    capacitance_f, voltage_v = preset.draw_array(preset.ROWS, preset.COLUMNS, rng)
     result = charge_budget(
-        rng.uniform(6e-15, 30e-15, (32, 24)),
-        rng.uniform(0.1, 0.5, (8, 32)),
-        amplifier=ChargeAmplifier(
-            feedback_f=400e-15,
-            window_s=20e-9,
-            gain=3000.0,
-            feedback_relative=2e-3,
-            offset_v=1e-3,
-            noise_v=50e-6,
-            temperature_c=25.0,
-            adc_bits=10,
-            adc_full_scale_v=1.2,
-        ),
-        parasitics=ChargeParasitics(
-            wires=Wires(row_ohm=50.0, column_ohm=50.0, source_ohm=5e3),
-            row_line_f=1e-15,
-            column_line_f=1e-15,
-            input_f=50e-15,
-            leakage_s=1e-9,
-        ),
-        variation=CapacitanceVariation(device_relative=0.02, cycle_relative=5e-3),
+        capacitance_f,
+        voltage_v,
+        amplifier=preset.amplifier_for(preset.ROWS),
+        parasitics=preset.PARASITICS,
+        variation=preset.VARIATION,
         rng=rng,
     )
     print(f"| cause | kind | rms, aC | in % of the charges' rms of {result.full_scale_c * 1e18:.0f} aC |")

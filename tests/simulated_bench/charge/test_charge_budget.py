@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,29 +15,15 @@ from crosscal.simulated_bench import (
     ChargeAmplifier,
     ChargeBudget,
     ChargeParasitics,
-    Wires,
     charge_budget,
 )
+from crosscal.simulated_bench.charge import preset
 
-AMPLIFIER = ChargeAmplifier(
-    feedback_f=200e-15,
-    window_s=20e-9,
-    gain=3000.0,
-    feedback_relative=2e-3,
-    offset_v=1e-3,
-    noise_v=50e-6,
-    temperature_c=25.0,
-    adc_bits=10,
-    adc_full_scale_v=1.2,
+AMPLIFIER = preset.amplifier_for(rows=12)
+PARASITICS = replace(  # drivers so slow that settling shows on twelve rows
+    preset.PARASITICS, wires=replace(preset.PARASITICS.wires, source_ohm=20e3)
 )
-PARASITICS = ChargeParasitics(
-    wires=Wires(row_ohm=50.0, column_ohm=50.0, source_ohm=20e3),
-    row_line_f=1e-15,
-    column_line_f=1e-15,
-    input_f=50e-15,
-    leakage_s=1e-9,
-)
-VARIATION = CapacitanceVariation(device_relative=0.02, cycle_relative=5e-3)
+VARIATION = preset.VARIATION
 
 
 def array() -> tuple[np.ndarray, np.ndarray]:
@@ -140,3 +127,21 @@ def test_a_budget_needs_vectors_that_differ_and_a_specimen() -> None:
         )
     with pytest.raises(RangeError, match="blocks = 0"):
         budget(blocks=0)
+
+
+def test_the_documented_budget_is_that_of_the_preset() -> None:
+    """`plot budget`, `benchmarks/charge.py` and the page of the docs show the same numbers."""
+    rng = np.random.default_rng(1)
+    capacitance_f, voltage_v = preset.draw_array(preset.ROWS, preset.COLUMNS, rng)
+    amplifier = preset.amplifier_for(preset.ROWS)
+    of_preset = charge_budget(
+        capacitance_f,
+        voltage_v,
+        amplifier=amplifier,
+        parasitics=preset.PARASITICS,
+        variation=preset.VARIATION,
+        rng=rng,
+    )
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "charge.md").read_text(encoding="utf-8")
+    for cause, kind, rms_c, part in of_preset.rows():
+        assert f"| {cause} | {kind} | {rms_c * 1e18:.1f} | {100 * part:.2f} |" in page

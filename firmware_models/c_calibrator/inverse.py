@@ -19,29 +19,29 @@ class InverseConstants:
 
     Attributes:
         first, second, third: of each input's own powers, (N, M).
-        pattern, link, high_link, bent: of the products of what columns carry, (N, M).
+        loading, link, high_link, quadratic: of the products of what columns carry, (N, M).
         linear, conductance_s: linear prediction, and the target [S], (N, M). gain: its inverse, (M, N).
-        place: weights of the second product, (N,). softness: of the mean volts, (N,).
+        place: weights of the second product, (N,). input_variance: of the mean volts, (N,).
         cubic, quartic, constant, variance, linear_offset: of scaled currents, (M,).
         scale, shift_a: `y = (I − shift_a) · scale`, (M,). trim, trim_a: of the answer, (M,).
         together: direction of the largest eigenvalue, of the smaller side.
-        walls: low, high, spring, least, most. widening: of each step. settled: when a step is the last, as
-            mean square over the inputs and in parts of the mean variance.
+        input_bounds: low, high, penalty beyond them, least, most. damping: of each step. step_tolerance: when
+            a step is the last, as mean square over the inputs and relative to the mean variance.
         expansion_v: volts in powers of the standardised input.
     """
 
     first: Matrix
     second: Matrix
     third: Matrix
-    pattern: Matrix
+    loading: Matrix
     link: Matrix
     high_link: Matrix
-    bent: Matrix
+    quadratic: Matrix
     linear: Matrix
     conductance_s: Matrix
     gain: Matrix
     place: Numbers
-    softness: Numbers
+    input_variance: Numbers
     cubic: Numbers
     quartic: Numbers
     constant: Numbers
@@ -52,14 +52,14 @@ class InverseConstants:
     trim: Numbers
     trim_a: Numbers
     together: Numbers
-    walls: Numbers
-    widening: Numbers
-    settled: Numbers
+    input_bounds: Numbers
+    damping: Numbers
+    step_tolerance: Numbers
     expansion_v: Numbers
 
 
 _MATRICES = (
-    *("first", "second", "third", "pattern", "link", "high_link", "bent"),
+    *("first", "second", "third", "loading", "link", "high_link", "quadratic"),
     *("linear", "conductance_s"),
 )
 _BY_COLUMN = (
@@ -73,7 +73,7 @@ def inverse_body(constants: InverseConstants) -> Body:
     rows, columns = len(constants.first), len(constants.first[0])
     arrays = {name: by_row(getattr(constants, name), padded(columns)) for name in _MATRICES}
     arrays["gain"] = by_row(constants.gain, padded(rows))
-    for name in (*_BY_COLUMN, "place", "softness", "widening", "expansion_v"):
+    for name in (*_BY_COLUMN, "place", "input_variance", "damping", "expansion_v"):
         arrays[name] = list(getattr(constants, name))
     fewer_rows = rows <= columns
     smaller = padded(min(rows, columns))
@@ -95,17 +95,17 @@ def inverse_body(constants: InverseConstants) -> Body:
 
 def _rules(constants: InverseConstants, fewer_rows: bool) -> str:
     rows, columns = len(constants.first), len(constants.first[0])
-    low, high, spring, least, most = constants.walls
+    low, high, penalty, least, most = constants.input_bounds
     larger, place = ("COLUMNS", "m * NAME_SMALLER) + n") if fewer_rows else ("ROWS", "n * NAME_SMALLER) + m")
     numbers = {
         "LOW": low,
         "HIGH": high,
-        "SPRING": spring,
+        "PENALTY": penalty,
         "LEAST": least,
         "MOST": most,
-        "SOFTNESS_BEYOND": 1.0 / sqrt(1.0 + spring),
-        "SETTLED": constants.settled[0] * rows,
-        "SETTLED_VARIANCE": constants.settled[1] * sum(constants.variance) / columns,
+        "DEVIATION_BEYOND": 1.0 / sqrt(1.0 + penalty),
+        "TOLERANCE": constants.step_tolerance[0] * rows,
+        "TOLERANCE_VARIANCE": constants.step_tolerance[1] * sum(constants.variance) / columns,
     }
     sizes = {
         "ROWS_PADDED": padded(rows),
@@ -114,7 +114,7 @@ def _rules(constants: InverseConstants, fewer_rows: bool) -> str:
         "SMALLER": padded(min(rows, columns)),
         "LARGER": f"NAME_{larger}",
         "PLACE(n, m)": f"(({place})",
-        "STEPS": len(constants.widening),
+        "STEPS": len(constants.damping),
         "ORDERS": len(constants.expansion_v),
         **{name: float_literal(number) for name, number in numbers.items()},
     }

@@ -26,7 +26,7 @@ static inline void NAME_start(NAME_room *room)
 }
 
 /* Compares the reading with what `z` would cause; returns the variance that is added for what is left. */
-static inline float NAME_weigh(NAME_room *room, float widening)
+static inline float NAME_weigh(NAME_room *room, float damping)
 {
     float unexplained = 0.0f;
     int n;
@@ -37,16 +37,16 @@ static inline float NAME_weigh(NAME_room *room, float widening)
         room->wrong[m] = wrong;
         unexplained += wrong * wrong;
     }
-    unexplained *= widening * widening / (float)NAME_COLUMNS;
+    unexplained *= damping * damping / (float)NAME_COLUMNS;
     for (m = 0; m < NAME_COLUMNS; ++m) {
         room->weight[m] = 1.0f / sqrtf(NAME_variance[m] + unexplained);
         room->wrong[m] *= room->weight[m];
     }
     for (n = 0; n < NAME_ROWS; ++n) {
         const float beyond = room->z[n] - NAME_within(room->z[n], NAME_LOW, NAME_HIGH);
-        const float softness = (beyond == 0.0f) ? 1.0f : NAME_SOFTNESS_BEYOND;
-        room->softness[n] = softness;
-        room->pull[n] = softness * (-room->z[n] - NAME_SPRING * beyond);
+        const float deviation = (beyond == 0.0f) ? 1.0f : NAME_DEVIATION_BEYOND;
+        room->prior_deviation[n] = deviation;
+        room->pull[n] = deviation * (-room->z[n] - NAME_PENALTY * beyond);
     }
     return unexplained;
 }
@@ -59,13 +59,13 @@ static inline void NAME_find_mode(NAME_room *room)
     int n;
     NAME_start(room);
     for (step = 0; step < NAME_STEPS; ++step) {
-        const float unexplained = NAME_weigh(room, NAME_widening[step]);
+        const float unexplained = NAME_weigh(room, NAME_damping[step]);
         const float moved = NAME_take_step(room);
         for (n = 0; n < NAME_ROWS; ++n) {
-            const float moved_to = NAME_PLUS_PRODUCT(room->z[n], room->softness[n], room->stride[n]);
+            const float moved_to = NAME_PLUS_PRODUCT(room->z[n], room->prior_deviation[n], room->stride[n]);
             room->z[n] = NAME_within(moved_to, NAME_LEAST, NAME_MOST);
         }
-        if ((moved < NAME_SETTLED) && (unexplained < NAME_SETTLED_VARIANCE)) {
+        if ((moved < NAME_TOLERANCE) && (unexplained < NAME_TOLERANCE_VARIANCE)) {
             break;
         }
     }
@@ -87,7 +87,7 @@ static inline void NAME_answer(NAME_room *room, float *calibrated_a)
             grows = NAME_PLUS_PRODUCT(value, grows, z);
             value = NAME_PLUS_PRODUCT(NAME_expansion_v[k], value, z);
         }
-        room->stride[n] = NAME_PLUS_PRODUCT(value, NAME_softness[n], bends);
+        room->stride[n] = NAME_PLUS_PRODUCT(value, NAME_input_variance[n], bends);
     }
     (void)memset(room->predicted, 0, sizeof room->predicted);
     NAME_add_rows(room->predicted, room->stride, NAME_conductance_s);

@@ -80,7 +80,7 @@ static inline float NAME_take_step(NAME_room *room)
     (void)memcpy(room->stride, room->pull, sizeof room->stride);
     NAME_add_products(room->stride, room->wrong, 1, room->at, NAME_SMALLER, NAME_LARGER, NAME_SMALLER);
     (void)memcpy(room->answer, room->stride, sizeof room->answer);
-    NAME_reflect_rows(room, room->softness);
+    NAME_reflect_rows(room, room->prior_deviation);
     NAME_reflect(room->mirror, room->answer);
     NAME_solve(room);
     NAME_reflect(room->mirror, room->answer);

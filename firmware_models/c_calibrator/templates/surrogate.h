@@ -5,7 +5,7 @@ typedef struct {
     float square[NAME_ROWS_PADDED];
     float cube[NAME_ROWS_PADDED];
     float placed[NAME_ROWS_PADDED];
-    float softness[NAME_ROWS_PADDED];
+    float prior_deviation[NAME_ROWS_PADDED];
     float pull[NAME_ROWS_PADDED];
     float stride[NAME_ROWS_PADDED];
     float y[NAME_COLUMNS_PADDED];
@@ -50,10 +50,10 @@ static inline void NAME_predict(NAME_room *room)
     (void)memset(room->by_low, 0, sizeof room->by_low);
     (void)memset(room->by_high, 0, sizeof room->by_high);
     (void)memset(room->predicted, 0, sizeof room->predicted);
-    NAME_add_rows(room->low, room->z, NAME_pattern);
-    NAME_add_rows(room->high, room->placed, NAME_pattern);
+    NAME_add_rows(room->low, room->z, NAME_loading);
+    NAME_add_rows(room->high, room->placed, NAME_loading);
     NAME_add_rows(room->by_low, room->z, NAME_link);
-    NAME_add_rows(room->by_low, room->square, NAME_bent);
+    NAME_add_rows(room->by_low, room->square, NAME_quadratic);
     NAME_add_rows(room->by_high, room->z, NAME_high_link);
     NAME_add_rows(room->predicted, room->square, NAME_second);
     NAME_add_rows(room->predicted, room->cube, NAME_third);
@@ -80,15 +80,15 @@ static inline void NAME_linearise(NAME_room *room)
         const float twice = 2.0f * room->z[n];
         const float thrice = 3.0f * room->square[n];
         for (m = 0; m < NAME_COLUMNS; ++m) {
-            const float bend = NAME_PLUS_PRODUCT(NAME_second[from + m], room->low[m], NAME_bent[from + m]);
+            const float bend = NAME_PLUS_PRODUCT(NAME_second[from + m], room->low[m], NAME_quadratic[from + m]);
             const float steep = NAME_PLUS_PRODUCT(room->by_low[m], room->by_high[m], NAME_place[n]);
             float slope = NAME_first[from + m];
             slope = NAME_PLUS_PRODUCT(slope, thrice, NAME_third[from + m]);
             slope = NAME_PLUS_PRODUCT(slope, room->low[m], NAME_link[from + m]);
             slope = NAME_PLUS_PRODUCT(slope, room->high[m], NAME_high_link[from + m]);
             slope = NAME_PLUS_PRODUCT(slope, twice, bend);
-            slope = NAME_PLUS_PRODUCT(slope, NAME_pattern[from + m], steep);
-            room->at[NAME_PLACE(n, m)] = slope * (room->softness[n] * room->weight[m]);
+            slope = NAME_PLUS_PRODUCT(slope, NAME_loading[from + m], steep);
+            room->at[NAME_PLACE(n, m)] = slope * (room->prior_deviation[n] * room->weight[m]);
         }
     }
 }

@@ -10,12 +10,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import onnxruntime
 from calibrator_models import affine_model, concatsquash_model
-from hidden_board import HiddenBoard
+from support.random_board import RandomBoard
 
 import crosscal
 from crosscal.core.array_types import Currents, Matrix
 from crosscal.runtime import Calibrator
-from crosscal.runtime.calibrator_file import seal_calibrator
+from crosscal.runtime.file_format.calibrator_file import seal_calibrator
 from crosscal.training import TrainingPlan, export_calibrator, train
 
 SHIPPED = Path(crosscal.__file__).parent / "shipped" / "demo.onnx"
@@ -30,7 +30,7 @@ class Specimen:
     calibrator: Calibrator
     content: bytes
     session: onnxruntime.InferenceSession
-    board: HiddenBoard
+    board: RandomBoard
 
     def onnx(self, matrix_s: Matrix, current_a: Currents) -> Currents:
         given = {"conductance": matrix_s.astype(np.float32), "current": current_a.astype(np.float32)}
@@ -47,14 +47,14 @@ class Specimen:
 @cache
 def specimen(kind: str, rows: int, columns: int) -> Specimen:
     rng = np.random.default_rng([rows, columns])
-    board = HiddenBoard.drawn(rows, columns, rng)
+    board = RandomBoard.drawn(rows, columns, rng)
     content = _built(kind, rows, columns) if kind in _BUILDERS else _trained(kind, board, rng)
     return _specimen(content, board)
 
 
 @cache
 def shipped() -> Specimen:
-    return _specimen(SHIPPED.read_bytes(), HiddenBoard.drawn(12, 16, np.random.default_rng(12)))
+    return _specimen(SHIPPED.read_bytes(), RandomBoard.drawn(12, 16, np.random.default_rng(12)))
 
 
 _BUILDERS = {"affine": affine_model, "concatsquash": concatsquash_model}
@@ -62,12 +62,12 @@ _BUILDERS = {"affine": affine_model, "concatsquash": concatsquash_model}
 
 def _built(kind: str, rows: int, columns: int) -> bytes:
     model = _BUILDERS[kind](rows, columns, np.random.default_rng([rows, columns]))
-    # Of the hidden board's currents none is refused.
+    # Of the random board's currents none is refused.
     wide = {"current_range_a": (0.0, rows * 5e-5)}
     return seal_calibrator(model.content, model.metadata(np.random.default_rng(2), **wide))
 
 
-def _trained(kind: str, board: HiddenBoard, rng: np.random.Generator) -> bytes:
+def _trained(kind: str, board: RandomBoard, rng: np.random.Generator) -> bytes:
     options = {"vectors": 192} if kind == "structured" else {}
     result = train(
         TrainingPlan(calibrator=kind, seed=1, options=options),
@@ -80,7 +80,7 @@ def _trained(kind: str, board: HiddenBoard, rng: np.random.Generator) -> bytes:
         return path.read_bytes()
 
 
-def _specimen(content: bytes, board: HiddenBoard) -> Specimen:
+def _specimen(content: bytes, board: RandomBoard) -> Specimen:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = 1, 3
     return Specimen(

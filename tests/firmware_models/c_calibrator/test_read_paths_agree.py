@@ -71,7 +71,7 @@ def test_networks_of_any_width_and_depth_are_written(
     from calibrator_models import concatsquash_model
 
     from crosscal.runtime import Calibrator
-    from crosscal.runtime.calibrator_file import seal_calibrator
+    from crosscal.runtime.file_format.calibrator_file import seal_calibrator
 
     model = concatsquash_model(4, 6, np.random.default_rng(3), hidden=hidden, activation=activation)
     content = seal_calibrator(model.content, model.metadata(np.random.default_rng(2)))

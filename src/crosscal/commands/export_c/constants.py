@@ -18,9 +18,9 @@ from crosscal.firmware_models.c_calibrator import (
     network_q15_body,
 )
 from crosscal.runtime import InverseTensors, ProgrammedCalibrator
-from crosscal.runtime.affine import AffineCorrection
-from crosscal.runtime.inverse_fold import InverseCorrection
-from crosscal.runtime.network import NetworkCorrection
+from crosscal.runtime.feedforward.affine import AffineCorrection
+from crosscal.runtime.feedforward.network import NetworkCorrection
+from crosscal.runtime.inverse.fold import InverseCorrection
 
 
 def body_of(programmed: ProgrammedCalibrator, *, fixed_point: bool = False) -> Body:
@@ -77,28 +77,28 @@ def _inverse(correction: InverseCorrection) -> InverseConstants:
         first=tensors.polynomial[0].tolist(),
         second=tensors.polynomial[1].tolist(),
         third=tensors.polynomial[2].tolist(),
-        pattern=tensors.pattern.tolist(),
+        loading=tensors.loading.tolist(),
         link=link.tolist(),
         high_link=(more[0] if more else np.zeros_like(link)).tolist(),
-        bent=tensors.bent.tolist(),
+        quadratic=tensors.quadratic.tolist(),
         linear=tensors.linear.tolist(),
         conductance_s=tensors.conductance.tolist(),
         gain=tensors.gain.T.tolist(),
-        place=(tensors.moment[1] if more else np.zeros(len(tensors.softness))).tolist(),
-        softness=tensors.softness.tolist(),
-        cubic=tensors.lift[0].tolist(),
-        quartic=tensors.lift[1].tolist(),
+        place=(tensors.moment[1] if more else np.zeros(len(tensors.input_variance))).tolist(),
+        input_variance=tensors.input_variance.tolist(),
+        cubic=tensors.column_terms[0].tolist(),
+        quartic=tensors.column_terms[1].tolist(),
         constant=tensors.constant.tolist(),
         variance=tensors.variance.tolist(),
         linear_offset=tensors.offset.tolist(),
         scale=tensors.current_scale.tolist(),
-        shift_a=(tensors.current_shift + tensors.lean / tensors.current_scale).tolist(),
+        shift_a=(tensors.current_shift + tensors.prediction_bias / tensors.current_scale).tolist(),
         trim=trim.gain.tolist(),
         trim_a=trim.offset_a.tolist(),
         together=_together(tensors),
-        walls=tensors.walls.tolist(),
-        widening=tensors.widening.tolist(),
-        settled=tensors.settled.tolist(),
+        input_bounds=tensors.input_bounds.tolist(),
+        damping=tensors.damping.tolist(),
+        step_tolerance=tensors.step_tolerance.tolist(),
         expansion_v=tensors.expansion.tolist(),
     )
 

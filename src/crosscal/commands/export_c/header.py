@@ -14,7 +14,7 @@ from crosscal.core.array_types import Matrix
 from crosscal.firmware_models.c_calibrator import Facts, render
 from crosscal.front_door import load_calibrator
 from crosscal.runtime import ProgrammedCalibrator
-from crosscal.runtime.recalibration_record import target_digest
+from crosscal.runtime.file_format.recalibration_record import target_digest
 
 
 def header_text(

@@ -18,7 +18,9 @@ from crosscal.core.array_types import Matrix, Vectors
 from crosscal.core.errors import RangeError, RunFileError, wanted
 from crosscal.core.port import CrossbarPort
 from crosscal.core.readout import UNUSABLE
-from crosscal.core.run_file import MatrixRecord, Run, RunPlan, RunWriter, read_run
+from crosscal.core.run_file import Run, read_run
+from crosscal.core.run_layout import MatrixRecord, RunPlan
+from crosscal.core.run_writer import RunWriter
 from crosscal.training.collecting.board_description import BoardDescription
 from crosscal.training.collecting.inputs import VOLTAGE_MAX_V, draw_vectors
 from crosscal.training.collecting.plan import CollectionPlan, CollectionProgress

@@ -18,7 +18,7 @@ import numpy as np
 from crosscal.commands.benches.simulated_board import RESOURCE
 from crosscal.commands.jobs.cluster import cluster, map_unordered
 from crosscal.commands.terminal.progress import collection_bar, console
-from crosscal.core.run_file import MatrixRecord
+from crosscal.core.run_layout import MatrixRecord
 from crosscal.front_door import open_board
 from crosscal.simulated_bench import BenchSettings, load_settings, settings_text
 from crosscal.training import (

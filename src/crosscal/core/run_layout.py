@@ -1,0 +1,188 @@
+"""Layout of a `run.h5`: header, datasets with their units, and the checks of both.
+
+Every dataset is laid out in full when the file is created, so that recording a matrix only overwrites raw
+bytes and never HDF5's own structure; `finished[k]` is set last. A process killed at any instant therefore
+leaves a file that opens, with every finished matrix whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from crosscal.core.errors import RunFileError
+from crosscal.core.file_errors import hdf5_error, remedy_of
+
+FORMAT = "crosscal-run"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlan:
+    """What a run is to measure, and on which board: a resumed run must have the same.
+
+    Attributes:
+        matrices: number of matrices, K.
+        vectors: vectors per matrix, V.
+        rows, columns: the array, N and M.
+        inputs: kind of inputs, such as `random`, `sine`, `dc`, `fir`.
+        seed: seed that matrices and vectors are drawn from.
+        identity: the board's `*IDN?`.
+        has_truth: whether the board is simulated and tells its true conductances.
+    """
+
+    matrices: int
+    vectors: int
+    rows: int
+    columns: int
+    inputs: str
+    seed: int
+    identity: str
+    has_truth: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixRecord:
+    """All that was measured on one programmed matrix.
+
+    Attributes:
+        target_s: what was asked for [S], (N, M).
+        voltage_v: inputs as asked for [V], (V, N).
+        current_a: measured currents [A], (V, M); NaN where an amplifier gave none.
+        status: `readout.Status` bits, (V, M).
+        range_a: full scale the currents were taken in [A].
+        temperature_c: board temperature [°C], NaN without a thermometer.
+        time_s: when the reading ended [s since 1970, UTC].
+        cells_failed: cells that write-verify gave up on; -1 if unknown.
+        program_rms_error: relative rms error of the verify readings; NaN if unknown.
+        true_conductance_s: actual conductances [S], (N, M), of a simulated board; None on hardware.
+    """
+
+    target_s: np.ndarray
+    voltage_v: np.ndarray
+    current_a: np.ndarray
+    status: np.ndarray
+    range_a: float
+    temperature_c: float
+    time_s: float
+    cells_failed: int
+    program_rms_error: float
+    true_conductance_s: np.ndarray | None = None
+
+
+def dataset_layout(plan: RunPlan) -> dict[str, tuple[tuple[int, ...], str, str]]:
+    """Name → (shape, dtype, unit) of every dataset."""
+    k, v, n, m = plan.matrices, plan.vectors, plan.rows, plan.columns
+    layout = {
+        "target_s": ((k, n, m), "f8", "S"),
+        "voltage_v": ((k, v, n), "f8", "V"),
+        "current_a": ((k, v, m), "f8", "A"),
+        "status": ((k, v, m), "u1", "bits: 1 over range, 2 under resolution, 4 amplifier fault"),
+        "range_a": ((k,), "f8", "A"),
+        "temperature_c": ((k,), "f8", "°C"),
+        "time_s": ((k,), "f8", "s since 1970-01-01T00:00Z"),
+        "cells_failed": ((k,), "i8", "cells"),
+        "program_rms_error": ((k,), "f8", "relative"),
+        "finished": ((k,), "u1", "1 when every value of this matrix is written"),
+    }
+    if plan.has_truth:
+        layout["true_conductance_s"] = ((k, n, m), "f8", "S")
+    return layout
+
+
+def open_run(path: Path, mode: str) -> h5py.File:
+    """Open a run.h5.
+
+    Raises:
+        RunFileError: it does not exist, is no HDF5 file, or the system does not let it be opened.
+    """
+    if not path.exists():
+        raise RunFileError(f"{path} does not exist; check the path, or let crosscal collect write it")
+    try:
+        return h5py.File(path, mode)
+    except OSError as error:
+        number, text = hdf5_error(error)
+        if number is not None:
+            remedy = remedy_of(number, writing=mode != "r")
+            raise RunFileError(f"{path} cannot be opened: {text}; {remedy}") from error
+        raise RunFileError(
+            f"{path} cannot be opened as HDF5 ({text}): not a run.h5, damaged, or being written; "
+            "restore it from a copy or collect again"
+        ) from error
+
+
+def write_header(file: h5py.File, plan: RunPlan, settings: dict[str, Any]) -> None:
+    """Write format, plan and the board's settings as attributes."""
+    file.attrs["format"] = FORMAT
+    file.attrs["format_version"] = FORMAT_VERSION
+    file.attrs["settings"] = json.dumps(settings)
+    for name in RunPlan.__slots__:
+        file.attrs[name] = getattr(plan, name)
+
+
+def read_plan(file: h5py.File, path: Path) -> RunPlan:
+    """Read the header.
+
+    Raises:
+        RunFileError: no crosscal run, or one of a newer format.
+        KeyError, ValueError: a damaged header.
+    """
+    attributes = file.attrs
+    if attributes.get("format") != FORMAT:
+        raise RunFileError(f"{path} is an HDF5 file but not a crosscal run; crosscal collect writes one")
+    version = int(str(attributes["format_version"]))
+    if version > FORMAT_VERSION:
+        raise RunFileError(
+            f"{path} has format version {version}, this crosscal reads up to {FORMAT_VERSION}; "
+            "update crosscal"
+        )
+    return RunPlan(
+        **{name: int(str(attributes[name])) for name in ("matrices", "vectors", "rows", "columns", "seed")},
+        inputs=str(attributes["inputs"]),
+        identity=str(attributes["identity"]),
+        has_truth=bool(attributes["has_truth"]),
+    )
+
+
+@contextmanager
+def damage_explained(path: Path) -> Iterator[None]:
+    """Turn the errors of reading a damaged file into one."""
+    try:
+        yield
+    except (KeyError, OSError, ValueError, RuntimeError) as error:
+        raise RunFileError(
+            f"{path} is damaged ({error}); nothing was read: restore it from a copy or collect again"
+        ) from error
+
+
+def require_layout(file: h5py.File, plan: RunPlan) -> None:
+    """Refuse a file with datasets of other shapes or types than its header says.
+
+    Raises:
+        ValueError, KeyError: the dataset is named.
+    """
+    for name, (shape, dtype, _) in dataset_layout(plan).items():
+        found = dataset(file, name)
+        if found.shape != shape or found.dtype != np.dtype(dtype):
+            raise ValueError(
+                f"{name} is {found.dtype} of shape {found.shape}, its header says {dtype} of {shape}"
+            )
+
+
+def dataset(file: h5py.File, name: str) -> h5py.Dataset:
+    """Take a dataset of a file.
+
+    Raises:
+        KeyError: none of that name.
+    """
+    found = file[name]
+    if not isinstance(found, h5py.Dataset):
+        raise KeyError(f"{name} is not a dataset")
+    return found

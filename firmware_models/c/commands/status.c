@@ -1,0 +1,88 @@
+/* STATus: the operation and questionable registers. */
+#include "engine/call.h"
+#include "engine/commands.h"
+#include "engine/scpi_errors.h"
+
+static const struct whole_limits WORD = {0, 65535, 0};
+
+static int event(struct call *call, struct condition_register *condition) {
+    int code = call_at_most(call, 0);
+    if (code == SCPI_OK) {
+        call_reply_whole(call, (int64_t)condition_take_event(condition));
+    }
+    return code;
+}
+
+static int condition(struct call *call, const struct condition_register *condition_register) {
+    call_reply_whole(call, (int64_t)condition_register->condition);
+    return call_at_most(call, 0);
+}
+
+static int set_enable(struct call *call, struct condition_register *condition_register) {
+    int64_t mask = 0;
+    int code = call_set_whole(call, WORD, &mask);
+    if (code == SCPI_OK) {
+        condition_set_enable(condition_register, (unsigned)mask);
+    }
+    return code;
+}
+
+static int enable(struct call *call, const struct condition_register *condition_register) {
+    call_reply_whole(call, (int64_t)condition_register->enable);
+    return call_at_most(call, 0);
+}
+
+static int operation_event(struct call *call) {
+    return event(call, &call->board->status.operation);
+}
+
+static int operation_condition(struct call *call) {
+    return condition(call, &call->board->status.operation);
+}
+
+static int set_operation_enable(struct call *call) {
+    return set_enable(call, &call->board->status.operation);
+}
+
+static int operation_enable(struct call *call) {
+    return enable(call, &call->board->status.operation);
+}
+
+static int questionable_event(struct call *call) {
+    return event(call, &call->board->status.questionable);
+}
+
+static int questionable_condition(struct call *call) {
+    return condition(call, &call->board->status.questionable);
+}
+
+static int set_questionable_enable(struct call *call) {
+    return set_enable(call, &call->board->status.questionable);
+}
+
+static int questionable_enable(struct call *call) {
+    return enable(call, &call->board->status.questionable);
+}
+
+static int preset(struct call *call) {
+    int code = call_at_most(call, 0);
+    if (code == SCPI_OK) {
+        status_preset(&call->board->status);
+    }
+    return code;
+}
+
+static const struct command COMMANDS[] = {
+    {"STATus:OPERation[:EVENt]", NULL, operation_event, GROUP_NONE, false},
+    {"STATus:OPERation:CONDition", NULL, operation_condition, GROUP_NONE, false},
+    {"STATus:OPERation:ENABle", set_operation_enable, operation_enable, GROUP_NONE, false},
+    {"STATus:QUEStionable[:EVENt]", NULL, questionable_event, GROUP_NONE, false},
+    {"STATus:QUEStionable:CONDition", NULL, questionable_condition, GROUP_NONE, false},
+    {"STATus:QUEStionable:ENABle", set_questionable_enable, questionable_enable, GROUP_NONE, false},
+    {"STATus:PRESet", preset, NULL, GROUP_NONE, false},
+};
+
+struct command_table status_commands(void) {
+    struct command_table table = {COMMANDS, sizeof COMMANDS / sizeof COMMANDS[0]};
+    return table;
+}

@@ -1,0 +1,140 @@
+#include "instrument.h"
+
+#include <string.h>
+
+#include "engine/scpi_errors.h"
+
+void instrument_power_on(struct instrument *board, const struct hal *hal, const struct instrument_memory *memory) {
+    (void)memset(board, 0, sizeof *board);
+    board->hal = hal;
+    board->facts = hal->facts;
+    board->memory = memory;
+    settings_power_on(&board->settings, board->facts, memory);
+    status_power_on(&board->status);
+}
+
+struct link *instrument_open_link(struct instrument *board, bool message_based) {
+    size_t index;
+    for (index = 0; index < (size_t)LINKS_MAX; index++) {
+        if (!board->links[index].open) {
+            link_open(&board->links[index], board, message_based);
+            return &board->links[index];
+        }
+    }
+    return NULL;
+}
+
+double instrument_now_s(const struct instrument *board) {
+    return board->hal->now_s(board->hal->context);
+}
+
+void instrument_report_text(struct instrument *board, int code, const char *detail) {
+    struct span span;
+    span.bytes = detail;
+    span.count = strlen(detail);
+    status_report(&board->status, code, span);
+}
+
+bool instrument_running(const struct instrument *board) {
+    return board->programming.running || (board->acquisition.initiated && !board->acquisition.waiting);
+}
+
+static void advance(struct instrument *board) {
+    if (board->programming.running) {
+        programming_advance(board);
+    } else if (board->acquisition.initiated && !board->acquisition.waiting) {
+        acquisition_advance(board);
+    } else {
+        /* Nothing is under way. */
+    }
+}
+
+bool instrument_poll(struct instrument *board) {
+    size_t index;
+    advance(board);
+    for (index = 0; index < (size_t)LINKS_MAX; index++) {
+        if (board->links[index].open) {
+            link_poll(&board->links[index]);
+        }
+    }
+    return instrument_running(board);
+}
+
+void instrument_complete(struct instrument *board) {
+    while (instrument_running(board)) {
+        advance(board);
+    }
+}
+
+void instrument_announce_completion(struct instrument *board) {
+    if (board->completion_wanted && !instrument_running(board) && !board->acquisition.waiting) {
+        board->completion_wanted = false;
+        board->status.event_status |= EVENT_OPERATION_COMPLETE;
+    }
+}
+
+void instrument_when_complete(struct instrument *board) {
+    board->completion_wanted = true;
+    instrument_announce_completion(board);
+}
+
+int instrument_trigger(struct instrument *board, struct text *detail) {
+    if (!board->acquisition.waiting || board->settings.trigger_source != TRIGGER_BUS) {
+        text_string(detail, "nothing waits for a trigger on the bus");
+        return SCPI_TRIGGER_IGNORED;
+    }
+    board->acquisition.waiting = false;
+    condition_set(&board->status.operation, OPERATION_WAITING_FOR_TRIGGER, false);
+    acquisition_start(board);
+    return SCPI_OK;
+}
+
+void instrument_abort(struct instrument *board) {
+    if (!board->acquisition.initiated) {
+        return;
+    }
+    if (board->acquisition.waiting) {
+        board->acquisition.initiated = false;
+        board->acquisition.waiting = false;
+    } else {
+        acquisition_end(board);
+    }
+    condition_set(&board->status.operation, OPERATION_MEASURING | OPERATION_WAITING_FOR_TRIGGER, false);
+    instrument_announce_completion(board);
+}
+
+void instrument_abort_programming(struct instrument *board) {
+    if (board->programming.running) {
+        programming_end(board);
+    }
+}
+
+void instrument_reset(struct instrument *board) {
+    size_t index;
+    board->completion_wanted = false;
+    instrument_abort(board);
+    instrument_abort_programming(board);
+    settings_reset(&board->settings, board->facts, board->memory);
+    board->trace.points = 0;
+    condition_set(&board->status.questionable,
+                  QUESTIONABLE_CURRENT_OVERRANGE | QUESTIONABLE_TEMPERATURE | QUESTIONABLE_CALIBRATION, false);
+    for (index = 0; index < (size_t)LINKS_MAX; index++) {
+        board->links[index].calibrated = false;
+    }
+    board->hal->rest(board->hal->context);
+}
+
+void instrument_release_withheld(struct instrument *board) {
+    size_t index;
+    board->fault_requested = FAULT_NONE;
+    board->fault_armed = FAULT_NONE;
+    for (index = 0; index < (size_t)LINKS_MAX; index++) {
+        link_release_withheld(&board->links[index]);
+    }
+}
+
+enum link_fault instrument_take_fault(struct instrument *board) {
+    enum link_fault fault = board->fault_armed;
+    board->fault_armed = FAULT_NONE;
+    return fault;
+}

@@ -1,4 +1,4 @@
-"""The hidden truth behind a simulated board: devices, wires, the circuit they form, and the instrument.
+"""Simulated board: devices, wires, the circuit they form, and the instrument.
 
 Names are imported on first use (see `__init__.pyi`), so that a part is paid for only where it is needed: the
 circuit's kernels take a second to load, a settings file nothing.

@@ -1,4 +1,4 @@
-"""The array's cells: what was written into them and when, how they have aged, and what is broken."""
+"""Cells of an array: written conductances and their ages, drift, and faults."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Cells:
     board's cells have never been written and do not age.
 
     Args:
-        settings: gives size and limits, what is broken from the start, and the laws.
+        settings: gives size and limits, the faults from the start, and the laws.
         rng: where this specimen's randomly stuck cells are drawn from.
 
     Attributes:
-        time_s: bench time, which whoever owns the cells sets [s].
+        time_s: bench time, set by the owner of the cells [s].
         cut_off: cells that no pulse and no reading reaches, for a wire is broken, (N, M).
     """
 
@@ -90,7 +90,7 @@ class Cells:
         return np.maximum(np.minimum(self.time_s, self._halted_s) - self._born_s, 0.0)
 
     def conductance_s(self, temperature_c: float) -> Matrix:
-        """Nominal conductance that each cell really has at a temperature [S], (N, M); 0 where open."""
+        """Return the actual nominal conductance of each cell at a temperature [S], (N, M); 0 where open."""
         actual_s = self._aged_s() * self._temperature_factor(temperature_c)
         actual_s[self._short] = self._short_s
         actual_s[self._open] = 0.0
@@ -157,7 +157,7 @@ class Cells:
 
 
 def _of_new_cells_s(settings: BenchSettings) -> float:
-    """Conductance of a cell that was never written [S]: the lowest, or that of a new memristor."""
+    """Return the conductance of a cell that was never written [S]: the lowest, or a new memristor's."""
     device = settings.device
     return (
         1.0 / device.initial_ohm

@@ -67,14 +67,14 @@ class ColumnReader:
     ) -> tuple[Currents, StatusBits]:
         """Drive vectors in turn and read all columns of each.
 
-        Array and amplifiers go on from where the last vector left them; what they show after the dwell is
+        Array and amplifiers go on from where the last vector left them; their output after the dwell is
         averaged over the readings' apertures. While cells are read, their own noise goes on.
 
         Args:
             voltage_v: drives [V], (B, N).
             range_index: range of the amplifiers, counted from 0.
             aperture_s: integration time of each reading [s].
-            averages: readings of which the mean is taken.
+            averages: readings per mean.
             dwell_s: from a drive to its first reading [s].
             rng: noise of the readings.
 
@@ -161,7 +161,7 @@ class ColumnReader:
     def _added_current(
         self, voltage_v: Vectors, settled_a: Currents, timing: ReadTiming, *, range_index: int
     ) -> Currents:
-        """Solve for what the cells' own noise adds to the currents [A], (B, M)."""
+        """Solve for the contribution of the cells' own noise to the currents [A], (B, M)."""
         circuit: dict[str, Any] = {"wires": self._array.wires(range_index), "device": self._array.device}
         cells = self._array.cell_state()
         with _hardware_failures():

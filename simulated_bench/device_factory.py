@@ -1,4 +1,4 @@
-"""Builds the cells' law that a `bench.toml` asks for."""
+"""Construction of the cells' law that a `bench.toml` names."""
 
 from __future__ import annotations
 

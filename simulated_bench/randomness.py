@@ -1,4 +1,4 @@
-"""The bench's random streams: one per cause, so that no cause shifts the draws of another."""
+"""Random streams of the bench: one per cause, so that no cause shifts the draws of another."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RandomStreams:
-    """What `seed` and `SIMulation:SEED` restart.
+    """Streams that `seed` and `SIMulation:SEED` restart.
 
-    Each stream is consumed in a fixed order, vector by vector and pulse by pulse; what happens in time comes
-    from hashes of the time itself. Therefore a result depends on what was done on the board, and never on how
+    Each stream is consumed in a fixed order, vector by vector and pulse by pulse; events in time come
+    from hashes of the time itself. Therefore a result depends on the work done on the board, and never on how
     it was cut into messages, slices or steps of time.
 
     Attributes:
         read: noise of the columns' readings.
         write: scatter of write pulses and relaxation after them.
-        readback: noise of reading cells back, which verifying does too.
+        readback: noise of reading cells back, also to verify them.
         relaxation: programming error of cells that have verified, and the quantiles of their drift.
         cell: white noise of single cells while columns are read.
         flicker, telegraph, fault: seeds of hashes, 64 bits, for noise and faults that are functions of time.
@@ -52,5 +52,5 @@ class RandomStreams:
 
 
 def fixed_error_streams(board_seed: int) -> tuple[np.random.Generator, ...]:
-    """Streams of the specimen's fixed errors: of channels, broken cells, traps beside them, faulty wires."""
+    """Start the streams of a specimen's fixed errors: of channels, broken cells, traps, faulty wires."""
     return tuple(np.random.default_rng(s) for s in np.random.SeedSequence(board_seed).spawn(4))

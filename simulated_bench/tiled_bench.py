@@ -223,5 +223,5 @@ class TiledBench(Bench):
 
     @property
     def _any(self) -> ArrayBench:
-        """Tile that stands for all in what they share."""
+        """Tile that stands for all in their common properties."""
         return self._tiles[0, 0]

@@ -1,4 +1,4 @@
-"""The charge amplifiers below the columns of a memcapacitive crossbar."""
+"""Charge amplifiers below the columns of a memcapacitive crossbar."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class ChargeAmplifier:
 
     While the switch is closed the rows are at 0 V and the feedback capacitor is empty. It opens, the rows
     step to their voltages, and `window_s` later the output is converted; an ideal amplifier then shows
-    `−Q / feedback_f`. It is taken as fast against the window: what settles slowly is the array.
+    `−Q / feedback_f`. It is taken as fast relative to the window: the array settles slowly.
     The defaults are an ideal amplifier.
 
     Attributes:
-        feedback_f: nominal feedback capacitor [F], by which readings are turned into charges.
+        feedback_f: nominal feedback capacitor [F]; turns readings into charges.
         window_s: from the step of the rows to the conversion [s].
         gain: open-loop gain; `math.inf` is ideal.
         feedback_relative: scatter of the feedback capacitors, rms, relative.
@@ -32,7 +32,7 @@ class ChargeAmplifier:
         adc_full_scale_v: largest magnitude that it converts [V].
 
     Raises:
-        RangeError: a value that is not finite, or outside what its meaning allows; the message names it.
+        RangeError: a value that is not finite, or outside its limits; the message names it.
 
     Reference:
         C. C. Enz and G. C. Temes, Proc. IEEE 84 (1996) 1584: reset noise kT/C, offset and finite gain of

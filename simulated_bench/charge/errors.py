@@ -1,4 +1,4 @@
-"""Where the error of a product by charges comes from: each cause alone, and all together."""
+"""Error budget of a product by charges: each cause alone, and all together."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ChargeBudget:
         systematic: for each cause, whether it is the same at every read of every specimen, (K,).
         alone_c: with that cause alone, (K,).
         together_c: with all causes at once.
-        summed_c: what the causes alone foretell: systematic errors added reading by reading, random ones by
+        summed_c: prediction from the causes alone: systematic errors added reading by reading, random ones by
             their squares. Differs from `together_c` as far as causes act on each other.
         full_scale_c: rms of the ideal charges about their mean over the vectors.
         over_fraction: part of the readings, with all causes, that were past the converter's last code.
@@ -47,7 +47,7 @@ class ChargeBudget:
     over_fraction: float
 
     def rows(self) -> list[tuple[str, str, float, float]]:
-        """The budget as a table, largest first: cause, kind, rms [C], rms in parts of `full_scale_c`."""
+        """List the budget, largest first: cause, kind, rms [C], rms relative to `full_scale_c`."""
         order = np.argsort(-self.alone_c, kind="stable")
         listed = [
             (
@@ -78,7 +78,7 @@ def charge_budget(
     Eight specimens form a block: they share the sizes of their random numbers, and the signs of the groups
     follow orthogonal patterns, so that products of two different causes cancel over a block. What is left
     between `summed_c` and `together_c` is how the causes act on each other, and not chance. Stray
-    capacitances count with the finite gain, which they burden, and with the settling.
+    capacitances count with the finite gain, since they burden it, and with the settling.
 
     Args:
         capacitance_f: programmed capacitances [F], (N, M).
@@ -154,7 +154,7 @@ def _amplifier(*kept: str) -> Callable[[Setting], Setting]:
 
 
 def _burden(parasitics: ChargeParasitics) -> ChargeParasitics:
-    """Stray capacitances alone, which no ideal amplifier notices."""
+    """Keep stray capacitances alone: they burden no ideal amplifier."""
     return replace(parasitics, wires=Wires(), leakage_s=0.0)
 
 

@@ -17,7 +17,7 @@ def lumped_outputs_v(
     offset_v: np.ndarray,
     window_s: float,
 ) -> np.ndarray:
-    """Outputs at the end of the window [V], (B, M).
+    """Return the outputs at the end of the window [V], (B, M).
 
     Without resistance every column stands alone. At the step, charge moves at once from the cells `C_i` and
     the capacitance `C_p` of the column to ground onto the feedback capacitor `C_f`; with gain A and offset
@@ -30,7 +30,7 @@ def lumped_outputs_v(
     Args:
         capacitance_f: of the cells [F], (B or 1, N, M).
         voltage_v: of the rows [V], (B, N).
-        parasitics: of which `wires` are not looked at.
+        parasitics: `wires` are not looked at.
         feedback_f: feedback capacitors [F], (M,).
         per_gain: 1 / gain.
         offset_v: input offsets [V], (M,).

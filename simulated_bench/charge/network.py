@@ -1,4 +1,4 @@
-"""How much charge reaches the amplifiers of a memcapacitive crossbar within the window."""
+"""Network of cells, wires and stray capacitances between drivers and charge amplifiers."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class ChargeNetwork:
         offset_v: np.ndarray,
         window_s: float,
     ) -> np.ndarray:
-        """Outputs of the amplifiers at the end of the window [V], (B, M).
+        """Return the outputs of the amplifiers at the end of the window [V], (B, M).
 
         Args:
             voltage_v: of the rows, from the step on [V], (B, N).
@@ -130,7 +130,7 @@ class ChargeNetwork:
         return settled(transform, window_s).T
 
     def _resting(self, reset_v: np.ndarray) -> np.ndarray:
-        """Potentials of the wires before the step, rows at 0 V and columns at what the reset gives."""
+        """Solve for the potentials of the wires before the step, rows at 0 V and columns in reset."""
         n, m, free = self.rows, self.columns, self.wire_nodes
         if free == 0 or not reset_v.any():
             return np.zeros(free)

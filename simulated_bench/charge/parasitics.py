@@ -1,4 +1,4 @@
-"""What stands in the way of the charges of a memcapacitive crossbar."""
+"""Parasitics of a memcapacitive crossbar: wires, stray capacitances and leakage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class ChargeParasitics:
     """Wires, stray capacitances and leakage; the defaults are none at all.
 
     Attributes:
-        wires: resistances of wires, drivers and of what stands before the amplifiers.
+        wires: resistances of wires, of drivers, and before the amplifiers.
         row_line_f: from the row wire to ground, at every cell [F].
         column_line_f: from the column wire to ground, at every cell [F].
         input_f: at the input of each amplifier [F].

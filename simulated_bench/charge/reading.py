@@ -1,4 +1,4 @@
-"""A vector–matrix product by charges: a memcapacitive crossbar read by charge amplifiers."""
+"""Vector–matrix product by charges: a memcapacitive crossbar read by charge amplifiers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ChargeProduct:
     Attributes:
         charge_c: read, `−reading · feedback_f` with the nominal feedback capacitor [C].
         ideal_c: `voltage_v @ capacitance_f` [C].
-        output_v: what the converters showed; amplifiers invert [V].
+        output_v: converted outputs; amplifiers invert [V].
         over: where a converter was past its last code.
     """
 

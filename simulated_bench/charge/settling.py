@@ -1,4 +1,4 @@
-"""What a network of resistors and capacitors has reached after a step, from its Laplace transform."""
+"""Step response of a network of resistors and capacitors, from its Laplace transform."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from crosscal.core.errors import RangeError, wanted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapacitanceVariation:
-    """How far capacitances are from what was programmed; the defaults are no scatter.
+    """Scatter of the capacitances about their programmed values; the defaults are none.
 
     Factors are log-normal with mean 1, so that a capacitance stays above 0 however large the scatter.
 

@@ -1,1 +1,1 @@
-"""The circuit of a crossbar and its solvers: at rest, in time, by frequency."""
+"""Circuit of a crossbar and its solvers: direct current, transient, alternating current."""

@@ -1,4 +1,4 @@
-"""A crossbar circuit that has been checked: what every solver of this room starts from."""
+"""Crossbar circuit with checked elements, the starting point of every solver."""
 
 from __future__ import annotations
 
@@ -91,14 +91,14 @@ class Circuit:
 
     @property
     def wires(self) -> tuple[float, float, np.ndarray, np.ndarray]:
-        """Row and column segments, sources (N,) and senses (M,) [Ω]: the order in which kernels take them."""
+        """Row and column segments, sources (N,) and senses (M,) [Ω], as kernels take them."""
         return self.row_ohm, self.column_ohm, self.source_ohm, self.sense_ohm
 
     def require_sound_wires(self, under: str) -> None:
         """Refuse faults of the wires where only the solver at rest knows them.
 
         Args:
-            under: what the array is under, for the message.
+            under: kind of drive, for the message.
 
         Raises:
             InputError: there is a fault; the message names it.
@@ -131,7 +131,7 @@ class Circuit:
 
 
 def path_resistances_ohm(count: int, segment_ohm: float, end_ohm: np.ndarray) -> tuple[float, float]:
-    """Voltage lost per ampere in each of `count` cells on a wire: on average, and at the open end [Ω]."""
+    """Return the voltage lost on a wire per ampere in each of `count` cells, mean and at the open end [Ω]."""
     average_ohm = count * end_ohm.mean() + segment_ohm * (count + 1) * (2 * count + 1) / 6
     open_end_ohm = count * end_ohm.max() + segment_ohm * count * (count + 1) / 2
     return float(average_ohm), float(open_end_ohm)

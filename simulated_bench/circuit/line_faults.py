@@ -52,7 +52,7 @@ class OpenLine(_Place):
 
     Attributes:
         line: `row` or `column`.
-        number: which line, counted from 0.
+        number: of the line, counted from 0.
         cell: first cell cut off, seen from the driver or amplifier, counted from 0 along the line: a
             column of a row, a row of a column.
     """

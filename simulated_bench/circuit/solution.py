@@ -1,4 +1,4 @@
-"""What a circuit answers: column currents, and the voltage of every wire node."""
+"""Solution of a circuit: column currents, and the voltage of every wire node."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from crosscal.simulated_bench.circuit.line_faults import BridgedLines, GroundedL
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wires:
-    """What lies between the drivers, the cells and the virtual grounds.
+    """Resistances between the drivers, the cells and the virtual grounds.
 
     Row `i` is driven at its left end through `source_ohm` and one full segment before the first cell; its
     right end is open. Column `j` is open at the top; one full segment and `sense_ohm` follow its last cell.
@@ -48,11 +48,11 @@ class Wires:
         object.__setattr__(self, "faults", _faults(self.faults))
 
     def source_of_rows_ohm(self, rows: int) -> np.ndarray:
-        """Driver resistance of every row [Ω], (N,)."""
+        """Return the driver resistance of every row [Ω], (N,)."""
         return _one_each("Wires.source_ohm", self.source_ohm, rows, "row")
 
     def sense_of_columns_ohm(self, columns: int) -> np.ndarray:
-        """Amplifier resistance of every column [Ω], (M,)."""
+        """Return the amplifier resistance of every column [Ω], (M,)."""
         return _one_each("Wires.sense_ohm", self.sense_ohm, columns, "column")
 
 
@@ -82,7 +82,7 @@ def _resistance(name: str, value: float) -> float:
 
 
 def _resistances(name: str, value: float | Sequence[float]) -> float | tuple[float, ...]:
-    """One number stays one; anything longer becomes a tuple, so that wires can be compared and hashed."""
+    """Keep one number; turn a list into a tuple, so that wires can be compared and hashed."""
     if np.ndim(value) == 0:
         return _resistance(name, value)  # pyright: ignore[reportArgumentType]  (rank 0 is a number)
     if np.ndim(value) != 1:

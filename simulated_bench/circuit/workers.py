@@ -12,18 +12,18 @@ CELLS_AT_ONCE = 32768  # so many that calls cost little, so few that working arr
 
 
 def worker_count() -> int:
-    """Processors that this process may use."""
+    """Count the processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def piece_size(count: int, cells: int) -> int:
-    """How many of `count` arrays to solve at once: few enough for the cache, many enough for all workers."""
+    """Choose the size of a piece: small enough for the cache, so that all workers get some of `count`."""
     return max(1, min(CELLS_AT_ONCE // cells, -(-count // worker_count())))
 
 
-def share(count: int, size: int, begin: Callable[[], Callable[[slice], None]]) -> None:
+def run_in_pieces(count: int, size: int, begin: Callable[[], Callable[[slice], None]]) -> None:
     """Cut `count` items into pieces and have all workers take them in turn.
 
     All callers, from whatever thread, share one pool as large as the machine, so that nothing is

@@ -1,4 +1,4 @@
-"""Devices that can stand at the crossings: current–voltage laws, and the memristor whose state moves."""
+"""Devices at the crossings: current–voltage laws, and devices with memory."""
 
 from crosscal.simulated_bench.devices.driven_loop import DrivenLoop, driven_loop
 from crosscal.simulated_bench.devices.hopping import Hopping

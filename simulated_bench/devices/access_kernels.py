@@ -17,7 +17,7 @@ ROUNDING = 4 * np.finfo(np.float64).eps  # of the drop, in parts of the whole vo
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def triode(drop_v: float, overdrive_v: float, gain: float) -> tuple[float, float]:
-    """Current and slope of a square-law transistor: triode, and constant beyond pinch-off."""
+    """Compute current and slope of a square-law transistor: triode, and constant beyond pinch-off."""
     if drop_v >= overdrive_v:
         return 0.5 * gain * overdrive_v * overdrive_v, 0.0
     return gain * (overdrive_v - 0.5 * drop_v) * drop_v, gain * (overdrive_v - drop_v)
@@ -47,7 +47,7 @@ def share(
     cell_v: np.ndarray,
     done: np.ndarray,
 ) -> int:
-    """One step of Newton's method for every cell that is not done; those stay as they are to the bit.
+    """Take one Newton step for every cell that is not done; the others stay as they are to the bit.
 
     Args:
         voltage_v: across cell and transistor [V], (B, N, M).
@@ -94,7 +94,7 @@ def in_series(
 ) -> None:
     """Turn currents and slopes of cells into those of cells with their transistors, (B, N, M), in place.
 
-    What little the two currents still differ by is shared by their slopes, which makes it second order.
+    The small remaining difference of the two currents is shared by their slopes; it becomes second order.
     """
     batch, rows, columns = drop_v.shape
     for b in range(batch):

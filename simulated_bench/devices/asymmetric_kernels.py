@@ -17,7 +17,7 @@ def hopping_law(
     current_a: np.ndarray,
     slope_s: np.ndarray,
 ) -> None:
-    """`i = G s (exp(α v/s) − exp(−(1 − α) v/s))`."""
+    """Evaluate `i = G s (exp(α v/s) − exp(−(1 − α) v/s))`."""
     batch, rows, columns = voltage_v.shape
     for b in range(batch):
         for i in range(rows):
@@ -38,7 +38,7 @@ def saturating_law(
     current_a: np.ndarray,
     slope_s: np.ndarray,
 ) -> None:
-    """`i = G s (tanh(v/s + k) − tanh(k)) cosh²(k)`, in a form that loses no digits near 0 V."""
+    """Evaluate `i = G s (tanh(v/s + k) − tanh(k)) cosh²(k)`, in a form that loses no digits near 0 V."""
     batch, rows, columns = voltage_v.shape
     at_zero = math.cosh(shift)
     for b in range(batch):

@@ -1,4 +1,4 @@
-"""A memristor under a changing voltage: its pinched current–voltage loop."""
+"""Memristor under a changing voltage: its pinched current–voltage loop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from crosscal.simulated_bench.devices.memristor import Memristor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrivenLoop:
-    """What a driven memristor does; each array has one value per instant.
+    """Response of a driven memristor; each array has one value per instant.
 
     Attributes:
         time_s: when [s], (T,).

@@ -1,4 +1,4 @@
-"""A cell that conducts by hops over barriers which the field lowers one way and raises the other."""
+"""Cell that conducts by hops over barriers, lowered by the field one way and raised the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the circuit needs of a cell: the law that joins its current to its voltage."""
+"""Current–voltage law of a cell, as the circuit needs it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class CellLaw(Protocol):
     The current must be continuous; its slope may jump. Where it falls as the voltage rises, it may do so only
     slowly against the wires' conductance, or several solutions exist and the solver refuses.
     A new device is one class with this one method. One that is valid in a range only adds a second:
-    `check(conductance_s, voltage_v)`, of the shapes below, which raises `RangeError` naming the first cell
+    `check(conductance_s, voltage_v)`, of the shapes below, to raise `RangeError` naming the first cell
     that a solution holds outside it. Solvers call it once they have a solution; on the way there they may ask
     `evaluate` for any voltage.
     """
@@ -54,7 +54,7 @@ def require_valid(law: CellLaw, conductance_s: np.ndarray, voltage_v: np.ndarray
 def cell_current(
     law: CellLaw, conductance_s: np.ndarray | float, voltage_v: np.ndarray | float
 ) -> np.ndarray:
-    """Current of cells held at known voltages, without any wires.
+    """Return the current of cells held at known voltages, without any wires.
 
     Args:
         law: the cells' law.

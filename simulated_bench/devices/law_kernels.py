@@ -19,7 +19,7 @@ COSH = np.cosh(np.arange(-MIDDLE, MIDDLE + 1) / PER_UNIT)
 def ohmic(
     conductance_s: np.ndarray, voltage_v: np.ndarray, current_a: np.ndarray, slope_s: np.ndarray
 ) -> None:
-    """`i = G v`."""
+    """Evaluate `i = G v`."""
     batch, rows, columns = voltage_v.shape
     for b in range(batch):
         for i in range(rows):
@@ -36,7 +36,7 @@ def sinh_law(
     current_a: np.ndarray,
     slope_s: np.ndarray,
 ) -> None:
-    """`i = a G sinh(b v)`; parameters are a and b for v > 0, then a and b for the rest."""
+    """Evaluate `i = a G sinh(b v)`; parameters are a and b for v > 0, then a and b for the rest."""
     batch, rows, columns = voltage_v.shape
     size = rows * columns
     a_pos, b_pos, a_neg, b_neg = parameters
@@ -66,7 +66,7 @@ def _sinh_by_table(
     current_a: np.ndarray,
     slope_s: np.ndarray,
 ) -> None:
-    """Cells (K,) within the tables: sinh and cosh of the nearest multiple of 1/16, short series for the rest.
+    """Evaluate cells (K,) by tables of sinh and cosh at multiples of 1/16, and short series for the rest.
 
     The addition theorems join the two. Twenty times faster than the library's functions, because nothing
     branches; good to 4 units in the last place, also where the current is small.
@@ -88,7 +88,7 @@ def _sinh_by_table(
 
 
 def compiled_law(current: Callable[..., float], slope: Callable[..., float]) -> Callable[..., None]:
-    """Kernel of a law given as two compiled functions `f(conductance, voltage)`."""
+    """Make the kernel of a law given as two compiled functions `f(conductance, voltage)`."""
 
     @njit(nogil=True, error_model="numpy")
     def law(

@@ -1,4 +1,4 @@
-"""A capacitor that remembers: its capacitance moves under voltages beyond a threshold, and stays."""
+"""Memcapacitor: its capacitance moves under voltages beyond a threshold, and stays."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class MemcapacitorLoop:
     Attributes:
         time_s: from 0 to a period [s].
         voltage_v: across the device [V].
-        charge_c: on it [C]; 0 wherever the voltage is, which pinches the loop.
+        charge_c: on it [C]; 0 wherever the voltage is, so that the loop is pinched.
         capacitance_f: its state [F].
     """
 
@@ -71,7 +71,7 @@ class Memcapacitor:
     def charge_c(
         self, capacitance_f: np.ndarray | float, voltage_v: np.ndarray | float
     ) -> np.ndarray | float:
-        """Charge on devices of known state [C]; shapes broadcast.
+        """Return the charge on devices of known state [C]; shapes broadcast.
 
         Raises:
             RangeError: a capacitance beyond the limits; the message names the place.
@@ -85,7 +85,7 @@ class Memcapacitor:
         voltage_v: np.ndarray | float,
         duration_s: np.ndarray | float,
     ) -> np.ndarray:
-        """State after a constant voltage, exactly [F]; shapes broadcast.
+        """Compute the state after a constant voltage, exactly [F]; shapes broadcast.
 
         Args:
             capacitance_f: state before [F].
@@ -102,7 +102,7 @@ class Memcapacitor:
         return np.clip(capacitance_f + moved_f, self.minimum_f, self.maximum_f)
 
     def rate_f_per_s(self, voltage_v: np.ndarray | float) -> np.ndarray:
-        """How fast the state moves away from its limits [F/s]; 0 within the threshold."""
+        """Return the rate of change of the state away from its limits [F/s]; 0 within the threshold."""
         voltage_v = real_array(voltage_v, "voltages")
         beyond_v = voltage_v - np.clip(voltage_v, -self.threshold_v, self.threshold_v)
         return np.asarray(self.rate_f_per_vs * beyond_v)
@@ -110,7 +110,7 @@ class Memcapacitor:
     def pulse_s(
         self, capacitance_f: np.ndarray | float, target_f: np.ndarray | float, *, amplitude_v: float
     ) -> np.ndarray:
-        """Width of the pulse that moves each device onto its target [s].
+        """Compute the width of the pulse that moves each device onto its target [s].
 
         The pulse is of `+amplitude_v` where the target is above the present state, `−amplitude_v` elsewhere.
 
@@ -127,7 +127,7 @@ class Memcapacitor:
         return distance_f / (self.rate_f_per_vs * (amplitude_v - self.threshold_v))
 
     def loop(self, *, amplitude_v: float, frequency_hz: float, points: int = 1001) -> MemcapacitorLoop:
-        """Charge–voltage loop under a sine, starting at the lower limit; closed form.
+        """Compute the charge–voltage loop under a sine, starting at the lower limit, in closed form.
 
         Under `A·sin(2πft)` the capacitance rises in the positive half and comes back in the negative one. The
         faster the sine, the less it moves: far above `β·A / (maximum − minimum)` the loop shrinks to a line.

@@ -1,4 +1,4 @@
-"""A meminductor made of three transconductance amplifiers and two MOS capacitors."""
+"""Meminductor emulator of three transconductance amplifiers and two MOS capacitors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class MeminductorLoop:
         voltage_v: `amplitude·cos(2πft)` across the terminals [V].
         flux_wb: the voltage's integral, of mean 0 [Wb].
         current_a: into the terminals [A].
-        first_v, second_v: of the two capacitors, which follow the flux and the flux's integral [V].
+        first_v, second_v: of the two capacitors; they follow the flux and the flux's integral [V].
     """
 
     frequency_hz: float
@@ -48,7 +48,7 @@ class MeminductorLoop:
     def lobe_area_j(self) -> float:
         """Area of one lobe in the flux–current plane, mean of the two [J].
 
-        The lobes are run through in opposite senses. What a resistance adds is run through in one sense all
+        The lobes are run through in opposite senses. The part of a resistance is run through in one sense all
         the way round and cancels in the difference.
         """
         count = len(self.current_a)
@@ -85,15 +85,15 @@ class Meminductor:
     gate capacitances of the amplifiers and noise.
 
     The structure, three amplifiers and two MOS capacitors pinched up to 60 MHz, is that of a published
-    emulator whose equations and sizes were not at hand: those here are derived from it. The sizes are typical
+    emulator; its equations and sizes were not at hand: those here are derived from it. The sizes are typical
     of 0.18 µm CMOS at ±0.9 V; the poles are assumptions, and were set where such a loop stays pinched to 5 %
-    up to 60 MHz. What the model then says is which bandwidth that takes.
+    up to 60 MHz. The model then gives the bandwidth needed for that.
 
     Attributes:
         first, second: the integrating amplifiers.
         third: the multiplying one.
         first_capacitor, second_capacitor: their loads.
-        supply_v: the negative supply, on which the capacitors' bodies lie, below ground [V].
+        supply_v: the negative supply, that of the capacitors' bodies, below ground [V].
         incremental: whether the second amplifier drives the bias up with the flux's integral, or down.
 
     Raises:
@@ -159,7 +159,7 @@ class Meminductor:
 
     @staticmethod
     def _lagged(amplifier: Transconductor, current_a: np.ndarray, frequency_hz: float) -> np.ndarray:
-        """Behind the amplifier's pole, harmonic by harmonic."""
+        """Pass a periodic current through the amplifier's pole, harmonic by harmonic."""
         order = np.arange(len(current_a) // 2 + 1)
         passed = np.fft.rfft(current_a) / (1.0 + 1j * order * frequency_hz / amplifier.pole_hz)
         return np.fft.irfft(passed, len(current_a))
@@ -167,7 +167,7 @@ class Meminductor:
     def _integrated(
         self, amplifier: Transconductor, capacitor: MosCapacitor, current_a: np.ndarray, frequency_hz: float
     ) -> np.ndarray:
-        """Voltage of a capacitor that a periodic current charges, beside the amplifier's conductance [V].
+        """Solve for the voltage of a capacitor under a periodic current and the amplifier's conductance [V].
 
         Newton for `Q(ψ) = q + ∫ (i − g·V(ψ)) dt` at all instants at once, ψ the surface potential, V against
         the supply and q a constant that makes the integrand's mean 0.
@@ -203,13 +203,13 @@ def pinch_limit_hz(
     from_hz: float = 20e6,
     to_hz: float = 1e9,
 ) -> float:
-    """Highest frequency at which the loop is pinched to within `part` of the largest current [Hz].
+    """Find the highest frequency with a loop pinched to within `part` of the largest current [Hz].
 
     Args:
-        emulator: whose loop.
+        emulator: of the loop.
         amplitude_v: of the drive [V].
         part: largest `pinch_error`.
-        from_hz, to_hz: between which the limit lies; the error must rise through `part` there.
+        from_hz, to_hz: bounds of the limit; the error must rise through `part` there.
 
     Raises:
         RangeError: no pinched loop at `from_hz`, or still one at `to_hz`; or as `Meminductor.loop`.
@@ -230,13 +230,13 @@ def pinch_limit_hz(
 
 
 def _peak(values: np.ndarray) -> float:
-    """Largest magnitude of the trigonometric polynomial through the values, to 1e-5 of it."""
+    """Find the largest magnitude of the trigonometric polynomial through the values, to 1e-5 of it."""
     dense = PEAK_POINTS * np.fft.irfft(np.fft.rfft(values) / len(values), PEAK_POINTS)
     return float(np.abs(dense).max())
 
 
 def _integral(points: int) -> np.ndarray:
-    """Integral over the angle of a trigonometric polynomial without its mean, of mean 0, (K, K)."""
+    """Make the matrix (K, K) that integrates a trigonometric polynomial over the angle, both of mean 0."""
     order = np.arange(points // 2 + 1)
     # The highest harmonic of an even number of points has no phase: it is left out.
     counts = (order > 0) & (order < points // 2)

@@ -1,4 +1,4 @@
-"""The filamentary memristor with its state: what voltage pulses do to a cell."""
+"""Filamentary memristor with its state, moved by voltage pulses."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from crosscal.simulated_bench.devices.memristor_kernels import rates, steps
 from crosscal.simulated_bench.devices.sinh import Sinh
 
 SIGNS = {"set_rate_per_ohm_s": -1, "reset_bound_ohm": 0}
-"""Which constants are not positive: the set pulls the resistance down; the reset's line starts below zero."""
+"""Constants that are not positive: the set pulls the resistance down; the reset's line starts below zero."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memristor:
-    """A cell whose resistance R is its state: read below 0.5 V, moved by pulses above.
+    """A cell with its resistance R as state: read below 0.5 V, moved by pulses above.
 
     Current: `i = a/R·sinh(b·v)` with constants of its own for each polarity; the nominal conductance is 1/R.
     State: a positive voltage pulls R up to `rp(v) = rp0 + rp1·v` (reset), a negative one down to
     `rn(v) = rn0 + rn1·v` (set), by `dR/dt = s·(r − R)²` with `s = A·(exp(|v|/t) − 1)`. Nothing moves while
     |v| ≤ 0.5 V, and nothing where R already lies beyond the bound. Under constant voltage that has an exact
-    solution, which `step` uses, so steps may be of any length.
+    solution; `step` uses it, so steps may be of any length.
 
     As a `CellLaw` it is the cell at rest: the state comes in as conductance and does not move.
 
@@ -34,10 +34,10 @@ class Memristor:
 
     Attributes:
         reset_rate_per_ohm_s, set_rate_per_ohm_s: A, how fast R rises and (negative) falls [1/(Ω·s)].
-        reset_scale_v, set_scale_v: t, the voltage over which that grows e-fold [V].
+        reset_scale_v, set_scale_v: t, the voltage of an e-fold growth of that [V].
         reset_bound_ohm, reset_bound_ohm_per_v: rp0 and rp1, the line of resistances that a reset ends at.
         set_bound_ohm, set_bound_ohm_per_v: rn0 and rn1, the same of a set.
-        threshold_v: magnitude up to which a voltage only reads [V].
+        threshold_v: largest magnitude of a voltage that only reads [V].
         initial_ohm: R of a new cell [Ω].
         a_pos, b_pos, a_neg, b_neg: of the current, for v > 0 and v ≤ 0; b in 1/V.
 
@@ -46,7 +46,7 @@ class Memristor:
 
     Reference:
         I. Messaris et al., "A Data-Driven Verilog-A ReRAM Model", IEEE TCAD 37 (2018) 3151: window and
-        switching functions; this is the relative of it whose window is squared. `memristor.va`, beside this
+        switching functions; this is its relative with a squared window. `memristor.va`, beside this
         file, says the same in Verilog-A.
     """
 
@@ -108,7 +108,7 @@ class Memristor:
             raise RangeError(wanted(got=got, allowed=allowed, remedy="lower the drive"))
 
     def current(self, resistance_ohm: np.ndarray | float, voltage_v: np.ndarray | float) -> np.ndarray:
-        """Current of cells in given states [A].
+        """Return the current of cells in given states [A].
 
         Args:
             resistance_ohm: their states [Ω], any shape.
@@ -124,7 +124,7 @@ class Memristor:
         return scale / resistance_ohm * np.sinh(rate * voltage_v)
 
     def rate_ohm_per_s(self, resistance_ohm: np.ndarray | float, voltage_v: np.ndarray | float) -> np.ndarray:
-        """How fast the states of cells change [Ω/s]; arguments and errors as in `current`."""
+        """Return the rate of change of the states [Ω/s]; arguments and errors as in `current`."""
         resistance_ohm, voltage_v, _ = self._checked(resistance_ohm, voltage_v, 0.0)
         rate = np.empty(resistance_ohm.shape)
         flat = resistance_ohm.reshape(-1), voltage_v.reshape(-1)
@@ -137,7 +137,7 @@ class Memristor:
         voltage_v: np.ndarray | float,
         dt_s: np.ndarray | float,
     ) -> np.ndarray:
-        """States after a pulse of constant voltage, exact for any length.
+        """Compute the states after a pulse of constant voltage, exactly for any length.
 
         Args:
             resistance_ohm: states before [Ω], any shape, such as (N, M).
@@ -169,7 +169,7 @@ class Memristor:
         return tuple(map(float, positive)), tuple(map(float, negative))
 
     def _checked(self, *values: np.ndarray | float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Resistances, voltages and durations as arrays of one shape, each element within its range."""
+        """Broadcast resistances, voltages and durations to one shape, each element within its range."""
         names = "resistances", "voltages", "durations"
         arrays = [real_array(value, name) for value, name in zip(values, names, strict=True)]
         try:

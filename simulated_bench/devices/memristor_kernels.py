@@ -9,15 +9,15 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def pull(
+def driving_force(
     resistance_ohm: float, voltage_v: float, threshold_v: float, positive: tuple, negative: tuple
 ) -> tuple[float, float]:
-    """How hard and where to a cell is pulled: strength 0 and its own state where nothing moves.
+    """Return strength and bound of a cell's movement; strength 0 and its own state where nothing moves.
 
     Args:
         resistance_ohm: state of the cell.
         voltage_v: across it.
-        threshold_v: up to which magnitude nothing moves.
+        threshold_v: largest magnitude that moves nothing.
         positive, negative: per polarity the prefactor [1/(Ω s)], the scale [V] and the bound's two
             coefficients [Ω], [Ω/V].
 
@@ -43,9 +43,9 @@ def rates(
     negative: tuple,
     rate_ohm_per_s: np.ndarray,
 ) -> None:
-    """`dR/dt = s (r − R)²` of cells (K,)."""
+    """Evaluate `dR/dt = s (r − R)²` of cells (K,)."""
     for k in range(len(resistance_ohm)):
-        strength, bound_ohm = pull(resistance_ohm[k], voltage_v[k], threshold_v, positive, negative)
+        strength, bound_ohm = driving_force(resistance_ohm[k], voltage_v[k], threshold_v, positive, negative)
         distance_ohm = bound_ohm - resistance_ohm[k]
         rate_ohm_per_s[k] = strength * distance_ohm * distance_ohm
 
@@ -60,15 +60,15 @@ def steps(
     negative: tuple,
     after_ohm: np.ndarray,
 ) -> None:
-    """Exact solution of the square law over a duration at constant voltage, for cells (K,).
+    """Solve the square law exactly over a duration at constant voltage, for cells (K,).
 
-    With `x = s (r − R) t`, which is never negative, `R' = R + (r − R) x/(1 + x) = r − (r − R)/(1 + x)`: no
+    With `x = s (r − R) t`, never negative, `R' = R + (r − R) x/(1 + x) = r − (r − R)/(1 + x)`: no
     step overshoots its bound, however long. Of the two forms the one is taken that adds the smaller part, so
     that a short step loses no digits and a long one ends at the bound.
     """
     for k in range(len(resistance_ohm)):
         before_ohm = resistance_ohm[k]
-        strength, bound_ohm = pull(before_ohm, voltage_v[k], threshold_v, positive, negative)
+        strength, bound_ohm = driving_force(before_ohm, voltage_v[k], threshold_v, positive, negative)
         distance_ohm = bound_ohm - before_ohm
         way = strength * distance_ohm * duration_s[k]
         if way < 1.0:

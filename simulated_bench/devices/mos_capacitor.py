@@ -1,4 +1,4 @@
-"""A MOS transistor used as a capacitor: gate against source, drain and body together."""
+"""MOS transistor used as a capacitor: gate against source, drain and body together."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ INTRINSIC_PER_M3 = 1.0e16
 """Carriers of intrinsic silicon at 300 K."""
 
 SERIES_BELOW = 1e-3
-"""Potentials, in parts of the thermal voltage, below which closed forms lose digits and series stand in."""
+"""Relative to the thermal voltage: series replace closed forms below, where these lose digits."""
 
 NEWTON_MOST = 200
 
@@ -67,7 +67,7 @@ class MosCapacitor:
 
     @property
     def oxide_f(self) -> float:
-        """Capacitance of the oxide alone, which strong inversion approaches [F]."""
+        """Capacitance of the oxide alone, the limit of strong inversion [F]."""
         return self.area_m2 * OXIDE * VACUUM_F_PER_M / self.oxide_m
 
     @property
@@ -87,27 +87,27 @@ class MosCapacitor:
         return self.thermal_v * math.log(self.doping_per_m3 / INTRINSIC_PER_M3)
 
     def charge_c(self, surface_v: np.ndarray) -> np.ndarray:
-        """Charge on the gate at a surface potential [C]."""
+        """Return the charge on the gate at a surface potential [C]."""
         return self.oxide_f * math.sqrt(self.body_v) * self._root(surface_v)[0]
 
     def stiffness_f(self, surface_v: np.ndarray) -> np.ndarray:
-        """dQ/dψ, the capacitance of the silicon alone [F]."""
+        """Return dQ/dψ, the capacitance of the silicon alone [F]."""
         return self.oxide_f * math.sqrt(self.body_v) * self._root(surface_v)[1]
 
     def voltage_v(self, surface_v: np.ndarray) -> np.ndarray:
-        """Voltage of the gate against the body at a surface potential [V]."""
+        """Return the voltage of the gate against the body at a surface potential [V]."""
         return self.flat_band_v + surface_v + self.charge_c(surface_v) / self.oxide_f
 
     def slope(self, surface_v: np.ndarray) -> np.ndarray:
-        """dV/dψ."""
+        """Return dV/dψ."""
         return 1.0 + self.stiffness_f(surface_v) / self.oxide_f
 
     def capacitance_f(self, surface_v: np.ndarray) -> np.ndarray:
-        """dQ/dV: oxide and silicon in series [F]."""
+        """Return dQ/dV: oxide and silicon in series [F]."""
         return self.stiffness_f(surface_v) / self.slope(surface_v)
 
     def surface_v(self, voltage_v: np.ndarray | float) -> np.ndarray:
-        """Surface potential at a voltage of the gate, to rounding [V].
+        """Solve for the surface potential at a voltage of the gate, to rounding [V].
 
         Raises:
             SolverError: a voltage that is not finite, or so large that no physical gate would bear it.
@@ -124,7 +124,7 @@ class MosCapacitor:
         raise SolverError(wanted(got=got, allowed="some volts", remedy="bring the node back into range"))
 
     def _root(self, surface_v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """±√H and its derivative."""
+        """Return ±√H and its derivative."""
         u = self.thermal_v
         x = real_array(surface_v, "potentials") / u
         minority = math.exp(-2 * self.fermi_v / u)

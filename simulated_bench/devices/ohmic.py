@@ -1,4 +1,4 @@
-"""A plain resistor."""
+"""Ohmic cell."""
 
 from __future__ import annotations
 

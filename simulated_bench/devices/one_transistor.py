@@ -1,4 +1,4 @@
-"""A cell behind an access transistor: 1T1R."""
+"""Cell in series with an access transistor: 1T1R."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class OneTransistor:
     of both together. The nominal conductance stays that of the cell.
 
     Valid in triode, w < V_G − V_T: a solution with a transistor beyond that is refused, with its place in
-    the array. The gate's voltage counts from the column's node, so what a column rises by under its current
+    the array. The gate's voltage counts from the column's node, so the rise of a column under its current
     must be small against V_G − V_T; body effect and channel-length modulation are left out. The cell's law
     must pass no current at 0 V and rise with its voltage.
 
@@ -132,7 +132,7 @@ class OneTransistor:
         raise SolverError(wanted(got=got, allowed=allowed, remedy="correct the cell's law"))
 
     def _overdrive_v(self, rows: int) -> np.ndarray:
-        """Gate voltage less threshold of each row [V], (N,)."""
+        """Return the gate voltage less threshold of each row [V], (N,)."""
         if isinstance(self.gate_v, Sequence) and len(self.gate_v) != rows:
             got = f"OneTransistor.gate_v with {len(self.gate_v)} values for {rows} rows"
             remedy = "give one number, or one per row of the conductance matrix"

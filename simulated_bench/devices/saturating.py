@@ -1,4 +1,4 @@
-"""A cell behind an access transistor that limits its current, one way sooner than the other."""
+"""Cell with a current limited by an access transistor, one way sooner than the other."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Saturating:
     hardly rises any more.
 
     Attributes:
-        scale_v: s, the voltage at which the current begins to saturate [V].
+        scale_v: s, the onset of saturation [V].
         shift: k, how far from the middle of the curve 0 V lies; 0 is symmetric.
 
     Raises:

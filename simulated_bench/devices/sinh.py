@@ -1,4 +1,4 @@
-"""The hyperbolic-sine cell of a filamentary memristor, read below its switching threshold."""
+"""Hyperbolic-sine cell of a filamentary memristor, read below its switching threshold."""
 
 from __future__ import annotations
 

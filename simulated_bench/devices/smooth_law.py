@@ -1,4 +1,4 @@
-"""Any smooth current–voltage law that a user writes down."""
+"""Smooth current–voltage law given as two functions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROBE_TOLERANCE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmoothLaw:
-    """A cell whose law is given as a function together with its derivative.
+    """A cell with a law given as a function together with its derivative.
 
     Example:
         `SmoothLaw(current=lambda g, v: g * v * (1 + v * v), slope=lambda g, v: g * (1 + 3 * v * v))`

@@ -1,4 +1,4 @@
-"""An operational transconductance amplifier whose transconductance a bias voltage sets."""
+"""Operational transconductance amplifier with its transconductance set by a bias voltage."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Transconductor:
     """A differential pair over a square-law tail: `i = I_B·tanh(g_m·v / I_B)`, one pole, finite gain.
 
     The tail carries `I_B = ½ K_t o²` at an overdrive `o = bias − threshold`; the pair makes
-    `g_m = √(K_p I_B) = √(K_p K_t / 2)·o` of it: linear in the bias, which is what multiplies two voltages.
+    `g_m = √(K_p I_B) = √(K_p K_t / 2)·o` of it: linear in the bias, so that it multiplies two voltages.
     The hyperbolic tangent has the slope and the two limits of the pair; between them a square-law pair bends
     a little later. Valid for an overdrive above 0, the tail transistor in saturation.
 
@@ -70,7 +70,7 @@ class Transconductor:
         return self.transconductance_s / self.gain
 
     def current_a(self, input_v: np.ndarray, control_v: np.ndarray | float = 0.0) -> np.ndarray:
-        """Output current at rest, before the pole [A].
+        """Return the output current at rest, before the pole [A].
 
         Args:
             input_v: differential input [V].

@@ -14,13 +14,13 @@ from crosscal.simulated_bench.circuit.transient.storage import Instant
 
 
 class AmplifierLag:
-    """What the amplifiers show, as a current (M,): `τ y' = i − y`.
+    """Output of the amplifiers, as a current (M,): `τ y' = i − y`.
 
     Args:
         columns: number of amplifiers, M.
 
     Attributes:
-        output_a: what they show now [A], (M,); 0 in the beginning.
+        output_a: present output [A], (M,); 0 in the beginning.
         time_constant_s: τ [s]; with 0 they follow at once.
     """
 
@@ -29,7 +29,7 @@ class AmplifierLag:
         self.time_constant_s = 0.0
 
     def hold(self, current_a: np.ndarray, duration_s: float) -> np.ndarray:
-        """Follow constant currents [A], (M,), for some time; mean of what is shown meanwhile [A], (M,)."""
+        """Follow constant currents [A], (M,), for some time; return the mean output meanwhile [A], (M,)."""
         lag_s = self.time_constant_s
         if lag_s == 0 or duration_s == 0:
             self.output_a = current_a if lag_s == 0 else self.output_a
@@ -42,7 +42,7 @@ class AmplifierLag:
         """Follow the currents of a step by the step's own formula, changing nothing yet.
 
         Returns:
-            What is shown at its end [A], the integral of what is shown [A s], and the estimated error of the
+            Output at its end [A], the integral of the output [A s], and the estimated error of the
             end [A], (M,) each.
         """
         current_a = np.array([stage.current_a for stage in step.stages])
@@ -63,14 +63,14 @@ class AmplifierLag:
 
 
 class ReadingStepper(Stepper):
-    """A stepper whose steps are so short that the amplifiers, too, are followed within the tolerance.
+    """A stepper with steps so short that the amplifiers, too, are followed within the tolerance.
 
     Args:
         lag: the amplifiers.
         circuit, drive, capacitance_f, inductance_h, tolerance: as of `Stepper`.
 
     Attributes:
-        charge_c: integral of what the amplifiers showed over the steps taken [A s], (M,).
+        charge_c: integral of the amplifiers' output over the steps taken [A s], (M,).
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The board's front end: drivers with finite steps, amplifiers with errors of their own, converters."""
+"""Channels of the front end: drivers with finite steps, amplifiers with their errors, converters."""
 
 from __future__ import annotations
 
@@ -54,39 +54,39 @@ class FrontEnd:
         return int(near[0])
 
     def input_ohm(self, range_index: int) -> float:
-        """Input resistance of the amplifiers in a range [Ω]: their virtual ground is not ideal."""
+        """Return the input resistance of the amplifiers in a range [Ω]: their virtual ground is not ideal."""
         return self._settings.input_ohm[range_index]
 
     def time_constant_s(self, range_index: int) -> float:
-        """Time constant with which the amplifiers follow their currents in a range [s]; 0 at once."""
+        """Return the time constant of the amplifiers in a range [s]; 0 if they follow at once."""
         each_s = self._settings.amplifier_time_constant_s
         return each_s[range_index] if each_s else 0.0
 
     def step_a(self, range_index: int) -> float:
-        """One step of the converter in a range [A]."""
+        """Return the one step of the converter in a range [A]."""
         return 2.0 * float(self._ranges_a[range_index]) / 2**self._settings.adc_bits
 
     def noise_a(self, aperture_s: float) -> float:
-        """Rms noise of the amplifiers in one reading [A]."""
+        """Return the rms noise of the amplifiers in one reading [A]."""
         return self._settings.noise_a * float(np.sqrt(self._settings.noise_aperture_s / aperture_s))
 
     def gain(self, range_index: int, temperature_c: float) -> np.ndarray:
-        """Gain of each channel, 1 if it were perfect, (M,)."""
+        """Return the gain of each channel, 1 if it were perfect, (M,)."""
         return 1.0 + self._gain[range_index] + self._gain_drift * (temperature_c - REFERENCE_TEMPERATURE_C)
 
     def offset_a(self, range_index: int, temperature_c: float) -> np.ndarray:
-        """Offset of each channel [A], (M,)."""
+        """Return the offset of each channel [A], (M,)."""
         drift = self._offset_drift * self._ranges_a[range_index] * (temperature_c - REFERENCE_TEMPERATURE_C)
         return self._offset_a[range_index] + drift
 
     def round_voltage(self, voltage_v: np.ndarray, protection_v: float) -> np.ndarray:
-        """Voltages that the converters will really give [V], same shape, none beyond `protection_v`."""
+        """Round voltages to those that the converters really give [V], none beyond `protection_v`."""
         step_v = 2.0 * self._settings.dac_full_scale_v / 2**self._settings.dac_bits
         most = min(np.floor(protection_v / step_v), 2 ** (self._settings.dac_bits - 1) - 1)
         return np.clip(np.rint(voltage_v / step_v), -most, most) * step_v
 
     def round_aperture(self, aperture_s: float) -> float:
-        """Integration time that will really be used [s]: a whole number of shortest apertures."""
+        """Round an integration time to a whole number of shortest apertures [s]."""
         shortest = self._settings.aperture_min_s
         return float(min(max(1, round(aperture_s / shortest)) * shortest, self._settings.aperture_max_s))
 
@@ -103,10 +103,10 @@ class FrontEnd:
         """Turn the columns' currents into readings.
 
         Args:
-            current_a: what flows [A], (B, M).
+            current_a: true currents [A], (B, M).
             range_index: the range, counted from 0.
             noise_a: rms noise of a single reading [A], of array and amplifier together.
-            averages: readings of which the mean is taken, after conversion as a real board does.
+            averages: readings per mean, taken after conversion as a real board does.
             temperature_c: moves gains and offsets [°C].
             rng: consumed vector by vector.
 

@@ -1,4 +1,4 @@
-"""What a board shows while array and amplifiers are still settling, from one vector to the next."""
+"""Settling of array and amplifiers, from one vector to the next."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ STAGE_TOLERANCE = 1e-9
 E_FOLDS = 40
 """Time constants after which an array is at rest, to all digits that doubles have."""
 
-OVERLOOKED = 1e-8
-"""Part of the change of a current that a reading may miss of what the array did before it was read."""
+SKIPPED_PART = 1e-8
+"""Part of the change of a current that a reading may miss from the time before it was read."""
 
 MOMENT = 1e-8
-"""Part of the array's time scale that stands for the moment in which drives or cells jump."""
+"""Part of the array's time scale that stands for the moment of a jump of drives or cells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Timing:
 
     Attributes:
         dwell_s: from its drive to the beginning of the reading [s].
-        window_s: over which the amplifiers' outputs are averaged [s].
+        window_s: averaging time of the amplifiers' outputs [s].
         lag_s: time constant of the amplifiers [s].
     """
 
@@ -51,10 +51,10 @@ class Timing:
 
 
 class Settling:
-    """An array with its amplifiers, whose state one vector hands on to the next.
+    """An array with its amplifiers: one vector hands its state on to the next.
 
-    An array is integrated in time only where that shows in a reading; see `overlooks`. So results depend on
-    the vectors and their timing alone, and never on how these are cut into calls.
+    An array is integrated in time only where that shows in a reading; see `skips_settling`. So results
+    depend on the vectors and their timing alone, and never on how these are cut into calls.
 
     Args:
         shape: of the array, (N, M).
@@ -76,8 +76,8 @@ class Settling:
         self._stepper: ReadingStepper | None = None
         self._control: TimeControl | None = None
 
-    def overlooks(self, circuit: Circuit, timing: Timing) -> bool:
-        """Whether a reading shows nothing of the array's own settling.
+    def skips_settling(self, circuit: Circuit, timing: Timing) -> bool:
+        """Tell whether a reading shows nothing of the array's own settling.
 
         So it is where the dwell lasts `E_FOLDS` of the array's slowest time constant, and the amplifiers have
         forgotten the currents before that. The time constant is bounded from above, whatever the cells.
@@ -87,10 +87,10 @@ class Settling:
             return False
         if timing.lag_s == 0:
             return True
-        return 2 * slowest / timing.lag_s * math.exp(-timing.dwell_s / timing.lag_s) <= OVERLOOKED
+        return 2 * slowest / timing.lag_s * math.exp(-timing.dwell_s / timing.lag_s) <= SKIPPED_PART
 
     def read(self, circuit: Circuit, voltage_v: Vectors, settled_a: Currents, timing: Timing) -> Currents:
-        """Drive vectors in turn and average what the amplifiers show of each.
+        """Drive vectors in turn and average the amplifiers' output for each.
 
         Args:
             circuit: the array as it is now.
@@ -105,10 +105,10 @@ class Settling:
             SolverError: a time step could not be solved.
         """
         self._circuit, self._lag.time_constant_s = circuit, timing.lag_s
-        overlooks = self.overlooks(circuit, timing)
+        skips_settling = self.skips_settling(circuit, timing)
         shown_a = np.empty_like(settled_a)
         for k, drive_v in enumerate(voltage_v):
-            self._apply(circuit, drive_v, settled_a[k], overlooks=overlooks)
+            self._apply(circuit, drive_v, settled_a[k], skips_settling=skips_settling)
             self._hold(settled_a[k], timing.dwell_s)
             shown_a[k] = self._hold(settled_a[k], timing.window_s)
         return shown_a
@@ -123,21 +123,21 @@ class Settling:
         if circuit is None or (self._now is None and self._lag.time_constant_s == 0):
             return
         settled_a = solve_operating_point(circuit, 0.0, self._drive_v, inductive=False).current_a
-        self._apply(circuit, self._drive_v, settled_a, overlooks=self._now is None)
+        self._apply(circuit, self._drive_v, settled_a, skips_settling=self._now is None)
         self._hold(settled_a, duration_s)
 
     def _apply(
-        self, circuit: Circuit, drive_v: np.ndarray, settled_a: np.ndarray, *, overlooks: bool
+        self, circuit: Circuit, drive_v: np.ndarray, settled_a: np.ndarray, *, skips_settling: bool
     ) -> None:
-        """Change the drives (N,), and the cells to what they are now, all of a sudden."""
+        """Change the drives (N,), and the cells to their present state, all of a sudden."""
         before = self._now
-        if not overlooks and before is None:
+        if not skips_settling and before is None:
             before = solve_operating_point(circuit, 0.0, self._drive_v, inductive=self._storage[1] > 0)
         self._drive_v = np.array(drive_v)
-        if overlooks or before is None:
+        if skips_settling or before is None:
             self._now, self._moves_s = None, 0.0
             return
-        self._now = self._suddenly(circuit, before)
+        self._now = self._after_jump(circuit, before)
         self._moves_s = E_FOLDS * slowest_time_constant_s(circuit, *self._storage)
         peak_v = np.abs(drive_v).max()
         scales = np.array([peak_v, LEAST_COLUMN_PART * peak_v, np.abs(settled_a).max()])
@@ -148,11 +148,11 @@ class Settling:
         tolerance = RINGING_TOLERANCE if self._storage[1] > 0 else TOLERANCE
         self._control = TimeControl(self._stepper, self._now, scales, tolerance, self._stepper.take)
 
-    def _suddenly(self, circuit: Circuit, before: Instant) -> Instant:
-        """The array just after a jump: what stores keeps its state, all else follows the new circuit.
+    def _after_jump(self, circuit: Circuit, before: Instant) -> Instant:
+        """Find the array just after a jump: storage keeps its state, all else follows the new circuit.
 
         Two implicit Euler steps of no length to speak of: the first lets nodes jump that nothing but ideal
-        wires hold, the second finds the rates at which things go on from there.
+        wires hold, the second finds the rates from there on.
         """
         moment_s = MOMENT * characteristic_time_s(circuit, *self._storage)
         companion = Companion(circuit, *self._storage, 1 / moment_s)
@@ -176,14 +176,14 @@ class Settling:
 
     @staticmethod
     def _law_a(circuit: Circuit, state: Storage) -> np.ndarray:
-        """Currents of the cells at the nodes' voltages [A], (N, M)."""
+        """Evaluate the currents of the cells at the nodes' voltages [A], (N, M)."""
         across_v = (np.ascontiguousarray(state.row.T[:, ::-1]) - state.column)[None]
         law_a, slope_s = np.empty_like(across_v), np.empty_like(across_v)
         circuit.device.evaluate(circuit.conductance_s, across_v, law_a, slope_s)
         return law_a[0]
 
     def _hold(self, settled_a: np.ndarray, duration_s: float) -> np.ndarray:
-        """Let time pass; mean of what the amplifiers show meanwhile [A], (M,)."""
+        """Let time pass; return the amplifiers' mean output meanwhile [A], (M,)."""
         moving_s = min(duration_s, self._moves_s)
         if moving_s == 0 or self._now is None or self._control is None or self._stepper is None:
             return self._lag.hold(settled_a, duration_s)

@@ -1,1 +1,1 @@
-"""The same array for ngspice."""
+"""Netlists of the same array for ngspice."""

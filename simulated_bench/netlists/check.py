@@ -1,4 +1,4 @@
-"""How far ngspice and this solver agree on the same array."""
+"""Comparison of ngspice and this solver on the same array."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from crosscal.simulated_bench.netlists.run import run_netlist
 from crosscal.simulated_bench.netlists.writer import netlist
 
 LINEAR, NONLINEAR, RC, RLC = 1e-11, 1e-10, 1e-5, 1e-4
-"""What correct solvers reach, in parts of the largest current."""
+"""Agreement that correct solvers reach, relative to the largest current."""
 
 INSTANTS_MOST = 200
 TOLERANCE = 1e-7  # of a step of the transient here, which leaves an error of some 1e-6
@@ -24,10 +24,10 @@ TOLERANCE = 1e-7  # of a step of the transient here, which leaves an error of so
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetlistCheck:
-    """What came of a comparison.
+    """Result of a comparison.
 
     Attributes:
-        what: which kind of circuit was solved.
+        what: kind of circuit.
         compared: how many vectors or instants.
         difference: largest difference of a column current, in parts of the largest current of its vector, or
             of the whole transient.
@@ -107,12 +107,12 @@ class Drive:
         self._time_s, self._voltage_v = time_s, voltage_v
 
     def __call__(self, time_s: float) -> np.ndarray:
-        """Voltages at a time [V], (N,)."""
+        """Interpolate the voltages at a time [V], (N,)."""
         return np.array([np.interp(time_s, self._time_s, row_v) for row_v in self._voltage_v.T])
 
 
 def _thinned(time_s: np.ndarray, current_a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Some of ngspice's own instants, the first and the last among them; it may write one twice."""
+    """Choose some of ngspice's own instants, first and last among them; it may write one twice."""
     time_s, first = np.unique(time_s, return_index=True)
     chosen = np.unique(np.linspace(0, len(time_s) - 1, INSTANTS_MOST).astype(int))
     return time_s[chosen], current_a[first[chosen]]

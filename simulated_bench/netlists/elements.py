@@ -24,12 +24,12 @@ _WORDS = re.compile(r"[A-Za-z_]\w*|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
 def number(value: float) -> str:
-    """Shortest text that stands for the same double."""
+    """Write the shortest text that stands for the same double."""
     return repr(float(value))
 
 
 def number_in_expression(value: float) -> str:
-    """Text that means the same double inside an expression: a long number becomes a sum of two short ones."""
+    """Write a double for use inside an expression: a long number becomes a sum of two short ones."""
     text = number(value)
     digits = text.lower().partition("e")[0].replace("-", "").replace(".", "").lstrip("0")
     if len(digits) <= DIGITS_KEPT:
@@ -52,14 +52,14 @@ def cell_expression(expression: str, conductance_s: float, word: str, bit: str) 
 
 
 def resistance(name: str, begin: str, end: str, ohm: float) -> str:
-    """A resistor; where there is no resistance, a source of 0 V, for ngspice would put 1 mΩ in its place."""
+    """Write a resistor, or a source of 0 V for no resistance, since ngspice would put 1 mΩ in its place."""
     return f"V_{name} {begin} {end} DC 0" if ohm == 0 else f"R_{name} {begin} {end} {number(ohm)}"
 
 
 def _segment(
     name: str, begin: str, end: str, ohm: float, henry: float, broken: Collection[str]
 ) -> Iterator[str]:
-    """One wire segment: a resistor, with an inductor behind it where there is inductance."""
+    """Write one wire segment: a resistor, with an inductor behind it if there is inductance."""
     if name in broken:
         yield f"* {name} is broken"
     elif henry == 0:
@@ -70,7 +70,7 @@ def _segment(
 
 
 def drivers(circuit: Circuit, drive_v: np.ndarray, time_s: np.ndarray | None) -> Iterator[str]:
-    """Voltage source and output resistance of every row: the first of the drives (B, N), or all in time."""
+    """Write source and output resistance of every row: the first of the drives (B, N), or all in time."""
     for i, ohm in enumerate(circuit.source_ohm, start=1):
         if time_s is None:
             yield f"V_in_{i} in_{i} 0 DC {number(drive_v[0, i - 1])}"
@@ -82,7 +82,7 @@ def drivers(circuit: Circuit, drive_v: np.ndarray, time_s: np.ndarray | None) ->
 
 
 def segments(circuit: Circuit, henry: float) -> Iterator[str]:
-    """Each row from its driver on, each column down to its amplifier; broken segments are left out."""
+    """Write each row from its driver on, each column down to its amplifier, without broken segments."""
     rows, columns = circuit.shape
     broken = {_name_of_break(fault) for fault in circuit.faults if isinstance(fault, OpenLine)}
     for i in range(1, rows + 1):
@@ -96,7 +96,7 @@ def segments(circuit: Circuit, henry: float) -> Iterator[str]:
 
 
 def shorts(circuit: Circuit) -> Iterator[str]:
-    """Lines stuck to ground, or to the next of their kind."""
+    """Write lines stuck to ground, or to the next of their kind."""
     for k, fault in enumerate(circuit.faults, start=1):
         if isinstance(fault, GroundedLine):
             yield resistance(f"short_{k}", _node(fault.line, fault.number, fault.cell), "0", fault.ohm)
@@ -106,14 +106,14 @@ def shorts(circuit: Circuit) -> Iterator[str]:
 
 
 def amplifiers(circuit: Circuit) -> Iterator[str]:
-    """Input resistance of every column, and the ammeter behind it at virtual ground."""
+    """Write the input resistance of every column, and the ammeter behind it at virtual ground."""
     for j, ohm in enumerate(circuit.sense_ohm, start=1):
         yield resistance(f"sense_{j}", f"e_{j}", f"a_{j}", ohm)
         yield f"V_out_{j} a_{j} 0 DC 0"
 
 
 def cells(circuit: Circuit) -> Iterator[str]:
-    """Every cell: a resistor, or a current source that obeys the device's law; and its access transistor.
+    """Write every cell: a resistor, or a current source that obeys the law; and its access transistor.
 
     Raises:
         InputError: the device does not say its law to ngspice.
@@ -142,19 +142,19 @@ def cells(circuit: Circuit) -> Iterator[str]:
 
 
 def transistor_model(access: OneTransistor) -> Iterator[str]:
-    """The square law: ngspice's MOS level 1 without body effect, modulation or junctions that conduct."""
+    """Write the square law: ngspice's MOS level 1 without body effect, modulation or leaky junctions."""
     constants = f"kp={number(access.gain_a_per_v2)} vto={number(access.threshold_v)}"
     yield f".model access NMOS(level=1 {constants} gamma=0 lambda=0 is=1e-40)"
 
 
 def transistor(place: str, gate_v: float) -> Iterator[str]:
-    """Access transistor from the cell to the column; its gate's voltage counts from the column's node."""
+    """Write an access transistor from cell to column; its gate's voltage counts from the column's node."""
     yield f"V_gate_{place} g_{place} b_{place} DC {number(gate_v)}"
     yield f"M_access_{place} t_{place} g_{place} b_{place} b_{place} access w=1u l=1u"
 
 
 def capacitors(circuit: Circuit, farad: float) -> Iterator[str]:
-    """From every wire node to ground, where there is capacitance."""
+    """Write capacitors from every wire node to ground, if there is capacitance."""
     if farad > 0:
         for i, j in np.ndindex(circuit.shape):
             for wire in "wb":
@@ -162,7 +162,7 @@ def capacitors(circuit: Circuit, farad: float) -> Iterator[str]:
 
 
 def _node(line: str, number: int, cell: int) -> str:
-    """Node of a wire at one of its cells, all counted from 0."""
+    """Name the node of a wire at one of its cells, all counted from 0."""
     return f"w_{number + 1}_{cell + 1}" if line == "row" else f"b_{cell + 1}_{number + 1}"
 
 

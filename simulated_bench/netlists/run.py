@@ -18,7 +18,7 @@ _LAST_WORDS = 400  # of what ngspice says when it fails
 
 
 def ngspice_is_installed() -> bool:
-    """Whether there is an ngspice to run."""
+    """Tell whether there is an ngspice to run."""
     return shutil.which(PROGRAM) is not None
 
 
@@ -30,7 +30,7 @@ def run_netlist(text: str, *, timeout_s: float | None = None) -> tuple[np.ndarra
         timeout_s: longest time to wait.
 
     Returns:
-        What each line belongs to, its number or time [s], (B,) or (T,); and column currents [A], (B, M) or
+        Number or time [s] of each line, (B,) or (T,); and column currents [A], (B, M) or
         (T, M).
 
     Raises:
@@ -62,7 +62,7 @@ def read_currents(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _run(path: Path, timeout_s: float | None) -> str:
-    """Run ngspice in the netlist's folder; return what it says."""
+    """Run ngspice in the netlist's folder; return its output."""
     try:
         done = subprocess.run(
             [PROGRAM, "-n", "-b", path.name],

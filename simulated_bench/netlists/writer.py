@@ -1,4 +1,4 @@
-"""A crossbar as a netlist, so that ngspice can solve the same array independently."""
+"""Netlist of a crossbar, for ngspice to solve the same array independently."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def netlist(
     title: str = "crossbar array",
     remarks: Sequence[str] = (),
 ) -> str:
-    """Write an array as a netlist for ngspice, which prints its column currents into a text file.
+    """Write an array as a netlist for ngspice, with its column currents printed into a text file.
 
     Numbers are written so that they read back to the same doubles, and tolerances are set so tight that
     ngspice agrees with `solve_dc` and `solve_transient` nearly to the last digits.
@@ -84,7 +84,7 @@ def netlist(
         The netlist; run it with `ngspice -b`.
 
     Raises:
-        ShapeError, RangeError, InputError: an argument that cannot be used, or a device whose law is not
+        ShapeError, RangeError, InputError: an argument that cannot be used, or a device with a law not
             known to ngspice.
     """
     circuit = Circuit.of(conductance_s, wires, device)
@@ -116,7 +116,7 @@ def netlist(
 
 
 def _operating_points(drive_v: np.ndarray, columns: int, output: str) -> Iterator[str]:
-    """Commands that solve one vector after another; the netlist itself holds the first."""
+    """Write commands that solve one vector after another; the netlist itself holds the first."""
     yield from ("set numdgt=16", "set wr_singlescale", "set wr_vecnames")
     for k, vector_v in enumerate(drive_v):
         if k == 1:
@@ -155,7 +155,7 @@ def _times(time_s: np.ndarray, drives: int) -> np.ndarray:
 
 
 def _file(output: str) -> str:
-    """A name that the command language takes as one word."""
+    """Return a name that the command language takes as one word."""
     if not output or set(output) & set(" \t\n\"'$;|<>*?[]{}()`&\\"):
         got, allowed = f"output = {output!r}", "a file name without spaces and signs of a command language"
         raise InputError(wanted(got=got, allowed=allowed, remedy="choose another"))

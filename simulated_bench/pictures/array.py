@@ -22,7 +22,7 @@ MARKS_MOST = 400  # beyond, marks hide the picture
 
 
 def draw_voltages(snapshot: Snapshot, vector: int, *, title: str) -> Figure:
-    """Voltages of the row wires, of the column wires, and across the cells, for one vector."""
+    """Draw the voltages of the row wires, of the column wires, and across the cells, for one vector."""
     word_v, bit_v = snapshot.solution.word_v[vector], snapshot.solution.bit_v[vector]
     figure = Figure(figsize=(13.0, 4.4), layout="constrained")
     maps = (
@@ -38,7 +38,7 @@ def draw_voltages(snapshot: Snapshot, vector: int, *, title: str) -> Figure:
 
 
 def draw_currents(snapshot: Snapshot, vector: int, *, title: str) -> Figure:
-    """Current of every cell, its distance from that of an ideal array, and what the columns carry."""
+    """Draw the current of every cell, its distance from an ideal array's, and the columns' currents."""
     cell_a = snapshot.cell_a[vector]
     ideal_a = snapshot.voltage_v[vector][:, None] * snapshot.target_s
     figure = Figure(figsize=(13.0, 4.4), layout="constrained")

@@ -1,4 +1,4 @@
-"""A picture of where the error of a product by charges comes from."""
+"""Picture of the error budget of a product by charges."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COLOURS = {"systematic": ORANGE, "random": BLUE, "": GREY}
 
 
 def draw_budget(budget: ChargeBudget, *, title: str) -> Figure:
-    """Error by cause, largest first, in parts of what the inputs cause; the total below."""
+    """Draw the error by cause, largest first, relative to the change with the inputs; totals below."""
     rows = [row for row in budget.rows() if row[2] > 0]
     figure = Figure(figsize=(9.6, 1.8 + 0.38 * len(rows)), layout="constrained")
     axes = figure.subplots()

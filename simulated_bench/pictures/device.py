@@ -20,7 +20,7 @@ PINCHED = 0.05
 def draw_law(
     voltage_v: np.ndarray, conductance_s: np.ndarray, current_a: np.ndarray, *, title: str
 ) -> Figure:
-    """Current over voltage at some conductances, and by how much it differs from an ohmic cell's.
+    """Draw current over voltage at some conductances, and the ratio to an ohmic cell's.
 
     Args:
         voltage_v: [V], (V,).
@@ -49,7 +49,7 @@ def draw_law(
 
 
 def draw_memristor_loop(loop: DrivenLoop, *, title: str) -> Figure:
-    """The pinched current–voltage loop of a driven memristor, and its state in time."""
+    """Draw the pinched current–voltage loop of a driven memristor, and its state in time."""
     figure = Figure(figsize=(9.6, 4.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     ampere, ampere_unit = prefixed(loop.current_a, "A")
@@ -75,7 +75,7 @@ def draw_memristor_loop(loop: DrivenLoop, *, title: str) -> Figure:
 def draw_charge_loop(
     voltage_v: np.ndarray, charge_c: np.ndarray, capacitance_f: np.ndarray, *, title: str
 ) -> Figure:
-    """The pinched charge–voltage loop of a memcapacitor, and its capacitance over the voltage; each (T,)."""
+    """Draw the pinched charge–voltage loop of a memcapacitor, and its capacitance; each (T,)."""
     figure = Figure(figsize=(9.6, 4.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     charge, charge_unit = prefixed(charge_c, "C")
@@ -92,7 +92,7 @@ def draw_charge_loop(
 def draw_flux_loops(
     loops: Sequence[MeminductorLoop], frequency_hz: np.ndarray, pinch_error: np.ndarray, *, title: str
 ) -> Figure:
-    """Flux–current loops of a meminductor at some frequencies, and how well it is pinched at all.
+    """Draw flux–current loops of a meminductor at some frequencies, and the error of the pinch.
 
     Args:
         loops: up to three, each in parts of its largest flux and current.

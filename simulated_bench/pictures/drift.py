@@ -1,4 +1,4 @@
-"""A picture of a bench that ages."""
+"""Picture of a bench that ages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SINGLE_CELLS = 6
 
 
 def draw_drift(time_s: np.ndarray, conductance_s: np.ndarray, current_a: np.ndarray, *, title: str) -> Figure:
-    """How cells and column currents leave where they stood after programming.
+    """Draw the change of cells and column currents since programming.
 
     Args:
         time_s: bench time since programming [s], (T,), rising from 0.

@@ -1,4 +1,4 @@
-"""A bench as one HTML page: the numbers of a snapshot, beside a page that shows them."""
+"""HTML page of a bench: the numbers of a snapshot in a template that shows them."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def write_page(path: Path, bench: Bench, snapshot: Snapshot, *, name: str, vecto
     Args:
         path: HTML file.
         bench: the board, for its facts and settings.
-        snapshot: what it does.
+        snapshot: of the board at work.
         name: of the board, for the title.
-        vector_names: what each vector of the snapshot is called, (B,).
+        vector_names: name of each vector of the snapshot, (B,).
     """
     facts = bench.facts
     title = f"{name}: {facts.rows}×{facts.columns} crossbar"
@@ -43,7 +43,7 @@ def write_page(path: Path, bench: Bench, snapshot: Snapshot, *, name: str, vecto
 
 
 def page_data(bench: Bench, snapshot: Snapshot, *, name: str, vector_names: list[str]) -> dict[str, Any]:
-    """Gather what the page shows; arguments as of `write_page`.
+    """Gather the page's data; arguments as of `write_page`.
 
     Arrays over the whole array are single-precision numbers in base64, little-endian, in C order.
     """
@@ -110,7 +110,7 @@ def _in_tiles(bench: Bench) -> str:
 
 
 def _broken_lines(bench: Bench) -> Iterator[str]:
-    """Every fault of a line, with the places on the whole board, counted from 1."""
+    """List every fault of a line, with its place on the whole board, counted from 1."""
     for rows, columns, part in bench.arrays():
         for fault in part.wires(0).faults:
             by_row = fault.line == "row"
@@ -131,7 +131,7 @@ def _ohms(value: Any) -> str:
 
 
 def _settings(settings: BenchSettings) -> list[list[str]]:
-    """Every setting as `table.key` and value."""
+    """List every setting as `table.key` and value."""
     listed = []
     for table, values in msgspec.to_builtins(settings).items():
         if isinstance(values, dict):

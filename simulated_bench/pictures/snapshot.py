@@ -1,4 +1,4 @@
-"""Everything about a bench at one moment: what was asked for, what the array is, and what it does."""
+"""Snapshot of a bench: target, actual array, node voltages, currents and readings."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ class Snapshot:
     """A bench with a matrix programmed and vectors applied.
 
     Attributes:
-        target_s: what was to be programmed [S], (N, M).
-        conductance_s: what the cells really are [S], (N, M); 0 where open.
+        target_s: target of the programming [S], (N, M).
+        conductance_s: actual conductances [S], (N, M); 0 where open.
         cell_faults: `OPEN`, `SHORT`, `STUCK` or nothing, (N, M).
         amplifier_faults: whether an amplifier is broken, (M,).
-        voltage_v: what the drivers give [V], (B, N).
+        voltage_v: rounded drives [V], (B, N).
         wires: resistances, those of the amplifiers in their range included.
         device: the cells' law.
         range_a: full scale of the amplifiers [A].
         solution: true column currents (B, M), summed over the tiles if there are several, and node voltages
             (B, N, M), inside each tile.
         cell_a: current of every cell [A], (B, N, M).
-        reading_a: what the board reads [A], (B, M); NaN where an amplifier is broken.
+        reading_a: readings of the board [A], (B, M); NaN where an amplifier is broken.
     """
 
     target_s: Matrix
@@ -56,7 +56,7 @@ class Snapshot:
 
     @property
     def ideal_a(self) -> np.ndarray:
-        """What the target would give without wires, on ohmic cells [A], (B, M)."""
+        """Currents of the target without wires, on ohmic cells [A], (B, M)."""
         return self.voltage_v @ self.target_s
 
 
@@ -90,7 +90,7 @@ def take_snapshot(bench: Bench, target_s: Matrix, voltage_v: np.ndarray) -> Snap
 
     Args:
         bench: programmed to `target_s`.
-        target_s: what was to be programmed [S], (N, M).
+        target_s: target of the programming [S], (N, M).
         voltage_v: vectors to apply [V], (B, N); the drivers round them and keep within their protection.
 
     Raises:
@@ -128,7 +128,7 @@ def take_snapshot(bench: Bench, target_s: Matrix, voltage_v: np.ndarray) -> Snap
 
 
 def _in_smallest_range(bench: Bench, conductance_s: Matrix, driven_v: np.ndarray) -> tuple[int, Solution]:
-    """The range that holds the currents of every amplifier, and the solution in it."""
+    """Find the range that holds the currents of every amplifier, and the solution in it."""
     ranges_a = bench.facts.ranges_a
     for index, range_a in enumerate(ranges_a[:-1]):
         solution, largest_a = _solved(bench, conductance_s, driven_v, index)
@@ -156,7 +156,7 @@ def _solved(
 
 
 def _cell_currents(bench: Bench, conductance_s: Matrix, solution: Solution) -> np.ndarray:
-    """Current of every cell [A], (B, N, M), by the law of its array."""
+    """Evaluate the current of every cell [A], (B, N, M), by the law of its array."""
     cell_a = np.empty(solution.word_v.shape)
     for rows, columns, part in bench.arrays():
         part_s = np.ascontiguousarray(conductance_s[rows, columns])

@@ -1,4 +1,4 @@
-"""How pictures look: colours that everyone can tell apart, units with prefixes, one way of saving."""
+"""Style of the pictures: colours that everyone can tell apart, units with prefixes, one way of saving."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from crosscal.core.errors import InputError, wanted
 # Okabe and Ito (2008): told apart by everyone.
 ORANGE, GREEN, BLUE, SKY, PURPLE, GREY = "#d55e00", "#009e73", "#0072b2", "#56b4e9", "#cc79a7", "#555555"
 RISING, SIGNED = "viridis", "RdBu_r"
-"""Maps for what begins at zero and for what has a sign, both safe for the colour-blind."""
+"""Maps for values from zero on and for values with a sign, both safe for the colour-blind."""
 
 SIGN_PART = 0.02
 """Of the largest magnitude: values that reach no further below zero need no colours for a sign."""
@@ -33,7 +33,7 @@ def prefixed(values: np.ndarray, unit: str) -> tuple[float, str]:
     """Choose the prefix that suits the largest of some values.
 
     Returns:
-        What to multiply them by, and the unit to write beside them.
+        Factor to multiply them by, and the unit to write beside them.
     """
     finite = np.abs(values[np.isfinite(values)])
     largest = float(finite.max()) if finite.size else 0.0
@@ -70,13 +70,13 @@ def heat_map(
 
 
 def has_two_signs(values: np.ndarray) -> bool:
-    """Whether values are negative beyond a touch, as wires that are cut off may be."""
+    """Tell whether values are negative beyond a touch, as wires that are cut off may be."""
     finite = values[np.isfinite(values)]
     return bool(finite.size and finite.min() < -SIGN_PART * np.abs(finite).max())
 
 
 def _largest_shown(values: np.ndarray) -> float:
-    """Magnitude at the end of a map's colours: a few cells far out must not hide all others."""
+    """Choose the magnitude at the end of a map's colours: a few cells far out must not hide all others."""
     magnitudes = np.abs(values[np.isfinite(values)])
     if not magnitudes.size or not magnitudes.any():
         return 1.0

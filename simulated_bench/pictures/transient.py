@@ -1,4 +1,4 @@
-"""A picture of an array that settles."""
+"""Picture of an array that settles."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CONVERTER_BITS = (8, 12, 16)
 
 
 def draw_transient(time_s: np.ndarray, current_a: np.ndarray, settled_a: np.ndarray, *, title: str) -> Figure:
-    """Column currents in time, and how far they still are from where they settle.
+    """Draw column currents in time, and their remaining distance from the settled ones.
 
     Args:
         time_s: [s], (T,).

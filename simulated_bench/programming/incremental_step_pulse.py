@@ -1,4 +1,4 @@
-"""How a board programs memristors: pulses whose amplitude climbs until the readings arrive at the target."""
+"""Programming of memristors by incremental step pulses."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ CLIMB_MOST = 8
 """Steps of amplitude that a pulse may be stronger or weaker than the last."""
 
 STEPS_PER_DOUBLING = 3.0
-"""Steps of amplitude that about double what a pulse does."""
+"""Steps of amplitude that about double the effect of a pulse."""
 
 IDLE_MOST = 5
 """Strongest pulses that may leave a cell nearly where it is before it is given up on."""
 
 IDLE_PART = 0.05
-"""What counts as nearly: this part of the distance to the target."""
+"""Part of the distance to the target that counts as nearly."""
 
 FAINTEST = 0.1
-"""Of its conductance is what scatter leaves a cell at least: it does not cease to conduct."""
+"""Part of its conductance that scatter leaves a cell at least: it does not cease to conduct."""
 
 
 class IncrementalStepPulseWriter:
     """Amplitudes for every cell of an array during one programming run; a `Writer`.
 
-    The board knows nothing of the device but what it reads: a cell has an amplitude for each polarity, which
+    The board knows nothing of the device but its readings: a cell has an amplitude for each polarity, which
     climbs while pulses do too little and comes down when they do too much, and pulses become shorter with
     every one that overshot. A positive pulse lowers the conductance, a negative one raises it. There is a
     last amplitude and a last pulse: a cell that needs more is given up on, and stays wherever it got to.
 
-    The voltage is that across the cell: the board makes up for what wires and a wide open transistor drop,
+    The voltage is that across the cell: the board makes up for the drop of wires and a wide open transistor,
     and the cells that are not selected see none.
 
     Args:
         settings: the pulses that the board has, and how they scatter.
-        device: what really happens to the cells.
+        device: true law of the cells.
         shape: `(N, M)`.
     """
 

@@ -1,4 +1,4 @@
-"""Reading cells one by one, as a board does to verify what it wrote."""
+"""Read-back of cells one by one, as a board verifies its writes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Readback:
 
     A selected cell is read at `readback_v` and at 0 V and the difference taken, so that offsets cancel and
     noise counts twice; the drop along wires and the device's law are known to a board's firmware and taken
-    out. What stays is the channel's gain error, noise, the converter's steps, and `readback_error`.
+    out. There remain the channel's gain error, noise, the converter's steps, and `readback_error`.
 
     Attributes:
         aperture_s: how long a cell is looked at [s].

@@ -42,11 +42,11 @@ class WriteVerify:
         cells: the array, changed as the run goes on.
         writer: gives the pulses, and learns from the readings that follow them.
         residual_error: relaxation of a cell after its last verify, rms, in parts of the target.
-        target_s: what to reach [S], (N, M).
+        target_s: conductances to reach [S], (N, M).
         tolerance: largest relative distance of a verify reading from its target.
         read: reads all cells [S], (N, M).
         rng: scatter of the pulses, and relaxation after them.
-        relaxation: what the array's laws leave of a write: programming error, and how a cell will drift.
+        relaxation: of the array's laws after a write: programming error, and the cells' drift.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What programming does to cells between two readings."""
+"""Pulses that programming gives to cells between two readings."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Writer(Protocol):
         ...
 
     def learn(self, before_s: Matrix, after_s: Matrix, target_s: Matrix, where: np.ndarray) -> None:
-        """Take note of what the pulse did, by the readings before and after it [S], (N, M)."""
+        """Adjust the next pulses by the readings before and after the last one [S], (N, M)."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What a `bench.toml` may say: one struct per table, every key with its limits and its SI unit."""
+"""Tables of a `bench.toml`: one struct each, every key with its limits and its SI unit."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class BoardSettings(Table, frozen=True, kw_only=True):
 
 
 class ArraySettings(Table, frozen=True, kw_only=True):
-    """`[array]`: N rows (inputs), M columns (outputs), and what a cell can be programmed to."""
+    """`[array]`: N rows (inputs), M columns (outputs), and the limits of a cell's conductance."""
 
     rows: Lines
     columns: Lines
@@ -131,7 +131,7 @@ class FrontEndSettings(Table, frozen=True, kw_only=True):
 
     Errors are drawn uniformly within ± the limit, per channel and range: `gain_error` relative,
     `offset_error` in parts of the range; `…_drift_per_c` is the change per °C away from 25 °C, per channel.
-    `input_ohm` has one value per range, and so has `amplifier_time_constant_s`, with which the amplifiers
+    `input_ohm` has one value per range, and so has `amplifier_time_constant_s`: with it the amplifiers
     follow their currents; without it they follow at once. `noise_a` is the amplifier's rms noise over
     `noise_aperture_s`.
     The amplifiers' noise grows with the square root of the absolute temperature from 25 °C on.

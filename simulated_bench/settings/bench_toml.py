@@ -1,4 +1,4 @@
-"""Reads a `bench.toml`: a profile as its base, the file's own keys on top."""
+"""Reader of a `bench.toml`: a profile as its base, the file's own keys on top."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def settings_text(settings: BenchSettings) -> str:
 
 
 def _without_none(value: Any) -> Any:
-    """Leave out what is not set, for which TOML has no word."""
+    """Leave out unset values: TOML has no word for them."""
     if isinstance(value, dict):
         return {key: _without_none(each) for key, each in value.items() if each is not None}
     return [_without_none(each) for each in value] if isinstance(value, list | tuple) else value

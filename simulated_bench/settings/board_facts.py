@@ -1,4 +1,4 @@
-"""What the settings say about the board, in the firmware's terms."""
+"""Facts of the board from its settings, in the firmware's terms."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from crosscal.simulated_bench.settings.bench_settings import BenchSettings
 
 
 def board_facts(settings: BenchSettings) -> BoardFacts:
-    """Gather what never changes while the board is powered."""
+    """Gather the facts that never change while the board is powered."""
     board, cells, front_end = settings.board, settings.array, settings.front_end
     return BoardFacts(
         manufacturer=board.manufacturer,

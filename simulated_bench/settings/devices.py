@@ -1,4 +1,4 @@
-"""The `[device]` table of a `bench.toml`: which law the cells obey, and what stands in series with them."""
+"""Table `[device]` of a `bench.toml`: the cells' law, and the transistor in series with them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class AccessSettings(Table, frozen=True, kw_only=True):
 
 
 class DeviceTable(Table, frozen=True, kw_only=True, tag_field="law"):
-    """What every `[device]` has: how temperature T changes its conductance, relative to 25 °C, and access.
+    """Keys of every `[device]`: effect of the temperature T relative to 25 °C, and access.
 
     G is multiplied by 1 + coefficient·(T − 25 °C), and by exp(−E/k·(1/T − 1/298.15 K)) with the activation
     energy E: above 0 for semiconducting cells, below 0 for metallic ones.
@@ -41,7 +41,7 @@ class DeviceTable(Table, frozen=True, kw_only=True, tag_field="law"):
     access: AccessSettings | None = None
 
     def of_rows(self, rows: slice) -> Self:
-        """The same for some of the rows, which keep their own gate voltages."""
+        """Return the same for some of the rows, with their own gate voltages."""
         access = self.access
         if access is None or not isinstance(access.gate_v, tuple):
             return self

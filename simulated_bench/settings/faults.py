@@ -1,4 +1,4 @@
-"""The `[faults]` table of a `bench.toml`: what is broken from the start, and what breaks later."""
+"""Table `[faults]` of a `bench.toml`: faults from the start, and rates of later ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class CellFault(Table, frozen=True, kw_only=True):
 
 
 class LineFaultSettings(Table, frozen=True, kw_only=True):
-    """One faulty wire: which, and at which of its cells, counted from 1.
+    """One faulty wire: its number and cell, counted from 1.
 
     `OPEN`: broken between that cell and the driver or amplifier; `GROUND`: stuck to ground there; `BRIDGE`:
     stuck to the next line of its kind there.
@@ -31,7 +31,7 @@ class LineFaultSettings(Table, frozen=True, kw_only=True):
 
 
 class FaultSettings(Table, frozen=True, kw_only=True):
-    """`[faults]`: what is broken from the start, and what breaks as bench time passes.
+    """`[faults]`: faults from the start, and rates of those that occur as bench time passes.
 
     The fractions of cells that are stuck at the lowest or highest conductance, open or short (Chen et al.
     2014 report 0.0904 and 0.0175 for the first two), and the fractions of lines that are broken, grounded or
@@ -88,7 +88,7 @@ class FaultSettings(Table, frozen=True, kw_only=True):
                 )
 
     def inside(self, rows: slice, columns: slice) -> FaultSettings:
-        """Those named faults that lie in some rows and columns, counted from there; the rest stays."""
+        """Keep the named faults inside some rows and columns, counted from there; the rest stays."""
         up, left = rows.start, columns.start
 
         def holds(row: int, column: int) -> bool:

@@ -1,4 +1,4 @@
-"""The `[programming]` table of a `bench.toml`: what a write pulse does, and which pulses there are."""
+"""Table `[programming]` of a `bench.toml`: effect of a write pulse, and the pulses there are."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from crosscal.simulated_bench.settings.table import Fraction, Positive, Table
 
 
 class PulseSettings(Table, frozen=True, kw_only=True):
-    """`[programming.pulses]`: what a board has to program memristors with; other laws take no notice.
+    """`[programming.pulses]`: the board's pulses for memristors; other laws take no notice.
 
-    Amplitudes rise from `first_v` by `step_v` up to `reset_max_v` (positive pulses, which lower the
-    conductance) and `set_max_v` (negative ones, which raise it). `width_s` falls: a cell begins with the
+    Amplitudes rise from `first_v` by `step_v` up to `reset_max_v` (positive pulses: they lower the
+    conductance) and `set_max_v` (negative ones: they raise it). `width_s` falls: a cell begins with the
     first width and goes on to the next whenever a pulse was too much. An iteration is a train of up to
     `train` pulses to each cell that is off target, each followed by a reading; after `most` pulses in a run a
     cell is given up on.
@@ -37,7 +37,7 @@ class PulseSettings(Table, frozen=True, kw_only=True):
 
 
 class ProgrammingSettings(Table, frozen=True, kw_only=True):
-    """`[programming]`: what a write pulse does. The defaults write exactly.
+    """`[programming]`: effect of a write pulse. The defaults write exactly.
 
     A pulse moves a cell by `pulse_gain` of the distance that the verify reading shows, and scatters it by
     `write_noise` of the target (rms). A cell that verified within tolerance is left alone and relaxes by

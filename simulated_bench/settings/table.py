@@ -1,4 +1,4 @@
-"""Tables of a `bench.toml`, and the numbers that they hold."""
+"""Base of the tables of a `bench.toml`, and the numbers that they hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The faulty wires of one specimen: those that its settings name, and those drawn at random."""
+"""Faulty wires of one specimen: those that its settings name, and those drawn at random."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def drawn_line_faults(
     """Gather the faulty wires of an array.
 
     Args:
-        faults: says which, and how many.
+        faults: named ones, and fractions of random ones.
         rows: N.
         columns: M.
         rng: consumed by the same amount whatever the fractions are.
 
     Returns:
-        Faults counted from 0, each once. A bridge that falls on the last line, which has no next, joins it to
+        Faults counted from 0, each once. A bridge drawn on the last line joins it to
         the one before.
     """
     found: list[LineFault] = [

@@ -1,7 +1,7 @@
-"""How cells change once they were written: published laws of conductance, age and a cell's own quantile.
+"""Drift of cells after they were written: published laws of conductance, age and a cell's own quantile.
 
 A law is a function of the cell's age and of one standard normal number that the cell drew when it was
-written. So a conductance depends on the time that has passed, and not on the steps in which it passed. Ages
+written. So a conductance depends on the time that has passed, and not on the steps of time. Ages
 below the first that a publication measured count as that one; a cell of age 0 stands where it was written.
 """
 
@@ -62,7 +62,7 @@ class PcmDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="pcm"):
                 raise ValueError(f"{name}_least: got {least:g}; allowed: at most {name}_most ({most:g})")
 
     def exponent(self, written_s: Matrix, quantile: Matrix) -> Matrix:
-        """The ν of cells from their written conductance [S] and their quantile, of one shape."""
+        """Return the ν of cells from their written conductance [S] and their quantile, of one shape."""
         log_part = np.log(np.maximum(written_s / self.full_scale_s, LEAST_PART))
         mean = np.clip(self.mean_slope * log_part + self.mean_offset, self.mean_least, self.mean_most)
         spread = self.spread_slope * log_part + self.spread_offset
@@ -70,7 +70,7 @@ class PcmDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="pcm"):
         return self.scale * np.maximum(mean + spread * quantile, 0.0)
 
     def aged_s(self, written_s: Matrix, age_s: Matrix, quantile: Matrix) -> Matrix:
-        """Conductance of cells of an age [S]; all arrays of one shape."""
+        """Return the conductance of cells of an age [S]; all arrays of one shape."""
         age = np.maximum(age_s / self.start_s, 1.0)
         return written_s * age ** -self.exponent(written_s, quantile)
 
@@ -98,7 +98,7 @@ class CmoHfoxDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="cmo-h
     scale: NonNegative = 1.0
 
     def aged_s(self, written_s: Matrix, age_s: Matrix, quantile: Matrix) -> Matrix:
-        """Conductance of cells of an age [S]; all arrays of one shape."""
+        """Return the conductance of cells of an age [S]; all arrays of one shape."""
         log_age = np.log(np.maximum(age_s, self.start_s))
         change_s = self.shift_s * log_age + quantile * (self.spread_s + self.spread_growth_s * log_age)
         return np.maximum(written_s + self.scale * change_s, 0.0)
@@ -107,9 +107,9 @@ class CmoHfoxDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="cmo-h
 class FilamentDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="filamentary"):
     """`[drift] law = "filamentary"`: every RRAM filament wanders by itself, nothing in common, 0–40 µS.
 
-    After `start_s`, the variance grows with ln t by what lies between the published deviations after one
+    After `start_s`, the variance grows with ln t by the difference of the published deviations after one
     second and after one day, and on beyond `end_s`: together with `programming_error.law = "wan-2022-1s"` a
-    cell has the published deviation at both ages. What the first second does belongs to that law.
+    cell has the published deviation at both ages. The first second belongs to that law.
 
     Attributes:
         start_s, end_s: ages of the two publications [s].
@@ -138,7 +138,7 @@ class FilamentDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="fila
             )
 
     def aged_s(self, written_s: Matrix, age_s: Matrix, quantile: Matrix) -> Matrix:
-        """Conductance of cells of an age [S]; all arrays of one shape."""
+        """Return the conductance of cells of an age [S]; all arrays of one shape."""
         early_s, late_s = self._deviations_s(written_s)
         way = np.log(np.maximum(age_s / self.start_s, 1.0)) / math.log(self.end_s / self.start_s)
         deviation_s = self.scale * np.sqrt(np.maximum(late_s**2 - early_s**2, 0.0) * way)

@@ -1,4 +1,4 @@
-"""What fluctuating cells do to the currents of the columns."""
+"""Currents of the columns under fluctuating cells."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from crosscal.simulated_bench.circuit.circuit import Circuit
 from crosscal.simulated_bench.circuit.direct_current.linear_response import LinearResponse
 from crosscal.simulated_bench.circuit.direct_current.solver import solve_currents, solve_dc
 from crosscal.simulated_bench.circuit.wires import Wires
-from crosscal.simulated_bench.circuit.workers import share
+from crosscal.simulated_bench.circuit.workers import run_in_pieces
 from crosscal.simulated_bench.devices import CellLaw, Ohmic
 from crosscal.simulated_bench.variability.fluctuation import CellState, Fluctuation, ReadTiming
 
@@ -33,7 +33,7 @@ def added_currents(
     wires: Wires,
     device: CellLaw,
 ) -> Currents:
-    """Let vectors be read one after another, and say what the cells' noise adds to the columns' currents.
+    """Read vectors one after another, and return the contribution of the cells' noise to the currents.
 
     Args:
         fluctuation: of the cells; it goes on by one reading per vector.
@@ -61,7 +61,7 @@ def added_currents(
 
 
 def solve_each(conductances_s: np.ndarray, voltage_v: Vectors, *, wires: Wires, device: CellLaw) -> Currents:
-    """Solve a batch whose every vector meets conductances of its own.
+    """Solve a batch with conductances of its own for every vector.
 
     Solved exactly, one by one on all processors, rather than linearised: a single solution costs little more
     than its share of a batch, and telegraph noise is not small.
@@ -87,16 +87,16 @@ def solve_each(conductances_s: np.ndarray, voltage_v: Vectors, *, wires: Wires, 
 
         return work
 
-    share(len(voltage_v), 1, begin)
+    run_in_pieces(len(voltage_v), 1, begin)
     return current_a
 
 
 def current_covariance(
     conductance_s: Matrix, voltage_v: Vectors, relative_variance: Matrix, *, wires: Wires, device: CellLaw
 ) -> np.ndarray:
-    """Covariance of the columns' currents that small independent fluctuations of the cells cause.
+    """Compute the covariance of the columns' currents under small independent fluctuations of the cells.
 
-    To first order, by the adjoint of the solved circuit: what a current injected across a cell makes flow in
+    To first order, by the adjoint of the solved circuit: the effect of a current injected across a cell on
     column j is, by reciprocity, the voltage across that cell while column j is driven in place of the rows.
 
     Args:

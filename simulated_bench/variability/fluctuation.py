@@ -1,4 +1,4 @@
-"""How the conductances of cells differ from one reading to the next."""
+"""Fluctuation of the cells' conductances from one reading to the next."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ReadTiming:
     """How readings follow each other.
 
     Attributes:
-        duration_s: time over which each integrates, averages included [s].
+        duration_s: integration time of each, averages included [s].
         spacing_s: time from one to the next [s].
     """
 
@@ -49,10 +49,10 @@ class Fluctuation:
     """White, 1/f and telegraph noise of every cell, on top of its nominal conductance.
 
     White noise is drawn reading by reading. The other two are functions of time: of bench time, and of the
-    time that readings have taken, which passes for them alone (dwell and aperture of every vector). So
-    readings that follow each other share what is slow, and the same readings give the same noise however they
-    are cut. 1/f noise is the sum of one process per decade, each of which takes a new normal value at the
-    events of a Poisson process, weighted such that a reading has the published deviation.
+    time taken by readings; it passes for them alone (dwell and aperture of every vector). So readings that
+    follow each other share the slow part, and the same readings give the same noise however they are cut. 1/f
+    noise is the sum of one process per decade; each takes a new normal value at the events of a Poisson
+    process, weighted such that a reading has the published deviation.
 
     Args:
         settings: gives the laws.
@@ -80,7 +80,7 @@ class Fluctuation:
         return self._noise.cell_relative > 0 or not quiet
 
     def restart(self, streams: RandomStreams, *, time_s: float) -> None:
-        """Begin anew from other streams, at a bench time [s]."""
+        """Restart from other streams, at a bench time [s]."""
         self._streams = streams
         self._epoch_s, self._read_s = time_s, 0.0
         count = math.prod(self._shape)
@@ -91,7 +91,7 @@ class Fluctuation:
     def factors(
         self, cells: CellState, pace: ReadTiming, readings: int, *, rng: np.random.Generator | None = None
     ) -> np.ndarray:
-        """Let some readings pass, and say by what each cell's conductance is multiplied in each.
+        """Let some readings pass, and return the factor of each cell's conductance in each.
 
         Args:
             cells: as they are during these readings.
@@ -118,9 +118,9 @@ class Fluctuation:
         return np.maximum(factors, 0.0)
 
     def relative_variance(self, cells: CellState, *, duration_s: float) -> Matrix:
-        """Variance of a single reading of cells, in parts of their conductance squared, (N, M).
+        """Return the variance of a single reading of cells, relative to their conductance squared, (N, M).
 
-        That of all time, for 1/f and telegraph noise: whoever follows them from reading to reading sees less.
+        That of all time, for 1/f and telegraph noise: from reading to reading they differ by less.
         """
         variance = np.full(self._shape, self._white(duration_s) ** 2)
         weights = self._weights(cells, duration_s)
@@ -136,7 +136,7 @@ class Fluctuation:
         return self._noise.cell_relative * math.sqrt(self._noise.aperture_s / duration_s)
 
     def _weights(self, cells: CellState, duration_s: float) -> np.ndarray | None:
-        """Deviation that each decade's process contributes to each cell, (decades, N·M)."""
+        """Compute the deviation that each decade's process adds to each cell, (decades, N·M)."""
         law = self._flicker
         if isinstance(law, NoFlicker):
             return None
@@ -161,7 +161,7 @@ class Fluctuation:
         return total.reshape(self._shape)
 
     def _drop(self, conductance_s: Matrix) -> Matrix | None:
-        """Part of its conductance that a cell loses while its trap is charged, (N, M)."""
+        """Return the part of its conductance that a cell loses while its trap is charged, (N, M)."""
         if isinstance(self._telegraph, NoTelegraph):
             return None
         change = self._telegraph.change(conductance_s)

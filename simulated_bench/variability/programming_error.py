@@ -1,4 +1,4 @@
-"""How far from its target a cell ends up although write-verify is done with it: published laws."""
+"""Programming error: deviation of a cell from its target after write-verify, by published laws."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class PolynomialError(Table, frozen=True, kw_only=True, tag_field="law", tag="po
             )
 
     def deviation_s(self, conductance_s: Matrix) -> Matrix:
-        """Standard deviation of what a cell is left with [S], for cells of any shape [S]."""
+        """Return the standard deviation of the remaining error [S], for conductances of any shape [S]."""
         part = np.clip(conductance_s / self.full_scale_s, 0.0, 1.0)
         return self.scale * np.polynomial.polynomial.polyval(part, self.coefficients_s)
 

@@ -1,4 +1,4 @@
-"""Faults that strike while bench time passes."""
+"""Random faults that occur while bench time passes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class CellFailure:
 
 
 class RandomFaults:
-    """Says what breaks in a span of bench time; each cell and kind of fault has a Poisson process of its own.
+    """Random faults in a span of bench time; each cell and kind of fault has a Poisson process of its own.
 
     The processes are functions of the time since they were started, so it does not matter in how many steps
     that passes. A broken cell cannot break once more; a healed one can.
@@ -33,7 +33,7 @@ class RandomFaults:
         faults: the rates.
         shape: `(N, M)`.
         seed: 64 bits.
-        time_s: bench time at which the processes start [s].
+        time_s: bench time of the processes' start [s].
     """
 
     def __init__(

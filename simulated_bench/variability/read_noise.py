@@ -42,7 +42,7 @@ class PcmFlicker(Table, frozen=True, kw_only=True, tag_field="law", tag="pcm"):
     scale: NonNegative = 1.0
 
     def strength(self, conductance_s: Matrix) -> Matrix:
-        """The q of cells, relative deviation per square root of an e-fold of frequency."""
+        """Return the q of cells, relative deviation per square root of an e-fold of frequency."""
         part = np.maximum(conductance_s / self.full_scale_s, LEAST_PART)
         return self.scale * np.minimum(self.amplitude * part**-self.exponent, self.most)
 
@@ -67,7 +67,7 @@ class CmoHfoxFlicker(Table, frozen=True, kw_only=True, tag_field="law", tag="cmo
     scale: NonNegative = 1.0
 
     def strength(self, conductance_s: Matrix) -> Matrix:
-        """The q of cells, relative deviation per square root of an e-fold of frequency."""
+        """Return the q of cells, relative deviation per square root of an e-fold of frequency."""
         micro = np.maximum(conductance_s * 1e6, 1.0)
         return self.scale * self.amplitude_s * 1e6 * np.log10(micro) / micro
 
@@ -118,7 +118,7 @@ class FilamentTelegraph(Table, frozen=True, kw_only=True, tag_field="law", tag="
                 raise ValueError(f"{low}: got {getattr(self, low):g}; allowed: below {high}")
 
     def change(self, conductance_s: Matrix) -> Matrix:
-        """ΔR/R of cells, of their shape."""
+        """Return ΔR/R of cells, of their shape."""
         power = math.log(self.high_change / self.low_change) / math.log(self.high_ohm / self.low_ohm)
         resistance_ohm = 1.0 / np.maximum(conductance_s, 1.0 / self.high_ohm)
         change = self.low_change * (resistance_ohm / self.low_ohm) ** power

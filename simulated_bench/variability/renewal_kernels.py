@@ -1,8 +1,8 @@
-"""Poisson processes that are functions of time: what happened last and what comes next, without a history.
+"""Poisson processes as functions of time: last and next event, without a history.
 
 Time is cut into slots as long as the process's mean interval. How many events a slot holds, and where, comes
 from a hash of seed, stream and slot; so any time can be asked, in any order, and the answer never depends on
-the steps in which time passed.
+the steps of time.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ def mixed(word):
 
 @njit(cache=True, nogil=True)
 def slot_key(seed, stream, slot):
-    """What all draws of a slot derive from."""
+    """Return the key that all draws of a slot derive from."""
     number = np.uint64(np.int64(min(max(slot, -_LARGEST_SLOT), _LARGEST_SLOT)))
     return mixed(mixed(mixed(seed) ^ np.uint64(stream)) ^ number)
 
 
 @njit(cache=True, nogil=True)
 def uniform(key, draw):
-    """A number in (0, 1), exclusive of both."""
+    """Return a number in (0, 1), exclusive of both."""
     return (np.float64(mixed(key ^ np.uint64(draw)) >> _S11) + 0.5) * 2.0**-53
 
 
 @njit(cache=True, nogil=True)
 def event_count(key):
-    """Events in a slot: Poisson with a mean of 1, by inversion."""
+    """Count the events in a slot: Poisson with a mean of 1, by inversion."""
     left = uniform(key, _COUNT)
     chance = math.exp(-1.0)
     count = 0
@@ -77,7 +77,7 @@ def last_event(seed, stream, phase):
 
 @njit(cache=True, nogil=True)
 def next_event(seed, stream, phase):
-    """Time in slots of the first event after a time in slots."""
+    """Find the time in slots of the first event after a time in slots."""
     slot = math.floor(phase)
     for _ in range(SLOTS_MOST):
         key = slot_key(seed, stream, slot)
@@ -121,6 +121,6 @@ def refresh(seed, time_s, first_stream, interval_s, normal, until_s, value):
 
 @njit(cache=True, nogil=True)
 def next_events(seed, time_s, interval_s, streams, out_s):
-    """Time of the first event after `time_s` of each stream [s], (S,)."""
+    """Find the time of the first event after `time_s` of each stream [s], (S,)."""
     for s in range(len(streams)):
         out_s[s] = next_event(seed, streams[s], time_s / interval_s) * interval_s

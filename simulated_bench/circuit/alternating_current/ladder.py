@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Ladders:
-    """Wires of equal segments that differ in what drives them.
+    """Wires of equal segments that differ in their sources.
 
     Args:
         count: nodes of a wire, M.

@@ -14,7 +14,7 @@ from crosscal.simulated_bench.circuit.checks import checked_array, element_value
 from crosscal.simulated_bench.circuit.circuit import Circuit
 from crosscal.simulated_bench.circuit.direct_current.solver import solve_dc
 from crosscal.simulated_bench.circuit.wires import Wires
-from crosscal.simulated_bench.circuit.workers import share
+from crosscal.simulated_bench.circuit.workers import run_in_pieces
 from crosscal.simulated_bench.devices.law import CellLaw
 
 NUMBERS_AT_ONCE = 2**20  # complex numbers that a worker holds for the rows it works on
@@ -22,7 +22,7 @@ NUMBERS_AT_ONCE = 2**20  # complex numbers that a worker holds for the rows it w
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlternatingResponse:
-    """What small sinusoids on the rows' drivers become in the columns.
+    """Response of the columns to small sinusoids on the rows' drivers.
 
     Attributes:
         frequency_hz: where [Hz], (F,).
@@ -34,7 +34,7 @@ class AlternatingResponse:
     transfer_s: np.ndarray
 
     def current_a(self, drive_v: np.ndarray) -> np.ndarray:
-        """Complex column currents [A], (F, M), for complex or real amplitudes of the drives [V], (N,).
+        """Compute complex column currents [A], (F, M), for amplitudes of the drives [V], (N,).
 
         Raises:
             ShapeError: not one amplitude per row.
@@ -95,14 +95,14 @@ def solve_ac(
 
         return solve
 
-    share(len(frequencies_hz), 1, begin)
+    run_in_pieces(len(frequencies_hz), 1, begin)
     return AlternatingResponse(frequency_hz=frequencies_hz, transfer_s=transfer_s)
 
 
 def _at_one(
     circuit: Circuit, slope_s: np.ndarray, farad: float, henry: float, frequency_hz: float
 ) -> np.ndarray:
-    """Transfer at one frequency [S], (M, N)."""
+    """Solve for the transfer at one frequency [S], (M, N)."""
     row_ohm, column_ohm, source_ohm, sense_ohm = circuit.wires
     per_s = 2j * np.pi * frequency_hz
     row, column, ground_s = row_ohm + per_s * henry, column_ohm + per_s * henry, per_s * farad
@@ -130,7 +130,7 @@ def _eliminated(
     sense_ohm: np.ndarray,
     ground_s: complex,
 ) -> np.ndarray:
-    """Transfer [S], (M, N), by working down the columns from their open ends, all of them at once.
+    """Solve for the transfer [S], (M, N), by elimination down all columns at once, from their open ends.
 
     Seen from the next row of nodes, everything behind is an admittance matrix (M, M), and per driven row a
     current into each column. Only impedances of wires occur and nothing is divided by them.

@@ -80,7 +80,7 @@ class FaultyNewton:
         raise SolverError(wanted(got=got, allowed=allowed, remedy="check the device's law and the drives"))
 
     def transfer(self, slope_s: np.ndarray) -> np.ndarray:
-        """Current of each column per volt on each row [S], (M, N), of cells with given slopes (N, M)."""
+        """Solve for the current of each column per volt on each row [S], (M, N), of given slopes (N, M)."""
         rows, columns = self._circuit.shape
         transfer_s = np.empty((columns, rows))
         for i in range(rows):
@@ -91,7 +91,7 @@ class FaultyNewton:
         return transfer_s
 
     def _start(self, drive_v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Currents and unknowns of resistors that agree with the cells at one voltage, as in `Newton`."""
+        """Solve resistors that agree with the cells at one voltage, as `Newton` does, for a start."""
         circuit = self._circuit
         asked_v = np.broadcast_to(drive_fraction_at_cells(circuit) * drive_v[:, None], circuit.shape).copy()
         law_a, slope_s = self._ask(asked_v)
@@ -110,7 +110,7 @@ class FaultyNewton:
         word_v: np.ndarray,
         bit_v: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
-        """What is left of the cells' law (N, M) and of the conditions (K,); slopes; whether it is little."""
+        """Compute the residuals of law (N, M) and conditions (K,), the slopes, and whether both are small."""
         wires = self._wires
         node_voltages(cell_a[None], drive_v[None], *self._circuit.wires, word_v[None], bit_v[None])
         word_v += np.tensordot(extra, wires.word_v, axes=1)
@@ -128,7 +128,7 @@ class FaultyNewton:
         return left_a, slope_s, condition, bool(agrees and holds.all())
 
     def _ask(self, across_v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Currents and slopes of the cells, (N, M), refusing what has no single solution."""
+        """Evaluate currents and slopes of the cells, (N, M), refusing a law without a single solution."""
         circuit = self._circuit
         law_a, slope_s = np.empty((2, 1, *across_v.shape))
         circuit.device.evaluate(circuit.conductance_s, across_v[None], law_a, slope_s)
@@ -154,7 +154,7 @@ class FaultyNewton:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Solve `(1 + slope·A)·q − slope·Tᵀ·x = right`, `T·q + H·x = −condition` for q (N, M) and x (K,).
 
-        The first is solved for `right` and for each unknown's share; what is left is as small as the faults
+        The first is solved for `right` and for each unknown's share; the rest is as small as the faults
         are few.
         """
         wires, count = self._wires, len(condition)
@@ -174,7 +174,7 @@ class FaultyNewton:
 
 
 def _solve_scaled(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Solve a small system whose unknowns are volts and amperes side by side.
+    """Solve a small system with volts and amperes side by side as unknowns.
 
     Raises:
         SolverError: it has no single solution.
@@ -189,5 +189,5 @@ def _solve_scaled(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def _norm(array: np.ndarray) -> float:
-    """2-norm of all elements."""
+    """Return the 2-norm of all elements."""
     return math.sqrt(np.vdot(array, array))

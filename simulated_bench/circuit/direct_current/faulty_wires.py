@@ -1,8 +1,8 @@
-"""What faults on the wires do to a crossbar's equations.
+"""Equations of a crossbar with faults on its wires.
 
 Without faults, the cells' currents q determine all voltages: `across = drive − A·q`. Each fault adds one
 unknown x and one linear condition. For a short x is its current and the condition Ohm's law along it; for a
-broken segment x is the voltage by which the part cut off floats and the condition that no current leaves that
+broken segment x is the floating voltage of the part cut off, and the condition that no current leaves that
 part. Both act on the voltages through the same numbers T, because the wires are reciprocal:
 
     across = drive − A·q + Tᵀ·x        C·drive + T·q + H·x = 0
@@ -23,7 +23,7 @@ class FaultyWires:
     """The matrices of K faults in a circuit of N × M.
 
     Attributes:
-        word_v, bit_v: what one unit of each unknown adds to the row nodes and column nodes, (K, N, M).
+        word_v, bit_v: contribution of one unit of each unknown to the row nodes and column nodes, (K, N, M).
         across_v: their difference T, (K, N, M).
         own: H, each condition's share of each unknown, (K, K).
         drive: C, each condition's share of each drive, (K, N).
@@ -67,7 +67,7 @@ class FaultyWires:
             self.bit_v[k, : fault.cell + 1, fault.number] = 1.0
 
     def _draw(self, circuit: Circuit, k: int, fault: LineFault, number: int, sign: float) -> None:
-        """Fall of a whole line's voltage for one ampere drawn from one of its nodes."""
+        """Enter the fall of a whole line's voltage for one ampere drawn from one of its nodes."""
         rows, columns = circuit.shape
         if fault.line == "row":
             segments = np.minimum(np.arange(columns), fault.cell) + 1
@@ -80,7 +80,7 @@ class FaultyWires:
 
 
 def _ends(fault: LineFault) -> list[tuple[int, float]]:
-    """Lines that a short draws its current from, +1, or feeds it into, −1."""
+    """List the lines that a short draws its current from, +1, or feeds it into, −1."""
     if isinstance(fault, BridgedLines):
         return [(fault.number, 1.0), (fault.number + 1, -1.0)]
     return [(fault.number, 1.0)]

@@ -13,7 +13,7 @@ from crosscal.simulated_bench.circuit.direct_current.newton import DOUBLE, ITERA
 from crosscal.simulated_bench.circuit.kernels.line_by_line_kernels import row_contributions, unit_currents
 from crosscal.simulated_bench.circuit.kernels.linear_kernels import prepare
 from crosscal.simulated_bench.circuit.wires import Wires
-from crosscal.simulated_bench.circuit.workers import share, worker_count
+from crosscal.simulated_bench.circuit.workers import run_in_pieces, worker_count
 from crosscal.simulated_bench.devices.ohmic import Ohmic
 
 PART = 1e-14  # of the driven line's currents that may change in a further sweep
@@ -39,7 +39,7 @@ def transfer_matrix(conductance_s: Matrix, *, wires: Wires) -> Matrix:
 
 
 def transfer_of_slopes(circuit: Circuit, slope_s: np.ndarray) -> np.ndarray:
-    """Current of each column per volt on each row [S], (M, N), when cells have given slopes [S], (N, M)."""
+    """Solve for the current of each column per volt on each row [S], (M, N), of given slopes [S], (N, M)."""
     if circuit.faults:
         return FaultyNewton(circuit).transfer(slope_s)
     return LinearResponse(circuit, slope_s).transfer()
@@ -60,7 +60,7 @@ class LinearResponse:
         self._prepared = slope_s, *circuit.wires, columns, rows
 
     def transfer(self) -> np.ndarray:
-        """Current of each column per volt on each row [S], (M, N).
+        """Solve for the current of each column per volt on each row [S], (M, N).
 
         The fewer of rows and columns are driven, one after another.
         """
@@ -79,7 +79,7 @@ class LinearResponse:
         return transfer_s
 
     def unit_currents(self) -> np.ndarray:
-        """Currents of all cells per volt on each row [S], (N, N, M)."""
+        """Solve for the currents of all cells per volt on each row [S], (N, N, M)."""
         n, m = self._shape
         cell_a = np.empty((n, n, m))
         self._each(n, lambda piece: unit_currents(*self._prepared, piece.start, *LIMITS, cell_a[piece]))
@@ -87,4 +87,4 @@ class LinearResponse:
 
     def _each(self, count: int, work: Callable[[slice], None]) -> None:
         few = CELLS_AT_ONCE // (self._shape[0] * self._shape[1])
-        share(count, max(1, min(few, count // (4 * worker_count()))), lambda: work)
+        run_in_pieces(count, max(1, min(few, count // (4 * worker_count()))), lambda: work)

@@ -8,7 +8,7 @@ from crosscal.core.errors import SolverError, wanted
 from crosscal.simulated_bench.circuit.circuit import Circuit
 from crosscal.simulated_bench.circuit.direct_current.residual import TOLERANCE, Residual
 from crosscal.simulated_bench.circuit.kernels.chord_kernels import chords, spread
-from crosscal.simulated_bench.circuit.kernels.newton_kernels import newton_steps, walk
+from crosscal.simulated_bench.circuit.kernels.newton_kernels import move_along, newton_steps
 from crosscal.simulated_bench.circuit.kernels.work_arrays import spaced_arrays
 from crosscal.simulated_bench.devices.law import require_valid
 
@@ -33,7 +33,7 @@ class Newton:
         """Prepare for batches of up to `batch` vectors."""
         self._circuit = circuit
         self._drive_fraction = drive_fraction_at_cells(circuit)
-        self._room = spaced_arrays(4, (batch, *circuit.shape))
+        self._work = spaced_arrays(4, (batch, *circuit.shape))
 
     def solve(self, voltage_v: np.ndarray, cell_a: np.ndarray, *, warm: bool = False) -> None:
         """Solve a batch.
@@ -49,82 +49,86 @@ class Newton:
             SolverError: no solution was reached, or several may exist.
         """
         batch = len(voltage_v)
-        *room, step_a = (array[:batch] for array in self._room)
-        look, live = Residual(self._circuit, voltage_v, room), np.arange(batch)
+        *work, step_a = (array[:batch] for array in self._work)
+        residual, active = Residual(self._circuit, voltage_v, work), np.arange(batch)
         if not warm:
-            self._start(look, live, voltage_v, cell_a)
+            self._start(residual, active, voltage_v, cell_a)
         best_a, length = np.full(batch, np.inf), np.ones(batch)
         for step in range(STEPS_MOST):
-            solved = look.compare(live, cell_a)
+            solved = residual.compare(active, cell_a)
             if step == 0:
-                look.require_finite()
+                residual.require_finite()
             if solved.all():
-                require_valid(self._circuit.device, self._circuit.conductance_s, look.across_v)
+                require_valid(self._circuit.device, self._circuit.conductance_s, residual.across_v)
                 return
-            live = live[~solved]
-            better = look.left_a[live] < (1 - DECREASE * length[live]) * best_a[live]
-            self._backtrack(live[~better], length, step_a, cell_a)
-            self._accept_step(live[better], look, best_a, length, step_a, cell_a)
-        raise SolverError(_not_converged(live[0], f"{STEPS_MOST} Newton steps"))
+            active = active[~solved]
+            better = residual.left_a[active] < (1 - DECREASE * length[active]) * best_a[active]
+            self._backtrack(active[~better], length, step_a, cell_a)
+            self._accept_step(active[better], residual, best_a, length, step_a, cell_a)
+        raise SolverError(_not_converged(active[0], f"{STEPS_MOST} Newton steps"))
 
-    def _start(self, look: Residual, live: np.ndarray, voltage_v: np.ndarray, cell_a: np.ndarray) -> None:
+    def _start(
+        self, residual: Residual, active: np.ndarray, voltage_v: np.ndarray, cell_a: np.ndarray
+    ) -> None:
         """Start from the currents of resistors that agree with the cells at one voltage.
 
-        That voltage is a guess of what the wires leave of the drive. For cells that are resistors the answer
+        That voltage is a guess of the drive that the wires leave. For cells that are resistors the answer
         is nearly exact; for others Newton's method saves one or two steps.
         """
-        bend = np.empty(len(live))
-        spread(self._drive_fraction, voltage_v, look.across_v)
-        look.evaluate_law(live)
-        chords(self._drive_fraction, voltage_v, look.residual_a, look.slope_s, look.norms, bend)
-        look.require_finite()
-        self._correct(live, look, np.minimum(bend, START_FORCING), cell_a)
+        bend = np.empty(len(active))
+        spread(self._drive_fraction, voltage_v, residual.across_v)
+        residual.evaluate_law(active)
+        chords(self._drive_fraction, voltage_v, residual.residual_a, residual.slope_s, residual.norms, bend)
+        residual.require_finite()
+        self._correct(active, residual, np.minimum(bend, START_FORCING), cell_a)
 
     def _accept_step(
         self,
-        live: np.ndarray,
-        look: Residual,
+        active: np.ndarray,
+        residual: Residual,
         best_a: np.ndarray,
         length: np.ndarray,
         step_a: np.ndarray,
         cell_a: np.ndarray,
     ) -> None:
         """Take a whole step from currents that are better than the last."""
-        best_a[live], length[live] = look.left_a[live], 1.0
-        relative = look.left_a[live] / (look.size_a[live] + look.left_a[live])
+        best_a[active], length[active] = residual.left_a[active], 1.0
+        relative = residual.left_a[active] / (residual.size_a[active] + residual.left_a[active])
         wanted_part = np.maximum(np.minimum(FORCING, relative), TOLERANCE / 2 / relative)
-        self._correct(live, look, wanted_part, step_a)
-        walk(live, length, step_a, cell_a)
+        self._correct(active, residual, wanted_part, step_a)
+        move_along(active, length, step_a, cell_a)
 
     def _backtrack(
-        self, live: np.ndarray, length: np.ndarray, step_a: np.ndarray, cell_a: np.ndarray
+        self, active: np.ndarray, length: np.ndarray, step_a: np.ndarray, cell_a: np.ndarray
     ) -> None:
         """Take back half of a step that was too long.
 
         Raises:
             SolverError: it has become too short to lead anywhere.
         """
-        if len(live) == 0:
+        if len(active) == 0:
             return
-        length[live] /= 2
-        walk(live, -length, step_a, cell_a)
-        if length[live].min() < SHORTEST:
-            raise SolverError(_not_converged(live[0], "ever shorter steps"))
+        length[active] /= 2
+        move_along(active, -length, step_a, cell_a)
+        if length[active].min() < SHORTEST:
+            raise SolverError(_not_converged(active[0], "ever shorter steps"))
 
-    def _correct(self, live: np.ndarray, look: Residual, left_part: np.ndarray, step_a: np.ndarray) -> None:
+    def _correct(
+        self, active: np.ndarray, residual: Residual, left_part: np.ndarray, step_a: np.ndarray
+    ) -> None:
         """Solve the linearised array for some vectors until `left_part` (L,) of their residual is left."""
-        load = look.load[live]
-        part = np.ones(len(look.load))
-        part[live] = left_part / (1 + load)  # a sweep that changes little may leave that much more residual
+        load = residual.load[active]
+        part = np.ones(len(residual.load))
+        part[active] = left_part / (1 + load)  # a sweep that changes little may leave that much more residual
         light = load <= LOAD_OF_SINGLE
-        for group, rounding in ((live[light], SINGLE), (live[~light], DOUBLE)):
+        for group, rounding in ((active[light], SINGLE), (active[~light], DOUBLE)):
             if len(group):
-                arrays = look.residual_a, look.slope_s, *self._circuit.wires, 0.0, look.left_a
+                arrays = residual.residual_a, residual.slope_s, *self._circuit.wires, 0.0, residual.left_a
                 newton_steps(group, *arrays, np.maximum(part, rounding), rounding, ITERATIONS_MOST, step_a)
 
 
 def drive_fraction_at_cells(circuit: Circuit) -> float:
-    """Guess what part of the drive the wires leave for the cells.
+    """Estimate the part of the drive that the wires leave for the cells.
 
     The exponent fits arrays from 8×8 to 256×256, at 0.5 to 6 Ω, within a tenth.
     """

@@ -1,4 +1,4 @@
-"""How far the wires and the cells' law agree on assumed cell currents."""
+"""Residual of assumed cell currents between the wires and the cells' law."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROUNDING = (
 
 
 class Residual:
-    """What the wires make of the cell currents of a batch, and what the cells' law says to that.
+    """Difference between the law's currents at the cell voltages and the currents that cause those voltages.
 
     The large arrays are lent and overwritten, for at this speed fresh memory costs as much as arithmetic.
 
@@ -34,12 +34,12 @@ class Residual:
         left_a, size_a: the first two of these, (B,).
     """
 
-    def __init__(self, circuit: Circuit, voltage_v: np.ndarray, room: Sequence[np.ndarray]) -> None:
+    def __init__(self, circuit: Circuit, voltage_v: np.ndarray, work: Sequence[np.ndarray]) -> None:
         """Compare for drives [V], (B, N), in three lent arrays (B, N, M)."""
         self._circuit = circuit
         self._voltage_v = voltage_v
         self._peak_v = np.abs(voltage_v).max(axis=1)
-        self.across_v, self.residual_a, self.slope_s = room
+        self.across_v, self.residual_a, self.slope_s = work
         self.norms = np.zeros((4, len(self.across_v)))
         self.left_a, self.size_a = self.norms[:2]
         self._typical_ohm = circuit.mean_path_ohm / np.sqrt(circuit.conductance_s.size)
@@ -49,43 +49,43 @@ class Residual:
         """How the resistance of the wires compares with that of the cells, (B,)."""
         return self._typical_ohm * self.norms[2]
 
-    def evaluate_law(self, live: np.ndarray) -> None:
+    def evaluate_law(self, active: np.ndarray) -> None:
         """Evaluate the law at `across_v` into `residual_a` and `slope_s`, for some vectors of the batch."""
         evaluate, conductance_s = self._circuit.device.evaluate, self._circuit.conductance_s
-        if len(live) == len(self.across_v):
+        if len(active) == len(self.across_v):
             evaluate(conductance_s, self.across_v, self.residual_a, self.slope_s)
             return
-        for b in live:
+        for b in active:
             one = slice(b, b + 1)
             evaluate(conductance_s, self.across_v[one], self.residual_a[one], self.slope_s[one])
 
-    def compare(self, live: np.ndarray, cell_a: np.ndarray) -> np.ndarray:
+    def compare(self, active: np.ndarray, cell_a: np.ndarray) -> np.ndarray:
         """Compare for some vectors.
 
         Args:
-            live: vectors to compare, (L,).
+            active: vectors to compare, (L,).
             cell_a: assumed cell currents [A], (B, N, M).
 
         Returns:
-            Which of the vectors agree well enough to stop, (L,).
+            True for each of the vectors with a residual small enough to stop, (L,).
 
         Raises:
             SolverError: the law falls so steeply with rising voltage that several solutions may exist.
         """
-        voltages_across(live, cell_a, self._voltage_v, *self._circuit.wires, self.across_v)
-        self.evaluate_law(live)
-        residual(live, self.residual_a, self.slope_s, cell_a, self.norms)
-        left_a, size_a, slope_norm_s, least_slope_s = self.norms[:, live]
-        self._refuse_steep_fall(live, least_slope_s)
-        met_v = self._peak_v[live] + self._typical_ohm * size_a
+        voltages_across(active, cell_a, self._voltage_v, *self._circuit.wires, self.across_v)
+        self.evaluate_law(active)
+        residual(active, self.residual_a, self.slope_s, cell_a, self.norms)
+        left_a, size_a, slope_norm_s, least_slope_s = self.norms[:, active]
+        self._refuse_steep_fall(active, least_slope_s)
+        met_v = self._peak_v[active] + self._typical_ohm * size_a
         return left_a <= TOLERANCE * size_a + ROUNDING * met_v * slope_norm_s
 
-    def _refuse_steep_fall(self, live: np.ndarray, least_slope_s: np.ndarray) -> None:
-        """A fall does no harm while the voltage that it frees on the wires cannot drive it further."""
+    def _refuse_steep_fall(self, active: np.ndarray, least_slope_s: np.ndarray) -> None:
+        """Refuse a fall so steep that the voltage it frees on the wires drives it further."""
         mean_path_ohm = self._circuit.longest_path_ohm
         steep = least_slope_s * mean_path_ohm <= -1
         if steep.any():
-            where = self._place(live[steep][0], self.slope_s * mean_path_ohm <= -1)
+            where = self._place(active[steep][0], self.slope_s * mean_path_ohm <= -1)
             got = f"a current that falls as the voltage rises {where}"
             allowed = f"slopes above {-1 / mean_path_ohm:g} S, so that there is one solution"
             remedy = "correct the device, or give the wires less resistance"

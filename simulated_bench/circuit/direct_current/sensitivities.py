@@ -13,7 +13,7 @@ from crosscal.simulated_bench.devices.law import CellLaw
 
 
 def sensitivity(conductance_s: Matrix, voltage_v: np.ndarray, *, wires: Wires, device: CellLaw) -> np.ndarray:
-    """Derivatives of the column currents by the drives, at given drives.
+    """Differentiate the column currents by the drives, at given drives.
 
     Exact up to rounding: the equations of the solved circuit are differentiated, not the solution.
 

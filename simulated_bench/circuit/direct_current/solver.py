@@ -1,4 +1,4 @@
-"""The direct-current solution of a crossbar with wires."""
+"""Direct-current solution of a crossbar with wires."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from crosscal.simulated_bench.circuit.kernels.newton_kernels import column_curre
 from crosscal.simulated_bench.circuit.kernels.work_arrays import spaced_arrays
 from crosscal.simulated_bench.circuit.solution import Solution
 from crosscal.simulated_bench.circuit.wires import Wires
-from crosscal.simulated_bench.circuit.workers import piece_size, share
+from crosscal.simulated_bench.circuit.workers import piece_size, run_in_pieces
 from crosscal.simulated_bench.devices.law import CellLaw
 from crosscal.simulated_bench.devices.ohmic import Ohmic
 
@@ -109,10 +109,10 @@ def _solve(
     size = piece_size(len(voltage_v), circuit.conductance_s.size)
 
     def begin() -> Callable[[slice], None]:
-        newton, (room_a,) = Newton(circuit, size), spaced_arrays(1, (size, *circuit.shape))
+        newton, (work_a,) = Newton(circuit, size), spaced_arrays(1, (size, *circuit.shape))
 
         def solve(piece: slice) -> None:
-            drive_v, cell_a = voltage_v[piece], room_a[: piece.stop - piece.start]
+            drive_v, cell_a = voltage_v[piece], work_a[: piece.stop - piece.start]
             if start_a is not None:
                 cell_a[:] = start_a[piece]
             newton.solve(drive_v, cell_a, warm=start_a is not None)
@@ -122,7 +122,7 @@ def _solve(
 
         return solve
 
-    share(len(voltage_v), size, begin)
+    run_in_pieces(len(voltage_v), size, begin)
 
 
 def _solve_faulty(
@@ -136,16 +136,16 @@ def _solve_faulty(
     newton = FaultyNewton(circuit)
 
     def begin() -> Callable[[slice], None]:
-        room_v = np.empty((2, *circuit.shape))
+        work_v = np.empty((2, *circuit.shape))
 
         def solve(piece: slice) -> None:
             for b in range(piece.start, piece.stop):
-                nodes_v = room_v if word_v is None or bit_v is None else (word_v[b], bit_v[b])
+                nodes_v = work_v if word_v is None or bit_v is None else (word_v[b], bit_v[b])
                 newton.solve(voltage_v[b], current_a[b], *nodes_v)
 
         return solve
 
-    share(len(voltage_v), 1, begin)
+    run_in_pieces(len(voltage_v), 1, begin)
 
 
 def _superpose(
@@ -162,7 +162,7 @@ def _superpose(
 
 
 def _start_currents(circuit: Circuit, start: Solution, shape: tuple[int, ...]) -> np.ndarray:
-    """Cell currents [A], (B, N, M), that the device passes at the cell voltages of a start."""
+    """Evaluate the cell currents [A], (B, N, M), at the cell voltages of a start."""
     across_v = np.ascontiguousarray(start.cell_v)
     if across_v.shape not in (shape, shape[1:]) or across_v.size != np.prod(shape):
         got = f"a start with node voltages of shape {across_v.shape}"

@@ -30,9 +30,9 @@ def chords(
     """Turn a law's currents and slopes into those of resistors that have the law's current there.
 
     Args:
-        part: of the drive at which the law was asked.
+        part: of the drive at the cells for the law's evaluation.
         voltage_v: drives [V], (B, N).
-        law_a: currents of the law [A], (B, N, M); becomes what the resistors pass at the whole drive.
+        law_a: currents of the law [A], (B, N, M); becomes the resistors' currents at the whole drive.
         slope_s: slopes of the law [S], (B, N, M); becomes the resistors' conductances, never negative.
         norms: receives the 2-norms of the resistors' currents [A], twice, and of their conductances [S],
             (3 or more, B).

@@ -25,7 +25,7 @@ def unit_currents(
     most: int,
     cell_a: np.ndarray,
 ) -> None:
-    """Currents of all cells when one row after another is driven by one volt.
+    """Solve for the currents of all cells when one row after another is driven by one volt.
 
     Args:
         slope_s: conductance of each cell [S], (N, M).
@@ -35,13 +35,13 @@ def unit_currents(
         cell_a: receives the currents for row `first` and those that follow [A], (K, N, M).
     """
     right = np.zeros(slope_s.shape)
-    room = work_arrays_for(right)
+    work = work_arrays_for(right)
     wires = (row_ohm, column_ohm, source_ohm, sense_ohm)
     for k in range(len(cell_a)):
         driven = right[first + k]
         driven[:] = slope_s[first + k]
         goal_a = part * math.sqrt((driven**2).sum())
-        solve(right, slope_s, *wires, columns, rows, goal_a, rounding, most, room, cell_a[k])
+        solve(right, slope_s, *wires, columns, rows, goal_a, rounding, most, work, cell_a[k])
         driven[:] = 0.0
 
 
@@ -60,7 +60,7 @@ def row_contributions(
     most: int,
     transfer_s: np.ndarray,
 ) -> None:
-    """What each row contributes to one column after another.
+    """Solve for the contribution of each row to one column after another.
 
     One volt is put on the column's amplifier and the currents of all rows are read: the array is reciprocal.
 
@@ -71,12 +71,12 @@ def row_contributions(
         transfer_s: receives `transfer_s[k, i]`, current of column `first + k` per volt on row i [S], (K, N).
     """
     right, cell_a = np.zeros(slope_s.shape), np.empty(slope_s.shape)
-    room = work_arrays_for(right)
+    work = work_arrays_for(right)
     wires = (row_ohm, column_ohm, source_ohm, sense_ohm)
     for k in range(len(transfer_s)):
         driven = right[:, first + k]
         driven[:] = slope_s[:, first + k]
         goal_a = part * math.sqrt((driven**2).sum())
-        solve(right, slope_s, *wires, columns, rows, goal_a, rounding, most, room, cell_a)
+        solve(right, slope_s, *wires, columns, rows, goal_a, rounding, most, work, cell_a)
         transfer_s[k] = cell_a.sum(axis=1)
         driven[:] = 0.0

@@ -1,7 +1,7 @@
 """Kernels along the wires: each line is a ladder of series resistances, open at one end, held at the other.
 
 An array of K × L holds L lines side by side, from the open end (k = 0) to the held end (k = K − 1), so that
-the innermost loops run over lines, which do not depend on each other, and use the processor's vector units.
+the innermost loops run over independent lines and use the processor's vector units.
 Columns lie so as they are; rows do after `to_rows`.
 
 Only resistances occur and nothing is divided by them: a wire of exactly zero ohms is an ordinary case. All
@@ -57,7 +57,7 @@ def from_rows(lines: np.ndarray, cells: np.ndarray) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def drop(current: np.ndarray, segment_ohm: float, end_ohm: np.ndarray, voltage: np.ndarray) -> None:
-    """Voltage of every node when the cells feed these currents into the wire.
+    """Compute the voltage of every node when the cells feed these currents into the wire.
 
     Args:
         current: into each node [A], (K, L).
@@ -86,7 +86,7 @@ def drop(current: np.ndarray, segment_ohm: float, end_ohm: np.ndarray, voltage: 
 def factor(
     shunt: np.ndarray, ground: float, segment_ohm: float, end_ohm: np.ndarray, damping: np.ndarray
 ) -> None:
-    """Prepare lines whose nodes also leak to ground, for any number of `respond`.
+    """Prepare lines with nodes that also leak to ground, for any number of `respond`.
 
     Eliminates from the open end: seen from the next node, everything behind it is a current and an
     admittance. All terms are non-negative, so nothing cancels.
@@ -96,7 +96,7 @@ def factor(
         ground: leak that all nodes have besides [S].
         segment_ohm, end_ohm: as in `drop`.
         damping: receives the part of the current gathered at a node that flows on to the next if that is
-            grounded, which is also the part of the next node's voltage that reaches back, (K, L).
+            grounded; it is also the part of the next node's voltage that reaches back, (K, L).
     """
     count, lanes = shunt.shape
     behind, unit = np.zeros_like(shunt[0]), shunt.dtype.type(1)
@@ -113,7 +113,7 @@ def factor(
 def respond(
     current: np.ndarray, segment_ohm: float, end_ohm: np.ndarray, damping: np.ndarray, voltage: np.ndarray
 ) -> None:
-    """Voltage of every node of leaking lines when these currents are fed in.
+    """Compute the voltage of every node of leaking lines when these currents are fed in.
 
     Args:
         current: into each node [A], (K, L).

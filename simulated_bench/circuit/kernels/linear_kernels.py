@@ -1,7 +1,7 @@
 """Kernels of the linearised array: cells are conductances, and any currents may be fed into them.
 
-One system is `q + slope · A(q) = right`: the current q of each cell is what is asked of it, less what the
-voltage A(q) that all currents leave on the wires takes away. `prepare` once per array of slopes, `solve` per
+One system is `q + slope · A(q) = right`: the current q of each cell is its right-hand side, less the effect
+of the voltage A(q) that all currents leave on the wires. `prepare` once per array of slopes, `solve` per
 right-hand side. All arguments of a kernel share one floating type, single or double.
 """
 
@@ -18,7 +18,7 @@ from crosscal.simulated_bench.circuit.kernels.work_arrays import SPACING
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def work_arrays_for(like: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Arrays for `solve` to work in: six (N, M) and two (M, N) for `like` of (N, M) and its floating type."""
+    """Allocate arrays for `solve`: six (N, M) and two (M, N) for `like` of (N, M), of its type."""
     rows, columns = like.shape
     size = rows * columns
     whole = np.empty(8 * (size + SPACING), dtype=like.dtype)
@@ -62,7 +62,7 @@ def prepare(
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
 def weigh(left: np.ndarray, gained: np.ndarray, slope: np.ndarray) -> tuple[float, float, float]:
-    """Sums of `left · gained`, of `(slope · gained)²` and of `left²`, in whatever order is fastest."""
+    """Sum `left · gained`, `(slope · gained)²` and `left²`, in the fastest order."""
     size = left.size
     each_left, each_gained, each_slope = left.reshape(size), gained.reshape(size), slope.reshape(size)
     energy = change = whole = left.dtype.type(0)
@@ -87,14 +87,14 @@ def solve(
     goal_a: float,
     rounding: float | np.floating,
     most: int,
-    room: tuple[np.ndarray, ...],
+    work: tuple[np.ndarray, ...],
     cell_a: np.ndarray,
 ) -> int:
     """Solve for the current of every cell.
 
     The rows are eliminated exactly, line by line, and conjugate gradients solve for the columns,
     preconditioned by exact column solves. Without conjugation this would be line Gauss–Seidel; with it, the
-    number of sweeps is about the square root of what that takes.
+    number of sweeps is about the square root of that method's.
 
     Args:
         right_a: right-hand side [A], (N, M).
@@ -103,13 +103,13 @@ def solve(
         rounding: stop, too, when that change is less than this part of the currents it is computed from:
             where wires without resistance let currents circulate, these grow and would drown it.
         most: largest number of iterations.
-        room: arrays from `work_arrays_for`.
+        work: arrays from `work_arrays_for`.
         cell_a: receives the currents [A], (N, M).
 
     Returns:
         Iterations used; `most` if the goal was not reached.
     """
-    left, gained, asked, search, pushed, other, fed, answer = room
+    left, gained, asked, search, pushed, other, fed, answer = work
     count, lanes = right_a.shape
     sums = np.zeros(lanes, dtype=left.dtype)
     to_rows(right_a, fed)

@@ -1,8 +1,8 @@
 """Kernels of Newton's method on a batch: the voltages that currents cause, and the linearised correction.
 
 The unknown is the current that every cell feeds from its row into its column. The wires turn these currents
-into voltages exactly; what remains is that each cell's law must agree: `law(G, v(currents)) = currents`.
-Arrays hold whole batches; `live` lists the vectors that are still to be worked on.
+into voltages exactly; the remaining condition is each cell's law: `law(G, v(currents)) = currents`. Arrays
+hold whole batches; `active` lists the vectors that are still to be worked on.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def node_voltages(
     word_v: np.ndarray,
     bit_v: np.ndarray,
 ) -> None:
-    """Voltages that cell currents cause.
+    """Compute the voltages that cell currents cause.
 
     Args:
         cell_a: from row to column in each cell [A], (B, N, M).
@@ -50,7 +50,7 @@ def node_voltages(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def voltages_across(
-    live: np.ndarray,
+    active: np.ndarray,
     cell_a: np.ndarray,
     voltage_v: np.ndarray,
     row_ohm: float,
@@ -59,19 +59,19 @@ def voltages_across(
     sense_ohm: np.ndarray,
     across_v: np.ndarray,
 ) -> None:
-    """Voltages across the cells that their currents leave: `node_voltages` without keeping them.
+    """Compute the voltages that currents leave across the cells: `node_voltages` without keeping them.
 
     Args:
-        live: vectors to compute, (L,).
+        active: vectors to compute, (L,).
         cell_a, voltage_v, row_ohm, column_ohm, source_ohm, sense_ohm: as in `node_voltages`.
         across_v: receives the voltages [V], (B, N, M).
     """
     _, rows, columns = cell_a.shape
     size = rows * columns
-    room = np.empty(3 * (size + SPACING))
-    lines, fallen = room[:size].reshape(columns, rows), room[size + SPACING :][:size].reshape(columns, rows)
-    bit_v = room[2 * (size + SPACING) :][:size].reshape(rows, columns)
-    for b in live:
+    work = np.empty(3 * (size + SPACING))
+    lines, fallen = work[:size].reshape(columns, rows), work[size + SPACING :][:size].reshape(columns, rows)
+    bit_v = work[2 * (size + SPACING) :][:size].reshape(rows, columns)
+    for b in active:
         across = across_v[b]
         drop(cell_a[b], column_ohm, sense_ohm, bit_v)
         to_rows(cell_a[b], lines)
@@ -96,12 +96,12 @@ def column_currents(cell_a: np.ndarray, current_a: np.ndarray) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def residual(
-    live: np.ndarray, law_a: np.ndarray, slope_s: np.ndarray, cell_a: np.ndarray, norms: np.ndarray
+    active: np.ndarray, law_a: np.ndarray, slope_s: np.ndarray, cell_a: np.ndarray, norms: np.ndarray
 ) -> None:
-    """Subtract the wires' cell currents from those of the law, in place, and measure what is left.
+    """Subtract the wires' cell currents from those of the law, in place, and measure the rest.
 
     Args:
-        live: vectors to compute, (L,).
+        active: vectors to compute, (L,).
         law_a: currents of the law [A], (B, N, M); becomes the residual.
         slope_s: slopes of the law [S], (B, N, M).
         cell_a: currents that the wires carry [A], (B, N, M).
@@ -110,7 +110,7 @@ def residual(
     _, rows, columns = law_a.shape
     sums = np.empty((4, columns))
     left2, law2, slope2, least = sums[0], sums[1], sums[2], sums[3]
-    for b in live:
+    for b in active:
         sums[:3] = 0.0
         least[:] = np.inf
         for i in range(rows):
@@ -128,7 +128,7 @@ def residual(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def newton_steps(
-    live: np.ndarray,
+    active: np.ndarray,
     residual_a: np.ndarray,
     slope_s: np.ndarray,
     row_ohm: float,
@@ -142,19 +142,19 @@ def newton_steps(
     most: int,
     step_a: np.ndarray,
 ) -> None:
-    """Correction of the cell currents, `step + slope · A(step) = residual`, for some vectors of a batch.
+    """Solve for corrections of the cell currents, `step + slope · A(step) = residual`, of some vectors.
 
     Single precision will do, on half the memory: a correction need not be better than Newton's own error,
-    and what it misses the next one finds, for the residual is always measured in double precision.
+    and the next one finds the remainder, for the residual is always measured in double precision.
 
     Args:
-        live: vectors to compute, (L,).
+        active: vectors to compute, (L,).
         residual_a, slope_s: right-hand sides [A] and cell slopes [S], (B, N, M).
         row_ohm, column_ohm, source_ohm, sense_ohm: the wires, as in `node_voltages`.
         ground_s: conductance from every wire node to ground [S].
         left_a: 2-norm of each residual [A], (B,).
         forcing: part of it that may be left over, (B,).
-        rounding: of the floating type to work in: what it cannot tell from nothing, in parts of what it has.
+        rounding: relative rounding error of the floating type to work in.
         most: largest number of iterations.
         step_a: receives the corrections [A], (B, N, M).
     """
@@ -165,10 +165,10 @@ def newton_steps(
         np.empty((n, m), dtype=kind),
         np.empty((n, m), dtype=kind),
     )
-    columns, rows, room = np.empty((n, m), dtype=kind), np.empty((m, n), dtype=kind), work_arrays_for(right)
+    columns, rows, work = np.empty((n, m), dtype=kind), np.empty((m, n), dtype=kind), work_arrays_for(right)
     row, column = kind.type(row_ohm), kind.type(column_ohm)
     source, sense = source_ohm.astype(kind), sense_ohm.astype(kind)
-    for b in live:
+    for b in active:
         if left_a[b] == 0:
             step_a[b] = 0.0
             continue
@@ -178,17 +178,17 @@ def newton_steps(
                 slope[i, j] = slope_s[b, i, j]
         prepare(slope, row, column, source, sense, kind.type(ground_s), columns, rows)
         goal = kind.type(forcing[b])
-        solve(right, slope, row, column, source, sense, columns, rows, goal, rounding, most, room, answer)
+        solve(right, slope, row, column, source, sense, columns, rows, goal, rounding, most, work, answer)
         for i in range(n):
             for j in range(m):
                 step_a[b, i, j] = answer[i, j] * left_a[b]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def walk(live: np.ndarray, length: np.ndarray, step_a: np.ndarray, cell_a: np.ndarray) -> None:
+def move_along(active: np.ndarray, length: np.ndarray, step_a: np.ndarray, cell_a: np.ndarray) -> None:
     """Move the currents (B, N, M) of some vectors along their steps (B, N, M) by given lengths (B,)."""
     _, rows, columns = cell_a.shape
-    for b in live:
+    for b in active:
         for i in range(rows):
             for j in range(columns):
                 cell_a[b, i, j] += length[b] * step_a[b, i, j]

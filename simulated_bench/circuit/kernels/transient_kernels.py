@@ -1,4 +1,4 @@
-"""Kernels of a time step: wires whose nodes hold capacitors and whose segments hold inductors.
+"""Kernels of a time step: wires with capacitors at their nodes and inductors in their segments.
 
 An implicit step turns a capacitor into a conductance to ground and a current that its history feeds into the
 node, and an inductor into a resistance and a voltage that its history puts into the segment. Arrays (K, L)
@@ -25,7 +25,7 @@ def line_changes(
     voltage_v: np.ndarray,
     branch_a: np.ndarray,
 ) -> None:
-    """Voltages and currents of lines for currents fed into nodes and voltages put into segments.
+    """Compute voltages and currents of lines for currents fed into nodes and voltages put into segments.
 
     The elimination of `line_kernels.factor` with sources in the segments as well. Neither result is a
     difference of large numbers, whatever the ratio of resistance and leak: short steps make both very large.
@@ -68,14 +68,14 @@ def cell_voltages(
     column_rise_v: np.ndarray,
     across_v: np.ndarray,
 ) -> None:
-    """Voltage across every cell when the cells pass these currents.
+    """Compute the voltage across every cell from the currents of all cells.
 
     Args:
         open_v: across each cell if none passed a current [V], (N, M).
         cell_a: from row to column in each cell [A], (N, M).
         row_ohm, column_ohm, source_ohm, sense_ohm, row_damping, column_damping: the wires, factored.
-        row_fall_v: receives what the rows lose, laid out as row wires [V], (M, N).
-        column_rise_v: receives what the columns gain [V], (N, M).
+        row_fall_v: receives the voltage lost on the rows, laid out as row wires [V], (M, N).
+        column_rise_v: receives the voltage gained on the columns [V], (N, M).
         across_v: receives the voltages [V], (N, M).
     """
     rows, columns = cell_a.shape
@@ -99,7 +99,7 @@ def store(
     state: np.ndarray,
     rate: np.ndarray,
 ) -> None:
-    """State and rate of what stores after a step: `begin + change`, and `change` over the step less history.
+    """Compute state and rate after a step: `begin + change`, and `change` over the step less history.
 
     Args:
         begin, change, history: nodes of rows, of columns, segments of rows, of columns; (4, K) or (2, K).
@@ -126,7 +126,7 @@ def sum_columns(cell_a: np.ndarray, stored_a: np.ndarray, current_a: np.ndarray)
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def blend(weights: np.ndarray, arrays: np.ndarray, blended: np.ndarray) -> None:
-    """Weighted sum of arrays (K, N, M), leaving out those whose weight is 0, into (N, M)."""
+    """Sum arrays (K, N, M) by weights, those of weight 0 left out, into (N, M)."""
     _, rows, columns = arrays.shape
     blended[:] = 0.0
     for k in range(len(weights)):

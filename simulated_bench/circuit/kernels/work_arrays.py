@@ -1,4 +1,4 @@
-"""Working arrays that do not hinder each other."""
+"""Working arrays free of 4 KiB aliasing."""
 
 from __future__ import annotations
 

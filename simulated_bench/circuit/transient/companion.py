@@ -1,4 +1,4 @@
-"""The circuit that one implicit step of a transient has to solve."""
+"""Companion circuit of one implicit step of a transient."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ONE = np.zeros(1, dtype=np.int64)
 class Companion:
     """The resistive circuit that stands for the array during a step: capacitors leak, inductors resist.
 
-    It is solved for what changes since the step began. So an array at rest stays at rest exactly, however
+    It is solved for the changes since the step began. So an array at rest stays at rest exactly, however
     short the step, where large histories would cancel only up to rounding.
 
     Args:
@@ -112,7 +112,7 @@ class Companion:
         return None
 
     def filtered(self, sources: Storage, slope_s: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Answer of the linearised step to sources alone: what an error in the storage comes to.
+        """Solve the linearised step for sources alone: an error of the storage becomes one of the end.
 
         Args:
             sources: fed into the nodes [A] and put into the segments [V].
@@ -133,14 +133,14 @@ class Companion:
         return held * answer.row, held * answer.column, leaving_a
 
     def _across(self, still: Storage) -> np.ndarray:
-        """Voltages between row and column nodes [V], (N, M)."""
+        """Return the voltages between row and column nodes [V], (N, M)."""
         across_v = np.empty(still.shape)
         from_rows(still.row, across_v)
         across_v -= still.column
         return across_v
 
     def _lines(self, drive_v: np.ndarray, sources: Storage) -> Storage:
-        """Voltages of rows and columns [V], and currents of their segments [A] if these have inductors."""
+        """Solve for voltages of rows and columns [V], and segment currents [A] if segments have inductors."""
         row_ohm, column_ohm, source_ohm, sense_ohm = self._wires
         row_line, column_line = (
             (row_ohm, source_ohm, self._row_damping),
@@ -169,20 +169,20 @@ class Companion:
         rise_v: np.ndarray,
         across_v: np.ndarray,
     ) -> None:
-        """What currents of the cells (N, M) leave of open voltages (N, M); see `cell_voltages`."""
+        """Compute the voltages that currents of the cells (N, M) leave of open ones; see `cell_voltages`."""
         damping = self._row_damping, self._column_damping
         cell_voltages(open_v, cell_a, *self._wires, *damping, fall_v, rise_v, across_v)
 
     @staticmethod
     def _with_cells(still: Storage, fall_v: np.ndarray, rise_v: np.ndarray) -> Storage:
-        """The same nodes, rows fallen and columns risen."""
+        """Return the same nodes, rows fallen and columns risen."""
         answer = Storage(np.empty((2, rise_v.size)), still.shape)
         np.subtract(still.row, fall_v, out=answer.row)
         np.add(still.column, rise_v, out=answer.column)
         return answer
 
     def _linear(self, right_a: np.ndarray, slope_s: np.ndarray) -> np.ndarray:
-        """Currents (N, M) of the linearised array that `right_a` (N, M) is asked of."""
+        """Solve the linearised array for currents (N, M) from a right-hand side (N, M)."""
         step_a, norm_a = np.empty_like(right_a), np.array([_norm(right_a)])
         load = self._way_ohm * _norm(slope_s) / math.sqrt(slope_s.size)
         rounding = SINGLE if load <= LOAD_OF_SINGLE else DOUBLE
@@ -194,7 +194,7 @@ class Companion:
     def _stored(
         self, begin: Instant, change: Storage, history: Storage, cell_a: np.ndarray
     ) -> tuple[Storage, Storage, np.ndarray]:
-        """State and rate after a change of the state, and the columns' currents [A], (M,)."""
+        """Compute state and rate after a change of the state, and the columns' currents [A], (M,)."""
         state, rate = np.empty_like(change.each), np.empty_like(change.each)
         per_change = self._ground_s, self._inertia_ohm
         store(begin.state.each, change.each, history.each, *per_change, state, rate)
@@ -204,7 +204,7 @@ class Companion:
 
 
 def _fed(sources: Storage, change_a: np.ndarray) -> Storage:
-    """Sources with what cells (N, M) take from the rows and feed into the columns."""
+    """Return sources plus the currents that cells (N, M) take from the rows and feed into the columns."""
     fed = Storage(sources.each.copy(), sources.shape)
     fed.row[:] -= change_a.T[::-1]
     fed.column[:] += change_a
@@ -212,5 +212,5 @@ def _fed(sources: Storage, change_a: np.ndarray) -> Storage:
 
 
 def _norm(array: np.ndarray) -> float:
-    """2-norm of all elements."""
+    """Return the 2-norm of all elements."""
     return math.sqrt(np.vdot(array, array))

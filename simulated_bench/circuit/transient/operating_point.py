@@ -1,4 +1,4 @@
-"""An array that has rested for long, as a state that transients begin from."""
+"""Operating point of an array as the initial state of transients."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def operating_point(
     *,
     inductive: bool,
 ) -> Instant:
-    """The array in its direct-current solution: nothing flows into capacitors or drops across inductors.
+    """Turn a direct-current solution into an instant: no current into capacitors, no voltage on inductors.
 
     Args:
         circuit: the array.

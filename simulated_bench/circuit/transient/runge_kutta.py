@@ -1,4 +1,4 @@
-"""The formula by which transients go from one time to the next."""
+"""Coefficients of the implicit Runge–Kutta formula of transients."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ESTIMATE = np.array(
         61727 / 225920,
     ]
 )
-"""Weights of the embedded formula of third order: what it gives differently is the estimate of the error."""
+"""Weights of the embedded formula of third order: the difference from it is the estimate of the error."""
 
 ERROR_ORDER = 4
-"""Power of the step's length with which that estimate shrinks."""
+"""Order of that estimate in the step's length."""

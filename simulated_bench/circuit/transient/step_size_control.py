@@ -1,4 +1,4 @@
-"""How long the steps of a transient are."""
+"""Step-size control of transients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SAFETY, SHRINK_MOST, GROW_MOST = 0.9, 0.2, 4.0
 LEAST_ERROR = 1e-9  # in parts of the tolerance: growth is limited anyway
 LEAST_COLUMN_PART = 1e-3
 FAR_TOO_LONG, CAUTIOUS = 8.0, 0.1
-"""After a step whose error is so many times what is allowed, the next must keep to this part of it: where the
+"""After a step with an error so many times the allowed one, the next must keep to this part of it: where the
 drive jumps or bends between two stages, a formula made for smooth changes estimates too little."""
 STEPS_MOST = 20_000  # between two reports; a drive that needs more is noise rather than a waveform
 
@@ -87,7 +87,7 @@ class TimeControl:
         self._planned_s = max(self._planned_s, longer_s) if cut_short else longer_s
 
     def _error(self, step: Step) -> float:
-        """Estimated error in parts of what is allowed."""
+        """Estimate the error relative to the tolerance."""
         each = step.row_error_v, step.column_error_v, step.current_error_a
         errors = np.array([np.abs(error).max() for error in each])
         allowed = self._tolerance * np.maximum(self._scales, sizes(step.end))
@@ -105,7 +105,7 @@ class TimeControl:
 
 
 def _place(kind: int, errors: np.ndarray) -> str:
-    """Where an error is largest: of row nodes, laid out as row wires, of column nodes, or of currents."""
+    """Name the place of the largest error: a row node (row wires' layout), a column node, or a current."""
     index = [int(k) for k in np.unravel_index(np.abs(errors).argmax(), errors.shape)]
     if kind == 0:
         return f"in the row node of cell {[index[1], len(errors) - 1 - index[0]]}"
@@ -113,7 +113,7 @@ def _place(kind: int, errors: np.ndarray) -> str:
 
 
 def sizes(instant: Instant) -> np.ndarray:
-    """Largest row voltage [V], column voltage [V] and column current [A], (3,).
+    """Return the largest row voltage [V], column voltage [V] and column current [A], (3,).
 
     Columns without resistance rest at 0 V; a thousandth of the rows' voltage stands for theirs at least.
     """

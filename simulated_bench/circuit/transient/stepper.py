@@ -17,7 +17,7 @@ from crosscal.simulated_bench.circuit.transient.storage import Instant, Storage
 STAGE_COUNT = len(NODES)
 ERROR = (STAGES[-1] - ESTIMATE) / IMPLICIT
 POINTS = 4
-"""Times through which cell currents are extrapolated, where so many are known."""
+"""Times that cell currents are extrapolated through, if so many are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +99,13 @@ class Stepper:
         return Step(length_s, tuple(stages), *errors)
 
     def _mix(self, weights: np.ndarray) -> Storage:
-        """Weighted sum of the rates of the first stages."""
+        """Return the weighted sum of the rates of the first stages."""
         mixed = weights @ self._rates[: len(weights)]
         shape = self._circuit.shape
         return Storage(mixed.reshape(-1, shape[0] * shape[1]), shape)
 
     def _companion_of(self, length_s: float) -> Companion:
-        """The last one, if the step is as long; equal reports often make it so."""
+        """Return the last circuit if the step is as long, as equal reports often make it; else a new one."""
         if length_s != self._companion_s:
             per_s = 1 / (IMPLICIT * length_s)
             self._companion = Companion(self._circuit, self._capacitance_f, self._inductance_h, per_s)
@@ -128,7 +128,7 @@ class Stepper:
             self._known_s.append(instant.time_s)
 
     def _extrapolated(self, time_s: float) -> np.ndarray:
-        """Cell currents [A], (N, M), by the polynomial through the times nearest to `time_s`."""
+        """Extrapolate cell currents [A], (N, M), by the polynomial through the times nearest to `time_s`."""
         known_s = self._known_s
         places = {known_s[k]: k for k in range(len(known_s))}  # stages of the shortest steps share times
         near = sorted(places.values(), key=lambda k: abs(known_s[k] - time_s))[:POINTS]
@@ -142,5 +142,5 @@ class Stepper:
 
 
 def _last_of(stages: tuple[Instant, ...]) -> list[Instant]:
-    """The last stages in time, but for the end, as many as an extrapolation takes besides."""
+    """Return the last stages in time before the end, as many as an extrapolation needs besides."""
     return sorted(stages, key=lambda instant: instant.time_s)[-POINTS:-1]

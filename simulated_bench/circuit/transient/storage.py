@@ -1,4 +1,4 @@
-"""What capacitors and inductors of the wires hold."""
+"""State of the wires' capacitors and inductors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Storage:
 
     @classmethod
     def empty(cls, shape: tuple[int, int], *, inductive: bool) -> Storage:
-        """Room for the elements of an array (N, M), with or without inductors."""
+        """Make room for the elements of an array (N, M), with or without inductors."""
         return cls(np.zeros((4 if inductive else 2, shape[0] * shape[1])), shape)
 
     @property
@@ -50,7 +50,7 @@ class Storage:
         return self.each[3].reshape(self.shape)
 
     def scaled(self, nodes: float, segments: float) -> Storage:
-        """Nodes times one factor, segments times another."""
+        """Multiply nodes by one factor, segments by another."""
         factors = np.array([nodes, nodes, segments, segments])[: len(self.each), None]
         return Storage(factors * self.each, self.shape)
 
@@ -85,7 +85,7 @@ class Instant:
         return self.state.column
 
     def word_v(self) -> np.ndarray:
-        """Voltage of the row wire at each cell [V], (N, M)."""
+        """Return the voltage of the row wire at each cell [V], (N, M)."""
         word_v = np.empty(self.cell_a.shape)
         from_rows(self.state.row, word_v)
         return word_v

@@ -1,4 +1,4 @@
-"""How fast arrays settle, from their wires alone."""
+"""Time constants of an array, from its wires alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def slowest_time_constant_s(circuit: Circuit, capacitance_f: float, inductance_h
     """Bound the slowest time constant of an array from above [s], whatever its cells.
 
     Conductance between the nodes only speeds settling up, so the wires without the cells decide. With
-    capacitors alone, an eigenvalue of a wire's inverse matrix is at most its largest sum of a row, which is
+    capacitors alone, an eigenvalue of a wire's inverse matrix is at most its largest sum of a row, that is,
     the Elmore delay to the open end. With inductors, a mode either swings, and then dies with at most 2 L/r
     of a segment, or it does not, and then it dies as fast as without them or faster than L/r.
 
@@ -32,7 +32,7 @@ def slowest_time_constant_s(circuit: Circuit, capacitance_f: float, inductance_h
 
 
 def characteristic_time_s(circuit: Circuit, capacitance_f: float, inductance_h: float) -> float:
-    """A time scale on which the array moves, finite and above 0 wherever it does [s]."""
+    """Return a time scale of the array's movement, finite and above 0 wherever it moves [s]."""
     swing_s = math.sqrt(inductance_h * capacitance_f)
     through_s = inductance_h * float(circuit.conductance_s.max())
     return max(slowest_time_constant_s(circuit, capacitance_f, 0.0), swing_s, through_s)

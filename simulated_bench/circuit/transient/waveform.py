@@ -1,4 +1,4 @@
-"""The drive of a transient, with every answer checked."""
+"""Drive of a transient, with every value checked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from crosscal.simulated_bench.circuit.checks import checked_array
 
 
 class Waveform:
-    """A user's function of time whose answers can be relied on.
+    """A user's function of time with checked values.
 
     Args:
         drive: voltages of the rows [V], (N,), at a time [s].
@@ -30,7 +30,7 @@ class Waveform:
         self._drive, self._rows = drive, rows
 
     def __call__(self, time_s: float) -> np.ndarray:
-        """Voltages at a time [V], (N,).
+        """Return the voltages at a time [V], (N,).
 
         Raises:
             ShapeError: the drive does not answer with one voltage per row; the message names the time.

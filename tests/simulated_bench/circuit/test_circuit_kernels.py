@@ -14,11 +14,11 @@ from crosscal.simulated_bench.circuit.kernels.line_kernels import drop, factor, 
 from crosscal.simulated_bench.circuit.kernels.linear_kernels import prepare, solve, work_arrays_for
 from crosscal.simulated_bench.circuit.kernels.newton_kernels import (
     column_currents,
+    move_along,
     newton_steps,
     node_voltages,
     residual,
     voltages_across,
-    walk,
 )
 from crosscal.simulated_bench.devices.law_kernels import ohmic
 
@@ -187,7 +187,7 @@ def test_walk_moves_live_vectors_by_their_own_lengths() -> None:
     rng = np.random.default_rng(7)
     step_a, cell_a = rng.normal(size=(2, 3, 4, 5))
     length, before_a = np.array([0.5, -1.0, 2.0]), cell_a.copy()
-    walk(np.array([0, 2]), length, step_a, cell_a)
+    move_along(np.array([0, 2]), length, step_a, cell_a)
     for b, moved in ((0, 0.5), (1, 0.0), (2, 2.0)):
         np.testing.assert_allclose(cell_a[b], before_a[b] + moved * step_a[b])
 

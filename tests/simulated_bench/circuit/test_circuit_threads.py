@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from crosscal.simulated_bench import Ohmic, Sinh, Wires, sensitivity, solve_currents
-from crosscal.simulated_bench.circuit.workers import share, worker_count
+from crosscal.simulated_bench.circuit.workers import run_in_pieces, worker_count
 
 WIRES = Wires(row_ohm=2.0, column_ohm=2.0, source_ohm=50.0, sense_ohm=10.0)
 
@@ -77,7 +77,7 @@ def test_every_item_is_worked_on_exactly_once(count: int, size: int) -> None:
 
         return work
 
-    share(count, size, begin)
+    run_in_pieces(count, size, begin)
     assert (done == 1).all()
 
 
@@ -92,5 +92,5 @@ def test_the_first_error_ends_the_work() -> None:
         return work
 
     with pytest.raises(ValueError, match="broken"):
-        share(1000, 1, begin)
+        run_in_pieces(1000, 1, begin)
     assert len(begun) <= worker_count()

@@ -235,7 +235,7 @@ def test_what_is_overlooked_does_not_show():
         for dwell_s in (0.999 * edge_s, 6 * edge_s):
             settling = Settling((4, 3), capacitance_f=1e-10, inductance_h=0.0)
             timing = Timing(dwell_s=dwell_s, window_s=edge_s, lag_s=lag_s)
-            assert settling.overlooks(circuit, timing) == (dwell_s > edge_s)
+            assert settling.skips_settling(circuit, timing) == (dwell_s > edge_s)
             readings.append(settling.read(circuit, voltage_v, settled_a, timing))
         # ten and more amplifier time constants of difference are left between these two dwells
         allowed = 1e-8 if lag_s == 0 else 1.5 * math.exp(-4)

@@ -1,0 +1,161 @@
+"""Runs every snippet of the documentation and every example, as a reader would.
+
+    python .ci/snippets                     with the reduced sizes that pages state
+    python .ci/snippets --long              as printed; cut off, the same command goes on where it was
+    python .ci/snippets docs/how_to/suite.md examples     some pages only
+
+Each page has a folder of its own, in which its snippets run in order.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from board import free_port, port_in, served, started
+from pages import Page, Snippet, groups, pages
+
+ROOT = Path(__file__).parents[2]
+SLOW_S = 20.0
+PORTS = ("5025", "8786")
+"""Ports that pages print; a free one takes their place, as others may be at work on this machine."""
+
+
+def main() -> None:
+    """Run what the command line names, everything by default."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("only", nargs="*", help="pages from the root, or `examples`")
+    parser.add_argument("--long", action="store_true", help="as printed, resumable")
+    chosen = parser.parse_args()
+    all_pages = [page for page in pages(ROOT) if groups(page)]
+    known = {page.name for page in all_pages} | {"examples"}
+    if unknown := set(chosen.only) - known:
+        sys.exit(f"no snippets in {sorted(unknown)}; known: {sorted(known)}")
+    with ExitStack() as stack:
+        if chosen.long:
+            work = ROOT / "build" / "snippets"
+        else:
+            work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        for page in all_pages:
+            if not chosen.only or page.name in chosen.only:
+                run_page(page, work / page.name.replace("/", "-"), printed=chosen.long)
+        if not chosen.only or "examples" in chosen.only:
+            run_examples(work / "examples")
+
+
+def run_page(page: Page, folder: Path, *, printed: bool) -> None:
+    """Run a page's snippets in order."""
+    folder.mkdir(parents=True, exist_ok=True)
+    env = environment(folder)
+    done = Done(folder / ".done")
+    done.drop_half_done()
+    with ExitStack() as stack:
+        addresses = {port: str(free_port()) for port in PORTS} | {"tcp://head:": "tcp://127.0.0.1:"}
+        for name in page.given:
+            shutil.copy(ROOT / "src" / "crosscal" / "shipped" / "demo.onnx", folder / name)
+        if page.board is not None:
+            addresses = stack.enter_context(served(page.board, folder, env)) | addresses
+        for group in groups(page):
+            text = "\n".join(part.text if printed else part.reduced() for part in group)
+            for shown, real in addresses.items():
+                text = text.replace(shown, real)
+            key = hashlib.sha256("\n".join(part.text for part in group).encode()).hexdigest()
+            if "serve" in group[0].directives:
+                for line in text.splitlines():
+                    command = re.split(r"\s+#|\s+&$", line)[0]
+                    stack.enter_context(
+                        started(["bash", "-c", f"exec {command}"], folder, env, port_in(command))
+                    )
+            elif not (printed and done.has(key)):
+                run_group(group, text, folder, env)
+                done.add(key)
+
+
+def run_group(group: list[Snippet], text: str, folder: Path, env: dict[str, str]) -> None:
+    """Run one snippet with those that continue it; end the program where it fails."""
+    first = group[0]
+    name = first.directives.get("file") or ("bench.toml" if first.language == "toml" else None)
+    if name is not None:
+        (folder / name).write_text(text, encoding="utf-8")
+        if not name.endswith(".toml"):
+            return
+        check = f"from crosscal.simulated_bench import Bench; Bench.from_toml({name!r})"
+        command = [sys.executable, "-c", check]
+    elif first.language == "python":
+        (folder / ".snippet.py").write_text(text, encoding="utf-8")
+        command = [sys.executable, ".snippet.py"]
+    else:
+        command = ["bash", "-euo", "pipefail", "-c", text]
+    execute(command, folder, env, first.place, sized="sizes" in first.directives)
+
+
+def execute(command: list[str], folder: Path, env: dict[str, str], place: str, *, sized: bool = False) -> None:
+    """Run a command; end the program with its output where it fails."""
+    began = time.monotonic()
+    ended = subprocess.run(
+        command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
+    took_s = time.monotonic() - began
+    slow = "  over 20 s: state smaller sizes in its source" if took_s > SLOW_S and not sized else ""
+    print(f"{took_s:6.1f} s  {place}{slow}", flush=True)
+    if ended.returncode:
+        sys.exit(f"{place} failed ({ended.returncode}):\n{ended.stdout.decode(errors='replace')[-6000:]}")
+
+
+def run_examples(folder: Path) -> None:
+    """Run every numbered script of examples/, tests by pytest."""
+    for script in sorted((ROOT / "examples").glob("[0-9]*.py")):
+        work = folder / script.stem
+        work.mkdir(parents=True, exist_ok=True)
+        shutil.copy(script, work)
+        module = ["-m", "pytest", "-q", "-p", "no:cacheprovider"] if "_test_" in script.name else []
+        execute([sys.executable, *module, script.name], work, environment(work), f"examples/{script.name}")
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The reader's shell: this interpreter's commands first, modules found in the page's folder."""
+    paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+        "PYTHONPATH": os.pathsep.join(paths),
+        "MPLBACKEND": "Agg",
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+class Done:
+    """Snippets that have been run in a folder that is kept, and the files that stood there afterwards."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+    def has(self, key: str) -> bool:
+        """Whether a snippet was run to its end."""
+        return f"ran {key}" in self._lines
+
+    def add(self, key: str) -> None:
+        """Note that a snippet ended well."""
+        self._lines.append(f"ran {key}")
+        self._lines += [f"file {path.name}" for path in self._path.parent.iterdir() if path.is_file()]
+        self._path.write_text("\n".join(self._lines) + "\n", encoding="utf-8")
+
+    def drop_half_done(self) -> None:
+        """Remove files of a snippet that was cut off; folders are left, as the commands that write them resume."""
+        for path in self._path.parent.iterdir():
+            if path.is_file() and f"file {path.name}" not in self._lines and path != self._path:
+                path.unlink()
+
+
+if __name__ == "__main__":
+    main()

@@ -13,8 +13,7 @@ Path("drifting.toml").write_text("""
 profile = "lab-12x16"
 
 [drift]
-law = "filamentary"
-scale = 0.3
+law = "cmo-hfox"
 """)
 
 rng = np.random.default_rng(7)

@@ -9,6 +9,7 @@ A directive is a comment. Right above a fence:
                                       it takes more than 20 s as printed: CI replaces these texts, which may
                                       differ in digits alone; `bash .ci/long` runs it as printed
     <!-- ci: demo -->, test           run by `.ci/run` itself
+    <!-- ci: example -->              the text of a script of examples/, run as such
 
 Anywhere in the page:
 
@@ -22,7 +23,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-RUN_ELSEWHERE = {"demo", "test"}
+RUN_ELSEWHERE = {"demo", "test", "example"}
 LANGUAGES = {"python", "sh", "toml"}
 NOT_RUN = {"json", "text"}
 """Other fences that a page may have: formats and printed answers."""
@@ -97,7 +98,7 @@ def read_page(path: Path, root: Path) -> Page:
             else:
                 fence[2].append(line)
         elif line.startswith("```"):
-            fence = number, line[3:].strip(), []
+            fence = number, line[3:].partition(" ")[0].strip(), []
             if fence[1] not in LANGUAGES | NOT_RUN:
                 raise ValueError(f"{place}: got a fence of {fence[1]!r}; allowed: {LANGUAGES | NOT_RUN}")
         elif found := _DIRECTIVE.fullmatch(line.strip()):

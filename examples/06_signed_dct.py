@@ -1,7 +1,7 @@
-"""A signed transform on a crossbar: the discrete cosine transform by pairs of columns, with and without calibration.
+"""A signed transform on a crossbar: the discrete cosine transform by pairs of columns.
 
-A coefficient of either sign is the difference of two conductances, an input of either sign a voltage about a middle; the known
-current of the middle is subtracted.
+A coefficient of either sign is the difference of two conductances, an input of either sign a voltage about a
+middle; the known current of the middle is subtracted.
 """
 
 from importlib.resources import files

@@ -1,4 +1,4 @@
-"""A matrix over six arrays behind one instrument, calibrated tile by tile and recalibrated from 20 known vectors."""
+"""A matrix over six arrays behind one instrument, calibrated and recalibrated tile by tile."""
 
 from importlib.resources import files
 from pathlib import Path

@@ -32,7 +32,8 @@ PORTS = ("5025", "8786")
 
 def main() -> None:
     """Run what the command line names, everything by default."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("only", nargs="*", help="pages from the root, or `examples`")
     parser.add_argument("--long", action="store_true", help="as printed, resumable")
     chosen = parser.parse_args()
@@ -98,7 +99,9 @@ def run_group(group: list[Snippet], text: str, folder: Path, env: dict[str, str]
     execute(command, folder, env, first.place, sized="sizes" in first.directives)
 
 
-def execute(command: list[str], folder: Path, env: dict[str, str], place: str, *, sized: bool = False) -> None:
+def execute(
+    command: list[str], folder: Path, env: dict[str, str], place: str, *, sized: bool = False
+) -> None:
     """Run a command; end the program with its output where it fails."""
     began = time.monotonic()
     ended = subprocess.run(
@@ -151,7 +154,7 @@ class Done:
         self._path.write_text("\n".join(self._lines) + "\n", encoding="utf-8")
 
     def drop_half_done(self) -> None:
-        """Remove files of a snippet that was cut off; folders are left, as the commands that write them resume."""
+        """Remove files of a snippet that was cut off; folders stay: the commands that write them resume."""
         for path in self._path.parent.iterdir():
             if path.is_file() and f"file {path.name}" not in self._lines and path != self._path:
                 path.unlink()

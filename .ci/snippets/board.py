@@ -18,7 +18,7 @@ READY_S = 60.0
 
 @contextmanager
 def served(profile: str, folder: Path, env: dict[str, str]) -> Iterator[dict[str, str]]:
-    """Serve a board over TCP and, where there are pseudo-terminals, a serial port; yield printed → real address."""
+    """Serve a board over TCP and, where there are pseudo-terminals, a serial port; yield printed → real."""
     port, link = free_port(), folder / ".serial"
     command = [sys.executable, "-m", "crosscal", "bench", profile, "--tcp", str(port)]
     addresses = {PRINTED_TCP: f"TCPIP::127.0.0.1::{port}::SOCKET"}

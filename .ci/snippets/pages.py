@@ -3,17 +3,17 @@
 A directive is a comment. Right above a fence:
 
     <!-- ci: continued -->            Python that goes on from the snippet before it, with its names
-    <!-- ci: file my_lab.py -->       text of a file: saved, not run; a toml snippet is saved as bench.toml otherwise
+    <!-- ci: file my_lab.py -->       text of a file: saved, not run (toml without it: bench.toml)
     <!-- ci: serve -->                commands that run until Ctrl-C: started here, ended with the page
     <!-- ci: sizes --matrices 80 -> --matrices 8; --vectors 60 -> --vectors 20 -->
-                                      it takes more than 20 s as printed: CI replaces these texts, which may
-                                      differ in digits alone; `bash .ci/long` runs it as printed
+                                      it takes more than 20 s as printed: CI replaces these texts, the same
+                                      options with other values; `bash .ci/long` runs it as printed
     <!-- ci: demo -->, test           run by `.ci/run` itself
     <!-- ci: example -->              the text of a script of examples/, run as such
 
 Anywhere in the page:
 
-    <!-- ci: board lab-12x16 -->      a served board of this profile answers at the addresses that the page prints
+    <!-- ci: board lab-12x16 -->      a served board of this profile answers at the printed addresses
     <!-- ci: given b7.onnx -->        the calibrator that comes with the package, under this name
 """
 
@@ -57,8 +57,8 @@ class Snippet:
         text = self.text
         for pair in filter(None, self.directives.get("sizes", "").split(";")):
             printed, arrow, smaller = (part.strip() for part in pair.partition("->"))
-            if not arrow or _without_digits(printed) != _without_digits(smaller):
-                raise ValueError(f"{self.place}: {pair.strip()!r} is not the same text with other numbers")
+            if not arrow or _kept(printed) != _kept(smaller):
+                raise ValueError(f"{self.place}: {pair.strip()!r} is not the same option with another value")
             if printed not in text:
                 raise ValueError(f"{self.place}: {printed!r} is not in the snippet")
             text = text.replace(printed, smaller)
@@ -135,5 +135,6 @@ def pages(root: Path) -> list[Page]:
     return [read_page(path, root) for path in listed if path.exists()]
 
 
-def _without_digits(text: str) -> str:
-    return re.sub(r"\d+", "0", text)
+def _kept(text: str) -> list[str]:
+    """The options of a command; of other text all but its numbers."""
+    return re.findall(r"--[\w-]+", text) or [re.sub(r"\d+", "0", text)]

@@ -1,4 +1,4 @@
-"""A calibrator of one's own: any ONNX graph with the three names; here regression on currents and column sums.
+"""A calibrator of one's own: any ONNX graph with the three names; here regression on current and column sum.
 
 It is fitted with numpy to a run.h5 and written as a calibrator file, which crosscal checks, programs and
 evaluates like its own kinds.

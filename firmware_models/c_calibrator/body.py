@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-FRAMES_BYTES = 320
+FRAMES_BYTES = 640
 """Room on the stack for saved registers and single numbers of all calls, beside the arrays; the tests compare
 it with what compilers report."""
 

@@ -1,7 +1,7 @@
 /* Two products of neighbours in one instruction, where the processor has one for it. */
 #if defined(__ARM_FEATURE_SIMD32)
 #define NAME_PAIR(at) NAME_pair(at)
-static inline int16x2_t NAME_pair(const int16_t *at)
+__attribute__((always_inline)) static inline int16x2_t NAME_pair(const int16_t *at)
 {
     int16x2_t both;
     (void)memcpy(&both, at, sizeof both);
@@ -13,12 +13,13 @@ static inline int16x2_t NAME_pair(const int16_t *at)
 #define NAME_PLUS_PAIRS(sum, a, b) ((sum) + (((int32_t)(a)[0]) * (b)[0]) + (((int32_t)(a)[1]) * (b)[1]))
 #endif
 
-/* A sum of products as a number with 20 binary places, not beyond a limit. */
-static inline int32_t NAME_settled(int64_t sum, int shift, int32_t bias, int32_t limit)
+/* A sum of products as a number with 20 binary places, within a limit: first by what the whole layer has too many
+ * of, which leaves 32 bits, then by what the unit has. */
+static inline int32_t NAME_settled(int64_t sum, int together, int own, int32_t bias, int32_t limit)
 {
-    const int64_t value = (sum >> shift) + bias;
-    const int32_t least = (value > -limit) ? (int32_t)((value < limit) ? value : limit) : -limit;
-    return least;
+    const int32_t value = ((int32_t)(sum >> together) >> own) + bias;
+    const int32_t lowered = (value < limit) ? value : limit;
+    return (lowered > -limit) ? lowered : -limit;
 }
 
 /* tanh of a number with 20 binary places, with 15, between the places of a table. */
@@ -33,43 +34,48 @@ static inline int16_t NAME_hyperbolic_tangent(int32_t given)
 }
 
 /* The first layer: inputs of 32 bits, so that no current that is a reading can overflow them. */
-static inline void NAME_first_layer(
-    const int32_t *given, const int16_t *weight, const int8_t *shift, const int32_t *bias, int32_t limit,
-    int units, int32_t *settled)
+static inline void NAME_first_layer(const int32_t *given, int32_t *settled)
 {
+    const int16_t *weight = NAME_weight_0;
     int u;
     int m;
-    for (u = 0; u < units; ++u) {
+    for (u = 0; u < NAME_FIRST_UNITS; ++u) {
         int64_t sum = 0;
         for (m = 0; m < NAME_COLUMNS; ++m) {
             sum += (int64_t)given[m] * weight[m];
         }
         weight = &weight[NAME_COLUMNS];
-        settled[u] = NAME_settled(sum, shift[u], bias[u], limit);
+        sum = (sum >> NAME_shift_0[u]) + NAME_bias_0[u];
+        sum = (sum < NAME_FIRST_LIMIT) ? sum : NAME_FIRST_LIMIT;
+        settled[u] = (int32_t)((sum > -NAME_FIRST_LIMIT) ? sum : -NAME_FIRST_LIMIT);
     }
 }
 
-/* A further layer: `inputs` of 16 bits, a multiple of 4; two units at a time. */
+/* A further layer: `inputs` of 16 bits; they and `units` are multiples of 4, four units are taken at a time. */
 static inline void NAME_layer(
-    const int16_t *given, const int16_t *weight, const int8_t *shift, const int32_t *bias, int32_t limit,
-    int inputs, int units, int32_t *settled)
+    const int16_t *given, const int16_t *weight, int together, const int8_t *shift, const int32_t *bias,
+    int32_t limit, int inputs, int units, int32_t *settled)
 {
     int u;
     int k;
-    for (u = 0; u < units; u += 2) {
-        const int16_t *one = weight;
-        const int16_t *two = &weight[inputs];
-        int64_t first = 0;
-        int64_t second = 0;
+    for (u = 0; u < units; u += 4) {
+        int64_t sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
         for (k = 0; k < inputs; k += 4) {
-            first = NAME_PLUS_PAIRS(first, NAME_PAIR(&given[k]), NAME_PAIR(&one[k]));
-            second = NAME_PLUS_PAIRS(second, NAME_PAIR(&given[k]), NAME_PAIR(&two[k]));
-            first = NAME_PLUS_PAIRS(first, NAME_PAIR(&given[k + 2]), NAME_PAIR(&one[k + 2]));
-            second = NAME_PLUS_PAIRS(second, NAME_PAIR(&given[k + 2]), NAME_PAIR(&two[k + 2]));
+            const int16_t *w = &weight[k];
+            sum0 = NAME_PLUS_PAIRS(sum0, NAME_PAIR(&given[k]), NAME_PAIR(w));
+            sum1 = NAME_PLUS_PAIRS(sum1, NAME_PAIR(&given[k]), NAME_PAIR(&w[inputs]));
+            sum2 = NAME_PLUS_PAIRS(sum2, NAME_PAIR(&given[k]), NAME_PAIR(&w[2 * inputs]));
+            sum3 = NAME_PLUS_PAIRS(sum3, NAME_PAIR(&given[k]), NAME_PAIR(&w[3 * inputs]));
+            sum0 = NAME_PLUS_PAIRS(sum0, NAME_PAIR(&given[k + 2]), NAME_PAIR(&w[2]));
+            sum1 = NAME_PLUS_PAIRS(sum1, NAME_PAIR(&given[k + 2]), NAME_PAIR(&w[inputs + 2]));
+            sum2 = NAME_PLUS_PAIRS(sum2, NAME_PAIR(&given[k + 2]), NAME_PAIR(&w[(2 * inputs) + 2]));
+            sum3 = NAME_PLUS_PAIRS(sum3, NAME_PAIR(&given[k + 2]), NAME_PAIR(&w[(3 * inputs) + 2]));
         }
-        weight = &two[inputs];
-        settled[u] = NAME_settled(first, shift[u], bias[u], limit);
-        settled[u + 1] = NAME_settled(second, shift[u + 1], bias[u + 1], limit);
+        weight = &weight[4 * inputs];
+        settled[u] = NAME_settled(sum0, together, shift[u], bias[u], limit);
+        settled[u + 1] = NAME_settled(sum1, together, shift[u + 1], bias[u + 1], limit);
+        settled[u + 2] = NAME_settled(sum2, together, shift[u + 2], bias[u + 2], limit);
+        settled[u + 3] = NAME_settled(sum3, together, shift[u + 3], bias[u + 3], limit);
     }
 }
 

@@ -1,4 +1,4 @@
-"""docs/remote_interface.md against the engine: commands, forms, groups, errors, numbered decisions."""
+"""docs/remote_interface.md against both engines: commands, forms, groups, errors, numbered decisions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "remote_interface.md").read_text(encoding="utf-8")
 REFERENCE = re.compile(r"\b[Dd]ecisions? (\d+(?:(?:,| and|, and| to| or) \d+)*)")
 READ_FOR_REFERENCES = {".py", ".txt", ".md", ".c", ".h", ".toml", ".yaml"}
-GROUPS = {"PROG", "READBACK", "SEQ", "TEMP", "SIM"}
+GROUP = re.compile(r"(PROG|READBACK|SEQ|TEMP|SIM|CAL)(, CAL)?")
+ENGINE_IN_C = ROOT / "firmware_models" / "c"
 
 
 def rows_of_commands() -> dict[str, tuple[str, str | None]]:
@@ -30,31 +31,55 @@ def rows_of_commands() -> dict[str, tuple[str, str | None]]:
             header, forms, third = (cell.strip() for cell in line.strip("|").split("|")[:3])
             header = header.strip("`")
             assert header not in found, f"{header} twice"
-            group = third if third in GROUPS else everywhere
+            group = third if GROUP.fullmatch(third) else everywhere
             found[header] = ("".join(form[0] for form in forms.upper().split(", ")), group)
     return found
 
 
-def test_the_tables_have_the_commands_of_the_engine_and_no_others() -> None:
-    engine = {
+def rows_of_the_engine_in_c() -> dict[str, tuple[str, str | None]]:
+    """The same of the command tables in C: `{"HEADER", set or NULL, query or NULL, groups, …}`."""
+    found: dict[str, tuple[str, str | None]] = {}
+    row = re.compile(r'^ +\{"([^"]+)", (\w+), (\w+), ([\w |]+), \w+\},', re.MULTILINE)
+    for source in (ENGINE_IN_C / "commands").glob("*.c"):
+        for header, set_, query, groups in row.findall(source.read_text(encoding="utf-8")):
+            forms = ("" if set_ == "NULL" else "S") + ("" if query == "NULL" else "Q")
+            found[header] = (
+                forms,
+                groups.replace("GROUP_", "").replace(" | ", ", ").replace("NONE", "") or None,
+            )
+    return found
+
+
+def test_the_tables_have_the_commands_of_the_engines_and_no_others() -> None:
+    in_python = {
         command.header: (("S" if command.set else "") + ("Q" if command.query else ""), command.group)
         for command in COMMANDS
     }
-    assert rows_of_commands() == engine
+    in_c = rows_of_the_engine_in_c()
+    assert len(in_c) > 60, "the pattern finds the tables"
+    assert rows_of_commands() == in_c | in_python
+    assert {header: forms for header, forms in in_c.items() if header in in_python} == in_python
 
 
 def test_the_table_of_errors_is_the_engine_s() -> None:
     rows = re.findall(r"^\| (-?\d{3}) \| ([^|]+) \| [^|]+ \| (\d) \|$", PAGE, re.MULTILINE)
     stated = {int(code): (text, 1 << int(bit)) for code, text, bit in rows}
-    assert stated == {code: (text, event_bit(code)) for code, text in TEXTS.items()}
+    assert {code: stated.pop(code, None) for code in TEXTS} == {
+        code: (text, event_bit(code)) for code, text in TEXTS.items()
+    }
+    in_c = (ENGINE_IN_C / "engine" / "scpi_errors.c").read_text(encoding="utf-8")
+    assert all(f'"{text}"' in in_c for text, _ in stated.values()), (
+        "further errors are those of the engine in C"
+    )
 
 
 DECISIONS = [int(number) for number in re.findall(r"^### Decision (\d+): \S", PAGE, re.MULTILINE)]
 
 
-def test_decisions_are_numbered_without_gaps() -> None:
-    assert list(range(1, len(DECISIONS) + 1)) == DECISIONS
-    assert len(DECISIONS) >= 20
+def test_decisions_that_every_board_follows_are_numbered_without_gaps() -> None:
+    required = list(range(1, 21))
+    assert DECISIONS[:20] == required
+    assert sorted(set(DECISIONS)) == DECISIONS, "optional ones ascend; a number may be reserved"
 
 
 def references() -> list[tuple[str, int]]:

@@ -3,31 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
 import click
 
-PREFIXES = {"": 1.0, "f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "m": 1e-3, "k": 1e3}
-
-_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*)")
-
-
-def parse_quantity(text: str, unit: str) -> float:
-    """Read a number with an optional SI prefix and unit, such as `20uS`, `20 µS` or `20e-6`.
-
-    Raises:
-        ValueError: it is of another form, of another unit or not finite.
-    """
-    match = _NUMBER.fullmatch(text.strip())
-    suffix = match[2].removesuffix(unit) if match else None
-    if match is None or suffix not in PREFIXES or (suffix and not match[2].endswith(unit)):
-        raise ValueError(f"{text!r} is no quantity in {unit}")
-    value = float(match[1]) * PREFIXES[suffix]
-    if not math.isfinite(value):
-        raise ValueError(f"{text!r} is not finite")
-    return value
-
+from crosscal.core.quantities import parse_quantity
 
 class QuantityRange(click.ParamType):
     """Turns `LOW:HIGH` into two numbers in SI units, the lower one first.

@@ -16,6 +16,7 @@ from crosscal.training.collecting.inputs import INPUT_KINDS as INPUT_KINDS
 from crosscal.training.collecting.inputs import Segment as Segment
 from crosscal.training.collecting.inputs import draw_vectors as draw_vectors
 from crosscal.training.collecting.inputs import parse_inputs as parse_inputs
+from crosscal.training.collecting.plan import PAPER_WINDOW as PAPER_WINDOW
 from crosscal.training.collecting.plan import CollectionPlan as CollectionPlan
 from crosscal.training.collecting.plan import CollectionProgress as CollectionProgress
 from crosscal.training.evaluation.evaluation import Evaluation as Evaluation

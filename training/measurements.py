@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,12 +22,16 @@ class Measurements:
         current_a: measured currents [A], (K, V, M); anything where `usable` is False.
         usable: whether a vector was read without a saturated or missing current in any column, (K, V). A
             calibrator takes all columns at once, so one bad reading spoils its vector.
+        conductance_range_s: range that targets were drawn from [S], if the run says it.
+        voltage_range_v: window that inputs were drawn from [V], if the run says it.
     """
 
     conductance_s: Float[np.ndarray, "matrices rows columns"]
     voltage_v: Float[np.ndarray, "matrices vectors rows"]
     current_a: Float[np.ndarray, "matrices vectors columns"]
     usable: np.ndarray
+    conductance_range_s: tuple[float, float] | None = None
+    voltage_range_v: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         shapes = [np.shape(a) for a in (self.conductance_s, self.voltage_v, self.current_a, self.usable)]
@@ -46,6 +50,8 @@ class Measurements:
             voltage_v=run.voltage_v,
             current_a=run.current_a,
             usable=~bad.any(axis=2),
+            conductance_range_s=run.plan.conductance_range_s,
+            voltage_range_v=run.plan.voltage_range_v,
         )
 
     @property
@@ -70,7 +76,8 @@ class Measurements:
 
     def of_matrices(self, index: np.ndarray | slice) -> Measurements:
         """Pick matrices."""
-        return Measurements(
+        return replace(
+            self,
             conductance_s=self.conductance_s[index],
             voltage_v=self.voltage_v[index],
             current_a=self.current_a[index],
@@ -79,8 +86,8 @@ class Measurements:
 
     def of_vectors(self, index: np.ndarray | slice) -> Measurements:
         """Pick the same vectors of every matrix."""
-        return Measurements(
-            conductance_s=self.conductance_s,
+        return replace(
+            self,
             voltage_v=self.voltage_v[:, index],
             current_a=self.current_a[:, index],
             usable=self.usable[:, index],

@@ -15,6 +15,7 @@ from crosscal.simulated_bench.settings.table import (
     Fraction,
     Lines,
     NonNegative,
+    Number,
     Positive,
     Seed,
     Table,
@@ -68,8 +69,13 @@ class ArraySettings(Table, frozen=True, kw_only=True):
     columns: Lines
     conductance_min_s: Positive = 16.6e-6
     conductance_max_s: Positive = 100e-6
+    inputs_v: tuple[Number, Number] | None = None
 
     def __post_init__(self) -> None:
+        if self.inputs_v is not None and not self.inputs_v[0] < self.inputs_v[1]:
+            raise ValueError(
+                f"inputs_v: got {list(self.inputs_v)} V; allowed: two voltages, the lower first"
+            )
         if self.conductance_min_s >= self.conductance_max_s:
             raise ValueError(
                 f"conductance_min_s: got {self.conductance_min_s:g} S; allowed: below conductance_max_s "

@@ -14,15 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from crosscal.core.array_types import Matrix, Vectors
-from crosscal.core.errors import RangeError, RunFileError, wanted
+from crosscal.core.array_types import Matrix
+from crosscal.core.errors import RunFileError
 from crosscal.core.port import CrossbarPort
 from crosscal.core.readout import UNUSABLE
 from crosscal.core.run_file import Run, read_run
 from crosscal.core.run_layout import MatrixRecord, RunPlan
 from crosscal.core.run_writer import RunWriter
 from crosscal.training.collecting.board_description import BoardDescription
-from crosscal.training.collecting.inputs import VOLTAGE_MAX_V, draw_vectors
 from crosscal.training.collecting.plan import CollectionPlan, CollectionProgress
 
 logger = logging.getLogger(__name__)
@@ -69,16 +68,18 @@ def collect(
     Raises:
         RunFileError: the file exists, or (resuming) was made with another plan, on another board, or with
             other settings of the board.
-        RangeError: the board can reach no conductance of the plan's range, or its protection is below the
-            plan's inputs.
+        RangeError: the board does not reach the plan's conductances or inputs.
         BoardError: from the board.
     """
+
+    board = BoardDescription.of(port)
+    plan = plan.resolved(board)
 
     def measure(indices: Sequence[int]) -> Iterator[tuple[int, MatrixRecord]]:
         for index in indices:
             yield index, measure_matrix(port, plan, index)
 
-    return collect_with(measure, BoardDescription.of(port), path, plan, resume=resume, progress=progress)
+    return collect_with(measure, board, path, plan, resume=resume, progress=progress)
 
 
 def collect_with(
@@ -97,13 +98,12 @@ def collect_with(
         board: the board that they are measured on.
         path, plan, resume, progress: as for `collect`.
     """
-    limits_s = _limits(board.conductance_limits_s, plan)
-    _require_protection(board.settings)
+    plan = plan.resolved(board)
     with _open(path, _run_plan(board, plan), board.settings, resume=resume) as writer:
         finished = writer.finished
         if finished.any() and not finished.all():
             begun = read_run(path)
-            _require_same_draw(path, begun, int(np.flatnonzero(finished)[0]), plan, limits_s)
+            _require_same_draw(path, begun, int(np.flatnonzero(finished)[0]), plan)
             _require_same_settings(path, begun.settings, board.settings)
         state = CollectionProgress(
             finished=int(finished.sum()), total=plan.matrices, readings=0, unusable=0, cells_failed=0
@@ -124,14 +124,12 @@ def collect_with(
 
 
 def measure_matrix(port: CrossbarPort, plan: CollectionPlan, index: int) -> MatrixRecord:
-    """Program matrix `index` of a plan on a board, and read its vectors.
+    """Program matrix `index` of a plan that was resolved for this board, and read its vectors.
 
     Raises:
-        RangeError: the board can reach no conductance of the plan's range.
         BoardError: from the board.
     """
-    limits_s = _limits(port.conductance_limits_s, plan)
-    target_s, voltage_v = draw_matrix(plan, port.shape, limits_s, index)
+    target_s, voltage_v = plan.draw_matrix(port.shape, index)
     report = port.program(target_s)
     readout = port.read(voltage_v)
     temperature_c = port.temperature_c
@@ -149,33 +147,6 @@ def measure_matrix(port: CrossbarPort, plan: CollectionPlan, index: int) -> Matr
     )
 
 
-def draw_matrix(
-    plan: CollectionPlan, shape: tuple[int, int], limits_s: tuple[float, float], index: int
-) -> tuple[Matrix, Vectors]:
-    """Draw target [S], (N, M), and inputs [V], (V, N), of matrix `index`.
-
-    The target comes first, so that runs of one seed share their targets whatever their inputs.
-    """
-    rng = np.random.default_rng([plan.seed, index])
-    target_s = rng.uniform(*limits_s, shape)
-    return target_s, draw_vectors(plan.segments(), shape[0], rng)
-
-
-def _limits(board_s: tuple[float, float], plan: CollectionPlan) -> tuple[float, float]:
-    board_low_s, board_high_s = board_s
-    asked_low_s, asked_high_s = plan.conductance_range_s
-    low_s, high_s = max(asked_low_s, board_low_s), min(asked_high_s, board_high_s)
-    if not low_s < high_s:
-        raise RangeError(
-            wanted(
-                got=f"conductances from {asked_low_s:.4g} to {asked_high_s:.4g} S",
-                allowed=f"what the board reaches, {board_low_s:.4g} to {board_high_s:.4g} S",
-                remedy="ask for a range that overlaps with it",
-            )
-        )
-    return low_s, high_s
-
-
 def _run_plan(board: BoardDescription, plan: CollectionPlan) -> RunPlan:
     rows, columns = board.shape
     return RunPlan(
@@ -183,10 +154,13 @@ def _run_plan(board: BoardDescription, plan: CollectionPlan) -> RunPlan:
         vectors=plan.vectors,
         rows=rows,
         columns=columns,
-        inputs=plan.inputs,
+        inputs=plan.inputs_text,
         seed=plan.seed,
         identity=board.identity,
         has_truth=board.has_truth,
+        draw=plan.draw_text,
+        conductance_range_s=plan.conductance_range_s,
+        voltage_range_v=plan.voltage_range_v,
     )
 
 
@@ -194,18 +168,6 @@ def _open(path: Path, run_plan: RunPlan, settings: dict[str, Any], *, resume: bo
     if resume and path.exists():
         return RunWriter.resume(path, run_plan)
     return RunWriter.create(path, run_plan, settings)
-
-
-def _require_protection(settings: dict[str, Any]) -> None:
-    protection_v = settings.get("SOUR:VOLT:PROT", np.inf)
-    if protection_v < VOLTAGE_MAX_V:
-        raise RangeError(
-            wanted(
-                got=f"a board whose protection is set to {protection_v:g} V",
-                allowed=f"{VOLTAGE_MAX_V:g} V or more, what the inputs reach",
-                remedy="raise SOURce:VOLTage:PROTection if the cells bear it",
-            )
-        )
 
 
 def _require_same_settings(path: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
@@ -219,15 +181,13 @@ def _require_same_settings(path: Path, then: dict[str, Any], now: dict[str, Any]
             )
 
 
-def _require_same_draw(
-    path: Path, run: Run, index: int, plan: CollectionPlan, limits_s: tuple[float, float]
-) -> None:
-    target_s, voltage_v = draw_matrix(plan, (run.plan.rows, run.plan.columns), limits_s, index)
+def _require_same_draw(path: Path, run: Run, index: int, plan: CollectionPlan) -> None:
+    target_s, voltage_v = plan.draw_matrix((run.plan.rows, run.plan.columns), index)
     if not (np.array_equal(run.target_s[0], target_s) and np.array_equal(run.voltage_v[0], voltage_v)):
         raise RunFileError(
-            f"{path} cannot be resumed: matrix {index} was drawn from another range of conductances than "
-            f"{limits_s[0]:.6g} to {limits_s[1]:.6g} S; ask for the range of the run that began it, or give "
-            "another name with -o"
+            f"{path} cannot be resumed: matrix {index} was drawn from other ranges than conductances "
+            f"{plan.conductance_range_s} S and inputs {plan.voltage_range_v} V; ask for the ranges of the run "
+            "that began it, or give another name with -o"
         )
 
 

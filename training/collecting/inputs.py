@@ -1,9 +1,8 @@
-"""Inputs that a run is measured with: what `random`, `sine`, `dc` and `fir` mean, for any number of rows.
+"""Kinds of inputs that a run is measured with, for any number of rows and any window of voltages.
 
-All levels lie in 0.1–0.5 V, as in the seed paper's protocol. The paper does not say how its sinusoidal and DC
-inputs are spread over the rows; here one generator drives every row, which is the harder reading: the sum of
-all currents swings much further than random inputs ever move it, so a calibrator that was trained on random
-inputs has to extrapolate.
+The paper does not say how its sinusoidal and DC inputs are spread over the rows; here one generator drives
+every row, which is the harder reading: the sum of all currents swings much further than random inputs ever
+move it, so a calibrator that was trained on random inputs has to extrapolate.
 """
 
 from __future__ import annotations
@@ -16,51 +15,78 @@ import numpy as np
 from crosscal.core.array_types import Vectors
 from crosscal.core.errors import InputError, wanted
 
-VOLTAGE_MIN_V = 0.1
-VOLTAGE_MAX_V = 0.5
+PAPER_VOLTAGE_RANGE_V = (0.1, 0.5)
+"""Window of inputs in the seed paper's protocol (Rezaeifar et al., MemSys 2025)."""
 
-_MIDDLE_V = (VOLTAGE_MIN_V + VOLTAGE_MAX_V) / 2
-_SWING_V = (VOLTAGE_MAX_V - VOLTAGE_MIN_V) / 2
 _SINE_PERIODS = (1.0, 5.0)
 
-
-def random_vectors(count: int, rows: int, rng: np.random.Generator) -> Vectors:
-    """Draw every element on its own, uniform in 0.1–0.5 V, (count, rows)."""
-    return rng.uniform(VOLTAGE_MIN_V, VOLTAGE_MAX_V, (count, rows))
+Window = tuple[float, float]
+"""Lowest and highest input [V]."""
 
 
-def sine_vectors(count: int, rows: int, rng: np.random.Generator) -> Vectors:
-    """Sample one sinusoid of 0.3 ± 0.2 V that drives every row, (count, rows).
+def random_vectors(count: int, rows: int, window_v: Window, rng: np.random.Generator) -> Vectors:
+    """Draw every element on its own, uniform in the window, (count, rows)."""
+    return rng.uniform(*window_v, (count, rows))
+
+
+def sine_vectors(count: int, rows: int, window_v: Window, rng: np.random.Generator) -> Vectors:
+    """Sample one sinusoid that fills the window and drives every row, (count, rows).
 
     The vectors are successive samples of 1 to 5 periods (drawn, not whole), from a drawn phase.
     """
+    low_v, high_v = window_v
     periods, phase = rng.uniform(*_SINE_PERIODS), rng.uniform(0.0, 1.0)
     turns = periods * np.arange(count) / max(count, 1) + phase
-    level_v = _MIDDLE_V + _SWING_V * np.sin(2 * np.pi * turns)
+    level_v = (low_v + high_v) / 2 + (high_v - low_v) / 2 * np.sin(2 * np.pi * turns)
     return np.repeat(level_v[:, None], rows, axis=1)
 
 
-def dc_vectors(count: int, rows: int, rng: np.random.Generator) -> Vectors:
-    """Hold every row at one level, drawn per vector, uniform in 0.1–0.5 V, (count, rows)."""
-    return np.repeat(rng.uniform(VOLTAGE_MIN_V, VOLTAGE_MAX_V, (count, 1)), rows, axis=1)
+def dc_vectors(count: int, rows: int, window_v: Window, rng: np.random.Generator) -> Vectors:
+    """Hold every row at one level, drawn per vector, uniform in the window, (count, rows)."""
+    return np.repeat(rng.uniform(*window_v, (count, 1)), rows, axis=1)
 
 
-def fir_vectors(count: int, rows: int, rng: np.random.Generator) -> Vectors:
-    """Shift a random signal, uniform in 0.1–0.5 V, through a tapped delay line, (count, rows).
+def fir_vectors(count: int, rows: int, window_v: Window, rng: np.random.Generator) -> Vectors:
+    """Shift a random signal, uniform in the window, through a tapped delay line, (count, rows).
 
-    Row `n` sees the signal `n` samples late, so that each column is a finite impulse response filter whose
-    coefficients are its conductances.
+    Row `n` sees the signal `n` samples late, so that each column is a finite impulse response filter with
+    its conductances for coefficients.
     """
-    signal_v = rng.uniform(VOLTAGE_MIN_V, VOLTAGE_MAX_V, count + rows - 1)
+    signal_v = rng.uniform(*window_v, count + rows - 1)
     now = rows - 1 + np.arange(count)
     return signal_v[now[:, None] - np.arange(rows)[None, :]]
 
 
-_KINDS: dict[str, Callable[[int, int, np.random.Generator], Vectors]] = {
+def binary_vectors(count: int, rows: int, window_v: Window, rng: np.random.Generator) -> Vectors:
+    """Drive each row at the lowest or the highest voltage, equally likely, (count, rows)."""
+    return np.array(window_v)[rng.integers(2, size=(count, rows))]
+
+
+def ternary_vectors(count: int, rows: int, window_v: Window, rng: np.random.Generator) -> Vectors:
+    """Drive each row at the lowest, the middle or the highest voltage, equally likely, (count, rows)."""
+    low_v, high_v = window_v
+    return np.array([low_v, (low_v + high_v) / 2, high_v])[rng.integers(3, size=(count, rows))]
+
+
+def one_hot_vectors(count: int, rows: int, window_v: Window, rng: np.random.Generator) -> Vectors:
+    """Drive one row, drawn per vector, at the highest voltage, (count, rows).
+
+    The others are at 0 V where the window holds it, else at its lowest voltage.
+    """
+    low_v, high_v = window_v
+    vectors_v = np.full((count, rows), 0.0 if low_v <= 0.0 < high_v else low_v)
+    vectors_v[np.arange(count), rng.integers(rows, size=count)] = high_v
+    return vectors_v
+
+
+_KINDS: dict[str, Callable[[int, int, Window, np.random.Generator], Vectors]] = {
     "random": random_vectors,
     "sine": sine_vectors,
     "dc": dc_vectors,
     "fir": fir_vectors,
+    "binary": binary_vectors,
+    "ternary": ternary_vectors,
+    "one-hot": one_hot_vectors,
 }
 
 INPUT_KINDS = tuple(_KINDS)
@@ -126,9 +152,17 @@ def parse_inputs(text: str, vectors: int) -> tuple[Segment, ...]:
     return segments
 
 
-def draw_vectors(segments: tuple[Segment, ...], rows: int, rng: np.random.Generator) -> Vectors:
-    """Draw the vectors of all segments in order [V], (vectors, rows)."""
-    return np.concatenate([_KINDS[segment.kind](segment.count, rows, rng) for segment in segments])
+def draw_vectors(
+    segments: tuple[Segment, ...],
+    rows: int,
+    rng: np.random.Generator,
+    *,
+    voltage_range_v: Window = PAPER_VOLTAGE_RANGE_V,
+) -> Vectors:
+    """Draw the vectors of all segments in order [V], (vectors, rows), from a window of voltages."""
+    return np.concatenate(
+        [_KINDS[segment.kind](segment.count, rows, voltage_range_v, rng) for segment in segments]
+    )
 
 
 def _parse_segment(part: str) -> Segment:

@@ -45,9 +45,11 @@ def export_calibrator(
         kind=result.calibrator.name,
         rows=rows,
         columns=columns,
-        conductance_range_s=_range_of_uniform(result.training.conductance_s),
+        conductance_range_s=result.training.conductance_range_s
+        or _range_of_uniform(result.training.conductance_s),
         current_range_a=_range(result.training.current_a[result.training.usable]),
-        voltage_range_v=_range(result.training.voltage_v[result.training.usable]),
+        voltage_range_v=result.training.voltage_range_v
+        or _range(result.training.voltage_v[result.training.usable]),
         parity_probes=_parity_probes(result),
         fold=facts.fold,
         normalisation=facts.normalisation,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from crosscal.commands.benches.simulated_board import simulated_bench
 from crosscal.commands.jobs.collection import collect_with_bar
+from crosscal.commands.options.measurement import measurement_options, plan_of
 from crosscal.commands.options.scheduler import scheduler_option
 from crosscal.commands.terminal.progress import console
 from crosscal.front_door import open_board
-from crosscal.training import CollectionPlan
 
 
 @click.command("collect")
@@ -20,13 +21,12 @@ from crosscal.training import CollectionPlan
 @click.option(
     "--matrices", type=click.IntRange(1), default=100, show_default=True, help="Matrices to program."
 )
-@click.option("--vectors", type=click.IntRange(1), default=100, show_default=True, help="Vectors for each.")
 @click.option(
-    "--inputs",
-    default="random",
-    show_default=True,
-    help="random, sine, dc or fir; or several with counts, as random:100,sine:50.",
+    "--vectors",
+    type=click.IntRange(1),
+    help="Vectors for each.  [default: 120, or all of --vectors-from]",
 )
+@measurement_options
 @click.option(
     "--seed", type=click.IntRange(0), default=1, show_default=True, help="Draws matrices and vectors."
 )
@@ -45,18 +45,21 @@ def command(
     resource: str,
     backend: str | None,
     matrices: int,
-    vectors: int,
-    inputs: str,
+    vectors: int | None,
     seed: int,
     output: Path,
     resume: bool,
     timeout_s: float | None,
     scheduler: str | None,
+    **measured: Any,
 ) -> None:
     """Program matrices on the board at RESOURCE, read vectors with each, and write everything to run.h5.
 
     RESOURCE is a VISA resource name. Every finished matrix is safe as soon as the bar moves: Ctrl-C, a lost
     link or a power cut lose at most the matrix in hand, and --resume goes on from there.
+
+    Ranges come from the board unless they are given: conductances from its limits, inputs from 0 V to its
+    protection. They are printed, stand in run.h5 and go with the calibrator that is trained on it.
 
     On a simulated board of this process (@crosscal) every matrix is measured on a board just switched on:
     the run depends neither on cuts nor on the machine that measures.
@@ -64,10 +67,11 @@ def command(
     \b
     crosscal collect TCPIP::192.168.1.7::5025::SOCKET --backend @py -o run.h5
     crosscal collect ASRL/dev/ttyACM0::INSTR --backend @py --matrices 200 -o run.h5
-    crosscal collect TCPIP::bench::INSTR --backend memsys2025@crosscal -o run.h5
-    crosscal collect TCPIP::bench::INSTR --backend bench.toml@crosscal --scheduler tcp://head:8786 -o run.h5
+    crosscal collect python:my_lab:MyBoard --conductance 2uS:20uS --voltage -0.2V:0.2V -o run.h5
+    crosscal collect TCPIP::localhost::INSTR --backend memsys2025@crosscal -o run.h5
+    crosscal collect TCPIP::localhost::INSTR --backend bench.toml@crosscal --scheduler tcp://head:8786 -o run.h5
     """
-    plan = CollectionPlan(matrices=matrices, vectors=vectors, inputs=inputs, seed=seed)
+    plan = plan_of(matrices=matrices, vectors=vectors, seed=seed, **measured)
     bench = simulated_bench(backend)
     if bench is not None:
         from crosscal.commands.jobs.simulated_collection import collect_simulated

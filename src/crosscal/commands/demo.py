@@ -19,7 +19,7 @@ from crosscal.commands.terminal.score_table import score_table
 from crosscal.core.port import CrossbarPort
 from crosscal.core.run_file import read_run
 from crosscal.front_door import load_calibrator
-from crosscal.training import CollectionPlan, draw_vectors, parse_inputs, write_report
+from crosscal.training import PAPER_WINDOW, CollectionPlan, draw_vectors, parse_inputs, write_report
 
 BENCH = """# The demo's board: a small one on a laboratory front end, with cells that drift as CMO/HfOx does.
 profile = "lab-12x16"
@@ -68,7 +68,7 @@ def command(train_afresh: bool, output: Path, seed: int) -> None:
         calibrator = _train(board, output, seed) if train_afresh else _copy_shipped_calibrator(output)
         _show_one_read(board, calibrator, np.random.default_rng([seed, 1]))
         test_file = _remove_old(output / "test.h5")
-        plan = CollectionPlan(matrices=10, vectors=TEST_VECTORS, inputs=TEST_INPUTS, seed=seed + 1)
+        plan = CollectionPlan(matrices=10, vectors=TEST_VECTORS, inputs=TEST_INPUTS, seed=seed + 1, **PAPER_WINDOW)
         collect_with_bar(board, test_file, plan, resume=False, label="measuring 10 matrices never trained on")
         with console.status("a day of drift, and recalibration"):
             day = measure_day_of_drift(board, calibrator, np.random.default_rng([seed, 2]))
@@ -97,7 +97,7 @@ def _train(board: CrossbarPort, folder: Path, seed: int) -> Path:
     from crosscal.training import Measurements, TrainingPlan
 
     run_file = _remove_old(folder / "training.h5")
-    plan = CollectionPlan(matrices=TRAINING_MATRICES, vectors=100, seed=seed)
+    plan = CollectionPlan(matrices=TRAINING_MATRICES, vectors=100, seed=seed, **PAPER_WINDOW)
     collect_with_bar(
         board, run_file, plan, resume=False, label=f"measuring {TRAINING_MATRICES} matrices to learn from"
     )

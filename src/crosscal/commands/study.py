@@ -22,6 +22,7 @@ from crosscal.commands.terminal.score_table import score_table
 from crosscal.core.run_file import Run, read_run
 from crosscal.simulated_bench import load_settings
 from crosscal.training import (
+    PAPER_WINDOW,
     CollectionPlan,
     Measurements,
     PaperRow,
@@ -79,9 +80,9 @@ def command(
     the folder: a study that was cut off goes on where it stopped when the same command is given again.
     """
     bench = _write_bench(output, profile, noise)
-    train_plan = CollectionPlan(matrices=matrices, vectors=LEARNT_VECTORS, seed=seed)
+    train_plan = CollectionPlan(matrices=matrices, vectors=LEARNT_VECTORS, seed=seed, **PAPER_WINDOW)
     test_plan = CollectionPlan(
-        matrices=test_matrices, vectors=TEST_VECTORS, inputs=TEST_INPUTS, seed=seed + 1
+        matrices=test_matrices, vectors=TEST_VECTORS, inputs=TEST_INPUTS, seed=seed + 1, **PAPER_WINDOW
     )
     training_run = _collect(bench, output / "training.h5", train_plan, "training matrices")
     test_run = _collect(bench, output / "test.h5", test_plan, "test matrices")

@@ -21,7 +21,7 @@ from crosscal.core.errors import RunFileError
 from crosscal.core.file_errors import hdf5_error, remedy_of
 
 FORMAT = "crosscal-run"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,9 @@ class RunPlan:
         seed: seed that matrices and vectors are drawn from.
         identity: the board's `*IDN?`.
         has_truth: whether the board is simulated and tells its true conductances.
+        draw: distribution of a cell within the range, such as `uniform` or `off:0.9`.
+        conductance_range_s: range that targets were drawn from [S]; None in files of format version 1.
+        voltage_range_v: window of inputs [V]; None in files of format version 1.
     """
 
     matrices: int
@@ -46,6 +49,9 @@ class RunPlan:
     seed: int
     identity: str
     has_truth: bool
+    draw: str = "uniform"
+    conductance_range_s: tuple[float, float] | None = None
+    voltage_range_v: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +130,9 @@ def write_header(file: h5py.File, plan: RunPlan, settings: dict[str, Any]) -> No
     file.attrs["format_version"] = FORMAT_VERSION
     file.attrs["settings"] = json.dumps(settings)
     for name in RunPlan.__slots__:
-        file.attrs[name] = getattr(plan, name)
+        value = getattr(plan, name)
+        if value is not None:
+            file.attrs[name] = value
 
 
 def read_plan(file: h5py.File, path: Path) -> RunPlan:
@@ -148,7 +156,17 @@ def read_plan(file: h5py.File, path: Path) -> RunPlan:
         inputs=str(attributes["inputs"]),
         identity=str(attributes["identity"]),
         has_truth=bool(attributes["has_truth"]),
+        draw=str(attributes.get("draw", "uniform")),
+        conductance_range_s=_pair(attributes.get("conductance_range_s")),
+        voltage_range_v=_pair(attributes.get("voltage_range_v")),
     )
+
+
+def _pair(value: Any) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    low, high = (float(number) for number in value)
+    return low, high
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from crosscal.commands.benches.simulated_board import RESOURCE
 from crosscal.commands.jobs.cluster import cluster, map_unordered
+from crosscal.commands.options.measurement import plan_text
 from crosscal.commands.terminal.progress import collection_bar, console
 from crosscal.core.run_layout import MatrixRecord
 from crosscal.front_door import open_board
@@ -57,17 +59,22 @@ def collect_simulated(
         ClusterError: the scheduler does not answer, or its workers gave up.
         Others: as `training.collect`.
     """
-    measure_one = partial(_measure, load_settings(bench), resource, timeout_s, plan)
-
-    def measure_there(indices: Sequence[int]) -> Iterator[tuple[int, MatrixRecord]]:
-        with cluster(str(scheduler)) as client:
-            yield from map_unordered(client, measure_one, indices)
-
     with (
         console.status("switching the board on; the first time on a machine compiles its circuit"),
         open_board(resource, backend=f"{bench}@crosscal", timeout_s=timeout_s) as board,
     ):
         description = BoardDescription.of(board)
+    settings = load_settings(bench)
+    if plan.voltage_range_v is None and settings.array.inputs_v is not None:
+        plan = replace(plan, voltage_range_v=settings.array.inputs_v)
+    plan = plan.resolved(description)
+    console.print(f"{label}: {plan_text(plan)}", highlight=False)
+    measure_one = partial(_measure, settings, resource, timeout_s, plan)
+
+    def measure_there(indices: Sequence[int]) -> Iterator[tuple[int, MatrixRecord]]:
+        with cluster(str(scheduler)) as client:
+            yield from map_unordered(client, measure_one, indices)
+
     measure = partial(map, measure_one) if scheduler is None else measure_there
     with collection_bar(plan, label) as show:
         return collect_with(measure, description, path, plan, resume=resume, progress=show)

@@ -9,6 +9,7 @@ import click
 
 from crosscal.core.quantities import parse_quantity
 
+
 class QuantityRange(click.ParamType):
     """Turns `LOW:HIGH` into two numbers in SI units, the lower one first.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from crosscal.commands.suite.boards import SuiteSize
-from crosscal.training import CollectionPlan
+from crosscal.training import PAPER_WINDOW, CollectionPlan
 
 BASELINES = "baselines"
 MEASURING = "measuring"
@@ -36,10 +36,10 @@ class SuiteRequest:
     def training_plan(self) -> CollectionPlan:
         """Matrices that calibrators learn from."""
         size = self.size
-        return CollectionPlan(matrices=size.training_matrices, vectors=size.training_vectors, seed=self.seed)
+        return CollectionPlan(matrices=size.training_matrices, vectors=size.training_vectors, seed=self.seed, **PAPER_WINDOW)
 
     @property
     def test_plan(self) -> CollectionPlan:
         """Matrices that all methods are scored on; others than those learned from."""
         size = self.size
-        return CollectionPlan(matrices=size.test_matrices, vectors=size.test_vectors, seed=self.seed + 1)
+        return CollectionPlan(matrices=size.test_matrices, vectors=size.test_vectors, seed=self.seed + 1, **PAPER_WINDOW)

@@ -1,0 +1,139 @@
+"""Options that say what is programmed and driven: ranges, draws, kinds of inputs, matrices and vectors given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import numpy as np
+
+from crosscal.commands.files.arrays import read_numbers
+from crosscal.commands.options.quantity_range import QuantityRange
+from crosscal.core.errors import InputError, wanted
+from crosscal.training import CollectionPlan
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT_VECTORS = 120
+"""Vectors for each matrix: 100 known ones for the widest plain fit that `evaluate` prints, and 20 to score."""
+
+
+def measurement_options(command: F) -> F:
+    """Add `--conductance --draw --voltage --inputs --matrices-from --vectors-from` to a command."""
+    for option in reversed(
+        (
+            click.option(
+                "--conductance",
+                type=QuantityRange("S", least=0.0),
+                metavar="LOW:HIGH",
+                help="Conductances to program, such as 2uS:20uS.  [default: the board's limits]",
+            ),
+            click.option(
+                "--draw",
+                default="uniform",
+                show_default=True,
+                help="uniform, log-uniform, levels:1uS,100uS, off:0.9 (that fraction at LOW) or off:0.9@0S.",
+            ),
+            click.option(
+                "--voltage",
+                type=QuantityRange("V"),
+                metavar="LOW:HIGH",
+                help="Window of inputs, such as -0.2V:0.2V.  [default: 0 V to the board's protection]",
+            ),
+            click.option(
+                "--inputs",
+                default="random",
+                show_default=True,
+                help="random, binary, ternary, one-hot, sine, dc or fir; several with counts: random:100,dc:20.",
+            ),
+            click.option(
+                "--matrices-from",
+                type=click.Path(path_type=Path),
+                metavar="FILE",
+                help="Matrices to program instead of drawn ones: .npy of (N, M) or (K, N, M), in siemens.",
+            ),
+            click.option(
+                "--vectors-from",
+                type=click.Path(path_type=Path),
+                metavar="FILE",
+                help="Inputs to measure instead of drawn ones: .npy of (N,) or (V, N), in volts.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def plan_of(
+    *,
+    matrices: int,
+    vectors: int | None,
+    seed: int,
+    conductance: tuple[float, float] | None,
+    draw: str,
+    voltage: tuple[float, float] | None,
+    inputs: str,
+    matrices_from: Path | None,
+    vectors_from: Path | None,
+) -> CollectionPlan:
+    """Make the plan of a collection from the options of `measurement_options`.
+
+    Args:
+        matrices: number of matrices.
+        vectors: vectors for each; as many as `--vectors-from` holds, or `DEFAULT_VECTORS`, if None.
+        seed: draws matrices and vectors.
+        conductance, draw, voltage, inputs, matrices_from, vectors_from: as given.
+
+    Raises:
+        InputError: options that exclude each other, or a file without such numbers.
+    """
+    for given, name, others in (
+        (matrices_from, "--matrices-from", {"--conductance": conductance, "--draw": draw != "uniform"}),
+        (vectors_from, "--vectors-from", {"--voltage": voltage, "--inputs": inputs != "random"}),
+    ):
+        for other, value in others.items():
+            if given is not None and value:
+                raise InputError(
+                    wanted(got=f"{name} with {other}", allowed="one of them", remedy="leave one of them out")
+                )
+    given_s = None if matrices_from is None else _of_rank(read_numbers(matrices_from), 3, matrices_from)
+    given_v = None if vectors_from is None else _of_rank(read_numbers(vectors_from), 2, vectors_from)
+    if vectors is None:
+        vectors = DEFAULT_VECTORS if given_v is None else len(given_v)
+    return CollectionPlan(
+        matrices=matrices,
+        vectors=vectors,
+        inputs=inputs,
+        seed=seed,
+        conductance_range_s=conductance,
+        voltage_range_v=voltage,
+        draw=draw,
+        matrices_s=given_s,
+        vectors_v=given_v,
+    )
+
+
+def plan_text(plan: CollectionPlan) -> str:
+    """Say in one line what a resolved plan programs and drives."""
+    low_s, high_s = plan.conductance_range_s or (np.nan, np.nan)
+    low_v, high_v = plan.voltage_range_v or (np.nan, np.nan)
+    matrices = "given matrices" if plan.matrices_s is not None else plan.draw
+    vectors = "given vectors" if plan.vectors_v is not None else plan.inputs
+    return (
+        f"conductances {1e6 * low_s:.4g} to {1e6 * high_s:.4g} µS ({matrices}), "
+        f"inputs {low_v:.4g} to {high_v:.4g} V ({vectors})"
+    )
+
+
+def _of_rank(numbers: np.ndarray, rank: int, path: Path) -> np.ndarray:
+    if numbers.ndim not in (rank - 1, rank):
+        raise InputError(
+            wanted(
+                got=f"{path}, numbers of shape {numbers.shape}",
+                allowed="(N, M) or (K, N, M) siemens" if rank == 3 else "(N,) or (V, N) volts",
+                remedy="save the array in this shape",
+            )
+        )
+    return numbers.reshape((-1, *numbers.shape[1 - rank :]))

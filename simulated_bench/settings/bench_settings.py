@@ -73,9 +73,7 @@ class ArraySettings(Table, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.inputs_v is not None and not self.inputs_v[0] < self.inputs_v[1]:
-            raise ValueError(
-                f"inputs_v: got {list(self.inputs_v)} V; allowed: two voltages, the lower first"
-            )
+            raise ValueError(f"inputs_v: got {list(self.inputs_v)} V; allowed: two voltages, the lower first")
         if self.conductance_min_s >= self.conductance_max_s:
             raise ValueError(
                 f"conductance_min_s: got {self.conductance_min_s:g} S; allowed: below conductance_max_s "

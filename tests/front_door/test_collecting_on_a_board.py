@@ -14,7 +14,7 @@ from crosscal.core.run_file import read_run
 from crosscal.pytest_plugin import BenchForTest
 from crosscal.training import CollectionPlan, CollectionProgress, collect
 
-PLAN = CollectionPlan(matrices=3, vectors=10, seed=1)
+PLAN = CollectionPlan(matrices=3, vectors=10, seed=1, voltage_range_v=(0.1, 0.5))
 
 
 class Interrupted(Exception):

@@ -136,4 +136,4 @@ class RandomBoardPort:
         return self.read(voltage_v).require_usable()
 
     def settings(self) -> dict[str, Any]:
-        return {"SENS:CURR:RANG": self._full_scale_a}
+        return {"SENS:CURR:RANG": self._full_scale_a, "SOUR:VOLT:PROT": 0.5}

@@ -186,8 +186,8 @@ def _require_same_draw(path: Path, run: Run, index: int, plan: CollectionPlan) -
     if not (np.array_equal(run.target_s[0], target_s) and np.array_equal(run.voltage_v[0], voltage_v)):
         raise RunFileError(
             f"{path} cannot be resumed: matrix {index} was drawn from other ranges than conductances "
-            f"{plan.conductance_range_s} S and inputs {plan.voltage_range_v} V; ask for the ranges of the run "
-            "that began it, or give another name with -o"
+            f"{plan.conductance_range_s} S and inputs {plan.voltage_range_v} V; ask for the ranges of the "
+            "run that began it, or give another name with -o"
         )
 
 

@@ -14,6 +14,7 @@ from crosscal.training.collecting.board_description import BoardDescription
 from crosscal.training.collecting.draws import MatrixDraw
 from crosscal.training.collecting.inputs import PAPER_VOLTAGE_RANGE_V, Segment, draw_vectors, parse_inputs
 
+
 class PaperWindow(TypedDict):
     """Ranges of a `CollectionPlan` as keyword arguments."""
 

@@ -69,7 +69,7 @@ def command(
     crosscal collect ASRL/dev/ttyACM0::INSTR --backend @py --matrices 200 -o run.h5
     crosscal collect python:my_lab:MyBoard --conductance 2uS:20uS --voltage -0.2V:0.2V -o run.h5
     crosscal collect TCPIP::localhost::INSTR --backend memsys2025@crosscal -o run.h5
-    crosscal collect TCPIP::localhost::INSTR --backend bench.toml@crosscal --scheduler tcp://head:8786 -o run.h5
+    crosscal collect TCPIP::localhost::INSTR --backend bench.toml@crosscal --scheduler tcp://head:8786
     """
     plan = plan_of(matrices=matrices, vectors=vectors, seed=seed, **measured)
     bench = simulated_bench(backend)

@@ -68,7 +68,9 @@ def command(train_afresh: bool, output: Path, seed: int) -> None:
         calibrator = _train(board, output, seed) if train_afresh else _copy_shipped_calibrator(output)
         _show_one_read(board, calibrator, np.random.default_rng([seed, 1]))
         test_file = _remove_old(output / "test.h5")
-        plan = CollectionPlan(matrices=10, vectors=TEST_VECTORS, inputs=TEST_INPUTS, seed=seed + 1, **PAPER_WINDOW)
+        plan = CollectionPlan(
+            matrices=10, vectors=TEST_VECTORS, inputs=TEST_INPUTS, seed=seed + 1, **PAPER_WINDOW
+        )
         collect_with_bar(board, test_file, plan, resume=False, label="measuring 10 matrices never trained on")
         with console.status("a day of drift, and recalibration"):
             day = measure_day_of_drift(board, calibrator, np.random.default_rng([seed, 2]))

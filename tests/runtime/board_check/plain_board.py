@@ -1,4 +1,4 @@
-"""A board of a dozen lines whose faults can be planted one at a time; no physics but what the check looks at."""
+"""A board with faults that can be planted one at a time; no physics but what the check looks at."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def test_the_old_matrix_is_restored_after_an_interrupt():
     board = PlainBoard((12, 16), 4)
     found_s = board.target_s.copy()
 
-    def interrupted(voltage_v):
+    def interrupted(_):
         raise KeyboardInterrupt
 
     board.read = interrupted

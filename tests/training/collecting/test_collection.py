@@ -103,7 +103,7 @@ def test_resuming_with_another_range_of_conductances_is_refused(tmp_path: Path, 
     other = CollectionPlan(
         matrices=5, vectors=8, inputs=PLAN.inputs, seed=3, conductance_range_s=(30e-6, 60e-6)
     )
-    with pytest.raises(RunFileError, match="another range of conductances"):
+    with pytest.raises(RunFileError, match="conductance_range_s"):
         collect(RandomBoardPort(board), path, other, resume=True)
     assert read_run(path).target_s.shape[0] == 2
 

@@ -13,8 +13,10 @@ def drawn(kind: str, count: int, rows: int, seed: int = 1) -> np.ndarray:
     return draw_vectors((Segment(kind=kind, count=count),), rows, np.random.default_rng(seed))
 
 
-@pytest.mark.parametrize("kind", INPUT_KINDS)
-@pytest.mark.parametrize("rows", [1, 3, 8])
+# One row alone has nothing to be the other rows of a one-hot vector.
+@pytest.mark.parametrize(
+    ("kind", "rows"), [(k, n) for k in INPUT_KINDS for n in (1, 3, 8) if (k, n) != ("one-hot", 1)]
+)
 def test_every_kind_gives_vectors_of_any_size_between_the_paper_s_limits(kind: str, rows: int) -> None:
     voltage_v = drawn(kind, 50, rows)
     assert voltage_v.shape == (50, rows)
@@ -54,6 +56,36 @@ def test_fir_inputs_are_one_signal_that_each_row_sees_one_sample_later() -> None
     taps_s = np.array([5.0, 4.0, 3.0, 2.0, 1.0])
     filtered = np.convolve(voltage_v[:, 0], taps_s)[4:40]
     np.testing.assert_allclose((voltage_v @ taps_s)[4:], filtered, rtol=1e-12)
+
+
+def in_window(kind: str, count: int, rows: int, window_v: tuple[float, float]) -> np.ndarray:
+    rng = np.random.default_rng(4)
+    return draw_vectors((Segment(kind=kind, count=count),), rows, rng, voltage_range_v=window_v)
+
+
+@pytest.mark.parametrize("kind", INPUT_KINDS)
+def test_every_kind_fills_a_window_of_both_signs(kind: str) -> None:
+    voltage_v = in_window(kind, 400, 6, (-0.2, 0.1))
+    assert voltage_v.max() == pytest.approx(0.1, abs=0.01)
+    # A one-hot vector rests at 0 V, which the window holds.
+    assert voltage_v.min() == pytest.approx(0.0 if kind == "one-hot" else -0.2, abs=0.01)
+
+
+def test_binary_and_ternary_inputs_take_their_levels_equally_often() -> None:
+    for kind, levels_v in (("binary", [0.0, 0.2]), ("ternary", [0.0, 0.1, 0.2])):
+        values_v, counts = np.unique(in_window(kind, 3000, 4, (0.0, 0.2)), return_counts=True)
+        np.testing.assert_allclose(values_v, levels_v)
+        # Five standard errors of a share of 12,000 draws.
+        np.testing.assert_allclose(counts / counts.sum(), 1 / len(levels_v), atol=5 * 0.5 / np.sqrt(12_000))
+
+
+def test_one_hot_drives_one_row_and_every_row_in_turn() -> None:
+    voltage_v = in_window("one-hot", 300, 7, (0.0, 0.2))
+    assert ((voltage_v == 0.2).sum(axis=1) == 1).all()
+    assert ((voltage_v == 0.0).sum(axis=1) == 6).all()
+    assert (voltage_v == 0.2).any(axis=0).all()
+    # Where the window does not hold 0 V, the others are at its lowest voltage.
+    assert set(np.unique(in_window("one-hot", 300, 7, (0.1, 0.5)))) == {0.1, 0.5}
 
 
 def test_one_kind_fills_all_vectors_and_parts_follow_each_other() -> None:

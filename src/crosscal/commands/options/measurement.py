@@ -1,4 +1,4 @@
-"""Options that say what is programmed and driven: ranges, draws, kinds of inputs, matrices and vectors given."""
+"""Options for what is programmed and driven: ranges, draws, kinds of inputs, given matrices and vectors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from crosscal.training import CollectionPlan
 F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_VECTORS = 120
-"""Vectors for each matrix: 100 known ones for the widest plain fit that `evaluate` prints, and 20 to score."""
+"""Vectors for each matrix: 100 known ones for the widest plain fit of `evaluate`, and 20 to score."""
 
 
 def measurement_options(command: F) -> F:
@@ -46,7 +46,7 @@ def measurement_options(command: F) -> F:
                 "--inputs",
                 default="random",
                 show_default=True,
-                help="random, binary, ternary, one-hot, sine, dc or fir; several with counts: random:100,dc:20.",
+                help="random, binary, ternary, one-hot, sine, dc or fir; with counts: random:100,dc:20.",
             ),
             click.option(
                 "--matrices-from",

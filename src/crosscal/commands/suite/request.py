@@ -36,10 +36,14 @@ class SuiteRequest:
     def training_plan(self) -> CollectionPlan:
         """Matrices that calibrators learn from."""
         size = self.size
-        return CollectionPlan(matrices=size.training_matrices, vectors=size.training_vectors, seed=self.seed, **PAPER_WINDOW)
+        return CollectionPlan(
+            matrices=size.training_matrices, vectors=size.training_vectors, seed=self.seed, **PAPER_WINDOW
+        )
 
     @property
     def test_plan(self) -> CollectionPlan:
         """Matrices that all methods are scored on; others than those learned from."""
         size = self.size
-        return CollectionPlan(matrices=size.test_matrices, vectors=size.test_vectors, seed=self.seed + 1, **PAPER_WINDOW)
+        return CollectionPlan(
+            matrices=size.test_matrices, vectors=size.test_vectors, seed=self.seed + 1, **PAPER_WINDOW
+        )

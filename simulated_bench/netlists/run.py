@@ -44,7 +44,7 @@ def run_netlist(text: str, *, timeout_s: float | None = None) -> tuple[np.ndarra
         )
     with tempfile.TemporaryDirectory(prefix="crosscal-") as scratch:
         path, written = Path(scratch, "board.cir"), Path(scratch, "out.txt")
-        path.write_text(text.replace(f"wrdata {name[1]} ", f"wrdata {written.name} "))
+        path.write_text(text.replace(f"wrdata {name[1]} ", f"wrdata {written.name} "), encoding="utf-8")
         said = _run(path, timeout_s)
         if not written.exists():
             raise SolverError(f"ngspice wrote no currents; it says: …{said[-_LAST_WORDS:].strip()}")

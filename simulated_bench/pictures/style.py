@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from crosscal.core.errors import InputError, wanted
+from crosscal.core.whole_file import whole_file
 
 # Okabe and Ito (2008): told apart by everyone.
 ORANGE, GREEN, BLUE, SKY, PURPLE, GREY = "#d55e00", "#009e73", "#0072b2", "#56b4e9", "#cc79a7", "#555555"
@@ -108,4 +109,5 @@ def save_picture(figure: Figure, path: Path) -> None:
     """
     require_format(path)
     no_date = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-    figure.savefig(path, dpi=_DPI, metadata=no_date[path.suffix.lower()])
+    with whole_file(path) as part:
+        figure.savefig(part, dpi=_DPI, metadata=no_date[path.suffix.lower()])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import logging
-import signal
 import sys
 
 import click
 
-from crosscal.core.errors import CrosscalError
+from crosscal.commands.terminal.encoding import tolerate_any_encoding
+from crosscal.commands.terminal.failure import FAILURE, INTERRUPTED, explain, explain_interrupt
+from crosscal.commands.terminal.interrupt import interrupt_on_termination
+from crosscal.commands.terminal.log import start_log
 
 COMMANDS = {
     "bench": "serve a simulated board over TCP, a pseudo-terminal, or both",
@@ -28,17 +29,6 @@ COMMANDS = {
 
 _MODULES = {"export-c": "export_c.command", "plot": "plot.group"}
 """Modules of the commands that are not called like the command."""
-
-_EXTRA_OF = {
-    "torch": "train",
-    "onnx": "train",
-    "threadpoolctl": "train",
-    "scipy": "bench",
-    "matplotlib": "bench",
-    "pyvisa_sim": "bench",
-    "tomli_w": "bench",
-    "distributed": "cluster",
-}
 
 
 class _LazyGroup(click.Group):
@@ -61,60 +51,56 @@ class _LazyGroup(click.Group):
             formatter.write_dl(sorted(COMMANDS.items()))
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+)
 @click.version_option(package_name="crosscal")
 @click.option("-v", "--verbose", count=True, help="Log transitions (-v) or everything (-vv) to stderr.")
 def crosscal(verbose: int) -> None:
-    """Calibrate the currents of memristor crossbars, after fabrication, with no change to the hardware.
+    """Calibrate the currents of memristor crossbars, after fabrication, with no
+    change to the hardware.
 
     A first look:  crosscal demo
 
     \b
-    With a board:  crosscal collect TCPIP::192.168.1.7::5025::SOCKET -o run.h5
-                   crosscal train run.h5 --calibrator concatsquash -o b7.onnx
-                   crosscal evaluate b7.onnx holdout.h5 --report out/
-                   crosscal recalibrate TCPIP::192.168.1.7::5025::SOCKET b7.onnx -o b7-today.onnx
+    With a board:
+      crosscal collect TCPIP::192.168.1.7::5025::SOCKET -o run.h5
+      crosscal train run.h5 --calibrator concatsquash -o b7.onnx
+      crosscal evaluate b7.onnx holdout.h5 --report out/
+      crosscal recalibrate TCPIP::192.168.1.7::5025::SOCKET b7.onnx -o now.onnx
 
-    Exit codes: 0 done, 1 an error that is explained, 2 wrong usage, 130 interrupted by Ctrl-C or terminated.
+    \b
+    Completion of commands, options, profiles, boards and calibrators in bash:
+      eval "$(_CROSSCAL_COMPLETE=bash_source crosscal)"
+    In zsh and fish likewise, with zsh_source and fish_source.
+
+    \b
+    Exit codes:
+      0    done
+      1    failure: files, boards or data that cannot be used
+      2    wrong usage: the command line cannot be understood
+      3    not written, because the result is worse (recalibrate)
+      130  interrupted by Ctrl-C, or terminated
     """
-    level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
-    logging.basicConfig(level=level, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    for handler in logging.getLogger().handlers:
-        # A progress bar may listen to more than is printed.
-        handler.setLevel(level)
+    start_log(verbose)
 
 
 def main() -> None:
     """Run the command line; an error made for people is printed as one line, never as a traceback."""
-    # To be terminated is to be interrupted: a board that was opened is closed, with its outputs at 0 V.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    tolerate_any_encoding()
+    interrupt_on_termination()
     try:
         sys.exit(crosscal.main(standalone_mode=False))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("\ninterrupted: everything that was finished is kept", err=True)
-        sys.exit(130)
-    except CrosscalError as error:
-        click.echo(f"crosscal: {error}", err=True)
-        sys.exit(1)
-    except OSError as error:
-        if error.filename is None:
+    except (click.Abort, KeyboardInterrupt) as interrupt:
+        click.echo(f"\n{explain_interrupt(interrupt)}", err=True)
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        text = explain(error)
+        if text is None:
             raise
-        # A folder or file that was named by the caller: that is all that commands open by themselves.
-        click.echo(
-            f"crosscal: {error.filename}: {error.strerror}; give a path in a folder that exists and that can "
-            "be written",
-            err=True,
-        )
-        sys.exit(1)
-    except ModuleNotFoundError as error:
-        extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
-        if extra is None:
-            raise
-        click.echo(
-            f"crosscal: this command needs {error.name}; install it with: pip install 'crosscal[{extra}]'",
-            err=True,
-        )
-        sys.exit(1)
+        click.echo(f"crosscal: {text}", err=True)
+        sys.exit(FAILURE)

@@ -109,7 +109,6 @@ def test_the_numbers_behind_the_voltages_are_those_of_the_solver() -> None:
         (("plot", "voltages", "bench.toml", "--matrix", "complex.npy"), "complex.npy"),
         (("export-spice", "bench.toml", "--matrix", "complex.npy"), "complex.npy"),
         (("plot", "voltages", "bench.toml", "--matrix", "bench.toml"), "bench.toml"),
-        (("plot", "page", "bench.toml", "--after", "-1"), "--after"),
         (("plot", "transient", "bench.toml", "--tile", "2", "1"), "tile 2,1"),
         (("plot", "transient", "bench.toml", "--capacitance", "0"), "takes time to settle"),
     ],
@@ -139,6 +138,12 @@ def test_an_option_without_a_finite_number_is_wrong_usage(arguments: tuple[str, 
     assert result.exit_code == 2
     assert f"Invalid value for '{arguments[-2]}'" in result.output
     assert "not a finite number" in result.output
+
+
+def test_time_that_runs_backwards_is_wrong_usage() -> None:
+    result = CliRunner().invoke(crosscal, ("plot", "page", "bench.toml", "--after", "-1"))
+    assert result.exit_code == 2
+    assert "Invalid value for '--after': -1.0 is not in the range x>=0" in result.output
 
 
 def test_the_loops_title_says_how_far_up_a_meminductor_is_pinched() -> None:

@@ -264,7 +264,7 @@ def test_a_folder_of_another_suite_is_refused_and_left_as_it_was(
     finished: Path, changed: tuple[str, ...]
 ) -> None:
     before = contents(finished)
-    with pytest.raises(click.UsageError, match="another folder"):
+    with pytest.raises(InputError, match="another folder"):
         run_suite(finished.parent / "boards.toml", *changed)
     assert contents(finished) == before
 
@@ -272,7 +272,7 @@ def test_a_folder_of_another_suite_is_refused_and_left_as_it_was(
 def test_a_board_that_has_changed_is_refused(finished: Path, tmp_path: Path) -> None:
     before = contents(finished)
     table = written(tmp_path, TABLE.replace("row_ohm = 2.0", "row_ohm = 4.0"))
-    with pytest.raises(click.UsageError, match="another board"):
+    with pytest.raises(InputError, match="another board"):
         run_suite(table, "--quick", "--boards", "wide", folder=str(finished))
     assert contents(finished) == before
 

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from crosscal.core.whole_file import whole_file
 from crosscal.training.evaluation.evaluation import CALIBRATED, RAW, Evaluation, KindEvaluation
 from crosscal.training.evaluation.weight_error import weight_error_percent
 
@@ -163,5 +164,6 @@ def _title(figure: Figure, evaluation: Evaluation, rest: str) -> None:
 
 
 def _save(figure: Figure, path: Path) -> Path:
-    figure.savefig(path, dpi=_DPI)
+    with whole_file(path) as part:
+        figure.savefig(part, dpi=_DPI)
     return path

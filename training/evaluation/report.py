@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from crosscal.core.whole_file import write_whole_text
 from crosscal.training.evaluation.evaluation import Evaluation, KindEvaluation
 from crosscal.training.evaluation.score import errors_by_matrix
 
@@ -62,7 +63,7 @@ def write_report(evaluation: Evaluation, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     report = folder / "report.json"
     text = json.dumps(to_json(evaluation), indent=2, allow_nan=False)
-    report.write_text(text + "\n", encoding="utf-8")
+    write_whole_text(report, text + "\n")
     return [report, *draw_pictures(evaluation, folder)]
 
 

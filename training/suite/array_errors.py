@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from crosscal.core.array_types import Matrix
+from crosscal.core.whole_file import whole_file
 
 
 def write_weight_errors(errors_percent: Mapping[str, Matrix], path: Path) -> None:
     """Write errors over the array, by the label of their method, to an npz file."""
     labels = np.array(list(errors_percent), dtype=np.str_)
     stack = np.stack(list(errors_percent.values())) if errors_percent else np.empty((0, 0, 0))
-    np.savez_compressed(path, labels=labels, stack=stack)
+    with whole_file(path) as part:
+        np.savez_compressed(part, labels=labels, stack=stack)
 
 
 def read_weight_errors(path: Path) -> dict[str, Matrix]:

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from crosscal.core.whole_file import whole_file
 from crosscal.training.evaluation.evaluation import RAW
 from crosscal.training.suite.results import AFFINE, RECALIBRATED, RIDGE, BoardResult, MethodScore, label_of
 
@@ -271,5 +272,6 @@ def _title(result: BoardResult) -> str:
 
 
 def _save(figure: Figure, path: Path) -> Path:
-    figure.savefig(path, dpi=_DPI)
+    with whole_file(path) as part:
+        figure.savefig(part, dpi=_DPI)
     return path

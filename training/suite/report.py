@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from crosscal.core.whole_file import write_whole_text
 from crosscal.training.evaluation.evaluation import RAW
 from crosscal.training.suite.remarks import suite_remarks
 from crosscal.training.suite.results import BoardResult
@@ -39,7 +40,7 @@ def write_suite_report(
         "suite.md": _markdown(results, calibrators),
     }
     for name, text in contents.items():
-        (folder / name).write_text(text, encoding="utf-8")
+        write_whole_text(folder / name, text)
     return [folder / name for name in contents]
 
 

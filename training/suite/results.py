@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from crosscal.core.errors import FileFormatError
+from crosscal.core.whole_file import whole_file
 from crosscal.training.evaluation.evaluation import RAW
 from crosscal.training.evaluation.score import Score
 
@@ -104,9 +105,8 @@ def label_of(method: str, known_vectors: int) -> str:
 
 def write_scores(scores: Sequence[MethodScore], path: Path) -> None:
     """Write scores whole or not at all."""
-    part = path.with_suffix(".part")
-    part.write_bytes(msgspec.json.format(msgspec.json.encode(list(scores))))
-    part.replace(path)
+    with whole_file(path) as part:
+        part.write_bytes(msgspec.json.format(msgspec.json.encode(list(scores))))
 
 
 def read_scores(path: Path) -> tuple[MethodScore, ...]:

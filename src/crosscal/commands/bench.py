@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from crosscal.commands.options.ways_in import open_ways_in, require_way_in, serve_until_told, ways_in
-from crosscal.commands.terminal.progress import console
+from crosscal.commands.terminal.progress import console, working
+from crosscal.core.errors import InputError, wanted
 from crosscal.simulated_bench import Bench, BenchServer, PoweredBoard, profile_names
 
 DEFAULT_PROFILE = "lab-16x12"
@@ -24,17 +25,22 @@ def command(settings: str, port: int | None, host: str, link: Path | None, seed:
     one: it obeys the same SCPI commands.
 
     \b
-    crosscal bench --tcp 5025                     then open TCPIP::localhost::5025::SOCKET
-    crosscal bench memsys2025 --pty /tmp/board    then open ASRL/tmp/board::INSTR
+    crosscal bench --tcp 5025
+      then open TCPIP::localhost::5025::SOCKET
+    crosscal bench memsys2025 --pty /tmp/board
+      then open ASRL/tmp/board::INSTR
     """
     require_way_in(port, link)
     if settings not in profile_names() and not Path(settings).exists():
-        raise click.BadParameter(
-            f"{settings!r} is neither a file nor a profile; profiles: {', '.join(profile_names())}",
-            param_hint="SETTINGS",
+        raise InputError(
+            wanted(
+                got=f"{settings!r}, neither a file nor a profile",
+                allowed=f"a bench.toml, or one of {', '.join(profile_names())}",
+                remedy="correct the name",
+            )
         )
     bench = Bench.from_toml(settings, **({} if seed is None else {"seed": seed}))
-    with console.status("switching the board on; the first time on a machine compiles its circuit"):
+    with working("switching the board on; the first time on a machine compiles its circuit"):
         server = BenchServer(PoweredBoard(bench))
     open_ways_in(server, port=port, host=host, link=link)
     facts = bench.facts

@@ -66,10 +66,12 @@ def command(
 
     \b
     crosscal collect TCPIP::192.168.1.7::5025::SOCKET --backend @py -o run.h5
-    crosscal collect ASRL/dev/ttyACM0::INSTR --backend @py --matrices 200 -o run.h5
-    crosscal collect python:my_lab:MyBoard --conductance 2uS:20uS --voltage -0.2V:0.2V -o run.h5
-    crosscal collect TCPIP::localhost::INSTR --backend memsys2025@crosscal -o run.h5
-    crosscal collect TCPIP::localhost::INSTR --backend bench.toml@crosscal --scheduler tcp://head:8786
+    crosscal collect ASRL/dev/ttyACM0::INSTR --backend @py --matrices 200
+    crosscal collect python:my_lab:MyBoard --conductance 2uS:20uS \\
+      --voltage -0.2V:0.2V
+    crosscal collect TCPIP::localhost::INSTR --backend memsys2025@crosscal
+    crosscal collect TCPIP::localhost::INSTR --backend bench.toml@crosscal \\
+      --scheduler tcp://head:8786
     """
     plan = plan_of(matrices=matrices, vectors=vectors, seed=seed, **measured)
     bench = simulated_bench(backend)

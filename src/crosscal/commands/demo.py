@@ -12,12 +12,14 @@ from rich.console import Console
 
 from crosscal.commands.benches.simulated_board import linear_gaussian_reference, open_simulated_board
 from crosscal.commands.demo_drift import draw_drift, drift_table, measure_day_of_drift
+from crosscal.commands.files.output import require_output_folder
 from crosscal.commands.jobs.collection import collect_with_bar
 from crosscal.commands.jobs.evaluation import evaluate_with_bar
-from crosscal.commands.terminal.progress import console
+from crosscal.commands.terminal.progress import console, working
 from crosscal.commands.terminal.score_table import score_table
 from crosscal.core.port import CrossbarPort
 from crosscal.core.run_file import read_run
+from crosscal.core.whole_file import whole_file, write_whole_text
 from crosscal.front_door import load_calibrator
 from crosscal.training import PAPER_WINDOW, CollectionPlan, draw_vectors, parse_inputs, write_report
 
@@ -60,9 +62,9 @@ def command(train_afresh: bool, output: Path, seed: int) -> None:
     the board ages for a day of its own time, and is recalibrated from a few known vectors.
     """
     began = time.perf_counter()
-    output.mkdir(parents=True, exist_ok=True)
+    require_output_folder(output)
     bench = output / "bench.toml"
-    bench.write_text(BENCH, encoding="utf-8")
+    write_whole_text(bench, BENCH)
     with open_simulated_board(bench) as board:
         console.print(f"[bold]board[/] {board.identity}, {board.shape[0]} rows × {board.shape[1]} columns")
         calibrator = _train(board, output, seed) if train_afresh else _copy_shipped_calibrator(output)
@@ -72,7 +74,7 @@ def command(train_afresh: bool, output: Path, seed: int) -> None:
             matrices=10, vectors=TEST_VECTORS, inputs=TEST_INPUTS, seed=seed + 1, **PAPER_WINDOW
         )
         collect_with_bar(board, test_file, plan, resume=False, label="measuring 10 matrices never trained on")
-        with console.status("a day of drift, and recalibration"):
+        with working("a day of drift, and recalibration"):
             day = measure_day_of_drift(board, calibrator, np.random.default_rng([seed, 2]))
     test = read_run(test_file)
     evaluation = evaluate_with_bar(
@@ -88,8 +90,8 @@ def command(train_afresh: bool, output: Path, seed: int) -> None:
 
 def _copy_shipped_calibrator(folder: Path) -> Path:
     path = folder / "calibrator.onnx"
-    with as_file(files("crosscal") / "shipped" / "demo.onnx") as shipped:
-        path.write_bytes(shipped.read_bytes())
+    with as_file(files("crosscal") / "shipped" / "demo.onnx") as shipped, whole_file(path) as part:
+        part.write_bytes(shipped.read_bytes())
     console.print(f"[bold]calibrator[/] {path}, the one that comes along (--train makes a fresh one)")
     return path
 

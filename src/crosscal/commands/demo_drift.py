@@ -10,6 +10,7 @@ import numpy as np
 from rich import box
 from rich.table import Table
 
+from crosscal.core.whole_file import whole_file
 from crosscal.front_door import load_calibrator
 from crosscal.runtime import RecalibrationPlan, recalibrate_on_board
 
@@ -91,5 +92,6 @@ def draw_drift(day: DayOfDrift, path: Path) -> Path:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y", color="#dddddd", lw=0.6)
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
-    figure.savefig(path, dpi=130)
+    with whole_file(path) as part:
+        figure.savefig(part, dpi=130)
     return path

@@ -98,7 +98,8 @@ def command(
     crosscal evaluate b7.onnx holdout.h5 --truth memsys2025
     crosscal evaluate --suite -o suite/
     crosscal evaluate --suite --scheduler tcp://head:8786 -o suite/
-    crosscal evaluate --suite --quick --boards '8x8,16x16' --calibrators affine,structured
+    crosscal evaluate --suite --quick --boards '8x8,16x16' \\
+      --calibrators affine,structured
     """
     _require_options_of(context, suite=suite)
     if suite:

@@ -9,9 +9,11 @@ import click
 import numpy as np
 
 from crosscal.commands.benches.programmed_bench import tile_snapshot
+from crosscal.commands.files.output import force_option, require_output_file
 from crosscal.commands.options.bench_options import board_options, storage_options, tile_option
 from crosscal.commands.options.finite_number import FiniteNumber
-from crosscal.commands.terminal.progress import console
+from crosscal.commands.terminal.progress import console, working
+from crosscal.core.whole_file import write_whole_text
 
 if TYPE_CHECKING:
     from crosscal.simulated_bench import Bench, NetlistCheck, Snapshot
@@ -34,6 +36,7 @@ STEP_PART = 1e-3
 )
 @storage_options(capacitance="the board's")
 @tile_option
+@force_option
 @click.option("--check", is_flag=True, help="Run ngspice, too, and compare its currents with the bench's.")
 def command(
     bench: str,
@@ -43,6 +46,7 @@ def command(
     inductance_h: float | None,
     tile: tuple[int, int],
     check: bool,
+    force: bool,
     **board_arguments: Any,
 ) -> None:
     """Write the array of a simulated board, as it really is, as a netlist for ngspice.
@@ -55,7 +59,7 @@ def command(
     \b
     crosscal export-spice lab-12x16 -o board.cir
     crosscal export-spice bench.toml --matrix g.npy --vector v.npy -o board.cir
-    crosscal export-spice lab-16x12 --transient 2e-9 --capacitance 1e-14 -o board.cir
+    crosscal export-spice lab-16x12 --transient 2e-9 --capacitance 1e-14
     crosscal export-spice lab-12x16 --vector random:10 --check
 
     With --check the exit code is 0 where both agree (to 1e-11 of the largest current on resistors, 1e-10 on
@@ -63,15 +67,17 @@ def command(
     """
     if transient_s is None and (capacitance_f or inductance_h):
         raise click.UsageError("--capacitance and --inductance go with --transient: at rest they do nothing")
+    path = Path("board.cir") if output is None and not check else output
+    if path is not None:
+        require_output_file(path, force=force)
     board, snapshot = tile_snapshot(bench, tile, **board_arguments)
     wires = board.settings.wires
     farad = wires.capacitance_f if capacitance_f is None else capacitance_f
     henry = wires.inductance_h if inductance_h is None else inductance_h
     array = _array(snapshot, transient_s, farad, henry)
-    if output is not None or not check:
-        path = output or Path("board.cir")
+    if path is not None:
         currents = f"{path.stem}.currents.txt"
-        path.write_text(_text(bench, board, snapshot, array, currents))
+        write_whole_text(path, _text(bench, board, snapshot, array, currents))
         console.print(f"wrote {path}; ngspice -b {path} writes the column currents into {currents}")
     if check:
         _report(_checked(array))
@@ -111,7 +117,7 @@ def _text(name: str, board: Bench, snapshot: Snapshot, array: dict[str, Any], ou
 def _checked(array: dict[str, Any]) -> NetlistCheck:
     from crosscal.simulated_bench import check_netlist
 
-    with console.status("ngspice solves the same array"):
+    with working("ngspice solves the same array"):
         return check_netlist(**array)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from rich.console import Console
 
 from crosscal.commands.files.arrays import read_matrix
-from crosscal.commands.files.output import require_output_file
+from crosscal.commands.files.output import force_option, require_output_file
 from crosscal.commands.jobs.calibrator_on_board import (
     program_target,
     recalibration_count,
@@ -17,7 +17,7 @@ from crosscal.commands.jobs.calibrator_on_board import (
     require_same_board,
 )
 from crosscal.commands.jobs.recalibration import history_entry, input_range, recalibrate_with_bar
-from crosscal.commands.terminal.progress import console
+from crosscal.commands.terminal.progress import console, working
 from crosscal.commands.terminal.recalibration_table import (
     describe_changes,
     describe_readings,
@@ -67,7 +67,7 @@ NOT_VERIFIED = 3
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="Recalibrated ONNX file to write."
 )
-@click.option("--force", is_flag=True, help="Replace the output file if it exists.")
+@force_option
 @click.option("--timeout", "timeout_s", type=float, help="Seconds to wait for a reply's first byte.")
 def command(
     resource: str,
@@ -96,20 +96,22 @@ def command(
     `concatsquash` calibrate as they were trained. Recalibrating the new file builds on it.
 
     \b
-    crosscal recalibrate TCPIP::192.168.1.7::5025::SOCKET b7.onnx --backend @py -o b7-today.onnx
-    crosscal recalibrate ASRL/dev/ttyACM0::INSTR b7.onnx --vectors 128 -o b7-today.onnx
-    crosscal recalibrate ASRL1::INSTR b7.onnx --matrix g.npy --program --vectors 64 -o b7-g.onnx
+    crosscal recalibrate TCPIP::192.168.1.7::5025::SOCKET b7.onnx -o today.onnx
+    crosscal recalibrate ASRL/dev/ttyACM0::INSTR b7.onnx --vectors 128 \\
+      -o today.onnx
+    crosscal recalibrate ASRL1::INSTR b7.onnx --matrix g.npy --program \\
+      --vectors 64 -o b7-g.onnx
 
     Eight vectors already help; twice as many as the board has rows leave little more to learn.
 
-    Exit codes: 0 written, 1 an error that is explained, 2 wrong usage, 3 worse on the verification vectors
-    and therefore not written, 130 interrupted.
+    Exit codes: 0 written, 1 failure, 2 wrong usage, 3 worse on the verification vectors and therefore not
+    written, 130 interrupted.
     """
     require_output_file(output, force=force)
     target_s = None if matrix_file is None else read_matrix(matrix_file)
     if program and target_s is None:
         raise click.UsageError("--program needs --matrix, the matrix to program")
-    with console.status(f"loading {calibrator}"):
+    with working(f"loading {calibrator}"):
         loaded = load_calibrator(calibrator)
     require_crosscal_file(loaded, calibrator)
     with open_board(resource, backend=backend, timeout_s=timeout_s) as board:
@@ -135,6 +137,6 @@ def command(
         )
         click.get_current_context().exit(NOT_VERIFIED)
     facts = history_entry(done, plan, identity, temperature_c, seed)
-    with console.status(f"writing and checking {output}"):
+    with working(f"writing and checking {output}"):
         write_recalibrated(output, calibrator, done.calibrator, facts=facts)
     console.print(f"wrote {output}: {done.calibrator.kind}, recalibrated: {done.calibrator.level}")

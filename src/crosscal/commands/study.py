@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from crosscal.commands.benches.simulated_board import linear_gaussian_reference, open_simulated_board
+from crosscal.commands.files.output import require_output_folder
 from crosscal.commands.jobs.collection import collect_with_bar
 from crosscal.commands.jobs.evaluation import evaluate_with_bar
 from crosscal.commands.jobs.training import train_and_export
@@ -20,6 +21,7 @@ from crosscal.commands.suite.folder import write_or_require_same
 from crosscal.commands.terminal.progress import console
 from crosscal.commands.terminal.score_table import score_table
 from crosscal.core.run_file import Run, read_run
+from crosscal.core.whole_file import write_whole_text
 from crosscal.simulated_bench import load_settings
 from crosscal.training import (
     PAPER_WINDOW,
@@ -133,7 +135,7 @@ def paper_table(rows: list[PaperRow]) -> Table:
 
 def _write_rows(rows: list[PaperRow], path: Path) -> None:
     values = [{**asdict(row), "factor": row.factor} for row in rows]
-    path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    write_whole_text(path, json.dumps(values, indent=2) + "\n")
 
 
 def _write_bench(folder: Path, profile: str, noise: float | None) -> Path:
@@ -146,7 +148,7 @@ def _write_bench(folder: Path, profile: str, noise: float | None) -> Path:
     text = f"profile = {json.dumps(profile, ensure_ascii=False)}\n"
     if noise is not None:
         text += f"\n[noise]\nread_relative = {noise!r}\n"
-    folder.mkdir(parents=True, exist_ok=True)
+    require_output_folder(folder)
     write_or_require_same(path, text, "describes another bench; choose another folder with -o")
     return path
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from crosscal.commands.files.output import require_output_file
+from crosscal.commands.files.output import force_option, require_output_file
 from crosscal.commands.jobs.training import train_and_export
 from crosscal.commands.terminal.progress import console
 from crosscal.core.run_file import read_run
@@ -44,7 +44,7 @@ from crosscal.training import Measurements, TrainingPlan, calibrator_names
     type=click.Path(path_type=Path),
     help="A run to validate on.  [default: a tenth of RUN's matrices, never trained on]",
 )
-@click.option("--force", is_flag=True, help="Replace the output file if it exists.")
+@force_option
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint beside the output file.")
 def command(
     run: Path,

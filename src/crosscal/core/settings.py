@@ -11,6 +11,7 @@ import msgspec
 from msgspec.inspect import StructType, Type, UnionType, type_info
 
 from crosscal.core.errors import SettingsError, wanted
+from crosscal.core.text_file import read_text
 
 T = TypeVar("T")
 
@@ -98,7 +99,7 @@ def load_toml(path: Path) -> dict:
         SettingsError: it does not exist or is no TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text(path))
     except OSError as error:
         raise SettingsError(
             f"{path}: cannot be read ({error.strerror}); give the path of a TOML file"

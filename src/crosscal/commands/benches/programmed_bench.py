@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from crosscal.firmware_models import BoardFacts
     from crosscal.simulated_bench import Bench, Snapshot
 
+FILE_SUFFIXES = (".npy", ".csv", ".txt", ".tsv", ".dat", ".npz", ".mat", ".h5")
+"""Endings that mean a file even where there is none: a missing file is not taken for kinds of inputs."""
+
 
 def programmed_bench(
     bench: str, *, matrix: Path | None, seed: int, after_s: float
@@ -33,8 +36,6 @@ def programmed_bench(
     else:
         target_s = read_numbers(matrix)
     program_bench(board, target_s)
-    if not after_s >= 0:
-        raise InputError(wanted(got=f"--after {after_s}", allowed="0 s or more", remedy="time only passes"))
     board.advance_time(after_s)
     return board, target_s
 
@@ -99,7 +100,7 @@ def parse_vectors(text: str, facts: BoardFacts, seed: int) -> np.ndarray:
 def _vectors(text: str, rows: int, seed: int) -> np.ndarray:
     from crosscal.training import draw_vectors, parse_inputs
 
-    if Path(text).suffix in (".npy", ".csv"):
+    if Path(text).suffix.lower() in FILE_SUFFIXES or Path(text).is_file():
         return np.atleast_2d(read_numbers(Path(text)))
     try:
         return np.full((1, rows), float(text))

@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from crosscal.commands.files.arrays import read_matrix
-from crosscal.commands.files.output import require_output_file
-from crosscal.commands.terminal.progress import console
+from crosscal.commands.files.output import force_option, require_output_file
+from crosscal.commands.terminal.progress import console, working
+from crosscal.core.whole_file import write_whole_text
 
 
 @click.command("export-c")
@@ -41,7 +42,7 @@ from crosscal.commands.terminal.progress import console
     is_flag=True,
     help="Compile it, too, into a shared library beside the header, for this machine.",
 )
-@click.option("--force", is_flag=True, help="Replace files that exist.")
+@force_option
 def command(
     calibrator: Path,
     matrix: Path,
@@ -76,13 +77,13 @@ def command(
     require_output_file(output, force=force)
     if library:
         require_output_file(library_path(output), force=force)
-    with console.status("programming the calibrator"):
+    with working("programming the calibrator"):
         text = header_text(
             calibrator, read_matrix(matrix), name=name, fixed_point=fixed_point, self_test=self_test
         )
-    output.write_text(text, encoding="utf-8")
+    write_whole_text(output, text)
     console.print(f"wrote {output}: {name}_calibrate")
     if library:
-        with console.status("compiling"):
+        with working("compiling"):
             compile_library(output, name)
         console.print(f"wrote {library_path(output)}, for this machine")

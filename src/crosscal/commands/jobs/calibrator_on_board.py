@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crosscal.commands.terminal.progress import console
+from crosscal.commands.terminal.progress import console, working
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import CalibratorFileError, IncompatibleBoardError, InputError, wanted
 
@@ -69,10 +69,10 @@ def program_target(
             )
         )
     target_s = board.target_s if given_s is None else given_s
-    with console.status("compiling the calibrator for the target"):
+    with working("compiling the calibrator for the target"):
         programmed = calibrator.program(target_s)
     if program:
-        with console.status("programming"):
+        with working("programming"):
             report = board.program(target_s)
         if report.cells_failed:
             console.print(f"[yellow]{report.cells_failed} cells did not reach their target")

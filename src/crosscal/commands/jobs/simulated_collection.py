@@ -19,7 +19,7 @@ import numpy as np
 from crosscal.commands.benches.simulated_board import RESOURCE
 from crosscal.commands.jobs.cluster import cluster, map_unordered
 from crosscal.commands.options.measurement import plan_text
-from crosscal.commands.terminal.progress import collection_bar, console
+from crosscal.commands.terminal.progress import collection_bar, console, working
 from crosscal.core.run_layout import MatrixRecord
 from crosscal.front_door import open_board
 from crosscal.simulated_bench import BenchSettings, load_settings, settings_text
@@ -60,7 +60,7 @@ def collect_simulated(
         Others: as `training.collect`.
     """
     with (
-        console.status("switching the board on; the first time on a machine compiles its circuit"),
+        working("switching the board on; the first time on a machine compiles its circuit"),
         open_board(resource, backend=f"{bench}@crosscal", timeout_s=timeout_s) as board,
     ):
         description = BoardDescription.of(board)

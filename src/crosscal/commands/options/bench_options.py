@@ -46,8 +46,9 @@ def board_options(*, vector: str) -> Callable[[Command], Command]:
             click.option(
                 "--after",
                 "after_s",
-                type=FiniteNumber(),
+                type=FiniteNumber(0),
                 default=0.0,
+                show_default=True,
                 help="Bench time to let pass first [s].",
             ),
         )

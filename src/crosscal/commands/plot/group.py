@@ -21,7 +21,7 @@ def command() -> None:
 
     \b
     crosscal plot voltages lab-12x16 -o voltages.png
-    crosscal plot currents bench.toml --matrix g.npy --vector v.npy -o currents.svg
+    crosscal plot currents bench.toml --matrix g.npy --vector v.npy -o i.svg
     crosscal plot page lab-12x16 -o bench.html
     """
 

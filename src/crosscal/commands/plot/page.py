@@ -9,8 +9,10 @@ import click
 import numpy as np
 
 from crosscal.commands.benches.programmed_bench import programmed_bench
+from crosscal.commands.files.output import force_option, require_output_file
 from crosscal.commands.options.bench_options import board_options
 from crosscal.commands.terminal.progress import console
+from crosscal.core.whole_file import whole_file
 
 if TYPE_CHECKING:
     from crosscal.firmware_models import BoardFacts
@@ -29,7 +31,10 @@ NUMBERS_MOST = 4_000_000
     show_default=True,
     help="HTML file to write.",
 )
-def command(bench: str, output: Path, matrix: Path | None, seed: int, vector: str, after_s: float) -> None:
+@force_option
+def command(
+    bench: str, output: Path, force: bool, matrix: Path | None, seed: int, vector: str, after_s: float
+) -> None:
     """Write a board as one HTML page: facts, array, voltages, currents, faults and settings.
 
     The file needs nothing else, no network and no server: open it in a browser. Choose among the vectors and
@@ -41,6 +46,7 @@ def command(bench: str, output: Path, matrix: Path | None, seed: int, vector: st
     crosscal plot page lab-12x16 -o bench.html
     crosscal plot page bench.toml --matrix g.npy --vector v.npy -o bench.html
     """
+    require_output_file(output, force=force)
     from crosscal.simulated_bench import take_snapshot
     from crosscal.simulated_bench.pictures.page import write_page
 
@@ -50,7 +56,8 @@ def command(bench: str, output: Path, matrix: Path | None, seed: int, vector: st
     if len(vectors_v) > room:
         console.print(f"[yellow]the first {room} of {len(vectors_v)} vectors, lest the page be too large")
     snapshot = take_snapshot(board, target_s, vectors_v[:room])
-    write_page(output, board, snapshot, name=Path(bench).stem, vector_names=names[:room])
+    with whole_file(output) as part:
+        write_page(part, board, snapshot, name=Path(bench).stem, vector_names=names[:room])
     console.print(f"wrote {output}, {output.stat().st_size / 1e3:.0f} kB")
 
 

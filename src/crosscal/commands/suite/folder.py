@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import click
 import numpy as np
 
 from crosscal.commands.jobs.training import checkpoint_of
-from crosscal.core.errors import CrosscalError
+from crosscal.core.errors import CrosscalError, InputError
 from crosscal.core.run_file import Run, read_run
+from crosscal.core.text_file import read_text
+from crosscal.core.whole_file import whole_file, write_whole_text
 from crosscal.training import (
     CollectionPlan,
     MethodScore,
@@ -38,9 +39,9 @@ FAILURES = (CrosscalError, ArithmeticError, ValueError, RuntimeError, MemoryErro
 def write_or_require_same(path: Path, text: str, otherwise: str) -> None:
     """Write a file that later runs must agree with; refuse, in the words of `otherwise`, one that differs."""
     if not path.exists():
-        path.write_text(text, encoding="utf-8")
-    elif path.read_text(encoding="utf-8") != text:
-        raise click.UsageError(f"{path} {otherwise}")
+        write_whole_text(path, text)
+    elif read_text(path) != text:
+        raise InputError(f"{path} {otherwise}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ class BoardFolder:
         """Make the folder, with the board's settings in it.
 
         Raises:
-            UsageError: it holds another board.
+            InputError: it holds another board.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         write_or_require_same(self.bench, settings, "describes another board; choose another folder with -o")
@@ -100,9 +101,9 @@ class BoardFolder:
         """Read the linear-Gaussian reference of every test matrix, (K,), computed once."""
         path = self.path / "reference.npy"
         if not path.exists():
-            part = path.with_suffix(".part.npy")
-            np.save(part, find())
-            part.replace(path)
+            floor_nmse = find()
+            with whole_file(path) as part:
+                np.save(part, floor_nmse)
         return np.load(path)
 
     def scores(self, step: str, find: Callable[[], ScoredMethods]) -> tuple[MethodScore, ...]:

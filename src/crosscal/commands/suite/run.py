@@ -10,6 +10,7 @@ import numpy as np
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
+from crosscal.commands.files.output import require_output_folder
 from crosscal.commands.suite.boards import SuiteBoard
 from crosscal.commands.suite.folder import BoardFolder, write_or_require_same
 from crosscal.commands.suite.request import BASELINES, MEASURING, SuiteRequest
@@ -41,7 +42,7 @@ def run_suite(boards: Sequence[SuiteBoard], request: SuiteRequest, folder: Path)
         folder: a folder for each board is made in it.
 
     Raises:
-        UsageError: the folder holds a suite of other sizes or another seed, or another board of that name.
+        InputError: the folder holds a suite of other sizes or another seed, or another board of that name.
     """
     prepare_suite_folder(request, folder)
     results: list[BoardResult] = []
@@ -72,9 +73,9 @@ def prepare_suite_folder(request: SuiteRequest, folder: Path) -> None:
     """Make the folder, or find one that was begun with the same counts and seed; calibrators may be added.
 
     Raises:
-        UsageError: the folder holds a suite of other counts or another seed.
+        InputError: the folder holds a suite of other counts or another seed.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    require_output_folder(folder)
     size = {name: getattr(request.size, name) for name in request.size.__struct_fields__}
     text = json.dumps({"seed": request.seed, **size}, indent=2) + "\n"
     write_or_require_same(
@@ -89,7 +90,7 @@ def discard_calibrators(boards: Sequence[SuiteBoard], request: SuiteRequest, fol
     """Delete the files and scores of the calibrators asked for; measured runs stay.
 
     Raises:
-        UsageError: the folder holds another board of one of the names.
+        InputError: the folder holds another board of one of the names.
     """
     places = [BoardFolder(path=folder / board.name, retry=request.retry) for board in boards]
     for place, board in zip(places, boards, strict=True):

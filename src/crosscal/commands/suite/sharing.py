@@ -22,6 +22,7 @@ from crosscal.commands.suite.request import BASELINES, MEASURING, SuiteRequest
 from crosscal.commands.suite.steps import run_step
 from crosscal.commands.terminal.interrupt import interruptible
 from crosscal.commands.terminal.progress import progress_bar
+from crosscal.core.whole_file import whole_file
 
 Files = dict[str, bytes]
 
@@ -52,7 +53,7 @@ def run_suite_on_cluster(
 
     Raises:
         ClusterError: the scheduler does not answer, or the workers gave up.
-        UsageError: a folder holds another board of that name.
+        InputError: a folder holds another board of that name.
     """
     folders = {board.name: BoardFolder(path=folder / board.name, retry=request.retry) for board in boards}
     for board in boards:
@@ -112,6 +113,5 @@ def _run_task(request: SuiteRequest, task: Task) -> tuple[str, Files]:
 def _write_files(files: Files, path: Path) -> None:
     """Write files whole: one that is there is finished."""
     for name, data in files.items():
-        part = path / f"{name}.part"
-        part.write_bytes(data)
-        part.replace(path / name)
+        with whole_file(path / name) as part:
+            part.write_bytes(data)

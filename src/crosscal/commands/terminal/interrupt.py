@@ -2,7 +2,8 @@
 
 Python drops an exception that is raised while a destructor or a weak reference's callback happens to run, a
 KeyboardInterrupt too; in a long loop that is no rare place to be. So the signal is also remembered, and asked
-for between steps. The signal to terminate is taken as the same request: it too must leave a board at 0 V.
+for between steps. The signals to terminate and of a terminal that closes are taken as the same request: they
+too must leave a board at 0 V.
 """
 
 from __future__ import annotations
@@ -12,6 +13,33 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Signals that end a program by default; Windows has no SIGHUP."""
+
+
+def interrupt_on_termination() -> None:
+    """Let SIGTERM and SIGHUP raise KeyboardInterrupt, as Ctrl-C does: a board that was opened is closed."""
+    for number in ENDING:
+        # One that is ignored stays so: nohup ignores SIGHUP on purpose.
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+
+
+@contextmanager
+def keeping(notice: Callable[[], str | None]) -> Iterator[None]:
+    """Note on an interrupt that passes through what is kept of the work, for the last line of the command.
+
+    Args:
+        notice: gives the sentence, or None if nothing is kept.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        sentence = notice()
+        if sentence is not None:
+            interrupt.add_note(sentence)
+        raise
 
 
 @contextmanager
@@ -32,7 +60,8 @@ def interruptible() -> Iterator[Callable[[], None]]:
         # Signals reach the main thread alone.
         yield check
         return
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    caught = [number for number in (signal.SIGINT, *ENDING) if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, on_signal) for number in caught}
     try:
         yield check
     finally:

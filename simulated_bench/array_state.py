@@ -6,7 +6,7 @@ import numpy as np
 
 from crosscal.core.array_types import Matrix
 from crosscal.simulated_bench.cells import Cells
-from crosscal.simulated_bench.circuit.circuit import Circuit
+from crosscal.simulated_bench.circuit.circuit import Circuit, path_resistances_ohm
 from crosscal.simulated_bench.circuit.line_faults import LineFault
 from crosscal.simulated_bench.circuit.wires import Wires
 from crosscal.simulated_bench.device_factory import build_device
@@ -33,7 +33,12 @@ class ArrayState:
     def __init__(self, settings: BenchSettings, front_end: FrontEnd, cells: Cells) -> None:
         self._settings, self._front_end = settings, front_end
         self.cells = cells
-        self.device = build_device(settings.device)
+        limits_s = settings.array.conductance_min_s, settings.array.conductance_max_s
+        self.device = build_device(
+            settings.device,
+            np.tile(limits_s, (settings.array.rows, 1)),
+            least_slope_s=self._least_slope_s(),
+        )
         self.temperature_c = settings.temperature_c
         self._time_s = 0.0
         self._line_faults: tuple[LineFault, ...] = ()
@@ -71,6 +76,17 @@ class ArrayState:
             sense_ohm=wires.sense_ohm + self._front_end.input_ohm(range_index),
             faults=self._line_faults,
         )
+
+    def _least_slope_s(self) -> float:
+        """Return the steepest fall of a cell's current with which the array has a single solution [S]."""
+        wires = self._settings.wires
+        if self._settings.faults.of_lines:
+            return 0.0
+        rows, columns = self.shape
+        _, row_ohm = path_resistances_ohm(columns, wires.row_ohm, np.array([wires.source_ohm]))
+        _, column_ohm = path_resistances_ohm(rows, wires.column_ohm, np.array([wires.sense_ohm]))
+        longest_ohm = row_ohm + column_ohm
+        return -1 / longest_ohm if longest_ohm > 0 else -np.inf
 
     def circuit(self, range_index: int) -> Circuit:
         """Give the circuit that drives meet in a range."""

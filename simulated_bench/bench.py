@@ -35,20 +35,22 @@ class Bench(ABC):
         self._facts = board_facts(settings)
 
     @classmethod
-    def from_toml(cls, path: str | Path, **overrides: Any) -> Bench:
+    def from_toml(cls, path: str | Path, *, allow_code: bool = False, **overrides: Any) -> Bench:
         """Build the bench that a `bench.toml` describes, or a profile that comes with the product.
 
         Args:
             path: the file, or the profile's name, such as `memsys2025`.
+            allow_code: let the file name a device class of its own; see `crosscal.core.user_code`.
             overrides: top-level keys that replace the file's, such as `seed=3`.
 
         Raises:
-            SettingsError: no such file or profile, or a key that is unknown or has an impossible value.
+            SettingsError: no such file or profile, a key that is unknown or has an impossible value, or code
+                that was not allowed.
         """
         # Only here, since the boards that this builds are subclasses.
         from crosscal.simulated_bench.building import build_bench
 
-        return build_bench(load_settings(path, **overrides))
+        return build_bench(load_settings(path, allow_code=allow_code, **overrides))
 
     @classmethod
     def from_profile(cls, name: str, **overrides: Any) -> Bench:

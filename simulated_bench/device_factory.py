@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from importlib import import_module
 
 import msgspec
+import numpy as np
 
 from crosscal.core.errors import InputError, SettingsError, wanted
 from crosscal.simulated_bench.devices import (
@@ -16,6 +18,7 @@ from crosscal.simulated_bench.devices import (
     Saturating,
     Sinh,
 )
+from crosscal.simulated_bench.devices.law_probe import require_sound_law
 from crosscal.simulated_bench.settings.devices import (
     ClassSettings,
     DeviceSettings,
@@ -29,13 +32,25 @@ from crosscal.simulated_bench.settings.devices import (
 _COMMON = frozenset(field.name for field in msgspec.structs.fields(DeviceTable))
 
 
-def build_device(settings: DeviceSettings) -> CellLaw:
+def build_device(
+    settings: DeviceSettings, conductance_s: np.ndarray, *, least_slope_s: float = -math.inf
+) -> CellLaw:
     """Make the law of a `[device]` table, behind its access transistor if it has one.
 
+    Args:
+        settings: the table.
+        conductance_s: conductances that a class of the user's own is probed with [S], (N, M).
+        least_slope_s: as of `require_sound_law`.
+
     Raises:
-        SettingsError: a class that cannot be imported or built; the message says why.
+        SettingsError: a class that cannot be imported, built or used; the message says why.
     """
     law = _law(settings)
+    if isinstance(settings, ClassSettings):
+        try:
+            require_sound_law(law, conductance_s, least_slope_s=least_slope_s)
+        except InputError as error:
+            raise SettingsError(f"device.law = {settings.name!r}: {error}") from error
     access = settings.access
     if access is None:
         return law
@@ -74,16 +89,24 @@ def _law(settings: DeviceSettings) -> CellLaw:
 
 
 def _of_class(settings: ClassSettings) -> CellLaw:
+    """Import and build a class of the user's own; anything else in its place is not even called."""
+    got = f"device.law = {settings.name!r}"
     module_name, _, class_name = settings.name.partition(":")
     try:
-        made = getattr(import_module(module_name), class_name)(**settings.parameters)
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
-        allowed = "package.module:Class, importable, built by the keys of [device.parameters]"
-        remedy = f"correct it, or put its folder on PYTHONPATH ({type(error).__name__}: {error})"
-        got = f"device.law = {settings.name!r}"
-        raise SettingsError(wanted(got=got, allowed=allowed, remedy=remedy)) from error
-    if not callable(getattr(made, "evaluate", None)):
-        got = f"device.law = {settings.name!r}, which has no method evaluate"
-        allowed = "a CellLaw, see docs/how_to/own_device.md"
-        raise SettingsError(wanted(got=got, allowed=allowed, remedy="give it one"))
-    return made
+        found = getattr(import_module(module_name), class_name)
+    except Exception as error:
+        raise _unusable(got, error) from error
+    if not (isinstance(found, type) and callable(getattr(found, "evaluate", None))):
+        allowed = "a class with a method evaluate(conductance_s, voltage_v, current_a, slope_s)"
+        remedy = "see docs/how_to/own_device.md"
+        raise SettingsError(wanted(got=f"{got}, no method evaluate", allowed=allowed, remedy=remedy))
+    try:
+        return found(**settings.parameters)
+    except Exception as error:
+        raise _unusable(got, error) from error
+
+
+def _unusable(got: str, error: Exception) -> SettingsError:
+    allowed = "package.module:Class, importable, built by the keys of [device.parameters]"
+    remedy = f"correct it, or put its folder on PYTHONPATH ({type(error).__name__}: {error})"
+    return SettingsError(wanted(got=got, allowed=allowed, remedy=remedy))

@@ -12,6 +12,8 @@ from crosscal.simulated_bench.circuit.checks import checked_array
 from crosscal.simulated_bench.circuit.line_faults import LineFault
 from crosscal.simulated_bench.circuit.wires import Wires
 from crosscal.simulated_bench.devices.law import CellLaw
+from crosscal.simulated_bench.devices.law_probe import require_sound_once
+from crosscal.simulated_bench.devices.one_transistor import OneTransistor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,8 @@ class Circuit:
             ShapeError: the conductances are no matrix, or the wires' lists do not fit it.
             RangeError: a conductance is negative or not finite, or a fault of the wires lies outside the
                 array; the message names the place.
-            InputError: `wires` or `device` is something else.
+            InputError: `wires` or `device` is something else, or a device of the user's own is not sound; see
+                `require_sound_law`.
         """
         if not isinstance(wires, Wires):
             raise InputError(
@@ -66,6 +69,7 @@ class Circuit:
             i, j = np.argwhere(checked_s < 0)[0]
             got = f"conductance_s[{i}, {j}] = {checked_s[i, j]:g} S"
             raise RangeError(wanted(got=got, allowed="0 or more", remedy="correct that cell"))
+        require_sound_once(device.cell if isinstance(device, OneTransistor) else device, checked_s)
         rows, columns = checked_s.shape
         for fault in wires.faults:
             fault.require_within(rows, columns)

@@ -9,8 +9,9 @@ import msgspec
 
 from crosscal.core.errors import SettingsError, wanted
 from crosscal.core.settings import decode, load_toml
+from crosscal.core.user_code import code_allowed, require_code_allowed
 from crosscal.simulated_bench.settings.bench_settings import BenchSettings
-from crosscal.simulated_bench.settings.devices import with_class_named
+from crosscal.simulated_bench.settings.devices import ClassSettings, with_class_named
 
 PROFILES = Path(__file__).parents[1] / "profiles"
 FRONT_END_PREFIX = "front_end_"
@@ -41,16 +42,19 @@ def front_end_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem.removeprefix(FRONT_END_PREFIX) for path in found))
 
 
-def load_settings(source: str | Path, **overrides: Any) -> BenchSettings:
+def load_settings(source: str | Path, *, allow_code: bool = False, **overrides: Any) -> BenchSettings:
     """Read the settings of a bench.
 
     Args:
         source: path of a TOML file, or the name of a profile that comes with the product.
+        allow_code: let the file name a device class, which is imported when a board is built; see
+            `crosscal.core.user_code`. One that `overrides` name needs no consent.
         overrides: top-level keys that go on top of the file's, such as `seed=3` or
             `noise={"read_relative": 0}`; a table replaces only the keys it has.
 
     Raises:
-        SettingsError: no such file or profile, or a key that is unknown or has an impossible value.
+        SettingsError: no such file or profile, a key that is unknown or has an impossible value, or code that
+            was not allowed.
     """
     path, origin = Path(source), str(source)
     if path.is_file():
@@ -68,7 +72,13 @@ def load_settings(source: str | Path, **overrides: Any) -> BenchSettings:
     front_end = merged.get("front_end", {})
     if isinstance(front_end, dict):
         merged["front_end"] = _on_its_front_end(front_end, origin=origin)
-    return decode(merged, BenchSettings, origin=origin)
+    settings = decode(merged, BenchSettings, origin=origin)
+    own = overrides.get("device")
+    typed = isinstance(own, dict) and "law" in own
+    if isinstance(settings.device, ClassSettings) and not typed:
+        with code_allowed(allow_code):
+            require_code_allowed("device.law", settings.device.name, origin=origin)
+    return settings
 
 
 def settings_text(settings: BenchSettings) -> str:

@@ -43,7 +43,9 @@ class _LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = _MODULES.get(cmd_name, cmd_name.replace("-", "_"))
-        return importlib.import_module(f"crosscal.commands.{module}").command
+        from crosscal.commands.options.user_code import add_allow_code
+
+        return add_allow_code(importlib.import_module(f"crosscal.commands.{module}").command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx

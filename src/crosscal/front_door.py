@@ -7,6 +7,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, cast
 
 from crosscal.core.errors import InputError, wanted
+from crosscal.core.user_code import code_allowed
 
 if TYPE_CHECKING:
     from crosscal.core.lab_board import LabBoard
@@ -18,7 +19,9 @@ PYTHON = "python:"
 """Prefix of resources that a Python callable opens."""
 
 
-def open_board(resource: str, *, backend: str | None = None, timeout_s: float | None = None) -> Board:
+def open_board(
+    resource: str, *, backend: str | None = None, timeout_s: float | None = None, allow_code: bool = False
+) -> Board:
     """Open a crossbar test board, physical or simulated, by its VISA resource name, or by its Python class.
 
     Args:
@@ -26,6 +29,7 @@ def open_board(resource: str, *, backend: str | None = None, timeout_s: float | 
             or `python:my_lab:MyBoard?port=COM3`, a callable that opens a `crosscal.LabBoard`.
         backend: PyVISA backend, such as `@py` or `bench.toml@crosscal`; PyVISA's own default when None.
         timeout_s: how long to wait for a reply's first byte [s]; long transfers are given more time.
+        allow_code: let a settings file in `backend` load Python code, such as a device class of its own.
 
     Returns:
         The open board, a context manager; leaving it sets the outputs to 0 V and closes the session. For a
@@ -40,7 +44,8 @@ def open_board(resource: str, *, backend: str | None = None, timeout_s: float | 
 
     from crosscal.drivers import Board
 
-    return Board.open(resource, backend=backend, timeout_s=timeout_s)
+    with code_allowed(allow_code):
+        return Board.open(resource, backend=backend, timeout_s=timeout_s)
 
 
 def _open_lab_board(resource: str, *, backend: str | None, timeout_s: float | None) -> LabBoard:

@@ -74,7 +74,7 @@ def test_its_range_is_kept_in_every_solver(tunnel) -> None:
 def test_a_board_takes_it_by_name_and_hands_it_its_parameters(tunnel, tmp_path) -> None:
     path = tmp_path / "bench.toml"
     path.write_text(TOML, encoding="utf-8")
-    board = Bench.from_toml(path, noise={"read_relative": 0.0})
+    board = Bench.from_toml(path, allow_code=True, noise={"read_relative": 0.0})
     assert board.device == tunnel(scale_v=0.35)
     volts_v = np.random.default_rng(2).uniform(0.1, 0.5, (2, 16))
     conductance_s = np.array(board.true_conductance()).reshape(16, 12)

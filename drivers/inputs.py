@@ -91,7 +91,7 @@ def require_protected(vectors: np.ndarray, protection_v: float) -> None:
             wanted(
                 got=f"voltages up to {largest:.6g} V in magnitude",
                 allowed=f"{protection_v:.6g} V, the board's protection voltage",
-                remedy="use smaller inputs, or raise board.protection_v if the devices can take it",
+                remedy="use smaller inputs; the protection keeps cells from being written or damaged",
             )
         )
 

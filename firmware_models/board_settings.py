@@ -16,6 +16,11 @@ _TOLERANCE = 0.01
 _ITERATIONS = 50
 
 
+def power_on_protection_v(facts: BoardFacts) -> float:
+    """Return the largest magnitude that a board drives after power-on [V]."""
+    return min(_PROTECTION_V, facts.protection_max_v)
+
+
 class BoardSettings:
     """Power-on values, and the ranges that go with them.
 
@@ -24,7 +29,7 @@ class BoardSettings:
 
     def __init__(self, facts: BoardFacts) -> None:
         settling_s = max(facts.adc_settling_s, facts.dac_settling_s)
-        protection_v = min(_PROTECTION_V, facts.protection_max_v)
+        protection_v = power_on_protection_v(facts)
         aperture_s = min(max(_APERTURE_S, facts.aperture_min_s), facts.aperture_max_s)
         self.protection_limits = Limits(0.0, facts.protection_max_v, protection_v)
         self.dwell_limits = Limits(settling_s, facts.dwell_max_s, settling_s)

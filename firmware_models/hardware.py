@@ -17,6 +17,10 @@ FAILURES = (CrosscalError, ArithmeticError, ValueError, RuntimeError, OSError)
 """What an implementation of `Hardware` may raise when it breaks: the firmware reports it, and goes on."""
 
 
+class HardwareFailure(RuntimeError):
+    """The hardware cannot do as it was told; the text is for the reader of the error queue (-240)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardFacts:
     """Fixed facts of a powered board.

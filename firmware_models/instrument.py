@@ -10,7 +10,7 @@ from collections.abc import Callable
 from crosscal.firmware_models.acquisition import Acquisition, Trace
 from crosscal.firmware_models.board_settings import IMMEDIATE, BoardSettings
 from crosscal.firmware_models.commands import COMMANDS
-from crosscal.firmware_models.hardware import FAILURES, Hardware
+from crosscal.firmware_models.hardware import FAILURES, Hardware, HardwareFailure
 from crosscal.firmware_models.header_tree import HeaderTree
 from crosscal.firmware_models.link_fault import LinkFault
 from crosscal.firmware_models.programming import Programming, ProgrammingResult
@@ -220,7 +220,8 @@ class Instrument:
                     self._end_acquisition(self._acquisition)
         except FAILURES as error:
             # The hardware broke in the middle of an operation: tell the clients, and stay alive for them.
-            logger.exception("the hardware failed")
+            explained = isinstance(error, HardwareFailure)
+            logger.error("the hardware failed: %s", error, exc_info=not explained)
             self._drop_operations()
             self.status.report(-240, str(error))
 

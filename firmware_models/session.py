@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from crosscal.firmware_models.call import Call, NotYet
 from crosscal.firmware_models.framing import Framing
-from crosscal.firmware_models.hardware import FAILURES
+from crosscal.firmware_models.hardware import FAILURES, HardwareFailure
 from crosscal.firmware_models.link_fault import DROP, GARBLE, STALL, STALL_S, garble
 from crosscal.firmware_models.program_message import Unit, units
 from crosscal.firmware_models.scpi_errors import ScpiFault
@@ -228,6 +228,9 @@ class Session:
             return False
         except ScpiFault as fault:
             self._fail(fault)
+        except HardwareFailure as failure:
+            logger.error("%s: the hardware failed: %s", path, failure)
+            self._fail(ScpiFault(-240, str(failure)))
         except FAILURES as error:
             # Nothing that the contract has a code for; the board stays alive for its clients.
             logger.exception("%s failed", path)

@@ -123,8 +123,8 @@ class Bench(ABC):
         """Drive vectors in turn (count × N) and read all columns of each.
 
         Raises:
-            ArithmeticError: no solution of the circuit was found, a device left its range, or a part of a
-                wire is connected to nothing; the firmware reports -240.
+            UnsolvedCircuit: no solution of the circuit was found, a device left its range, or a part of a
+                wire is connected to nothing; the message names the cell, and the firmware reports -240.
         """
 
     @abstractmethod
@@ -132,7 +132,7 @@ class Bench(ABC):
         """Solve for the currents that flow into the amplifiers on average [A], (B, M), without their errors.
 
         Raises:
-            ArithmeticError: as `measure`.
+            UnsolvedCircuit: as `measure`.
         """
 
     @abstractmethod

@@ -11,6 +11,7 @@ import numpy as np
 from crosscal.core.array_types import Currents, Matrix, StatusBits, Vectors
 from crosscal.core.errors import InputError, SolverError
 from crosscal.core.physical_constants import ZERO_CELSIUS_K
+from crosscal.firmware_models import HardwareFailure
 from crosscal.simulated_bench.array_state import ArrayState
 from crosscal.simulated_bench.circuit.direct_current.sensitivities import sensitivity
 from crosscal.simulated_bench.circuit.direct_current.solver import solve_currents
@@ -82,7 +83,7 @@ class ColumnReader:
             Readings [A], (B, M), and their `Status` bits.
 
         Raises:
-            ArithmeticError: as `Bench.measure`.
+            UnsolvedCircuit: as `Bench.measure`.
         """
         settled_a = self.true_current(voltage_v, range_index=range_index)
         window_s = aperture_s * averages
@@ -168,10 +169,14 @@ class ColumnReader:
             return added_currents(self._fluctuation, cells, timing, voltage_v, settled_a, **circuit)
 
 
+class UnsolvedCircuit(HardwareFailure, ArithmeticError):
+    """No solution of the circuit, or one outside the range of a device; the text names the cell."""
+
+
 @contextmanager
 def _hardware_failures() -> Iterator[None]:
     """Turn errors of the solvers into the failures that the firmware reports."""
     try:
         yield
     except (SolverError, InputError) as error:
-        raise ArithmeticError(str(error)) from error
+        raise UnsolvedCircuit(str(error)) from error

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from crosscal.firmware_models import ProgrammingStep, Reading
 from crosscal.simulated_bench.array_bench import ArrayBench
 from crosscal.simulated_bench.bench import Bench
 from crosscal.simulated_bench.circuit.wires import Wires
+from crosscal.simulated_bench.column_reading import UnsolvedCircuit
 from crosscal.simulated_bench.devices import CellLaw
 from crosscal.simulated_bench.linear_gaussian import Sensed, reference_of_sensed
 from crosscal.simulated_bench.packing import pack
@@ -103,13 +106,14 @@ class TiledBench(Bench):
         readings = []
         for place, tile in self._tiles.items():
             rows, columns = self._layout.span(place)
-            reading = tile.measure(
-                pack(vectors_v[:, rows]),
-                range_index=range_index,
-                aperture_s=aperture_s,
-                averages=averages,
-                dwell_s=dwell_s,
-            )
+            with _naming_tile(place):
+                reading = tile.measure(
+                    pack(vectors_v[:, rows]),
+                    range_index=range_index,
+                    aperture_s=aperture_s,
+                    averages=averages,
+                    dwell_s=dwell_s,
+                )
             shape = len(vectors_v), self.tile_shape[1]
             status = np.frombuffer(reading.status, dtype=np.uint8).reshape(shape)
             sums_a[:, columns] += np.asarray(reading.current_a).reshape(shape)
@@ -130,7 +134,8 @@ class TiledBench(Bench):
         sums_a = np.zeros((len(voltage_v), self._shape[1]))
         for place, tile in self._tiles.items():
             rows, columns = self._layout.span(place)
-            sums_a[:, columns] += tile.true_current(voltage_v[:, rows], range_index=range_index)
+            with _naming_tile(place):
+                sums_a[:, columns] += tile.true_current(voltage_v[:, rows], range_index=range_index)
         return sums_a
 
     def linear_gaussian_reference(
@@ -225,3 +230,12 @@ class TiledBench(Bench):
     def _any(self) -> ArrayBench:
         """Tile that stands for all in their common properties."""
         return self._tiles[0, 0]
+
+
+@contextmanager
+def _naming_tile(place: tuple[int, ...]) -> Iterator[None]:
+    """Name the tile, counted from 1, of a circuit without solution: its message counts cells in that tile."""
+    try:
+        yield
+    except UnsolvedCircuit as error:
+        raise UnsolvedCircuit(f"tile {place[0] + 1},{place[1] + 1}: {error}") from error

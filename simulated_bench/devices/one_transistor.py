@@ -74,7 +74,7 @@ class OneTransistor:
                 where = f"[{place}]" if np.ndim(self.gate_v) else ""
                 got = f"OneTransistor.gate_v{where} = {gate:g} V"
                 allowed = f"finite, above threshold_v, {self.threshold_v:g} V"
-                raise RangeError(wanted(got=got, allowed=allowed, remedy="raise it"))
+                raise RangeError(wanted(got=got, allowed=allowed, remedy="correct it"))
         at_rest_a = float(cell_current(self.cell, PROBE_S, 0.0))
         if at_rest_a != 0:
             got = f"a cell that passes {at_rest_a:g} A at 0 V"
@@ -109,8 +109,8 @@ class OneTransistor:
         if beyond.any():
             b, i, j = (int(k) for k in np.argwhere(beyond)[0])
             got = f"{drop_v[b, i, j]:.4g} V across the access transistor of cell [{i}, {j}], vector {b}"
-            allowed = f"triode, below V_G − V_T = {overdrive_v[i]:.4g} V"
-            remedy = "raise the gate voltage, lower the drive, or take a transistor with more gain"
+            allowed = f"triode, below V_G - V_T = {overdrive_v[i]:.4g} V"
+            remedy = "lower the drive"
             raise RangeError(wanted(got=got, allowed=allowed, remedy=remedy))
         require_valid(self.cell, conductance_s, voltage_v - drop_v)
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import msgspec
 
+from crosscal.firmware_models import HardwareFailure
 from crosscal.simulated_bench.building import build_bench
 from crosscal.simulated_bench.settings.bench_settings import BenchSettings
 from crosscal.simulated_bench.settings.bench_toml import settings_text
@@ -43,6 +44,6 @@ def _warm_up(document: str) -> None:
             averages=1,
             dwell_s=facts.adc_settling_s,
         )
-    except ArithmeticError as error:
+    except HardwareFailure as error:
         # The board itself will say so, to whoever reads it.
         logger.debug("warm-up: %s", error)

@@ -10,6 +10,7 @@ import numpy as np
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import RangeError, ShapeError, wanted
 from crosscal.core.validation import real_array
+from crosscal.firmware_models.board_settings import power_on_protection_v
 from crosscal.simulated_bench.bench import Bench
 from crosscal.simulated_bench.circuit.direct_current.solver import solve_dc
 from crosscal.simulated_bench.circuit.solution import Solution
@@ -91,17 +92,20 @@ def take_snapshot(bench: Bench, target_s: Matrix, voltage_v: np.ndarray) -> Snap
     Args:
         bench: programmed to `target_s`.
         target_s: target of the programming [S], (N, M).
-        voltage_v: vectors to apply [V], (B, N); the drivers round them and keep within their protection.
+        voltage_v: vectors to apply [V], (B, N), within the board's protection after power-on; the drivers
+            round them.
 
     Raises:
-        ShapeError, RangeError: vectors that do not fit.
+        ShapeError, RangeError: vectors that do not fit, or go beyond the protection.
         SolverError: no solution of the circuit was found.
     """
     vectors_v = real_array(voltage_v, "voltages")
     if vectors_v.ndim != 2 or vectors_v.shape[1] != bench.facts.rows or not len(vectors_v):
         got, allowed = f"vectors of shape {vectors_v.shape}", f"(batch, {bench.facts.rows})"
         raise ShapeError(wanted(got=got, allowed=allowed, remedy="give one voltage per row"))
-    rounded = bench.round_voltage(array("d", vectors_v.ravel().tolist()), bench.facts.protection_max_v)
+    protection_v = power_on_protection_v(bench.facts)
+    require_protected(vectors_v, protection_v)
+    rounded = bench.round_voltage(array("d", vectors_v.ravel().tolist()), protection_v)
     driven_v = np.asarray(rounded).reshape(vectors_v.shape)
     conductance_s = np.asarray(bench.true_conductance()).reshape(np.shape(target_s))
     range_index, solution = _in_smallest_range(bench, conductance_s, driven_v)
@@ -125,6 +129,20 @@ def take_snapshot(bench: Bench, target_s: Matrix, voltage_v: np.ndarray) -> Snap
         cell_a=_cell_currents(bench, conductance_s, solution),
         reading_a=np.array(reading.current_a).reshape(len(driven_v), -1),
     )
+
+
+def require_protected(voltage_v: np.ndarray, protection_v: float) -> None:
+    """Refuse vectors (B, N) that a board would refuse.
+
+    Raises:
+        RangeError: a voltage beyond the protection; the message names row and vector, counted from 1.
+    """
+    beyond = np.argwhere(~(np.abs(voltage_v) <= protection_v))
+    if len(beyond):
+        k, i = (int(index) for index in beyond[0])
+        got = f"{voltage_v[k, i]:g} V on row {i + 1} of vector {k + 1}"
+        allowed = f"±{protection_v:g} V, the board's protection after power-on"
+        raise RangeError(wanted(got=got, allowed=allowed, remedy="use smaller inputs"))
 
 
 def _in_smallest_range(bench: Bench, conductance_s: Matrix, driven_v: np.ndarray) -> tuple[int, Solution]:

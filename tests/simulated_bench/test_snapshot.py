@@ -102,3 +102,12 @@ def test_a_board_of_tiles_is_solved_tile_by_tile_and_its_columns_are_summed() ->
     np.testing.assert_allclose(
         snapshot.solution.current_a, flowing_a, rtol=0, atol=5e-3 * abs(flowing_a).max()
     )
+
+
+@pytest.mark.parametrize("volts", [3.0, -0.61])
+def test_a_snapshot_drives_nothing_beyond_the_protection(volts: float) -> None:
+    """Nor does it show a voltage that it clipped in silence."""
+    vectors_v = VECTORS_V.copy()
+    vectors_v[1, 2] = volts
+    with pytest.raises(RangeError, match=rf"{volts:g} V on row 3 of vector 2; allowed: ±0\.6 V.*smaller"):
+        take_snapshot(broken_bench(), TARGET_S, vectors_v)

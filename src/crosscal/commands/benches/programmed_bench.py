@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crosscal.commands.files.arrays import read_numbers
-from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
+from crosscal.core.errors import InputError, ShapeError, wanted
 
 if TYPE_CHECKING:
     from crosscal.firmware_models import BoardFacts
@@ -82,18 +82,16 @@ def parse_vectors(text: str, facts: BoardFacts, seed: int) -> np.ndarray:
     Raises:
         InputError: neither a number nor a file nor kinds of inputs.
         ShapeError: not one voltage per row.
-        RangeError: a voltage that the board's drivers never give.
+        RangeError: a voltage beyond the board's protection after power-on.
     """
+    from crosscal.firmware_models.board_settings import power_on_protection_v
+    from crosscal.simulated_bench.pictures.snapshot import require_protected
+
     vectors_v = _vectors(text, facts.rows, seed)
     if vectors_v.ndim != 2 or vectors_v.shape[1] != facts.rows:
         got, allowed = f"vectors of shape {vectors_v.shape}", f"({facts.rows},) or (batch, {facts.rows})"
         raise ShapeError(wanted(got=got, allowed=allowed, remedy="give one voltage per row"))
-    beyond = np.argwhere(~(np.abs(vectors_v) <= facts.protection_max_v))
-    if len(beyond):
-        k, i = beyond[0]
-        got = f"{vectors_v[k, i]:g} V on row {i + 1} of vector {k + 1}"
-        allowed = f"±{facts.protection_max_v:g} V, as far as this board's protection voltage goes"
-        raise RangeError(wanted(got=got, allowed=allowed, remedy="correct it"))
+    require_protected(vectors_v, power_on_protection_v(facts))
     return vectors_v
 
 

@@ -41,7 +41,7 @@ def input_range(
             wanted(
                 got=f"a board whose protection is set to {protection_v:g} V",
                 allowed=f"{max(abs(limit) for limit in range_v):g} V or more, the largest input",
-                remedy="raise SOURce:VOLTage:PROTection if the cells bear it, or give less with --inputs",
+                remedy="give smaller inputs with --inputs; the protection keeps cells from being written",
             )
         )
     return range_v

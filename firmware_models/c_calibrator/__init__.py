@@ -4,7 +4,7 @@ from crosscal.firmware_models.c_calibrator.affine import affine_body
 from crosscal.firmware_models.c_calibrator.body import Body
 from crosscal.firmware_models.c_calibrator.fixed_point import affine_q15_body, network_q15_body
 from crosscal.firmware_models.c_calibrator.header import Facts, Probes, library_source, render, require_name
-from crosscal.firmware_models.c_calibrator.inverse import InverseConstants, inverse_body
+from crosscal.firmware_models.c_calibrator.inverse import InverseConstants, SpreadRules, inverse_body
 from crosscal.firmware_models.c_calibrator.network import NetworkConstants, network_body
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "InverseConstants",
     "NetworkConstants",
     "Probes",
+    "SpreadRules",
     "affine_body",
     "affine_q15_body",
     "inverse_body",

@@ -19,7 +19,7 @@ class Body:
         constant_bytes: size of the constants.
         relative_tolerance: how far it may be from ONNX, in parts of the largest current.
         stack_bytes: size of arrays on the stack during a call.
-        with_deviation: whether it has a function that states deviations.
+        deviation_stack_bytes: the same for a call that states deviations; None where the kind has none.
         uses_math: whether it calls functions of <math.h>.
     """
 
@@ -28,5 +28,5 @@ class Body:
     constant_bytes: int
     stack_bytes: int
     relative_tolerance: float
-    with_deviation: bool = False
+    deviation_stack_bytes: int | None = None
     uses_math: bool = False

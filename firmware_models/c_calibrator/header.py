@@ -100,7 +100,9 @@ def _named(name: str, parts: list[str]) -> str:
 
 
 def _comment(facts: Facts, body: Body) -> str:
-    stack_bytes = body.stack_bytes + FRAMES_BYTES
+    stack = f"at most {body.stack_bytes + FRAMES_BYTES} bytes in a call"
+    if body.deviation_stack_bytes is not None:
+        stack += f" ({body.deviation_stack_bytes + FRAMES_BYTES} with deviations)"
     lines = {
         "kind": facts.kind,
         "array": f"{facts.rows} rows, {facts.columns} columns",
@@ -109,7 +111,7 @@ def _comment(facts: Facts, body: Body) -> str:
         "refused": f"currents beyond {facts.limit_a:.6g} A",
         "arithmetic": body.arithmetic,
         "flash": f"{body.constant_bytes} bytes of constants, and code",
-        "stack": f"at most {stack_bytes} bytes in a call; no heap, no recursion, no writable static memory",
+        "stack": f"{stack}; no heap, no recursion, no writable static memory",
         "needs": "C99 or C++17" + (", <math.h> (link with -lm)" if body.uses_math else ", no library"),
     }
     text = "".join(f" * {title:<14}{_plain(line)}\n" for title, line in lines.items())

@@ -14,6 +14,32 @@ Matrix = Sequence[Numbers]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpreadRules:
+    """How deviations are worked out.
+
+    Attributes:
+        inflation: what they are multiplied by.
+        usual: twice the energy that a reading has by chance, at most, at that inflation.
+        beginning: of the power iteration, (N,). rounds: of it.
+        soft: deviation of an input from which on a direction is walked.
+        step_of_deviation: length of a stride, in deviations. step_limits: least and most.
+        strides: to each side, at most.
+        unlikely, likeliest: energy at which a walk ends, and at which a place counts no more than that.
+    """
+
+    inflation: float
+    usual: float
+    beginning: Numbers
+    rounds: int
+    soft: float
+    step_of_deviation: float
+    step_limits: tuple[float, float]
+    strides: int
+    unlikely: float
+    likeliest: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InverseConstants:
     """Coefficients of one matrix's surrogate, and how it is searched; N rows, M columns.
 
@@ -28,6 +54,7 @@ class InverseConstants:
         input_bounds: low, high, penalty beyond them, least, most. damping: of each step. step_tolerance: when
             a step is the last, as mean square over the inputs and relative to the mean variance.
         expansion_v: volts in powers of the standardised input.
+        spread: for stated deviations.
     """
 
     first: Matrix
@@ -56,6 +83,7 @@ class InverseConstants:
     damping: Numbers
     step_tolerance: Numbers
     expansion_v: Numbers
+    spread: SpreadRules
 
 
 _MATRICES = (
@@ -77,11 +105,12 @@ def inverse_body(constants: InverseConstants) -> Body:
         arrays[name] = list(getattr(constants, name))
     fewer_rows = rows <= columns
     smaller = padded(min(rows, columns))
+    arrays["beginning"] = list(constants.spread.beginning)
     arrays["together"] = by_row([constants.together], smaller)
     text = [
         _rules(constants, fewer_rows),
         *(float_array(name, values) for name, values in arrays.items()),
-        *(template(name) for name in ("products.h", "surrogate.h", "step.h", "mode.h")),
+        *(template(name) for name in ("products.h", "surrogate.h", "step.h", "mode.h", "deviation.h")),
     ]
     return Body(
         arithmetic="single precision",
@@ -89,6 +118,7 @@ def inverse_body(constants: InverseConstants) -> Body:
         relative_tolerance=1e-5,
         constant_bytes=4 * sum(map(len, arrays.values())),
         stack_bytes=_room_bytes(rows, columns),
+        deviation_stack_bytes=_room_bytes(rows, columns) + _spread_bytes(rows, columns),
         uses_math=True,
     )
 
@@ -107,6 +137,16 @@ def _rules(constants: InverseConstants, fewer_rows: bool) -> str:
         "TOLERANCE": constants.step_tolerance[0] * rows,
         "TOLERANCE_VARIANCE": constants.step_tolerance[1] * sum(constants.variance) / columns,
     }
+    spread = constants.spread
+    numbers |= {
+        "INFLATION": spread.inflation,
+        "USUAL": spread.usual,
+        "STEP_OF_DEVIATION": spread.step_of_deviation,
+        "STEP_LEAST": spread.step_limits[0],
+        "STEP_MOST": spread.step_limits[1],
+    }
+    # Of double precision, as what they are compared with.
+    exact = {"SOFT_VARIANCE": spread.soft**2, "UNLIKELY": spread.unlikely, "LIKELIEST": spread.likeliest}
     sizes = {
         "ROWS_PADDED": padded(rows),
         "COLUMNS_PADDED": padded(columns),
@@ -116,6 +156,9 @@ def _rules(constants: InverseConstants, fewer_rows: bool) -> str:
         "PLACE(n, m)": f"(({place})",
         "STEPS": len(constants.damping),
         "ORDERS": len(constants.expansion_v),
+        "ROUNDS": spread.rounds,
+        "STRIDES": spread.strides,
+        **exact,
         **{name: float_literal(number) for name, number in numbers.items()},
     }
     return "".join(f"#define NAME_{name} {value}\n" for name, value in sizes.items())
@@ -124,3 +167,8 @@ def _rules(constants: InverseConstants, fewer_rows: bool) -> str:
 def _room_bytes(rows: int, columns: int) -> int:
     smaller, larger = padded(min(rows, columns)), max(rows, columns)
     return 4 * (7 * padded(rows) + 8 * padded(columns) + smaller * (larger + smaller + 4))
+
+
+def _spread_bytes(rows: int, columns: int) -> int:
+    doubles = rows * (rows + 1) // 2 + rows + 3 * columns
+    return 8 * doubles + 4 * (5 * rows + 2 * padded(columns))

@@ -33,13 +33,13 @@ SOFT = 0.1
 _CHUNK = 32
 """Readings at a time: their derivatives stay in the cache."""
 
-_ROUNDS = 8
-_STEPS = 16
+ROUNDS = 8
+STEPS = 16
 _BY_CHANCE = 15.0
 """Minus the logarithm of how often, at most, an ordinary reading is taken for one without explanation."""
 
-_STEP_OF_DEVIATION, _STEP_LIMITS = 0.5, (0.15, 0.3)
-_UNLIKELY, _LIKELIEST = 15.0, 500.0
+STEP_OF_DEVIATION, STEP_LIMITS = 0.5, (0.15, 0.3)
+UNLIKELY, LIKELIEST = 15.0, 500.0
 _SETTLING = 6
 _GRID = 2001
 
@@ -102,15 +102,9 @@ class Uncertainty:
         return variance * self._unexplained(y, z)[:, None]
 
     def _unexplained(self, y: Currents, z: Inputs) -> np.ndarray:
-        """By what factor, at least 1, readings are further from what is predicted than by chance, (B,).
-
-        Twice the energy of an ordinary reading is chi-squared of M, whose tail Laurent and Massart bound
-        (Ann. Statist. 28 (2000) 1302, lemma 1). That all deviations are too small by a factor is known.
-        """
-        count = y.shape[1]
-        usual = count + 2.0 * np.sqrt(count * _BY_CHANCE) + 2.0 * _BY_CHANCE
-        known = max(float(self._tensors.inflation[0]), 1.0) ** 2
-        return np.maximum(2.0 * self._energy(y, z) / (usual * known), 1.0)
+        """By what factor, at least 1, readings are further from what is predicted than by chance, (B,)."""
+        usual = usual_misfit(y.shape[1], float(self._tensors.inflation[0]))
+        return np.maximum(2.0 * self._energy(y, z) / usual, 1.0)
 
     def _mode(self, voltage_v: Vectors) -> Inputs:
         """Likeliest inputs behind mean volts, which lie above their own by what `input_variance` adds."""
@@ -137,11 +131,11 @@ class Uncertainty:
         lowest = self._energy(y, z)
         weights = np.ones(len(z))
         squares = (self._answer_a(z) - centre_a) ** 2
-        step = np.clip(_STEP_OF_DEVIATION * np.sqrt(direction.variance), *_STEP_LIMITS)[:, None]
+        step = np.clip(STEP_OF_DEVIATION * np.sqrt(direction.variance), *STEP_LIMITS)[:, None]
         least, most = self._tensors.input_bounds[3:]
         for side in (step, -step):
             here, onward, going = z, np.zeros_like(z), np.ones(len(z), dtype=bool)
-            for _ in range(_STEPS):
+            for _ in range(STEPS):
                 here = np.clip(here + side * direction.ridge + onward, least, most)
                 move = _covered(covariance, self._force(y, here))
                 move -= direction.ridge * (direction.toward * move).sum(axis=1, keepdims=True)
@@ -149,10 +143,10 @@ class Uncertainty:
                 onward = onward + move
                 here = np.clip(here + move, least, most)
                 above = self._energy(y, here) - lowest
-                going &= above < _UNLIKELY
+                going &= above < UNLIKELY
                 if not going.any():
                     break
-                weight = np.where(going, np.exp(-np.clip(above, -_LIKELIEST, _UNLIKELY)), 0.0)
+                weight = np.where(going, np.exp(-np.clip(above, -LIKELIEST, UNLIKELY)), 0.0)
                 weights += weight
                 squares += weight[:, None] * (self._answer_a(here) - centre_a) ** 2
         return squares / weights[:, None]
@@ -179,12 +173,26 @@ class Uncertainty:
         return pulled(self._tensors, z, pull) - z - penalty * (z - np.clip(z, low, high))
 
 
+def usual_misfit(columns: int, inflation: float) -> float:
+    """Return the largest doubled energy that an ordinary reading has by chance.
+
+    It is chi-squared of M, whose tail Laurent and Massart bound (Ann. Statist. 28 (2000) 1302, lemma 1). That
+    all deviations are too small by the factor `inflation` is known.
+    """
+    usual = columns + 2.0 * np.sqrt(columns * _BY_CHANCE) + 2.0 * _BY_CHANCE
+    return float(usual) * max(inflation, 1.0) ** 2
+
+
+def power_iteration_start(rows: int) -> np.ndarray:
+    """Return a beginning (N,) that no pattern of a crossbar is blind to."""
+    n = np.arange(rows)
+    return 1.0 + 0.7 * np.sin(2.4 * n * n + n)
+
+
 def _softest(covariance: np.ndarray) -> _Direction:
     """Find where readings leave most open, by power iteration."""
-    # A beginning that no pattern of a crossbar is blind to.
-    n = np.arange(covariance.shape[1])
-    toward = np.broadcast_to(1.0 + 0.7 * np.sin(2.4 * n * n + n), covariance.shape[:2])
-    for _ in range(_ROUNDS):
+    toward = np.broadcast_to(power_iteration_start(covariance.shape[1]), covariance.shape[:2])
+    for _ in range(ROUNDS):
         toward = _covered(covariance, toward)
         toward = toward / np.linalg.norm(toward, axis=1, keepdims=True)
     seen = _covered(covariance, toward)

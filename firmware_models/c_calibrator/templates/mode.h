@@ -96,19 +96,27 @@ static inline void NAME_answer(NAME_room *room, float *calibrated_a)
     }
 }
 
+/* Finds the inputs behind a reading, unless it is none. */
+static inline int NAME_read(NAME_room *room, const float *measured_a)
+{
+    const int status = NAME_refused(measured_a);
+    int m;
+    if (status == NAME_GOOD) {
+        (void)memset(room, 0, sizeof *room);
+        for (m = 0; m < NAME_COLUMNS; ++m) {
+            room->y[m] = (measured_a[m] - NAME_shift_a[m]) * NAME_scale[m];
+        }
+        NAME_find_mode(room);
+    }
+    return status;
+}
+
 NAME_API int NAME_calibrate(const float *measured_a, float *calibrated_a)
 {
     NAME_room room;
-    const int status = NAME_refused(measured_a);
-    int m;
-    if (status != NAME_GOOD) {
-        return status;
+    const int status = NAME_read(&room, measured_a);
+    if (status == NAME_GOOD) {
+        NAME_answer(&room, calibrated_a);
     }
-    (void)memset(&room, 0, sizeof room);
-    for (m = 0; m < NAME_COLUMNS; ++m) {
-        room.y[m] = (measured_a[m] - NAME_shift_a[m]) * NAME_scale[m];
-    }
-    NAME_find_mode(&room);
-    NAME_answer(&room, calibrated_a);
-    return NAME_GOOD;
+    return status;
 }

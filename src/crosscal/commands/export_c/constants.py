@@ -11,6 +11,7 @@ from crosscal.firmware_models.c_calibrator import (
     Body,
     InverseConstants,
     NetworkConstants,
+    SpreadRules,
     affine_body,
     affine_q15_body,
     inverse_body,
@@ -20,6 +21,7 @@ from crosscal.firmware_models.c_calibrator import (
 from crosscal.runtime import InverseTensors, ProgrammedCalibrator
 from crosscal.runtime.feedforward.affine import AffineCorrection
 from crosscal.runtime.feedforward.network import NetworkCorrection
+from crosscal.runtime.inverse import uncertainty
 from crosscal.runtime.inverse.fold import InverseCorrection
 
 
@@ -100,6 +102,23 @@ def _inverse(correction: InverseCorrection) -> InverseConstants:
         damping=tensors.damping.tolist(),
         step_tolerance=tensors.step_tolerance.tolist(),
         expansion_v=tensors.expansion.tolist(),
+        spread=_spread(tensors),
+    )
+
+
+def _spread(tensors: InverseTensors) -> SpreadRules:
+    rows, columns = tensors.linear.shape
+    return SpreadRules(
+        inflation=float(tensors.inflation[0]),
+        usual=uncertainty.usual_misfit(columns, float(tensors.inflation[0])),
+        beginning=uncertainty.power_iteration_start(rows).tolist(),
+        rounds=uncertainty.ROUNDS,
+        soft=uncertainty.SOFT,
+        step_of_deviation=uncertainty.STEP_OF_DEVIATION,
+        step_limits=uncertainty.STEP_LIMITS,
+        strides=uncertainty.STEPS,
+        unlikely=uncertainty.UNLIKELY,
+        likeliest=uncertainty.LIKELIEST,
     )
 
 

@@ -1,0 +1,86 @@
+"""Deviations that exported C states, against those of Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from c_program import Exported, needs_compiler
+from specimens import Specimen, specimen
+
+from crosscal.commands.export_c.header import programmed_header
+from crosscal.firmware_models.c_calibrator import cortex_m4
+
+pytestmark = needs_compiler
+
+SUBJECT = """\
+#include "calibrator.h"
+#define COLUMNS board_COLUMNS
+#define OUTPUTS (2 * board_COLUMNS)
+static int subject(const float *measured_a, float *answer)
+{
+    return board_calibrate_with_deviation(measured_a, answer, &answer[board_COLUMNS]);
+}
+"""
+
+
+def with_deviation(header: str, current_a: np.ndarray, folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    exported = Exported(header, "board", folder)
+    answer_a, deviation_a = np.empty_like(current_a), np.empty_like(current_a)
+    for given, answer, deviation in zip(current_a, answer_a, deviation_a, strict=True):
+        assert exported.call("calibrate_with_deviation", given, answer, deviation) == 0
+    return answer_a, deviation_a
+
+
+def programmed(case: Specimen, seed: int, vectors: int = 30):
+    matrix_s, current_a = case.measured(vectors, seed)
+    return case.calibrator.program(matrix_s), current_a
+
+
+@pytest.mark.parametrize("kind", ["structured", "whitebox"])
+@pytest.mark.parametrize("shape", [(8, 8), (5, 9), (9, 5)])
+def test_deviations_are_those_of_python(kind: str, shape: tuple[int, int], tmp_path: Path) -> None:
+    python, current_a = programmed(specimen(kind, *shape), seed=1)
+    expected_a, expected_deviation_a = python.with_uncertainty(current_a.astype(np.float64))
+    answer_a, deviation_a = with_deviation(programmed_header(python, name="board"), current_a, tmp_path)
+    assert np.abs(answer_a - expected_a).max() <= 1e-5 * np.abs(expected_a).max()
+    off = np.abs(deviation_a / expected_deviation_a - 1.0)
+    assert np.median(off) < 1e-3
+    # Of more inputs than readings several directions are equally soft, and which of them is walked hangs on
+    # the last digit: inputs moved by 1e-6 change Python's own deviations by a tenth.
+    assert off.max() < (0.2 if shape[0] > shape[1] else 2e-3)
+
+
+def test_a_reading_that_no_inputs_explain_states_as_much_more(tmp_path: Path) -> None:
+    python, current_a = programmed(specimen("whitebox", 5, 9), seed=2)
+    _, usual_a = python.with_uncertainty(current_a.astype(np.float64))
+    current_a[:, 3] *= 1.3
+    _, expected_a = python.with_uncertainty(current_a.astype(np.float64))
+    _, deviation_a = with_deviation(programmed_header(python, name="board"), current_a, tmp_path)
+    np.testing.assert_allclose(deviation_a, expected_a, rtol=2e-3)
+    assert np.median(deviation_a / usual_a) > 2.0
+
+
+def test_deviations_are_refused_with_the_reading_and_nothing_is_written(tmp_path: Path) -> None:
+    python, current_a = programmed(specimen("structured", 5, 9), seed=3, vectors=1)
+    exported = Exported(programmed_header(python, name="board"), "board", tmp_path)
+    current_a[0, 4] = np.nan
+    answer_a, deviation_a = np.full(9, 7.0, np.float32), np.full(9, 8.0, np.float32)
+    assert exported.call("calibrate_with_deviation", current_a[0], answer_a, deviation_a) == 1
+    assert (answer_a == 7.0).all()
+    assert (deviation_a == 8.0).all()
+
+
+@pytest.mark.skipif(bool(cortex_m4.missing_tools()), reason="no Cortex-M4 compiler and emulator here")
+def test_the_board_states_them_within_the_stack_that_the_header_says(tmp_path: Path) -> None:
+    python, current_a = programmed(specimen("structured", 5, 9), seed=4, vectors=3)
+    header = programmed_header(python, name="board")
+    (tmp_path / "calibrator.h").write_text(header)
+    (tmp_path / "subject.h").write_text(SUBJECT)
+    cortex_m4.build(tmp_path, "-std=c99", "-O2")
+    answers = cortex_m4.run(tmp_path, current_a.tolist(), 18)
+    _, expected_a = python.with_uncertainty(current_a.astype(np.float64))
+    np.testing.assert_allclose(np.array(answers.calibrated_a)[:, 9:], expected_a, rtol=2e-3)
+    stated = int(header.split("bytes in a call (")[1].split(" with deviations")[0])
+    assert answers.stack_bytes <= stated

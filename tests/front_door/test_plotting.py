@@ -104,7 +104,7 @@ def test_the_numbers_behind_the_voltages_are_those_of_the_solver() -> None:
         (("plot", "drift", "--vector", "random:2"), "2 vectors"),
         (("plot", "page", "bench.toml", "--vector", "long.npy"), r"shape \(1, 7\); allowed: \(5,\)"),
         (("export-spice", "bench.toml", "--vector", "long.npy"), r"shape \(1, 7\); allowed: \(5,\)"),
-        (("export-spice", "bench.toml", "--vector", "9"), r"9 V on row 1 of vector 1; allowed: ±5 V"),
+        (("export-spice", "bench.toml", "--vector", "9"), r"9 V on row 1 of vector 1; allowed: ±0.6 V"),
         (("plot", "currents", "bench.toml", "--vector", "nan"), "nan V on row 1"),
         (("plot", "voltages", "bench.toml", "--matrix", "complex.npy"), "complex.npy"),
         (("export-spice", "bench.toml", "--matrix", "complex.npy"), "complex.npy"),

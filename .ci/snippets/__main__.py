@@ -11,21 +11,17 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from contextlib import ExitStack
 from pathlib import Path
 
 from board import free_port, port_in, served, started
 from pages import Page, Snippet, groups, pages
+from running import ROOT, environment, execute
 
-ROOT = Path(__file__).parents[2]
-SLOW_S = 20.0
 PORTS = ("5025", "8786")
 """Ports that pages print; a free one takes their place, as others may be at work on this machine."""
 
@@ -99,21 +95,6 @@ def run_group(group: list[Snippet], text: str, folder: Path, env: dict[str, str]
     execute(command, folder, env, first.place, sized="sizes" in first.directives)
 
 
-def execute(
-    command: list[str], folder: Path, env: dict[str, str], place: str, *, sized: bool = False
-) -> None:
-    """Run a command; end the program with its output where it fails."""
-    began = time.monotonic()
-    ended = subprocess.run(
-        command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-    )
-    took_s = time.monotonic() - began
-    slow = "  over 20 s: state smaller sizes in its source" if took_s > SLOW_S and not sized else ""
-    print(f"{took_s:6.1f} s  {place}{slow}", flush=True)
-    if ended.returncode:
-        sys.exit(f"{place} failed ({ended.returncode}):\n{ended.stdout.decode(errors='replace')[-6000:]}")
-
-
 def run_examples(folder: Path) -> None:
     """Run every numbered script of examples/, tests by pytest."""
     for script in sorted((ROOT / "examples").glob("[0-9]*.py")):
@@ -122,18 +103,6 @@ def run_examples(folder: Path) -> None:
         shutil.copy(script, work)
         module = ["-m", "pytest", "-q", "-p", "no:cacheprovider"] if "_test_" in script.name else []
         execute([sys.executable, *module, script.name], work, environment(work), f"examples/{script.name}")
-
-
-def environment(folder: Path) -> dict[str, str]:
-    """The reader's shell: this interpreter's commands first, modules found in the page's folder."""
-    paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return os.environ | {
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-        "PYTHONPATH": os.pathsep.join(paths),
-        "MPLBACKEND": "Agg",
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-    }
 
 
 class Done:

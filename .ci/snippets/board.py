@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,21 +32,23 @@ def served(profile: str, folder: Path, env: dict[str, str]) -> Iterator[dict[str
 
 
 @contextmanager
-def started(command: list[str], folder: Path, env: dict[str, str], port: int | None) -> Iterator[None]:
-    """Run a server until the block ends; wait until it listens."""
-    process = subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + READY_S
-        while port is not None and not _listens(port):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{' '.join(command)} did not begin to listen on {port}")
-            time.sleep(0.1)
-        if port is None:
-            time.sleep(1.0)  # a client of a server, such as a worker: whoever needs it waits for it
-        yield
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+def started(
+    command: list[str], folder: Path, env: dict[str, str], port: int | None, link: Path | None = None
+) -> Iterator[None]:
+    """Run a server until the block ends; wait until it listens on its port or its link is there."""
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(command, cwd=folder, env=env, stdout=said, stderr=subprocess.STDOUT)
+        try:
+            deadline = time.monotonic() + READY_S
+            while (port is not None and not _listens(port)) or (link is not None and not link.exists()):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    said.seek(0)
+                    raise RuntimeError(f"{' '.join(command)} does not serve: {said.read().decode()[-2000:]}")
+                time.sleep(0.1)
+            yield
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
 
 
 def port_in(command: str) -> int | None:

@@ -95,7 +95,7 @@ def command(
 
     \b
     crosscal evaluate b7.onnx holdout.h5 --report out/
-    crosscal evaluate b7.onnx holdout.h5 --truth memsys2025
+    crosscal evaluate b7.onnx holdout.h5 --truth bench.toml
     crosscal evaluate --suite -o suite/
     crosscal evaluate --suite --scheduler tcp://head:8786 -o suite/
     crosscal evaluate --suite --quick --boards '8x8,16x16' \\

@@ -1,0 +1,138 @@
+"""Runs every command line that a `--help` prints, beside the files and boards that it names.
+
+python .ci/snippets/help_texts.py           with smaller counts added where a line has none
+python .ci/snippets/help_texts.py --long    as printed
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+import numpy as np
+from board import free_port, port_in, served, started
+from running import ROOT, environment, execute
+
+from crosscal.command_line import crosscal
+
+LINE = re.compile(r"^\s*(?:\w[\w ]*:)?\s+(crosscal \S.*?)(?:\s{3,}then open (\S+))?$", re.MULTILINE)
+SMALLER = {
+    "crosscal collect": "--matrices 3 --vectors 12",
+    "crosscal evaluate --suite": "--quick --boards 8x8 --calibrators affine",
+    "crosscal train": "--epochs 3",
+    "crosscal study": "--matrices 6 --test-matrices 1 --calibrators affine",
+}
+"""Added to lines that begin so, of which the options that come last count."""
+
+SERVERS = ("crosscal bench", "crosscal serve")
+NEEDS = {"--check": "ngspice", "--library": "cc"}
+"""Programs of the machine without which a line is not run."""
+
+MY_LAB = """
+import numpy as np
+import crosscal
+
+
+class MyBoard(crosscal.LabBoard):
+    facts = crosscal.LabBoardFacts("lab,board,7,1", (16, 12), (2e-6, 20e-6), 1e-3, 0.2)
+
+    def __init__(self, port="none"):
+        self.cells_s = np.full((16, 12), 2e-6)
+
+    def read_currents(self, voltage_v):
+        return voltage_v @ self.cells_s
+
+    def write(self, target_s, tolerance):
+        self.cells_s = np.array(target_s)
+
+    def rest(self):
+        pass
+"""
+
+
+def lines(command: click.Command, parents: tuple[str, ...] = ()) -> Iterator[tuple[str, str, str]]:
+    """Yield the command, a line of its help, and the resource that the line says to open, "" for none."""
+    context = click.Context(command, info_name=" ".join(parents) or "crosscal")
+    for found in LINE.finditer(command.get_help(context)):
+        if "[OPTIONS]" not in found[1]:
+            yield " ".join(("crosscal", *parents)), found[1].rstrip(), found[2] or ""
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            if inner is not None:
+                yield from lines(inner, (*parents, name))
+
+
+def write_files(folder: Path, env: dict[str, str]) -> None:
+    """Write what the lines name: a bench, a matrix, a vector, runs, a calibrator, a lab's module."""
+    rng = np.random.default_rng(1)
+    (folder / "bench.toml").write_text('profile = "lab-12x16"\n', encoding="utf-8")
+    (folder / "my_lab.py").write_text(MY_LAB, encoding="utf-8")
+    np.save(folder / "g.npy", rng.uniform(20e-6, 95e-6, (12, 16)))
+    np.save(folder / "v.npy", rng.uniform(0.1, 0.5, 12))
+    shutil.copy(ROOT / "src" / "crosscal" / "shipped" / "demo.onnx", folder / "b7.onnx")
+    for name, seed in (("run.h5", 1), ("holdout.h5", 2)):
+        counts = ["--matrices", "8", "--vectors", "40", "--seed", str(seed), "-o", name]
+        collect = ["collect", "GPIB0::9::INSTR", "--backend", "lab-12x16@crosscal", *counts]
+        execute([sys.executable, "-m", "crosscal", *collect], folder, env, f"making {name}")
+
+
+def run_line(
+    line: str, opened: str, place: str, files: Path, addresses: dict[str, str], *, printed: bool
+) -> None:
+    """Run one line in a folder that has the files, without those that the line writes."""
+    for option, program in NEEDS.items():
+        if option in line.split() and shutil.which(program) is None:
+            print(f"  left out {place}: {line} (no {program} here)")
+            return
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(shutil.copytree(files, Path(temporary) / "files"))
+        env = environment(folder)
+        if not printed:
+            line += "".join(f" {more}" for begins, more in SMALLER.items() if line.startswith(begins))
+        for shown, real in addresses.items():
+            line, opened = line.replace(shown, real), opened.replace(shown, real)
+        words = shlex.split(line)
+        if "-o" in words:
+            (folder / words[words.index("-o") + 1]).unlink(missing_ok=True)
+        if line.startswith(SERVERS):
+            link = folder / words[words.index("--pty") + 1] if "--pty" in words else None
+            with started(["bash", "-c", f"exec {line}"], folder, env, port_in(line), link):
+                if opened:
+                    read = f"import crosscal; print(crosscal.open_board({opened!r}, backend='@py').identity)"
+                    execute([sys.executable, "-c", read], folder, env, f"{place}: {line}")
+        else:
+            execute(["bash", "-euo", "pipefail", "-c", line], folder, env, f"{place}: {line}")
+
+
+def main() -> None:
+    """Run the lines of every command."""
+    printed = "--long" in sys.argv[1:]
+    with ExitStack() as stack:
+        files = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "files"
+        files.mkdir()
+        env = environment(files)
+        write_files(files, env)
+        addresses = stack.enter_context(served("lab-12x16", files.parent, env))
+        port = str(free_port())
+        scheduler = ["dask", "scheduler", "--port", port, "--no-dashboard"]
+        worker = ["dask", "worker", f"tcp://127.0.0.1:{port}", "--nthreads", "1", "--no-dashboard"]
+        stack.enter_context(started(scheduler, files.parent, env, int(port)))
+        stack.enter_context(started(worker, files.parent, env, None))
+        addresses |= {"tcp://head:8786": f"tcp://127.0.0.1:{port}", "5025": str(free_port())}
+        addresses["/tmp/board"] = str(files.parent / "pty")
+        found = list(lines(crosscal))
+        for place, line, opened in found:
+            run_line(line, opened, f"{place} --help", files, addresses, printed=printed)
+    print(f"{len(found)} lines of help texts")
+
+
+if __name__ == "__main__":
+    main()

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import badcrossbar
+import badcrossbar  # pyright: ignore[reportMissingImports]
 import numpy as np
 from circuit_peers import SparseNewton, line_relaxation
 

@@ -6,7 +6,7 @@ crosscal serve    'arc_two:ArcTwo?firmware=arc2fw.bin' --tcp 5025
 """
 
 import numpy as np
-from pyarc2 import IdleMode, Instrument, find_ids
+from pyarc2 import IdleMode, Instrument, find_ids  # pyright: ignore[reportMissingImports]
 
 from crosscal import LabBoard, LabBoardFacts, PulseSchedule
 

@@ -31,6 +31,7 @@ SMALLER = {
 }
 """Added to lines that begin so, of which the options that come last count."""
 
+DEFAULT_OUTPUT = {"collect": "run.h5", "train": "calibrator.onnx"}
 SERVERS = ("crosscal bench", "crosscal serve")
 NEEDS = {"--check": "ngspice", "--library": "cc"}
 """Programs of the machine without which a line is not run."""
@@ -60,7 +61,8 @@ class MyBoard(crosscal.LabBoard):
 def lines(command: click.Command, parents: tuple[str, ...] = ()) -> Iterator[tuple[str, str, str]]:
     """Yield the command, a line of its help, and the resource that the line says to open, "" for none."""
     context = click.Context(command, info_name=" ".join(parents) or "crosscal")
-    for found in LINE.finditer(command.get_help(context)):
+    text = re.sub(r" +\\\n\s+", " ", command.get_help(context))  # a line that goes on
+    for found in LINE.finditer(text):
         if "[OPTIONS]" not in found[1]:
             yield " ".join(("crosscal", *parents)), found[1].rstrip(), found[2] or ""
     if isinstance(command, click.Group):
@@ -100,8 +102,8 @@ def run_line(
         for shown, real in addresses.items():
             line, opened = line.replace(shown, real), opened.replace(shown, real)
         words = shlex.split(line)
-        if "-o" in words:
-            (folder / words[words.index("-o") + 1]).unlink(missing_ok=True)
+        written = words[words.index("-o") + 1] if "-o" in words else DEFAULT_OUTPUT.get(words[1], "none")
+        (folder / written).unlink(missing_ok=True)
         if line.startswith(SERVERS):
             link = folder / words[words.index("--pty") + 1] if "--pty" in words else None
             with started(["bash", "-c", f"exec {line}"], folder, env, port_in(line), link):

@@ -8,7 +8,7 @@ A directive is a comment. Right above a fence:
     <!-- ci: sizes --matrices 80 -> --matrices 8; --vectors 60 -> --vectors 20 -->
                                       it takes more than 20 s as printed: CI replaces these texts, the same
                                       options with other values; `bash .ci/long` runs it as printed
-    <!-- ci: demo -->, test           run by `.ci/run` itself
+    <!-- ci: demo -->, test, …        a command that `.ci/run` runs itself
     <!-- ci: example -->              the text of a script of examples/, run as such
 
 Anywhere in the page:
@@ -23,7 +23,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-RUN_ELSEWHERE = {"demo", "test", "example"}
+RUN_ELSEWHERE = {"demo", "test", "setup", "checks", "example"}
 LANGUAGES = {"python", "sh", "toml"}
 NOT_RUN = {"json", "text"}
 """Other fences that a page may have: formats and printed answers."""

@@ -33,7 +33,7 @@ def tunnel(tmp_path, monkeypatch):
     """The class of the document, as a module that Python finds."""
     (tmp_path / "my_lab.py").write_text(PYTHON, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    import my_lab
+    import my_lab  # pyright: ignore[reportMissingImports]
 
     return my_lab.Tunnel
 

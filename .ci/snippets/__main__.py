@@ -15,12 +15,13 @@ import re
 import shutil
 import sys
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from board import free_port, port_in, served, started
 from pages import Page, Snippet, groups, pages
-from running import ROOT, environment, execute
+from running import ROOT, CommandFailed, environment, execute
 
 PORTS = ("5025", "8786")
 """Ports that pages print; a free one takes their place, as others may be at work on this machine."""
@@ -42,11 +43,26 @@ def main() -> None:
             work = ROOT / "build" / "snippets"
         else:
             work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        failures: list[str] = []
         for page in all_pages:
             if not chosen.only or page.name in chosen.only:
-                run_page(page, work / page.name.replace("/", "-"), printed=chosen.long)
+                with noted(failures):
+                    run_page(page, work / page.name.replace("/", "-"), printed=chosen.long)
         if not chosen.only or "examples" in chosen.only:
-            run_examples(work / "examples")
+            for script in sorted((ROOT / "examples").glob("[0-9]*.py")):
+                with noted(failures):
+                    run_example(script, work / "examples" / script.stem)
+    if failures:
+        sys.exit("\n".join(failures))
+
+
+@contextmanager
+def noted(failures: list[str]) -> Iterator[None]:
+    """Go on with the next page after a failure, which is told at the end."""
+    try:
+        yield
+    except CommandFailed as failure:
+        failures.append(str(failure))
 
 
 def run_page(page: Page, folder: Path, *, printed: bool) -> None:
@@ -78,7 +94,7 @@ def run_page(page: Page, folder: Path, *, printed: bool) -> None:
 
 
 def run_group(group: list[Snippet], text: str, folder: Path, env: dict[str, str]) -> None:
-    """Run one snippet with those that continue it; end the program where it fails."""
+    """Run one snippet with those that continue it."""
     first = group[0]
     name = first.directives.get("file") or ("bench.toml" if first.language == "toml" else None)
     if name is not None:
@@ -95,14 +111,12 @@ def run_group(group: list[Snippet], text: str, folder: Path, env: dict[str, str]
     execute(command, folder, env, first.place, sized="sizes" in first.directives)
 
 
-def run_examples(folder: Path) -> None:
-    """Run every numbered script of examples/, tests by pytest."""
-    for script in sorted((ROOT / "examples").glob("[0-9]*.py")):
-        work = folder / script.stem
-        work.mkdir(parents=True, exist_ok=True)
-        shutil.copy(script, work)
-        module = ["-m", "pytest", "-q", "-p", "no:cacheprovider"] if "_test_" in script.name else []
-        execute([sys.executable, *module, script.name], work, environment(work), f"examples/{script.name}")
+def run_example(script: Path, folder: Path) -> None:
+    """Run a script of examples/, a test by pytest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(script, folder)
+    module = ["-m", "pytest", "-q", "-p", "no:cacheprovider"] if "_test_" in script.name else []
+    execute([sys.executable, *module, script.name], folder, environment(folder), f"examples/{script.name}")
 
 
 class Done:

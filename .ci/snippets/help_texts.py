@@ -18,7 +18,7 @@ from pathlib import Path
 import click
 import numpy as np
 from board import free_port, port_in, served, started
-from running import ROOT, environment, execute
+from running import ROOT, CommandFailed, environment, execute
 
 from crosscal.command_line import crosscal
 
@@ -131,9 +131,15 @@ def main() -> None:
         addresses |= {"tcp://head:8786": f"tcp://127.0.0.1:{port}", "5025": str(free_port())}
         addresses["/tmp/board"] = str(files.parent / "pty")
         found = list(lines(crosscal))
+        failures: list[str] = []
         for place, line, opened in found:
-            run_line(line, opened, f"{place} --help", files, addresses, printed=printed)
+            try:
+                run_line(line, opened, f"{place} --help", files, addresses, printed=printed)
+            except (CommandFailed, RuntimeError) as failure:
+                failures.append(str(failure))
     print(f"{len(found)} lines of help texts")
+    if failures:
+        sys.exit("\n".join(failures))
 
 
 if __name__ == "__main__":

@@ -12,10 +12,18 @@ ROOT = Path(__file__).parents[2]
 SLOW_S = 20.0
 
 
+class CommandFailed(Exception):
+    """A command that a reader would have seen fail."""
+
+
 def execute(
     command: list[str], folder: Path, env: dict[str, str], place: str, *, sized: bool = False
 ) -> None:
-    """Run a command; end the program with its output where it fails."""
+    """Run a command.
+
+    Raises:
+        CommandFailed: with its output.
+    """
     began = time.monotonic()
     ended = subprocess.run(
         command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
@@ -24,7 +32,8 @@ def execute(
     slow = "  over 20 s: state smaller sizes in its source" if took_s > SLOW_S and not sized else ""
     print(f"{took_s:6.1f} s  {place}{slow}", flush=True)
     if ended.returncode:
-        sys.exit(f"{place} failed ({ended.returncode}):\n{ended.stdout.decode(errors='replace')[-6000:]}")
+        said = ended.stdout.decode(errors="replace")[-6000:]
+        raise CommandFailed(f"{place} failed ({ended.returncode}):\n{said}")
 
 
 def environment(folder: Path) -> dict[str, str]:

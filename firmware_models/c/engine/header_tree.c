@@ -74,7 +74,9 @@ const struct command *header_tree_find(const struct command_table *tables, size_
     for (table = 0; table < count; table++) {
         for (index = 0; index < tables[table].count; index++) {
             const struct command *command = &tables[table].commands[index];
-            if ((command->group & ~groups) == 0U && header_matches(command->header, path)) {
+            /* A first letter tells most of them apart. */
+            if (path.count > 0U && command->header[0] == path.bytes[0] && (command->group & ~groups) == 0U &&
+                header_matches(command->header, path)) {
                 return command;
             }
         }

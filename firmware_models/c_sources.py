@@ -16,3 +16,8 @@ WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werro
 def engine_sources() -> list[Path]:
     """All C files of the engine, hardware and processor left out."""
     return sorted(path for name in _ENGINE for path in (FOLDER / name).glob("*.c"))
+
+
+def board_sources() -> list[Path]:
+    """C files of the simulated boards, which stand in for converters."""
+    return sorted((FOLDER / "boards").glob("*.c"))

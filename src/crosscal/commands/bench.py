@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from crosscal.commands.benches.emulated_board import serve_emulated_board
+from crosscal.commands.options.emulation import emulation, refuse_without_emulation
 from crosscal.commands.options.ways_in import open_ways_in, require_way_in, serve_until_told, ways_in
 from crosscal.commands.terminal.progress import console, working
 from crosscal.core.errors import InputError, wanted
@@ -18,7 +21,16 @@ DEFAULT_PROFILE = "lab-16x12"
 @click.argument("settings", default=DEFAULT_PROFILE)
 @ways_in
 @click.option("--seed", type=click.IntRange(0), help="Replaces the seed of the settings.")
-def command(settings: str, port: int | None, host: str, link: Path | None, seed: int | None) -> None:
+@emulation
+def command(
+    settings: str,
+    port: int | None,
+    host: str,
+    link: Path | None,
+    seed: int | None,
+    qemu: bool,
+    **firmware: Any,
+) -> None:
     """Serve a simulated crossbar test board until Ctrl-C: over TCP, on a pseudo-terminal, or both.
 
     SETTINGS is a bench.toml, or the name of a profile. Whatever talks to the physical board talks to this
@@ -29,8 +41,19 @@ def command(settings: str, port: int | None, host: str, link: Path | None, seed:
       then open TCPIP::localhost::5025::SOCKET
     crosscal bench memsys2025 --pty /tmp/board
       then open ASRL/tmp/board::INSTR
+
+    --qemu serves a board in the emulator instead: firmware in C on a Cortex-M4, with a crossbar
+    model in place of its converters and, if you give one, an exported calibrator on board.
+
+    \b
+    crosscal bench --qemu --pty /tmp/board --array 16x12 --header b7.h --name b7
     """
     require_way_in(port, link)
+    if qemu:
+        from_settings = {"SETTINGS": settings != DEFAULT_PROFILE, "--seed": seed is not None}
+        serve_emulated_board(port=port, link=link, refused=from_settings, **firmware)
+        return
+    refuse_without_emulation(firmware)
     if settings not in profile_names() and not Path(settings).exists():
         raise InputError(
             wanted(

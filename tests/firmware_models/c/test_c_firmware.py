@@ -1,4 +1,4 @@
-"""Firmware of the Cortex-M4 board: it follows the transcripts over its serial line, and is as small as is said."""
+"""Firmware of the Cortex-M4 board: it follows the transcripts over its serial line, and is small."""
 
 from __future__ import annotations
 
@@ -56,9 +56,11 @@ def test_pyvisa_drives_it_as_any_serial_instrument(reference_elf: Path, tmp_path
         instrument = manager.open_resource(board.resource, read_termination="\n", write_termination="\n")
         assert instrument.query("*IDN?") == "crosscal,REFERENCE,REF32,1.0"
         instrument.write("FORM REAL,64;:OUTP ON")
-        instrument.write_binary_values("SOUR:VOLT:LIST ", [0.5, 0.25, -0.125], datatype="d", is_big_endian=True)
+        instrument.write_binary_values(
+            "SOUR:VOLT:LIST ", [0.5, 0.25, -0.125], datatype="d", is_big_endian=True
+        )
         answered = instrument.query_binary_values("SOUR:VOLT:LIST?", datatype="d", is_big_endian=True)
-        assert answered == [0.5, 0.25, -0.125]
+        assert answered == sent
         assert instrument.query("SYST:ERR?") == '0,"No error"'
         instrument.close()
     manager.close()
@@ -94,7 +96,9 @@ def symbol_bytes(elf: Path, kinds: str) -> dict[str, int]:
 
 def section_bytes(elf: Path, name: str) -> int:
     """Size of one section."""
-    listed = subprocess.run(["arm-none-eabi-size", "-A", str(elf)], capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["arm-none-eabi-size", "-A", str(elf)], capture_output=True, text=True, check=True
+    )
     return next(int(line.split()[1]) for line in listed.stdout.splitlines() if line.startswith(name + " "))
 
 

@@ -6,6 +6,7 @@ from crosscal.training.calibrators.calibrator import TrainableCalibrator as Trai
 from crosscal.training.calibrators.calibrator import normalised_error as normalised_error
 from crosscal.training.calibrators.graph_writer import GraphFacts as GraphFacts
 from crosscal.training.calibrators.graph_writer import GraphWriter as GraphWriter
+from crosscal.training.calibrators.registry import AUTO as AUTO
 from crosscal.training.calibrators.registry import calibrator_class as calibrator_class
 from crosscal.training.calibrators.registry import calibrator_names as calibrator_names
 from crosscal.training.collecting.board_description import BoardDescription as BoardDescription
@@ -21,13 +22,19 @@ from crosscal.training.collecting.plan import CollectionPlan as CollectionPlan
 from crosscal.training.collecting.plan import CollectionProgress as CollectionProgress
 from crosscal.training.evaluation.evaluation import Evaluation as Evaluation
 from crosscal.training.evaluation.evaluation import KindEvaluation as KindEvaluation
+from crosscal.training.evaluation.evaluation import calibrate_run as calibrate_run
 from crosscal.training.evaluation.evaluation import evaluate as evaluate
+from crosscal.training.evaluation.learning_curve import draw_learning_curve as draw_learning_curve
 from crosscal.training.evaluation.paper_table import PaperRow as PaperRow
 from crosscal.training.evaluation.paper_table import paper_rows as paper_rows
+from crosscal.training.evaluation.plain_findings import plain_findings as plain_findings
 from crosscal.training.evaluation.report import to_json as to_json
 from crosscal.training.evaluation.report import write_report as write_report
 from crosscal.training.evaluation.score import Score as Score
 from crosscal.training.evaluation.score import score as score
+from crosscal.training.evaluation.stated_deviations import DeviationTest as DeviationTest
+from crosscal.training.evaluation.stated_deviations import deviation_test as deviation_test
+from crosscal.training.fitting.automatic import train_chosen as train_chosen
 from crosscal.training.fitting.export import calibrate as calibrate
 from crosscal.training.fitting.export import export_calibrator as export_calibrator
 from crosscal.training.fitting.plan import EpochReport as EpochReport

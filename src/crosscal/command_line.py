@@ -14,6 +14,7 @@ from crosscal.commands.terminal.log import start_log
 
 COMMANDS = {
     "bench": "serve a simulated board over TCP, a pseudo-terminal, or both",
+    "calibrate": "measure a board, train, test and report: one command for the main job",
     "check": "look over a new board: wiring, sign, unit, linearity, noise, settling, rest",
     "collect": "measure matrices and vectors on a board and write run.h5",
     "demo": "the whole journey on a simulated board, with a table and pictures",

@@ -19,6 +19,10 @@ _CLASSES = {
 }
 
 
+AUTO = "auto"
+"""Name that stands for the calibrator chosen by the data, see `fitting.automatic`."""
+
+
 def calibrator_names() -> tuple[str, ...]:
     """Names that `calibrator_class` knows."""
     return tuple(_CLASSES)

@@ -91,6 +91,9 @@ _KINDS: dict[str, Callable[[int, int, Window, np.random.Generator], Vectors]] = 
 
 INPUT_KINDS = tuple(_KINDS)
 
+GIVEN = "given"
+"""Kind of inputs that nobody drew: the vectors that a board is used with."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
@@ -105,7 +108,7 @@ class Segment:
     count: int
 
     def __post_init__(self) -> None:
-        if self.kind not in _KINDS:
+        if self.kind not in (*_KINDS, GIVEN):
             raise InputError(
                 wanted(
                     got=f"inputs of kind {self.kind!r}",
@@ -129,6 +132,9 @@ def parse_inputs(text: str, vectors: int) -> tuple[Segment, ...]:
     Raises:
         InputError: an unknown kind, no number, or counts that do not add up to `vectors`.
     """
+    if text.startswith(f"{GIVEN}:"):
+        # What follows is the digest of the vectors, see `CollectionPlan.inputs_text`.
+        return (Segment(kind=GIVEN, count=vectors),)
     if ":" not in text:
         return (Segment(kind=text.strip(), count=vectors),)
     segments = tuple(_parse_segment(part) for part in text.split(","))

@@ -37,7 +37,7 @@ def draw_pictures(evaluation: Evaluation, folder: Path) -> list[Path]:
             drawn["error_over_array"] = over_array
             break
     drawn["methods"] = _methods(evaluation)
-    return [_save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
+    return [save_figure(figure, folder / f"{name}.png") for name, figure in drawn.items()]
 
 
 def _usable_ua(evaluation: Evaluation, kind: KindEvaluation, method: str | None) -> np.ndarray:
@@ -163,7 +163,7 @@ def _title(figure: Figure, evaluation: Evaluation, rest: str) -> None:
     )
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def save_figure(figure: Figure, path: Path) -> Path:
     with whole_file(path) as part:
         figure.savefig(part, dpi=_DPI)
     return path

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crosscal.core.errors import InputError, wanted
-from crosscal.training.calibrators.registry import calibrator_class
+from crosscal.training.calibrators.registry import AUTO, calibrator_class
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +14,7 @@ class TrainingPlan:
     """What to train and how; validated on construction.
 
     Attributes:
-        calibrator: name in the registry.
+        calibrator: name in the registry, or `auto`.
         seed: everything random is drawn from it.
         validation_share: part of the matrices kept for validation where none are handed in.
         options: arguments of the calibrator, plain JSON values.
@@ -30,7 +30,8 @@ class TrainingPlan:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        calibrator_class(self.calibrator)
+        if self.calibrator != AUTO:
+            calibrator_class(self.calibrator)
         for name, value, least in (
             ("seed", self.seed, 0),
             ("threads", self.threads, 1),

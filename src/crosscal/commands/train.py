@@ -10,17 +10,17 @@ from crosscal.commands.files.output import force_option, require_output_file
 from crosscal.commands.jobs.training import train_and_export
 from crosscal.commands.terminal.progress import console
 from crosscal.core.run_file import read_run
-from crosscal.training import Measurements, TrainingPlan, calibrator_names
+from crosscal.training import AUTO, Measurements, TrainingPlan, calibrator_names
 
 
 @click.command("train")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
     "--calibrator",
-    type=click.Choice(calibrator_names()),
-    default="concatsquash",
+    type=click.Choice((AUTO, *calibrator_names())),
+    default=AUTO,
     show_default=True,
-    help="Calibrator to train.",
+    help="Calibrator to train; auto: whitebox if its residual test lets it, structured otherwise.",
 )
 @click.option(
     "--seed", type=click.IntRange(0), default=1, show_default=True, help="Everything random is drawn from it."
@@ -63,7 +63,8 @@ def command(
     uninterrupted training would have ended. The checkpoint goes when the ONNX file is written.
 
     \b
-    crosscal train run.h5 --calibrator concatsquash --seed 1 -o b7.onnx
+    crosscal train run.h5 -o b7.onnx
+    crosscal train run.h5 --calibrator structured --seed 1 -o b7.onnx
     """
     plan = TrainingPlan(calibrator=calibrator, seed=seed, max_epochs=epochs, threads=threads)
     require_output_file(output, force=force)
@@ -78,9 +79,8 @@ def command(
     )
     errors = [report.best_error for report in result.history]
     best = f", NMSE {errors[-1]:.3g} on matrices never trained on" if errors else ""
-    console.print(
-        f"wrote {output}: {calibrator} for {result.training.shape[0]}×{result.training.shape[1]}{best}"
-    )
+    rows, columns = result.training.shape
+    console.print(f"wrote {output}: {result.calibrator.name} for {rows}×{columns}{best}")
 
 
 def _measurements(run: Path) -> Measurements:

@@ -12,7 +12,7 @@ from crosscal.training import (
     TrainingPlan,
     TrainingResult,
     export_calibrator,
-    train,
+    train_chosen,
 )
 
 
@@ -41,13 +41,13 @@ def train_and_export(
             )
 
         with show_log_beside_bar(bar, task, "crosscal.training"):
-            result = train(
+            result = train_chosen(
                 plan, data, validation=validation, checkpoint=checkpoint, resume=resume, progress=show
             )
     export_calibrator(result, output, provenance=provenance)
     checkpoint.unlink(missing_ok=True)
     for finding in result.calibrator.findings():
-        console.print(f"[yellow]{plan.calibrator}: {finding}", highlight=False, soft_wrap=True)
+        console.print(f"[yellow]{result.calibrator.name}: {finding}", highlight=False, soft_wrap=True)
     return result
 
 

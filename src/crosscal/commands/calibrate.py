@@ -33,6 +33,7 @@ from crosscal.commands.terminal.progress import console, progress_bar, show_log_
 from crosscal.commands.terminal.score_table import score_table
 from crosscal.core.port import CrossbarPort
 from crosscal.core.run_file import Run, read_run
+from crosscal.core.whole_file import whole_file
 from crosscal.front_door import load_calibrator, open_board
 from crosscal.training import (
     AUTO,
@@ -143,8 +144,10 @@ def command(
                     board, folder, plan, calibrator, time_s=60.0 * minutes, accept_worse=accept_worse
                 )
         except NoModelFits as error:
-            console.print(f"[red]no model fits this board: {error}", highlight=False)
-            console.print(f"{output} is not written; crosscal check {resource} --program tells more")
+            console.print(f"[red]no model fits this board: {error}", highlight=False, soft_wrap=True)
+            console.print(
+                f"{output} is not written; crosscal check {resource} --program tells more", soft_wrap=True
+            )
             sys.exit(NO_MODEL_FITS)
     test = _first(read_run(folder / "run.h5"), TEST_MATRICES)
     evaluation = evaluate_with_bar(calibration.path, test)
@@ -159,10 +162,12 @@ def command(
         if not accept_worse:
             console.print(
                 f"[red]no model fits this board: {output} is not written (--accept-worse writes it); "
-                f"measurements and report are in {folder}"
+                f"measurements and report are in {folder}",
+                soft_wrap=True,
             )
             sys.exit(NO_MODEL_FITS)
-    shutil.copyfile(calibration.path, output)
+    with whole_file(output) as part:
+        shutil.copyfile(calibration.path, part)
     for trial in folder.glob("round_*.onnx"):
         trial.unlink()
     console.print(f"wrote {output}; measurements and report are in {folder}", highlight=False)

@@ -21,13 +21,13 @@ from pyvisa.errors import VisaIOError
 from pyvisa.util import LibraryPath
 from pyvisa_sim.highlevel import SimVisaLibrary
 
-from crosscal.core.errors import BoardConnectionError
+from crosscal.core.errors import BoardConnectionError, wanted
 from crosscal.simulated_bench.building import build_bench
 from crosscal.simulated_bench.instrument.powered_bench import PoweredBoard
+from crosscal.simulated_bench.instrument.settings_source import SettingsSource
 from crosscal.simulated_bench.instrument.visa_locks import ResourceLocks
 from crosscal.simulated_bench.instrument.visa_resources import board_resources
 from crosscal.simulated_bench.instrument.visa_sessions import SESSION_CLASSES, BoardSession, seconds
-from crosscal.simulated_bench.settings.bench_toml import load_settings
 
 DEFAULT_BENCH = "lab-16x12"
 """What `@crosscal` alone opens."""
@@ -46,7 +46,8 @@ class CrosscalVisaLibrary(SimVisaLibrary):
     """A VISA library with one simulated board behind every resource name of its `[visa]` table.
 
     The board is switched on with the first resource manager and gone when that one is closed: the next finds
-    a fresh board. Every session has its own output queue; sessions may be used from several threads.
+    a fresh board. So does the next session after the settings have changed, if no other is open. Every
+    session has its own output queue; sessions may be used from several threads.
 
     Attributes:
         board: the board, for tests that look behind the instrument.
@@ -69,26 +70,50 @@ class CrosscalVisaLibrary(SimVisaLibrary):
     def _init(self) -> None:
         self._table = threading.RLock()
         self.stays_on = False
+        self.sessions: dict[Any, Any] = {}
+        self._source = SettingsSource(str(self.library_path))
         self._power_on()
 
     def _power_on(self) -> None:
-        settings = load_settings(str(self.library_path))
-        self._resources = board_resources(settings, origin=str(self.library_path))
-        self.sessions: dict[Any, Any] = {}
+        settings = self._source.load()
+        self._resources = board_resources(settings, origin=str(self._source))
         self._locks = ResourceLocks()
         self._events_on: set[int] = set()
         self.board = PoweredBoard(build_bench(settings))
         self._fresh = True
 
+    def _follow_settings(self) -> None:
+        """Switch a fresh board on if its settings have changed: an old truth is never answered in silence.
+
+        Raises:
+            SettingsError: the file is gone, or can no longer be read.
+            BoardConnectionError: it has changed while sessions are open on the board.
+        """
+        with self._table:
+            if not self._source.changed():
+                return
+            if any(isinstance(opened, BoardSession) for opened in self.sessions.values()):
+                raise BoardConnectionError(
+                    wanted(
+                        got=f"{self._source}, changed since its board was switched on",
+                        allowed="one board at a time for one file",
+                        remedy="close every board and session that is open on it, then open it again",
+                    )
+                )
+            self._power_on()
+            self._fresh = False
+
     def open_default_resource_manager(self) -> tuple[Any, StatusCode]:
         """Switch the board on, and open the resource manager."""
         if not (self._fresh or self.stays_on):
+            self.sessions = {}
             self._power_on()
         self._fresh = False
         return super().open_default_resource_manager()
 
     def list_resources(self, session: Any, query: str = "?*::INSTR") -> tuple[str, ...]:
         """List the board's resource names that match a VISA regular expression."""
+        self._follow_settings()
         found = rname.filter(self._resources, query)
         if not found:
             self._fail(session, StatusCode.error_resource_not_found)
@@ -102,6 +127,7 @@ class CrosscalVisaLibrary(SimVisaLibrary):
         open_timeout: SupportsInt = constants.VI_TMO_IMMEDIATE,
     ) -> tuple[Any, StatusCode]:
         """Open a session on one of the board's resource names; any other is an error at once."""
+        self._follow_settings()
         name = self._resource(session, resource_name)
         parsed = rname.parse_resource_name(name)
         opened = SESSION_CLASSES[(parsed.interface_type_const, parsed.resource_class)](session, name, parsed)

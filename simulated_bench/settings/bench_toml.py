@@ -56,6 +56,23 @@ def load_settings(source: str | Path, *, allow_code: bool = False, **overrides: 
         SettingsError: no such file or profile, a key that is unknown or has an impossible value, or code that
             was not allowed.
     """
+    origin = str(source)
+    merged = settings_document(source, **overrides)
+    settings = decode(merged, BenchSettings, origin=origin)
+    own = overrides.get("device")
+    typed = isinstance(own, dict) and "law" in own
+    if isinstance(settings.device, ClassSettings) and not typed:
+        with code_allowed(allow_code):
+            require_code_allowed("device.law", settings.device.name, origin=origin)
+    return settings
+
+
+def settings_document(source: str | Path, **overrides: Any) -> dict[str, Any]:
+    """Read the tables of a bench's settings, those of its profiles below; arguments as of `load_settings`.
+
+    Raises:
+        SettingsError: no such file or profile, or no TOML.
+    """
     path, origin = Path(source), str(source)
     if path.is_file():
         document, folder = load_toml(path), path.parent
@@ -72,13 +89,7 @@ def load_settings(source: str | Path, *, allow_code: bool = False, **overrides: 
     front_end = merged.get("front_end", {})
     if isinstance(front_end, dict):
         merged["front_end"] = _on_its_front_end(front_end, origin=origin)
-    settings = decode(merged, BenchSettings, origin=origin)
-    own = overrides.get("device")
-    typed = isinstance(own, dict) and "law" in own
-    if isinstance(settings.device, ClassSettings) and not typed:
-        with code_allowed(allow_code):
-            require_code_allowed("device.law", settings.device.name, origin=origin)
-    return settings
+    return merged
 
 
 def settings_text(settings: BenchSettings) -> str:

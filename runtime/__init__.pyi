@@ -7,6 +7,7 @@ from crosscal.runtime.file_format.parity_probes import ParityProbes as ParityPro
 from crosscal.runtime.inverse.inverse import Inverse as Inverse
 from crosscal.runtime.inverse.inverse import InverseTensors as InverseTensors
 from crosscal.runtime.programmed import ProgrammedCalibrator as ProgrammedCalibrator
+from crosscal.runtime.reading_window import ReadingWindow as ReadingWindow
 from crosscal.runtime.recalibration.board_recalibration import BoardRecalibration as BoardRecalibration
 from crosscal.runtime.recalibration.board_recalibration import RecalibrationPlan as RecalibrationPlan
 from crosscal.runtime.recalibration.board_recalibration import recalibrate_on_board as recalibrate_on_board

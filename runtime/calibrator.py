@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime
 
 from crosscal.core.errors import CalibratorFileError, InputError, RangeError, wanted
-from crosscal.runtime.correction import Correction, Fold, Recalibratable
+from crosscal.runtime.correction import Correction, Fold, ReadingTestable, Recalibratable
 from crosscal.runtime.file_format.calibrator_file import is_sealed, read_calibrator_bytes
 from crosscal.runtime.file_format.metadata import FORMAT, CalibratorMetadata
 from crosscal.runtime.file_format.parity_probes import ParityProbes
@@ -21,7 +21,7 @@ from crosscal.runtime.file_format.recalibration_record import RecalibrationRecor
 from crosscal.runtime.kernel_registry import fold_of
 from crosscal.runtime.onnx_correction import OnnxCorrection, require_same_shape
 from crosscal.runtime.onnx_session import CALIBRATED, Shape, check_ports, evaluate, open_session
-from crosscal.runtime.programmed import ProgrammedCalibrator
+from crosscal.runtime.programmed import ProgrammedCalibrator, correction_with, trained_window
 from crosscal.runtime.recalibration.posterior import ColumnPosterior
 from crosscal.runtime.validation import checked_matrix
 
@@ -56,10 +56,11 @@ class Calibrator:
     def __repr__(self) -> str:
         size = "x".join("?" if lines is None else str(lines) for lines in self.shape)
         runs = "folded" if self.folded else "whole graph in onnxruntime"
+        inputs = "" if self.voltage_range_v is None else f", {trained_window(self.voltage_range_v)}"
         recalibrated = (
             "" if self.recalibration is None else f", recalibrated {len(self.recalibration.history)}×"
         )
-        return f"<Calibrator {self.kind} {size}, {runs}{recalibrated}>"
+        return f"<Calibrator {self.kind} {size}{inputs}, {runs}{recalibrated}>"
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Calibrator:
@@ -89,6 +90,11 @@ class Calibrator:
         return None if self.metadata is None else self.metadata.conductance_range_s
 
     @property
+    def voltage_range_v(self) -> tuple[float, float] | None:
+        """Smallest and largest input trained on [V]; None if the file does not say."""
+        return None if self.metadata is None else self.metadata.voltage_range_v
+
+    @property
     def recalibration(self) -> RecalibrationRecord | None:
         """What the file remembers of recalibrations; None if there was none."""
         return None if self.metadata is None else self.metadata.recalibration
@@ -107,8 +113,8 @@ class Calibrator:
 
         Args:
             conductance_s: the target matrix [S], (N, M): what was asked for, not what was read back.
-            allow_extrapolation: take matrices outside the trained range, and currents far outside it, knowing
-                that corrections may then be worse than none.
+            allow_extrapolation: take matrices outside the trained range, and readings that no inputs of the
+                trained window explain, knowing that corrections may then be worse than none.
 
         Returns:
             The calibrator of this matrix.
@@ -118,25 +124,24 @@ class Calibrator:
             RangeError: negative or not finite, or outside the range trained on.
             CalibratorFileError: a model of another maker that cannot take this matrix.
         """
-        matrix = checked_matrix(conductance_s, *self.shape)
+        matrix, known = checked_matrix(conductance_s, *self.shape), self.metadata
         limit_a = _NO_CURRENT_A
-        if self.metadata is not None and not allow_extrapolation:
-            _require_trained(matrix, self.metadata.conductance_range_s)
-            limit_a = _BEYOND_TRAINED * max(abs(limit) for limit in self.metadata.current_range_a)
-        correction, known = self._correction(matrix), self.metadata
-        volts = correction.voltage_range_v if isinstance(correction, Recalibratable) else None
-        programmed = ProgrammedCalibrator(
+        if known is not None and not allow_extrapolation:
+            _require_trained(matrix, known.conductance_range_s)
+            limit_a = _BEYOND_TRAINED * max(abs(limit) for limit in known.current_range_a)
+        correction, posterior = self._correction(matrix), self._remembered(matrix)
+        recalibrated = posterior is not None
+        return ProgrammedCalibrator(
             conductance_s=matrix,
             kind=self.kind,
-            correction=correction,
+            correction=correction if posterior is None else correction_with(correction, posterior),
             limit_a=limit_a,
             current_range_a=None if known is None else known.current_range_a,
-            voltage_range_v=volts
-            if known is None or known.voltage_range_v is None
-            else known.voltage_range_v,
+            voltage_range_v=self.voltage_range_v or _inputs_of(correction),
+            as_programmed=correction if recalibrated else None,
+            posterior=posterior,
+            only_explained=not allow_extrapolation,
         )
-        posterior = self._remembered(matrix)
-        return programmed if posterior is None else programmed.with_posterior(posterior)
 
     def _remembered(self, matrix: np.ndarray) -> ColumnPosterior | None:
         record = self.recalibration
@@ -198,6 +203,14 @@ class Calibrator:
         return OnnxCorrection.of(self._session, matrix)
 
     def _correction(self, matrix: np.ndarray) -> Correction:
+        correction, known = self._untested(matrix), self.metadata
+        if known is None or known.reading_window is None or known.voltage_range_v is None:
+            return correction
+        if not isinstance(correction, ReadingTestable):
+            return correction
+        return correction.tested(known.reading_window.of_matrix(matrix, known.voltage_range_v))
+
+    def _untested(self, matrix: np.ndarray) -> Correction:
         if self._fold is None:
             return self._whole_graph(matrix)
         # The graph asks for currents too; what folds does not depend on them.
@@ -206,6 +219,11 @@ class Calibrator:
         return self._fold.compile(
             evaluate(self._session, names, matrix.astype(np.float32), current_a), matrix
         )
+
+
+def _inputs_of(correction: Correction) -> tuple[float, float] | None:
+    """Range of inputs that a correction itself tells, where the file does not [V]."""
+    return correction.voltage_range_v if isinstance(correction, Recalibratable) else None
 
 
 def _properties(content: bytes) -> dict[str, str]:

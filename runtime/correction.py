@@ -8,8 +8,12 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from crosscal.runtime.reading_window import ReadingTest
 from crosscal.runtime.recalibration.posterior import ColumnPosterior
 from crosscal.runtime.recalibration.report import RecalibrationReport
+
+ACCEPTED = -1
+"""What `Correction.apply` returns when it has calibrated every vector."""
 
 
 @runtime_checkable
@@ -21,16 +25,24 @@ class Correction(Protocol):
         """Whether a column is calibrated from its own current alone, so that NaN stays in its column."""
         ...
 
-    def apply(self, current_a: np.ndarray, calibrated_a: np.ndarray, limit_a: float) -> int:
+    def apply(
+        self,
+        current_a: np.ndarray,
+        calibrated_a: np.ndarray,
+        limit_a: float,
+        only_explained: bool = False,
+    ) -> int:
         """Calibrate into `calibrated_a` if every current is a number of magnitude at most `limit_a`.
 
         Args:
             current_a: [A], (M,) or (B, M), float32 or float64, contiguous and aligned.
             calibrated_a: the same shape and type; it may be `current_a` itself.
             limit_a: largest magnitude that counts as a reading [A].
+            only_explained: refuse a vector that no inputs of the trained window explain.
 
         Returns:
-            -1, or the flat index of the first current that is no reading; then nothing was written.
+            -1; the flat index of the first current that is no reading; or -2 less the index of the first
+            vector that no inputs explain. If it is not -1, nothing was written.
         """
         ...
 
@@ -44,9 +56,23 @@ class Uncertain(Protocol):
     """A correction that knows how far off its answers may be."""
 
     def apply_with_deviation(
-        self, current_a: np.ndarray, calibrated_a: np.ndarray, deviation_a: np.ndarray, limit_a: float
+        self,
+        current_a: np.ndarray,
+        calibrated_a: np.ndarray,
+        deviation_a: np.ndarray,
+        limit_a: float,
+        only_explained: bool = False,
     ) -> int:
         """Do as `Correction.apply` does, and write the standard deviation of each answer [A] as well."""
+        ...
+
+
+@runtime_checkable
+class ReadingTestable(Protocol):
+    """A correction that does not look for the inputs, and is told how to test its readings."""
+
+    def tested(self, test: ReadingTest) -> Correction:
+        """Return the same correction with this test."""
         ...
 
 
@@ -89,6 +115,10 @@ class Recalibratable(Protocol):
             voltage_v: inputs [V], (K, N). current_a: measured [A], (K, M). usable: False where there is none,
                 (K, M). posterior: of the last recalibration, if any.
         """
+        ...
+
+    def prepare(self) -> None:
+        """Compile what the first read would otherwise wait for."""
         ...
 
     def with_posterior(self, posterior: ColumnPosterior) -> Correction:

@@ -12,6 +12,8 @@ from crosscal.core.errors import CalibratorFileError, RangeError
 from crosscal.runtime.feedforward.affine import AffineCorrection
 from crosscal.runtime.onnx_session import CALIBRATED, CONDUCTANCE, CURRENT, MODEL_ERRORS, evaluate, failure
 from crosscal.runtime.reading_kernel import first_unreadable
+from crosscal.runtime.reading_window import ReadingTest
+from crosscal.runtime.reading_window_kernel import NO_TEST, first_unexplained
 
 _LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 
@@ -31,13 +33,19 @@ class OnnxCorrection:
 
     Attributes:
         session: the model. conductance_s: the matrix [S], (N, M), float32.
-        trim: gain and offset per column for what the model answers.
+        trim: gain and offset per column for the model's answers.
+        test: of readings; None tells no reading from another.
     """
 
     session: onnxruntime.InferenceSession
     conductance_s: np.ndarray
     trim: AffineCorrection
+    test: ReadingTest | None = None
+    _packed: np.ndarray = field(init=False, repr=False)
     _bound: _Binding = field(default_factory=_Binding, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_packed", NO_TEST if self.test is None else self.test.packed())
 
     @classmethod
     def of(cls, session: onnxruntime.InferenceSession, conductance_s: np.ndarray) -> OnnxCorrection:
@@ -59,7 +67,13 @@ class OnnxCorrection:
         """Nothing is known of the graph, so none is taken to be."""
         return False
 
-    def apply(self, current_a: np.ndarray, calibrated_a: np.ndarray, limit_a: float) -> int:
+    def apply(
+        self,
+        current_a: np.ndarray,
+        calibrated_a: np.ndarray,
+        limit_a: float,
+        only_explained: bool = False,
+    ) -> int:
         """See `Correction.apply`.
 
         Raises:
@@ -68,6 +82,10 @@ class OnnxCorrection:
         unreadable = first_unreadable(current_a.reshape(-1), limit_a)
         if unreadable >= 0 or current_a.size == 0:
             return unreadable
+        if only_explained:
+            unexplained = first_unexplained(current_a.reshape(-1), self.conductance_s.shape[1], self._packed)
+            if unexplained >= 0:
+                return -2 - unexplained
         bound = self._bound_to(current_a.size // self.conductance_s.shape[1])
         np.copyto(bound.current_a, current_a, casting="same_kind")
         try:
@@ -84,7 +102,12 @@ class OnnxCorrection:
 
     def trimmed(self, gain: np.ndarray, offset_a: np.ndarray) -> OnnxCorrection:
         """See `Correction.trimmed`."""
-        return replace(self, trim=self.trim.trimmed(gain, offset_a))
+        test = None if self.test is None else self.test.trimmed(gain, offset_a)
+        return replace(self, trim=self.trim.trimmed(gain, offset_a), test=test)
+
+    def tested(self, test: ReadingTest) -> OnnxCorrection:
+        """See `ReadingTestable.tested`."""
+        return replace(self, test=test)
 
     def _bound_to(self, batch: int) -> _Binding:
         bound = self._bound

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
-from crosscal.runtime.correction import Correction, Recalibratable, Recalibrated, Uncertain
+from crosscal.runtime.correction import ACCEPTED, Correction, Recalibratable, Recalibrated, Uncertain
 from crosscal.runtime.recalibration.column_refit import refit_columns
 from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET, ColumnPosterior, RecalibrationLevel
 from crosscal.runtime.recalibration.report import RecalibrationReport
@@ -34,6 +35,7 @@ class ProgrammedCalibrator:
         as_programmed: what a read ran before any recalibration; None if there was none.
         posterior: what recalibrations, now or before the file was written, know of this matrix.
         report: what the last recalibration found; None before the first since the matrix was programmed.
+        only_explained: whether a reading that no inputs of the trained window explain is refused.
     """
 
     conductance_s: Matrix
@@ -45,10 +47,16 @@ class ProgrammedCalibrator:
     as_programmed: Correction | None = None
     posterior: ColumnPosterior | None = None
     report: RecalibrationReport | None = None
+    only_explained: bool = True
+
+    def __post_init__(self) -> None:
+        if isinstance(self.correction, Recalibratable):
+            self.correction.prepare()
 
     def __repr__(self) -> str:
         rows, columns = self.shape
-        return f"<ProgrammedCalibrator {self.kind} {rows}x{columns}, recalibrated: {self.level}>"
+        inputs = "" if self.voltage_range_v is None else f", {trained_window(self.voltage_range_v)}"
+        return f"<ProgrammedCalibrator {self.kind} {rows}x{columns}{inputs}, recalibrated: {self.level}>"
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -57,7 +65,12 @@ class ProgrammedCalibrator:
         return rows, columns
 
     def __call__(
-        self, current_a: Any, out: np.ndarray | None = None, *, allow_nan: bool = False
+        self,
+        current_a: Any,
+        out: np.ndarray | None = None,
+        *,
+        allow_nan: bool = False,
+        allow_extrapolation: bool = False,
     ) -> np.ndarray:
         """Calibrate measured currents.
 
@@ -67,33 +80,40 @@ class ProgrammedCalibrator:
                 With it, and with contiguous currents, a call allocates nothing.
             allow_nan: let missing readings (NaN) through, as NaN: in every column of their vector, or, for a
                 kind that takes each column by itself, in their own.
+            allow_extrapolation: calibrate readings that no inputs of the trained window explain, too; a
+                correction may then be worse than none.
 
         Returns:
             Calibrated currents [A], shape and type of `current_a`; `out` if it was given.
 
         Raises:
             ShapeError: currents of a board of another size.
-            RangeError: NaN without `allow_nan`, infinity, or a current that no reading of this board can be.
+            RangeError: NaN without `allow_nan`, infinity, a current that no reading of this board can be, or
+                a vector that no inputs of `voltage_range_v` explain.
             InputError: no real numbers, or an `out` that cannot be used. After any error `out` is as it was.
         """
         current_a = readable_currents(current_a, self.conductance_s.shape[1])
         target = np.empty_like(current_a) if out is None else writable_output(out, current_a)
-        unreadable = self.correction.apply(current_a, target, self.limit_a)
-        if unreadable >= 0:
-            if not allow_nan:
-                raise self._refusal(current_a, unreadable)
-            self._apply_with_gaps(self.correction.apply, current_a, target)
+        only_explained = self.only_explained and not allow_extrapolation
+        refused = self.correction.apply(current_a, target, self.limit_a, only_explained)
+        if refused != ACCEPTED:
+            if refused < 0 or not allow_nan:
+                raise self._refusal(current_a, refused)
+            self._apply_with_gaps(self.correction.apply, current_a, only_explained, target)
         return target if out is None else out
 
-    def with_uncertainty(self, current_a: Any, *, allow_nan: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    def with_uncertainty(
+        self, current_a: Any, *, allow_nan: bool = False, allow_extrapolation: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Calibrate measured currents, and tell how far off each may be.
 
         `structured` and `whitebox` can; it takes several times as long as calibrating alone. The deviation is
         that of the answer from the ideal current, by what noise, the circuit's misfit and the inputs' spread
-        leave open; its scale was learned from validation matrices.
+        leave open; its scale was learned from validation matrices. A reading that inputs explain badly, or
+        not at all, states as much more as remains unexplained.
 
         Args:
-            current_a, allow_nan: as for a call.
+            current_a, allow_nan, allow_extrapolation: as for a call.
 
         Returns:
             Calibrated currents and their standard deviations [A], each of shape and type of `current_a`.
@@ -112,13 +132,34 @@ class ProgrammedCalibrator:
             )
         current_a = readable_currents(current_a, self.conductance_s.shape[1])
         calibrated_a, deviation_a = np.empty_like(current_a), np.empty_like(current_a)
-        apply = self.correction.apply_with_deviation
-        unreadable = apply(current_a, calibrated_a, deviation_a, self.limit_a)
-        if unreadable >= 0:
-            if not allow_nan:
-                raise self._refusal(current_a, unreadable)
-            self._apply_with_gaps(apply, current_a, calibrated_a, deviation_a)
+        apply, only_explained = (
+            self.correction.apply_with_deviation,
+            self.only_explained and not allow_extrapolation,
+        )
+        refused = apply(current_a, calibrated_a, deviation_a, self.limit_a, only_explained)
+        if refused != ACCEPTED:
+            if refused < 0 or not allow_nan:
+                raise self._refusal(current_a, refused)
+            self._apply_with_gaps(apply, current_a, only_explained, calibrated_a, deviation_a)
         return calibrated_a, deviation_a
+
+    def explains(self, current_a: Any) -> np.ndarray | np.bool_:
+        """Tell which vectors inputs of the trained window explain; a call refuses the others.
+
+        Args:
+            current_a: [A], (M,) or (B, M). A vector with a current that is no reading is not explained.
+
+        Returns:
+            True where inputs of `voltage_range_v` do, () or (B,); of a calibrator whose file does not say how
+            its inputs appear in currents, True for every vector of readings.
+        """
+        current_a = readable_currents(current_a, self.conductance_s.shape[1])
+        answer = np.empty(current_a.shape[-1], dtype=current_a.dtype)
+        explained = [
+            self.correction.apply(vector_a, answer, self.limit_a, True) == ACCEPTED
+            for vector_a in current_a.reshape(-1, current_a.shape[-1])
+        ]
+        return np.array(explained).reshape(current_a.shape[:-1])[()]
 
     def within_trained_range(self, current_a: Any) -> np.ndarray | np.bool_:
         """Tell which vectors lie within the currents that were trained on; outside, a correction is a guess.
@@ -188,11 +229,7 @@ class ProgrammedCalibrator:
             ShapeError: a posterior of another array, or of another kind of calibrator.
         """
         original = self._as_programmed
-        correction = (
-            original.with_posterior(posterior)
-            if isinstance(original, Recalibratable)
-            else _trimmed(original, posterior, self.shape[1])
-        )
+        correction = correction_with(original, posterior)
         return replace(self, correction=correction, as_programmed=original, posterior=posterior, report=None)
 
     @property
@@ -214,7 +251,7 @@ class ProgrammedCalibrator:
         if isinstance(original, Recalibratable):
             return original.recalibrated(voltage_v, current_a, present, self.posterior)
         calibrated_a = np.empty_like(current_a)
-        self._apply_with_gaps(original.apply, np.where(present, current_a, np.nan), calibrated_a)
+        self._apply_with_gaps(original.apply, np.where(present, current_a, np.nan), False, calibrated_a)
         present = np.isfinite(calibrated_a)
         if not present.any():
             raise InputError(
@@ -226,45 +263,86 @@ class ProgrammedCalibrator:
             )
         ideal_a = voltage_v @ self.conductance_s
         refit = refit_columns(voltage_v, calibrated_a, ideal_a, present, posterior=self.posterior)
-        correction = (
-            original if refit.posterior is None else _trimmed(original, refit.posterior, self.shape[1])
-        )
+        correction = original if refit.posterior is None else correction_with(original, refit.posterior)
         return Recalibrated(correction=correction, posterior=refit.posterior, report=refit.report)
 
-    def _refusal(self, current_a: np.ndarray, index: int) -> RangeError:
-        vector, column = divmod(index, current_a.shape[-1])
+    def _refusal(self, current_a: np.ndarray, refused: int) -> RangeError:
+        """Phrase a refusal; `refused` is what `Correction.apply` returned."""
+        window = trained_window(self.voltage_range_v)
+        if refused < 0:
+            return RangeError(
+                wanted(
+                    got=f"a reading, vector {-1 - refused} (counted from 1), that no inputs explain",
+                    allowed=f"readings of {window}",
+                    remedy="drive inputs within that window, or train on the one in use; recalibrate a board "
+                    "that has drifted; allow_extrapolation=True calibrates in spite of it",
+                )
+            )
+        vector, column = divmod(refused, current_a.shape[-1])
         return RangeError(
             wanted(
-                got=f"a current of {current_a.reshape(-1)[index]} A in vector {vector + 1}, column "
+                got=f"a current of {current_a.reshape(-1)[refused]} A in vector {vector + 1}, column "
                 f"{column + 1} (counted from 1)",
-                allowed=f"finite readings of at most {self.limit_a:.3g} A",
+                allowed=f"finite readings of at most {self.limit_a:.3g} A, of {window}",
                 remedy="measure that vector again in a higher range, leave it out, or pass allow_nan=True to "
                 "get NaN for what is missing",
             )
         )
 
     def _apply_with_gaps(
-        self, apply: Callable[..., int], current_a: np.ndarray, *targets: np.ndarray
+        self,
+        apply: Callable[..., int],
+        current_a: np.ndarray,
+        only_explained: bool,
+        *targets: np.ndarray,
     ) -> None:
-        """Calibrate around NaN; anything else that is no reading is still refused."""
+        """Calibrate around NaN; anything else that is no reading is still refused.
+
+        Where a current is missing, nobody can tell whether inputs explain a vector: whole vectors alone are
+        tested.
+        """
         missing = np.isnan(current_a)
         complete = np.where(missing, current_a.dtype.type(0), current_a)
         answers = [np.empty_like(complete) for _ in targets]
-        unreadable = apply(complete, *answers, self.limit_a)
-        if unreadable >= 0:
-            raise self._refusal(complete, unreadable)
+        refused = apply(complete, *answers, self.limit_a, False)
+        if refused != ACCEPTED:
+            raise self._refusal(complete, refused)
+        whole = np.flatnonzero(~missing.reshape(-1, missing.shape[-1]).any(axis=-1))
+        if only_explained and whole.size:
+            tested = complete.reshape(-1, missing.shape[-1])[whole]
+            refused = apply(tested, *(np.empty_like(tested) for _ in targets), self.limit_a, True)
+            if refused != ACCEPTED:
+                raise self._refusal(complete, -2 - int(whole[-2 - refused]))
         if not self.correction.columns_independent:
             missing = missing.any(axis=-1, keepdims=True)
         for target, answer in zip(targets, answers, strict=True):
             np.copyto(target, np.where(missing, current_a.dtype.type(np.nan), answer))
 
 
-def _trimmed(original: Correction, posterior: ColumnPosterior, columns: int) -> Correction:
-    if posterior.mean.shape != (columns, CELLS):
+def trained_window(voltage_range_v: tuple[float, float] | None) -> str:
+    """Name the inputs that a calibrator was trained on."""
+    if voltage_range_v is None:
+        return "inputs like those trained on"
+    largest_v = max(abs(limit) for limit in voltage_range_v)
+    # To a thousandth of the largest: extremes of drawn inputs miss the limits that were meant by less.
+    digits = 3 - math.floor(math.log10(largest_v)) if largest_v > 0.0 else 0
+    low_v, high_v = (round(limit, digits) + 0.0 for limit in voltage_range_v)
+    return f"inputs of {low_v:g} V to {high_v:g} V"
+
+
+def correction_with(original: Correction, posterior: ColumnPosterior) -> Correction:
+    """Return a correction, as programmed, with the posterior of a recalibration.
+
+    Raises:
+        ShapeError: a posterior of another array, or of another kind of calibrator.
+    """
+    if isinstance(original, Recalibratable):
+        return original.with_posterior(posterior)
+    if posterior.cells_known:
         raise ShapeError(
             wanted(
                 got=f"a posterior of {posterior.mean.shape}",
-                allowed=f"{(columns, CELLS)}, an offset and a gain for each column",
+                allowed=f"{(len(posterior.mean), CELLS)}, an offset and a gain for each column",
                 remedy="use what a recalibration of this very calibrator returned",
             )
         )

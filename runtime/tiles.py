@@ -115,11 +115,12 @@ class ProgrammedTiles:
         of_tiles = np.arange(rows) // (rows // tall) == np.arange(tall)[:, None]
         return (vectors_v[:, None, :] * of_tiles).reshape(-1, rows)
 
-    def __call__(self, partial_a: Any) -> np.ndarray:
+    def __call__(self, partial_a: Any, *, allow_extrapolation: bool = False) -> np.ndarray:
         """Calibrate partial currents, and add them.
 
         Args:
             partial_a: measured with one row of tiles driven at a time [A], (P, M) or (B, P, M).
+            allow_extrapolation: as for a call of `ProgrammedCalibrator`.
 
         Returns:
             Calibrated currents of the whole matrix [A], (M,) or (B, M).
@@ -127,7 +128,7 @@ class ProgrammedTiles:
         Raises:
             ShapeError, RangeError: as for `ProgrammedCalibrator`.
         """
-        sums_a = self._summed(self._parts(partial_a))
+        sums_a = self._summed(self._parts(partial_a), allow_extrapolation=allow_extrapolation)
         if self.left is not None:
             sums_a = sums_a * (1.0 + self.left.mean[:, GAIN]) + self.left.mean[:, OFFSET]
         return sums_a[0] if np.ndim(partial_a) == 2 else sums_a
@@ -162,7 +163,7 @@ class ProgrammedTiles:
             for p, across in enumerate(self.tiles)
         )
         tiles = replace(self, tiles=learned)
-        sums_a = tiles._summed(parts_a, allow_nan=True)
+        sums_a = tiles._summed(parts_a, known=True)
         present = np.isfinite(sums_a)
         refit = refit_columns(
             vectors_v,
@@ -182,12 +183,17 @@ class ProgrammedTiles:
             raise ShapeError(wanted(got=got, allowed=f"{allowed}, or a batch of such", remedy=remedy))
         return parts_a.reshape(-1, *allowed)
 
-    def _summed(self, parts_a: np.ndarray, *, allow_nan: bool = False) -> np.ndarray:
+    def _summed(
+        self, parts_a: np.ndarray, *, known: bool = False, allow_extrapolation: bool = False
+    ) -> np.ndarray:
+        """Add calibrated parts; of known vectors, whatever was read of them, with NaN where nothing was."""
         sums_a = np.zeros((len(parts_a), self.shape[1]))
         columns = self.tiles[0][0].shape[1]
         for p, across in enumerate(self.tiles):
             for q, tile in enumerate(across):
                 span = slice(q * columns, (q + 1) * columns)
                 part_a = np.ascontiguousarray(parts_a[:, p, span])
-                sums_a[:, span] += tile(part_a, allow_nan=allow_nan)
+                sums_a[:, span] += tile(
+                    part_a, allow_nan=known, allow_extrapolation=known or allow_extrapolation
+                )
         return sums_a

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from crosscal.runtime.feedforward.affine_kernel import scale_and_shift
 from crosscal.runtime.file_format.folded_tensor import per_column
+from crosscal.runtime.reading_window import ReadingTest
+from crosscal.runtime.reading_window_kernel import NO_TEST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -18,26 +20,51 @@ class AffineCorrection:
 
     Attributes:
         gain: (M,). offset_a: [A], (M,).
+        test: of readings; None tells no reading from another.
     """
 
     gain: np.ndarray
     offset_a: np.ndarray
+    test: ReadingTest | None = None
+    _packed: np.ndarray = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_packed", NO_TEST if self.test is None else self.test.packed())
 
     @property
     def columns_independent(self) -> bool:
         """Each column is its own."""
         return True
 
-    def apply(self, current_a: np.ndarray, calibrated_a: np.ndarray, limit_a: float) -> int:
+    def apply(
+        self,
+        current_a: np.ndarray,
+        calibrated_a: np.ndarray,
+        limit_a: float,
+        only_explained: bool = False,
+    ) -> int:
         """See `Correction.apply`."""
         # `reshape` of a contiguous array is a view: the kernel sees one run of vectors whatever the rank.
         return scale_and_shift(
-            current_a.reshape(-1), calibrated_a.reshape(-1), self.gain, self.offset_a, limit_a
+            current_a.reshape(-1),
+            calibrated_a.reshape(-1),
+            self.gain,
+            self.offset_a,
+            limit_a,
+            self._packed if only_explained else NO_TEST,
         )
 
     def trimmed(self, gain: np.ndarray, offset_a: np.ndarray) -> AffineCorrection:
         """See `Correction.trimmed`."""
-        return AffineCorrection(gain=gain * self.gain, offset_a=gain * self.offset_a + offset_a)
+        return AffineCorrection(
+            gain=gain * self.gain,
+            offset_a=gain * self.offset_a + offset_a,
+            test=None if self.test is None else self.test.trimmed(gain, offset_a),
+        )
+
+    def tested(self, test: ReadingTest) -> AffineCorrection:
+        """See `ReadingTestable.tested`."""
+        return replace(self, test=test)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

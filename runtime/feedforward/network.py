@@ -10,6 +10,8 @@ import numpy as np
 
 from crosscal.runtime.feedforward.network_kernel import BLOCK, run_network
 from crosscal.runtime.feedforward.tile_kernel import LANES
+from crosscal.runtime.reading_window import ReadingTest
+from crosscal.runtime.reading_window_kernel import NO_TEST
 
 Layer = tuple[np.ndarray, np.ndarray]
 
@@ -45,6 +47,8 @@ class NetworkCorrection:
         self._packed = _aligned(np.concatenate(parts))
         self._widths = np.array(widths, dtype=np.int64)
         self._scratch = _Scratch((3, BLOCK, max(widths)))
+        self._test: ReadingTest | None = None
+        self._packed_test = NO_TEST
 
     @property
     def layers(self) -> list[Layer]:
@@ -66,13 +70,26 @@ class NetworkCorrection:
         names = ("input_shift", "input_scale", "output_scale", "output_shift", "skip")
         return dict(zip(names, (*before, *after), strict=True))
 
-    def apply(self, current_a: np.ndarray, calibrated_a: np.ndarray, limit_a: float) -> int:
+    def apply(
+        self,
+        current_a: np.ndarray,
+        calibrated_a: np.ndarray,
+        limit_a: float,
+        only_explained: bool = False,
+    ) -> int:
         """See `Correction.apply`."""
         if current_a.ndim == 2:
             # Contiguous arrays: these are views, one vector after another.
             current_a, calibrated_a = current_a.reshape(-1), calibrated_a.reshape(-1)
         return run_network(
-            current_a, calibrated_a, self._packed, self._widths, self._scratch.floats, self._columns, limit_a
+            current_a,
+            calibrated_a,
+            self._packed,
+            self._widths,
+            self._scratch.floats,
+            self._columns,
+            limit_a,
+            self._packed_test if only_explained else NO_TEST,
         )
 
     def trimmed(self, gain: np.ndarray, offset_a: np.ndarray) -> NetworkCorrection:
@@ -84,7 +101,19 @@ class NetworkCorrection:
         scale *= gain.astype(np.float32)
         skip *= gain.astype(np.float32)
         shift[:] = gain * shift + offset_a
+        return other if self._test is None else other.tested(self._test.trimmed(gain, offset_a))
+
+    def tested(self, test: ReadingTest) -> NetworkCorrection:
+        """See `ReadingTestable.tested`."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other._test, other._packed_test = test, test.packed()
         return other
+
+    @property
+    def test(self) -> ReadingTest | None:
+        """Test of readings; None tells no reading from another."""
+        return self._test
 
 
 def tanh_layers(layers: Sequence[Layer]) -> list[Layer]:

@@ -18,6 +18,7 @@ from numba import njit, types
 
 from crosscal.runtime.feedforward.tile_kernel import LANES, STEP, TILE, add_tile
 from crosscal.runtime.reading_kernel import READABLE, WRITABLE, first_unreadable
+from crosscal.runtime.reading_window_kernel import TEST, first_unexplained
 
 BLOCK = 16
 """Vectors that share one pass over the weights, a multiple of TILE."""
@@ -52,6 +53,7 @@ _SIGNATURES = [
         types.Array(types.float32, 3, "C"),
         types.int64,
         types.float64,
+        TEST,
     )
     for dtype, readable in READABLE.items()
 ]
@@ -133,6 +135,7 @@ def run_network(
     scratch: np.ndarray,
     columns: int,
     limit_a: float,
+    test: np.ndarray,
 ) -> int:
     """Calibrate vectors that lie one after another.
 
@@ -141,13 +144,18 @@ def run_network(
         packed, widths, scratch: see the module.
         columns: M.
         limit_a: largest magnitude that counts as a reading [A].
+        test: see `reading_window_kernel`.
 
     Returns:
-        -1, or the index of the first current that is no reading; then nothing was written.
+        -1; the index of the first current that is no reading; or -2 less the index of the first vector that
+        no inputs explain. If it is not -1, nothing was written.
     """
     unreadable = first_unreadable(current_a, limit_a)
     if unreadable >= 0:
         return unreadable
+    unexplained = first_unexplained(current_a, columns, test)
+    if unexplained >= 0:
+        return -2 - unexplained
     layers = widths.size - 1
     for start in range(0, current_a.size, BLOCK * columns):
         vectors = min(BLOCK, (current_a.size - start) // columns)

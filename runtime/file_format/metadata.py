@@ -11,6 +11,7 @@ from typing import Any
 from crosscal.core.errors import CalibratorFileError, InputError, RangeError, ShapeError, wanted
 from crosscal.runtime.file_format.parity_probes import ParityProbes
 from crosscal.runtime.file_format.recalibration_record import RecalibrationRecord
+from crosscal.runtime.reading_window import ReadingWindow
 
 FORMAT = "crosscal-calibrator"
 FORMAT_VERSION = 2
@@ -31,6 +32,7 @@ class CalibratorMetadata:
         normalisation: what the graph does to its inputs and output, for people.
         provenance: training data, seed, versions, scores.
         voltage_range_v: smallest and largest input trained on [V]; None if not known.
+        reading_window: currents that inputs of `voltage_range_v` cause; None if not known.
         recalibration: what was learned on a board since; None if nothing was.
     """
 
@@ -44,6 +46,7 @@ class CalibratorMetadata:
     normalisation: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     voltage_range_v: tuple[float, float] | None = None
+    reading_window: ReadingWindow | None = None
     recalibration: RecalibrationRecord | None = None
 
     def __post_init__(self) -> None:
@@ -55,6 +58,10 @@ class CalibratorMetadata:
         _check_range("current_range_a", self.current_range_a)
         if self.voltage_range_v is not None:
             _check_range("voltage_range_v", self.voltage_range_v)
+        if self.reading_window is not None and self.reading_window.gain.size != self.columns:
+            raise ShapeError(
+                f"got a reading window of {self.reading_window.gain.size} columns; allowed: {self.columns}"
+            )
         if self.conductance_range_s[0] < 0.0:
             raise RangeError(
                 f"got a negative conductance_range_s {self.conductance_range_s}; allowed: 0 S and more"
@@ -84,6 +91,8 @@ class CalibratorMetadata:
             properties["fold"] = _dump(dict(self.fold))
         if self.voltage_range_v is not None:
             properties["voltage_range_v"] = _dump([float(limit) for limit in self.voltage_range_v])
+        if self.reading_window is not None:
+            properties["reading_window"] = _dump(self.reading_window.to_json())
         if self.recalibration is not None:
             properties["recalibration"] = _dump(self.recalibration.to_json())
         return properties
@@ -101,6 +110,7 @@ class CalibratorMetadata:
                 raise ValueError(f"units {units} instead of {UNITS}")
             rows, columns = int(properties["rows"]), int(properties["columns"])
             volts, record = properties.get("voltage_range_v"), properties.get("recalibration")
+            window = properties.get("reading_window")
             return cls(
                 kind=properties["kind"],
                 rows=rows,
@@ -114,6 +124,9 @@ class CalibratorMetadata:
                 normalisation=_mapping(properties["normalisation"]),
                 provenance=_mapping(properties["provenance"]),
                 voltage_range_v=None if volts is None else _pair(volts),
+                reading_window=None
+                if window is None
+                else ReadingWindow.from_json(_mapping(window), columns=columns),
                 recalibration=None
                 if record is None
                 else RecalibrationRecord.from_json(_mapping(record), rows=rows, columns=columns),

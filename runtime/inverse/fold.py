@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,13 @@ from crosscal.core.array_types import Currents, Vectors
 from crosscal.core.errors import CalibratorFileError, InputError
 from crosscal.runtime.correction import Recalibrated
 from crosscal.runtime.feedforward.affine import AffineCorrection
-from crosscal.runtime.inverse.inverse import Inverse, InverseReading, InverseTensors
+from crosscal.runtime.inverse.inverse import (
+    DOUBTFUL_MISFIT,
+    MOST_MISFIT,
+    Inverse,
+    InverseReading,
+    InverseTensors,
+)
 from crosscal.runtime.reading_kernel import first_unreadable
 from crosscal.runtime.recalibration.cell_recalibration import posterior_tensors, recalibrate
 from crosscal.runtime.recalibration.posterior import ColumnPosterior
@@ -26,7 +33,10 @@ class InverseCorrection:
 
     def __init__(self, tensors: InverseTensors, trim: AffineCorrection) -> None:
         self._tensors, self._trim = tensors, trim
-        self._inverse = Inverse(tensors, trim.gain, trim.offset_a)
+
+    def prepare(self) -> None:
+        """See `Recalibratable.prepare`."""
+        _ = self._inverse
 
     @property
     def tensors(self) -> InverseTensors:
@@ -51,29 +61,74 @@ class InverseCorrection:
         """All columns decide about every input."""
         return False
 
-    def apply(self, current_a: np.ndarray, calibrated_a: np.ndarray, limit_a: float) -> int:
+    def apply(
+        self,
+        current_a: np.ndarray,
+        calibrated_a: np.ndarray,
+        limit_a: float,
+        only_explained: bool = False,
+    ) -> int:
         """See `Correction.apply`."""
-        return self._inverse.read_into(current_a, calibrated_a, limit_a)
+        refused = self._inverse.read_into(current_a, calibrated_a, limit_a, DOUBTFUL_MISFIT)
+        if refused >= -1:
+            return refused
+        reading = self._read_in_any_range(current_a, deviation=False)
+        return _take(reading, (calibrated_a,), only_explained)
 
     def apply_with_deviation(
-        self, current_a: np.ndarray, calibrated_a: np.ndarray, deviation_a: np.ndarray, limit_a: float
+        self,
+        current_a: np.ndarray,
+        calibrated_a: np.ndarray,
+        deviation_a: np.ndarray,
+        limit_a: float,
+        only_explained: bool = False,
     ) -> int:
         """See `Uncertain.apply_with_deviation`."""
         unreadable = first_unreadable(current_a.reshape(-1), limit_a)
         if unreadable >= 0:
             return unreadable
-        reading = self.read(current_a.reshape(-1, self._inverse.shape[1]))
-        calibrated_a[:] = reading.calibrated_a.reshape(calibrated_a.shape)
-        if reading.deviation_a is not None:
-            deviation_a[:] = reading.deviation_a.reshape(deviation_a.shape)
-        return -1
+        reading = self._read_in_any_range(current_a, deviation=True)
+        return _take(reading, (calibrated_a, deviation_a), only_explained)
 
     def read(self, current_a: Currents) -> InverseReading:
         """Calibrate with uncertainties: a batch [A], (B, M), finite."""
-        reading = self._inverse.read(current_a, deviation=True)
+        return self._read(self._inverse, current_a, deviation=True)
+
+    def _read_in_any_range(self, current_a: Currents, *, deviation: bool) -> InverseReading:
+        """Read with the channels' offsets, and without them where inputs then explain a reading better.
+
+        A board that chooses its current range takes small currents in a lower one. Offsets are errors of a
+        range, and in proportion to it: in a lower range those that were learned are not there.
+        """
+        batch_a = current_a.reshape(-1, self._tensors.conductance.shape[1]).astype(np.float64)
+        reading = self._read(self._inverse, batch_a, deviation=deviation)
+        doubtful = np.flatnonzero(reading.misfit > DOUBTFUL_MISFIT)
+        if not doubtful.size:
+            return reading
+        other = self._read(self._without_offsets, batch_a[doubtful], deviation=deviation)
+        better = other.misfit < reading.misfit[doubtful]
+        changes = {}
+        for field in fields(InverseReading):
+            value, found = getattr(reading, field.name), getattr(other, field.name)
+            if value is not None:
+                value[doubtful[better]] = found[better]
+                changes[field.name] = value
+        return replace(reading, **changes)
+
+    def _read(self, inverse: Inverse, current_a: Currents, *, deviation: bool) -> InverseReading:
+        reading = inverse.read(current_a, deviation=deviation)
         if reading.deviation_a is None:
             return reading
         return replace(reading, deviation_a=abs(self._trim.gain) * reading.deviation_a)
+
+    @cached_property
+    def _inverse(self) -> Inverse:
+        return Inverse(self._tensors, self._trim.gain, self._trim.offset_a)
+
+    @cached_property
+    def _without_offsets(self) -> Inverse:
+        tensors = replace(self._tensors, current_shift=np.zeros_like(self._tensors.current_shift))
+        return Inverse(tensors, self._trim.gain, self._trim.offset_a)
 
     def trimmed(self, gain: np.ndarray, offset_a: np.ndarray) -> InverseCorrection:
         """See `Correction.trimmed`."""
@@ -123,6 +178,17 @@ class InverseFold:
                 f"its folded tensors cannot be used for this matrix: {error}"
             ) from error
         return InverseCorrection(folded, _no_trim(columns))
+
+
+def _take(reading: InverseReading, targets: tuple[np.ndarray, ...], only_explained: bool) -> int:
+    """Write calibrated currents and their deviations, unless a reading is refused; see `Correction.apply`."""
+    unexplained = np.flatnonzero(~(reading.misfit <= MOST_MISFIT))
+    if only_explained and unexplained.size:
+        return -2 - int(unexplained[0])
+    for target, found in zip(targets, (reading.calibrated_a, reading.deviation_a), strict=False):
+        if found is not None:
+            target[:] = found.reshape(target.shape)
+    return -1
 
 
 def _no_trim(columns: int) -> AffineCorrection:

@@ -14,7 +14,22 @@ from crosscal.runtime.inverse.read_kernel import BY_COLUMN, BY_ROW, EXACT, MATRI
 from crosscal.runtime.inverse.tensors import InverseTensors
 from crosscal.runtime.inverse.uncertainty import Uncertainty
 
-_NO_VOLTS = np.empty((0, 0))
+MOST_MISFIT = 16.0
+"""Misfit, mean over columns, beyond which no inputs explain a reading: four standard deviations, all columns
+alike. On `lab-12x16` (inputs of 0 V to 0.5 V) ordinary reads reach 1.4, sparse and constant ones 2.7, a board
+that aged for a year without recalibration 6; inputs of ±0.4 V begin at 31, 0.55 V on all rows at 20,000.
+Insensitive between 8 and 25 (tests/runtime/inverse/test_reading_test.py)."""
+
+DOUBTFUL_MISFIT = 8.0
+"""Misfit beyond which a reading may have been taken in a lower current range. Insensitive between 6 and 15:
+in a lower range the readings of `lab-12x16` reach 18 with the offsets of the highest, 0.4 without."""
+
+_SURROGATE_ERROR = 0.005
+"""Error of a surrogate on patterns unlike those that it was fitted to, relative to the standard deviation of
+the currents that inputs cause. Insensitive between 0 and 0.01 where read noise is 1e-4; with less noise it
+keeps vectors with all rows alike from being refused."""
+
+_NOT_WANTED = np.empty((0, 0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,11 +39,14 @@ class InverseReading:
     Attributes:
         calibrated_a: most likely ideal currents [A], (B, M).
         voltage_v: most likely inputs [V], (B, N).
+        misfit: mean over columns of squared residuals relative to their variance, (B,); an ordinary reading's
+            is about 1 or less, one above `MOST_MISFIT` has no explanation.
         deviation_a: standard deviation of `calibrated_a` [A], (B, M); None unless asked for.
     """
 
     calibrated_a: Currents
     voltage_v: Vectors
+    misfit: np.ndarray
     deviation_a: Currents | None
 
 
@@ -74,32 +92,44 @@ class Inverse:
             deviation: whether to work out uncertainties too, which takes a millisecond or more per reading.
         """
         current_a = np.ascontiguousarray(current_a, dtype=np.float64)
-        calibrated_a, voltage_v = np.empty_like(current_a), np.empty((len(current_a), self._shape[0]))
+        rows, columns = self._shape
+        calibrated_a, found = np.empty_like(current_a), np.empty((len(current_a), _padded_size(rows) + 1))
         flat = current_a.reshape(-1), calibrated_a.reshape(-1)
-        calibrate(flat[0], self._shape[1], np.inf, *self._arguments, flat[1], voltage_v)
+        calibrate(flat[0], columns, np.inf, 0.0, *self._arguments, flat[1], found)
+        voltage_v = found[:, :rows]
         return InverseReading(
             calibrated_a=calibrated_a,
             voltage_v=voltage_v,
+            misfit=found[:, -1],
             deviation_a=self._uncertainty.deviation_a(current_a, voltage_v) if deviation else None,
         )
 
-    def read_into(self, current_a: Currents, calibrated_a: Currents, limit_a: float = np.inf) -> int:
+    def read_into(
+        self,
+        current_a: Currents,
+        calibrated_a: Currents,
+        limit_a: float = np.inf,
+        most_misfit: float = np.inf,
+    ) -> int:
         """Calibrate contiguous currents [A], (M,) or (B, M), into `calibrated_a`, which may be `current_a`.
 
         Returns:
-            -1, or the flat index of the first current that is no number of magnitude at most `limit_a`; then
-            nothing was written.
+            -1; the flat index of the first current that is no number of magnitude at most `limit_a`; or -2
+            less the index of the first vector with a larger misfit. If it is not -1, nothing was written.
         """
         if current_a.dtype != np.float64:
             answer = np.empty(current_a.shape)
-            unreadable = self.read_into(current_a.astype(np.float64), answer, limit_a)
-            if unreadable < 0:
+            refused = self.read_into(current_a.astype(np.float64), answer, limit_a, most_misfit)
+            if refused == -1:
                 calibrated_a[:] = answer
-            return unreadable
+            return refused
         if current_a.ndim == 2:
             # Contiguous arrays: these are views, one reading after another.
             current_a, calibrated_a = current_a.reshape(-1), calibrated_a.reshape(-1)
-        return calibrate(current_a, self._shape[1], limit_a, *self._arguments, calibrated_a, _NO_VOLTS)
+        columns = self._shape[1]
+        return calibrate(
+            current_a, columns, limit_a, most_misfit, *self._arguments, calibrated_a, _NOT_WANTED
+        )
 
 
 def _matrices(tensors: InverseTensors) -> dict[str, np.ndarray]:
@@ -127,7 +157,14 @@ def _by_column(tensors: InverseTensors, gain: np.ndarray, offset_a: np.ndarray) 
         "shift": tensors.current_shift + tensors.prediction_bias / tensors.current_scale,
         "gain": gain,
         "offset_a": offset_a,
+        "reading_weight": reading_weight(tensors),
     }
+
+
+def reading_weight(tensors: InverseTensors) -> np.ndarray:
+    """Weigh squared residuals for the misfit, (M,): by their variance and that of the surrogate's error."""
+    caused = (tensors.linear**2).sum(axis=0)
+    return 1.0 / (tensors.variance + _SURROGATE_ERROR**2 * caused)
 
 
 def _by_row(tensors: InverseTensors) -> dict[str, np.ndarray]:

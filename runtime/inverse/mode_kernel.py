@@ -17,6 +17,7 @@ class Start(NamedTuple):
     Attributes:
         gain: (M, N), linear: (N, M), float32. offset, variance: (M,).
         together: (S,), the smaller side: the direction that nearly all of the largest eigenvalue lies along.
+        reading_weight: (M,): of squared residuals in the misfit, see `find_mode`.
         input_bounds: (5,), damping: (W,), step_tolerance: (2,): see
             `InverseTensors`; the last as a sum over inputs and as a variance.
     """
@@ -26,6 +27,7 @@ class Start(NamedTuple):
     offset: np.ndarray
     variance: np.ndarray
     together: np.ndarray
+    reading_weight: np.ndarray
     input_bounds: np.ndarray
     damping: np.ndarray
     step_tolerance: np.ndarray
@@ -51,13 +53,19 @@ def start(surrogate, begin, y, scratch, predicted, z):
 
 @njit(cache=True, fastmath=FAST, error_model="numpy", forceinline=True)
 def weigh(surrogate, begin, y, given, damping, z, predicted, scratch):
-    """Compare a reading with what `z` would cause; returns the variance that is added for what is left."""
+    """Compare a reading with the one predicted for `z`.
+
+    Returns:
+        The variance that is added for the residual; the sum of weighted squares of residuals, and of inputs'
+        excess beyond their bounds.
+    """
     low, high, penalty = begin.input_bounds[0], begin.input_bounds[1], begin.input_bounds[2]
     predict(surrogate, z, scratch.powers, scratch.carried, predicted)
-    unexplained = 0.0
+    unexplained = misfit = 0.0
     for m in range(y.size):
         predicted[m] = y[m] - predicted[m]
         unexplained += predicted[m] * predicted[m]
+        misfit += predicted[m] * predicted[m] * begin.reading_weight[m]
     unexplained *= damping * damping / given
     kind, tight = scratch.weight.dtype.type, 1.0 / np.sqrt(1.0 + penalty)
     for m in range(y.size):
@@ -65,29 +73,38 @@ def weigh(surrogate, begin, y, given, damping, z, predicted, scratch):
         scratch.wrong[m] = scratch.weight[m] * kind(predicted[m])
     for n in range(z.size):
         beyond = z[n] - min(max(z[n], low), high)
+        misfit += penalty * beyond * beyond
         prior_deviation = 1.0 if beyond == 0.0 else tight
         scratch.prior_deviation[n], scratch.pull[n] = (
             prior_deviation,
             prior_deviation * (-z[n] - penalty * beyond),
         )
-    return unexplained
+    return unexplained, misfit
 
 
 @njit(cache=True, fastmath=FAST, error_model="numpy", forceinline=True)
-def find_mode(surrogate, begin, y, given, scratch, predicted, z):
+def find_mode(surrogate, begin, y, given, most_misfit, scratch, predicted, z):
     """Fill `z` (N,) with the inputs that best explain one reading `y` (M,), of which `given` columns count.
 
     First the best linear estimate, then a Gauss–Newton step for every entry of `damping`: so many times what
     is left unexplained counts as noise, so that no step trusts a linearisation further than it reaches. A
     step that moves the inputs by less than `step_tolerance[0]`, as squares relative to their variance, while
     what it counts as noise is below `step_tolerance[1]`, is the last.
+
+    Returns:
+        The misfit of `z` as a mean over columns: squared residuals times `reading_weight`, and the penalty on
+        inputs beyond their bounds. Before the last step, if it is no more than `most_misfit` there already.
     """
     least, most = begin.input_bounds[3], begin.input_bounds[4]
+    misfit = 0.0
     start(surrogate, begin, y, scratch, predicted, z)
     for step in range(begin.damping.size):
-        unexplained = weigh(surrogate, begin, y, given, begin.damping[step], z, predicted, scratch)
+        unexplained, misfit = weigh(surrogate, begin, y, given, begin.damping[step], z, predicted, scratch)
         moved = take_step(surrogate, begin.together, scratch)
         for n in range(z.size):
             z[n] = min(max(z[n] + scratch.prior_deviation[n] * scratch.stride[n], least), most)
         if moved < begin.step_tolerance[0] and unexplained < begin.step_tolerance[1]:
-            return
+            break
+    if misfit > most_misfit * given:
+        _, misfit = weigh(surrogate, begin, y, given, 0.0, z, predicted, scratch)
+    return misfit / given

@@ -20,8 +20,19 @@ MATRICES = ("first", "second", "third", "loading", "link", "high_link", "quadrat
 EXACT = ("first", "conductance")
 """(2, N, M) float64: of `Surrogate`, and the target [S]."""
 
-BY_COLUMN = ("cubic", "quartic", "constant", "variance", "offset", "scale", "shift", "gain", "offset_a")
-"""(9, M) float64: of `Surrogate` and `Start`; `y = (I − shift) · scale`; gain and offset of the answer."""
+BY_COLUMN = (
+    "cubic",
+    "quartic",
+    "constant",
+    "variance",
+    "offset",
+    "scale",
+    "shift",
+    "gain",
+    "offset_a",
+    "reading_weight",
+)
+"""(10, M) float64: of `Surrogate` and `Start`; `y = (I − shift) · scale`; gain and offset of the answer."""
 
 BY_ROW = ("place", "half_input_variance")
 """(2, N) float64: of `Surrogate`; what the bend of volts is multiplied by, see `InverseTensors`."""
@@ -33,6 +44,7 @@ _FLOAT32, _FLOAT64 = types.float32, types.float64
 _SIGNATURE = types.int64(
     READABLE["float64"],
     types.int64,
+    _FLOAT64,
     _FLOAT64,
     types.Array(_FLOAT32, 3, "C"),
     types.Array(_FLOAT64, 3, "C"),
@@ -65,7 +77,15 @@ def unpack(matrices, exact, gain, by_column, by_row, together, rules, steps):
         by_column[2],
     )
     begin = Start(
-        gain, matrices[7], by_column[4], by_column[3], together, rules[:5], rules[7 : 7 + steps], rules[5:7]
+        gain,
+        matrices[7],
+        by_column[4],
+        by_column[3],
+        together,
+        by_column[9],
+        rules[:5],
+        rules[7 : 7 + steps],
+        rules[5:7],
     )
     return surrogate, begin
 
@@ -87,6 +107,7 @@ def calibrate(
     current_a,
     given,
     limit_a,
+    most_misfit,
     matrices,
     exact,
     gain,
@@ -96,18 +117,21 @@ def calibrate(
     rules,
     steps,
     calibrated_a,
-    voltage_v,
+    found,
 ):
     """Calibrate readings that lie one after another.
 
     Args:
         current_a: [A], (B · given,). given: columns that there are; the others are padding.
         limit_a: largest magnitude that counts as a reading [A].
+        most_misfit: a reading of a larger one, see `find_mode`, is not explained by any inputs.
         matrices, exact, by_column, by_row, rules, steps: see the module. gain: (M, N). together: see `Start`.
-        calibrated_a: (B · given,), may be `current_a`. voltage_v: (B, rows), or (0, 0) if it is not wanted.
+        calibrated_a: (B · given,), may be `current_a`. found: (B, rows + 1): inputs [V], padded, and the
+            misfit of each reading, whatever it is; or (0, 0), and unexplained readings are refused.
 
     Returns:
-        -1, or the index of the first current that is no reading; then nothing was written.
+        -1; the index of the first current that is no reading; or -2 less the index of the first vector that
+        no inputs explain. If it is not -1, nothing was written.
     """
     unreadable = first_unreadable(current_a, limit_a)
     if unreadable >= 0:
@@ -117,16 +141,22 @@ def calibrate(
     scratch, expansion = new_scratch(rows, columns, np.float32), rules[7 + steps :]
     by_m, by_n = np.zeros((3, columns)), np.zeros((2, rows))
     y, predicted, total, z, volts = by_m[0], by_m[1], by_m[2], by_n[0], by_n[1]
+    answer = np.empty(current_a.size)
     scale, shift, trim, trim_a = by_column[5], by_column[6], by_column[7], by_column[8]
     for at in range(0, current_a.size, given):
         for m in range(given):
             y[m] = (current_a[at + m] - shift[m]) * scale[m]
-        find_mode(surrogate, begin, y, given, scratch, predicted, z)
+        misfit = find_mode(surrogate, begin, y, given, most_misfit, scratch, predicted, z)
         to_volts(expansion, by_row[1], z, volts)
-        for n in range(voltage_v.shape[1]):
-            voltage_v[at // given, n] = volts[n]
+        if found.size > 0:
+            for n in range(rows):
+                found[at // given, n] = volts[n]
+            found[at // given, rows] = misfit
+        elif not misfit <= most_misfit:
+            return -2 - at // given
         total[:] = 0.0
         accumulate(exact[1], volts, total)
         for m in range(given):
-            calibrated_a[at + m] = trim[m] * total[m] + trim_a[m]
+            answer[at + m] = trim[m] * total[m] + trim_a[m]
+    calibrated_a[:] = answer
     return -1

@@ -7,9 +7,9 @@ other inputs following, and what the answer would be off by at each place is wei
 is. A reading with a second explanation thereby states a large deviation, where a Gaussian about the first
 would state a small one.
 
-A reading that no likely inputs explain (it saturated, or the board is no longer what it was) is further from
-what is predicted than its variance allows. It states as much more as that: the deviation grows with what is
-left unexplained, in parts of what chance leaves.
+A reading that no likely inputs explain (it saturated, inputs lay outside the trained window, or the board is
+no longer what it was) is further from its prediction than its variance allows. Its deviation grows by the
+same factor, and contains the residual itself.
 
 What is not seen: a second explanation beyond places that are less than `exp(-15)` as likely, and a second
 soft direction, which counts as the Gaussian has it.
@@ -99,7 +99,10 @@ class Uncertainty:
             walked = self._walked(y[soft], z[soft], covariance[soft], chosen)
             # Less than the Gaussian says is not believed: other directions may bend as well.
             variance[soft] += np.maximum(walked - believed, 0.0)
-        return variance * self._unexplained(y, z)[:, None]
+        factor, residual = self._unexplained(y, z), (y - self._tensors.predicted(z)) / tensors.current_scale
+        # An answer is about as far off as the reading that its inputs fail to explain.
+        beyond = (1.0 - 1.0 / factor) * (residual**2).mean(axis=1)
+        return variance * factor[:, None] + beyond[:, None]
 
     def _unexplained(self, y: Currents, z: Inputs) -> np.ndarray:
         """By what factor, at least 1, readings are further from what is predicted than by chance, (B,)."""

@@ -75,11 +75,13 @@ def verify(calibrator: ProgrammedCalibrator, voltage_v: Vectors, current_a: Curr
     current_a = np.where(np.abs(current_a) <= calibrator.limit_a, current_a, np.nan)
     expected_a = None
     if isinstance(calibrator.correction, Uncertain):
-        calibrated_a, deviation_a = calibrator.with_uncertainty(current_a, allow_nan=True)
+        calibrated_a, deviation_a = calibrator.with_uncertainty(
+            current_a, allow_nan=True, allow_extrapolation=True
+        )
         seen = np.isfinite(deviation_a)
         expected_a = float(np.sqrt(np.mean(deviation_a[seen] ** 2))) if seen.any() else None
     else:
-        calibrated_a = calibrator(current_a, allow_nan=True)
+        calibrated_a = calibrator(current_a, allow_nan=True, allow_extrapolation=True)
         expected_a = None if calibrator.posterior is None else calibrator.posterior.noise
     whole = np.isfinite(calibrated_a).any(axis=1)
     if whole.sum() < FEWEST_VECTORS:

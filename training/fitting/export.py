@@ -14,6 +14,7 @@ from crosscal.core.array_types import Float
 from crosscal.runtime import CalibratorMetadata, ParityProbes, write_calibrator
 from crosscal.training.calibrators.calibrator import TrainableCalibrator
 from crosscal.training.calibrators.graph_writer import GraphWriter
+from crosscal.training.fitting.reading_window import fit_reading_window
 from crosscal.training.fitting.trainer import TrainingResult
 
 _PROBE_MATRICES = 3
@@ -50,6 +51,7 @@ def export_calibrator(
         current_range_a=_range(result.training.current_a[result.training.usable]),
         voltage_range_v=result.training.voltage_range_v
         or _range(result.training.voltage_v[result.training.usable]),
+        reading_window=fit_reading_window(result.training),
         parity_probes=_parity_probes(result),
         fold=facts.fold,
         normalisation=facts.normalisation,

@@ -154,7 +154,9 @@ def test_gains_that_one_matrix_taught_serve_another(rng):
     plain = exact_calibrator(second_s, noise)
     inherits = plain.with_posterior(learned.posterior.carried())
     fresh_a = measured(second_s, fresh_v)
-    error_a = [np.sqrt(np.mean((c(fresh_a) - fresh_v @ second_s) ** 2)) for c in (plain, inherits)]
+    # Some of these readings are unexplained before the gains are known.
+    answers_a = [c(fresh_a, allow_extrapolation=True) for c in (plain, inherits)]
+    error_a = [np.sqrt(np.mean((answer_a - fresh_v @ second_s) ** 2)) for answer_a in answers_a]
     assert error_a[1] < 0.7 * error_a[0]
 
 

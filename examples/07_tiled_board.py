@@ -38,6 +38,8 @@ with crosscal.open_board("GPIB0::9::INSTR", backend="tiled.toml@crosscal") as bo
     fitted_a = gain * fresh_a.sum(axis=1) + offset_a
     print(f"as read       NMSE {np.mean((fresh_a.sum(axis=1) - ideal_a) ** 2) / spread_a2:.2g}")
     print(f"gain, offset  NMSE {np.mean((fitted_a - ideal_a) ** 2) / spread_a2:.2g}")
-    print(f"calibrated    NMSE {np.mean((tiles(fresh_a) - ideal_a) ** 2) / spread_a2:.2g}")
+    # Amplifiers that the calibrator never learned leave readings unexplained until it is recalibrated.
+    as_trained_a = tiles(fresh_a, allow_extrapolation=True)
+    print(f"calibrated    NMSE {np.mean((as_trained_a - ideal_a) ** 2) / spread_a2:.2g}")
     tiles = tiles.recalibrated(known_v, known_a)
     print(f"recalibrated  NMSE {np.mean((tiles(fresh_a) - ideal_a) ** 2) / spread_a2:.2g}")

@@ -119,7 +119,8 @@ def write_recalibrated(
         programmed.conductance_s, allow_extrapolation=True
     )
     current_a = np.linspace(*metadata.current_range_a, _TRIALS)[:, None] * np.ones(metadata.columns)
-    if not np.allclose(again(current_a), programmed(current_a), rtol=_SAME, atol=0.0):
+    answers_a = [one(current_a, allow_extrapolation=True) for one in (again, programmed)]
+    if not np.allclose(*answers_a, rtol=_SAME, atol=0.0):
         raise CalibratorFileError(
             f"{os.fspath(source)} is not the file that the recalibrated calibrator came from; give that one"
         )

@@ -132,7 +132,8 @@ def calibrate_run(
         usable = data.usable[k]
         if usable.any():
             programmed = calibrator.program(data.conductance_s[k])
-            calibrated_a[k, usable] = programmed(data.current_a[k, usable])
+            # A score is of all readings: refusing some would make the rest look better.
+            calibrated_a[k, usable] = programmed(data.current_a[k, usable], allow_extrapolation=True)
         if progress is not None:
             progress(k + 1, data.matrices)
     return calibrated_a

@@ -1,7 +1,7 @@
 """Fit of the currents that inputs of the trained window cause, by one law of all cells.
 
-With a cubic `u`, `I[m] = gain[m] Σ_n G[n, m] u(v[n]) + offset[m]` explains a reading to a few per cent. That is
-too coarse to calibrate with, but tells readings of the trained inputs from others at read time.
+With a cubic `u`, `I[m] = gain[m] Σ_n G[n, m] u(v[n]) + offset[m]` explains a reading to a few per cent: too
+coarse to calibrate with, but enough to tell readings of the trained inputs from others at read time.
 """
 
 from __future__ import annotations

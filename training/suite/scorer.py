@@ -57,11 +57,11 @@ class _Estimates:
         """Calibrate the usable vectors of matrix `k`, with deviations if the calibrator states them."""
         usable = data.usable[k]
         if not isinstance(programmed.correction, Uncertain):
-            self.current_a[k, usable] = programmed(data.current_a[k, usable])
+            self.current_a[k, usable] = programmed(data.current_a[k, usable], allow_extrapolation=True)
             return
         if self.deviation_a is None:
             self.deviation_a = np.full_like(self.current_a, np.nan)
-        found = programmed.with_uncertainty(data.current_a[k, usable])
+        found = programmed.with_uncertainty(data.current_a[k, usable], allow_extrapolation=True)
         self.current_a[k, usable], self.deviation_a[k, usable] = found
 
 

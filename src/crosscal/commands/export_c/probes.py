@@ -22,7 +22,7 @@ def probes_of(programmed: ProgrammedCalibrator, relative_tolerance: float) -> Pr
         relative_tolerance: error that the C may have, in parts of the largest current.
     """
     measured_a = plausible_readings(programmed, _PROBES, np.random.default_rng(_SEED)).astype(np.float32)
-    calibrated_a = programmed(measured_a.astype(np.float64))
+    calibrated_a = programmed(measured_a.astype(np.float64), allow_extrapolation=True)
     return Probes(
         measured_a=measured_a.tolist(),
         calibrated_a=calibrated_a.tolist(),
@@ -38,5 +38,7 @@ def plausible_readings(programmed: ProgrammedCalibrator, count: int, rng: np.ran
     limit_a = programmed.limit_a
     for _ in range(_ROUNDS):
         # Calibrating changes currents by some percent, so that what is missing shrinks with every round.
-        measured_a = np.clip(measured_a + ideal_a - programmed(measured_a), -limit_a, limit_a)
+        measured_a = np.clip(
+            measured_a + ideal_a - programmed(measured_a, allow_extrapolation=True), -limit_a, limit_a
+        )
     return measured_a

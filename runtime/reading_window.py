@@ -125,12 +125,21 @@ class ReadingTest:
     slope: np.ndarray
 
     def trimmed(self, gain: np.ndarray, offset_a: np.ndarray) -> ReadingTest:
-        """Return the test of readings that need this gain and offset after calibration, (M,) each."""
+        """Return a test that doubts each column as much more as a recalibration has changed it.
+
+        Gain and offset after a calibration hold errors of the calibrator itself beside those of the board, so
+        that they say how far a column's readings may have moved, not by how much they have.
+
+        Args:
+            gain: of each column, (M,). offset_a: of each column [A], (M,).
+        """
+        moved = np.abs(gain - 1.0) * np.abs(self.middle) + np.abs(offset_a) * np.abs(self.slope)
+        share = 1.0 / np.sqrt(1.0 + moved**2)
         return ReadingTest(
-            scale=self.scale * gain,
-            middle=self.middle - offset_a * self.slope,
-            response=self.response,
-            slope=self.slope,
+            scale=self.scale * share,
+            middle=self.middle * share,
+            response=self.response * share,
+            slope=self.slope * share,
         )
 
     def packed(self) -> np.ndarray:

@@ -8,12 +8,14 @@ void input_clear(struct input *input) {
     framing_reset(&input->arriving);
     input->messages = 0;
     input->complete = 0;
+    input->early = 0;
     input->cut = false;
     input->cut_at = 0;
 }
 
 void input_drop_incomplete(struct input *input) {
     input->end = input->messages > 0U ? input->complete : input->first;
+    input->early = 0;
     framing_reset(&input->arriving);
 }
 
@@ -76,7 +78,13 @@ bool input_is_empty(const struct input *input) {
 }
 
 bool input_is_ready(struct input *input) {
-    return !input_is_empty(input) && (input->messages > 0U || input_is_full(input));
+    if (input_is_empty(input)) {
+        return false;
+    }
+    if (input->messages == 0U && input->early == 0U && input_is_full(input)) {
+        input->early = input->end;
+    }
+    return input->messages > 0U || input->early > 0U;
 }
 
 enum byte_kind input_next(struct input *input, struct framing *framing, char *byte) {
@@ -89,26 +97,13 @@ enum byte_kind input_next(struct input *input, struct framing *framing, char *by
     } else {
         *byte = input->bytes[input->first];
         input->first++;
+        input->early -= input->early > 0U ? 1U : 0U;
         kind = framing_next(framing, *byte);
     }
     if (kind == BYTE_END && input->messages > 0U) {
         input->messages--;
     }
     return kind;
-}
-
-size_t input_look_ahead(const struct input *input, struct framing framing, char *bytes, size_t most) {
-    size_t index = input->first;
-    size_t count = 0;
-    while (count < most && index < input->end && !(input->cut && index == input->cut_at)) {
-        if (framing_next(&framing, input->bytes[index]) == BYTE_END) {
-            return count;
-        }
-        bytes[count] = input->bytes[index];
-        count++;
-        index++;
-    }
-    return count;
 }
 
 /* Index of the end of the message that `framing` is in at `start`; false if it is not there. */

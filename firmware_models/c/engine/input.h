@@ -15,6 +15,8 @@ struct input {
     /* Ends of messages between `first` and `end`, and the index behind the last of them. */
     size_t messages;
     size_t complete;
+    /* Bytes to execute before their message is whole: the buffer was full of them. */
+    size_t early;
     /* A block that the END of its link cut off, and where. */
     bool cut;
     size_t cut_at;
@@ -33,8 +35,6 @@ bool input_is_empty(const struct input *input);
 bool input_is_ready(struct input *input);
 /* Take one byte; its meaning by the reader's own `framing`. */
 enum byte_kind input_next(struct input *input, struct framing *framing, char *byte);
-/* Bytes that follow in the message being read by `framing`, `most` of them at most. */
-size_t input_look_ahead(const struct input *input, struct framing framing, char *bytes, size_t most);
 /* The whole message behind the one being read by `framing`, or the first one if `at_start`; false if none. */
 bool input_find_next(const struct input *input, struct framing framing, bool at_start, size_t *start, size_t *end);
 /* Take a message out of the middle: bytes from `start`, its end at `end` included. */

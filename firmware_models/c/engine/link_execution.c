@@ -157,30 +157,15 @@ static bool execute(struct link *link) {
     return true;
 }
 
-static void report_syntax(struct link *link, enum parser_event event, bool at_end) {
+static void report_syntax(struct link *link, enum parser_event event) {
     char bytes[ERROR_DETAIL_BYTES];
     struct text detail = text_begin(bytes, sizeof bytes);
-    struct unit_parser *parser = &link->parser;
     struct span excerpt;
-    if (parser->excerpt_count > 0U && !at_end) {
-        parser->excerpt_count += input_look_ahead(&link->input, parser->framing, parser->excerpt + parser->excerpt_count,
-                                                  EXCERPT_BYTES - parser->excerpt_count);
-    }
-    excerpt.bytes = parser->excerpt;
-    excerpt.count = parser->excerpt_count;
-    if (event == PARSED_INVALID_BLOCK) {
-        text_string(&detail, "a block header is broken or its data incomplete at ");
-        text_span(&detail, excerpt, excerpt.count);
-        fail(link, SCPI_INVALID_BLOCK, &detail);
-        return;
-    }
-    if (parser->reason == NULL) {
-        text_string(&detail, "a parameter between commas is empty");
-    } else {
-        text_string(&detail, parser->reason);
-        text_span(&detail, excerpt, excerpt.count);
-    }
-    fail(link, SCPI_SYNTAX_ERROR, &detail);
+    excerpt.bytes = link->parser.excerpt;
+    excerpt.count = link->parser.excerpt_count;
+    text_string(&detail, link->parser.reason);
+    text_span(&detail, excerpt, excerpt.count);
+    fail(link, event == PARSED_INVALID_BLOCK ? SCPI_INVALID_BLOCK : SCPI_SYNTAX_ERROR, &detail);
 }
 
 /* The message has ended. */
@@ -239,7 +224,7 @@ static void parse_byte(struct link *link) {
         break;
     case PARSED_SYNTAX_ERROR:
     case PARSED_INVALID_BLOCK:
-        report_syntax(link, event, kind == BYTE_END);
+        report_syntax(link, event);
         if (kind == BYTE_END) {
             end_message(link);
         }

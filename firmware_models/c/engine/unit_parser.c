@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define BROKEN_BLOCK "a block header is broken or its data incomplete at "
+
 bool is_white(char byte) {
     /* IEEE 488.2, 7.4.1.2: every control character and the space, the newline excepted. */
     unsigned code = (unsigned char)byte;
@@ -26,6 +28,7 @@ void parser_reset(struct unit_parser *parser) {
     parser->node_count = 0;
     parser->excerpt_count = 0;
     parser->reason = "";
+    parser->failure = PARSED_NOTHING;
     begin_unit(parser);
 }
 
@@ -43,18 +46,31 @@ static void path_put(struct unit_parser *parser, char byte) {
     }
 }
 
-static enum parser_event fail(struct unit_parser *parser, const char *reason) {
+/* Fail for a reason; what follows in the message completes the excerpt first. */
+static enum parser_event fail(struct unit_parser *parser, enum byte_kind kind, enum parser_event event,
+                              const char *reason) {
+    parser->reason = reason;
+    parser->failure = event;
+    if (kind == BYTE_END || parser->excerpt_count == EXCERPT_BYTES) {
+        return event;
+    }
+    parser->state = PARSE_EXCERPT;
+    return PARSED_NOTHING;
+}
+
+/* Fail for a reason that needs no excerpt. */
+static enum parser_event fail_plainly(struct unit_parser *parser, const char *reason) {
+    parser->excerpt_count = 0;
     parser->reason = reason;
     return PARSED_SYNTAX_ERROR;
 }
 
-/* Fail with what stands here as the excerpt. */
-static enum parser_event fail_here(struct unit_parser *parser, enum byte_kind kind, char byte, const char *reason) {
-    parser->excerpt_count = 0;
+/* What stands behind a mistake, as far as it is reported. */
+static enum parser_event rest_of_excerpt(struct unit_parser *parser, enum byte_kind kind, char byte) {
     if (kind != BYTE_END) {
         excerpt(parser, byte);
     }
-    return fail(parser, reason);
+    return fail(parser, kind, parser->failure, parser->reason);
 }
 
 static bool ends_unit(struct unit_parser *parser, enum byte_kind kind, char byte) {
@@ -90,7 +106,7 @@ static enum parser_event begin_header(struct unit_parser *parser, char byte) {
         path_put(parser, byte);
         parser->state = PARSE_HEADER;
     } else {
-        return fail(parser, "no header at ");
+        return fail(parser, BYTE_TEXT, PARSED_SYNTAX_ERROR, "no header at ");
     }
     return PARSED_NOTHING;
 }
@@ -104,7 +120,7 @@ static enum parser_event end_header(struct unit_parser *parser, enum byte_kind k
         return PARSED_HEADER;
     }
     excerpt(parser, byte);
-    return fail(parser, "unexpected character in ");
+    return fail(parser, kind, PARSED_SYNTAX_ERROR, "unexpected character in ");
 }
 
 /* The first character behind a colon or the asterisk. */
@@ -122,7 +138,7 @@ static enum parser_event header_name(struct unit_parser *parser, enum byte_kind 
         parser->state = PARSE_HEADER;
         return PARSED_NOTHING;
     }
-    return fail(parser, first ? "no header at " : "unexpected character in ");
+    return fail(parser, kind, PARSED_SYNTAX_ERROR, first ? "no header at " : "unexpected character in ");
 }
 
 static enum parser_event header(struct unit_parser *parser, enum byte_kind kind, char byte) {
@@ -181,8 +197,7 @@ static enum parser_event first_of_parameter(struct unit_parser *parser, enum byt
         return PARSED_NOTHING;
     }
     if (kind == BYTE_END || (kind == BYTE_TEXT && (byte == ',' || byte == ';'))) {
-        parser->excerpt_count = 0;
-        return fail(parser, NULL);
+        return fail_plainly(parser, "a parameter between commas is empty");
     }
     begin_parameter(parser);
     put_text(parser, byte);
@@ -211,7 +226,9 @@ static enum parser_event after_parameter(struct unit_parser *parser, enum byte_k
         parser->state = PARSE_PARAMETER;
         return PARSED_NOTHING;
     }
-    return fail_here(parser, kind, byte, "expected a comma at ");
+    parser->excerpt_count = 0;
+    excerpt(parser, byte);
+    return fail(parser, kind, PARSED_SYNTAX_ERROR, "expected a comma at ");
 }
 
 static enum parser_event text(struct unit_parser *parser, enum byte_kind kind, char byte) {
@@ -230,9 +247,7 @@ static enum parser_event text(struct unit_parser *parser, enum byte_kind kind, c
 
 static enum parser_event string(struct unit_parser *parser, enum byte_kind kind, char byte) {
     if (kind == BYTE_END) {
-        parser->excerpt_count = 0;
-        parser->reason = "a string has no end";
-        return PARSED_SYNTAX_ERROR;
+        return fail_plainly(parser, "a string has no end");
     }
     put_text(parser, byte);
     if (parser->framing.state == BYTE_STRING) {
@@ -251,7 +266,7 @@ static enum parser_event hash(struct unit_parser *parser, enum byte_kind kind, c
     }
     if (kind == BYTE_TEXT && byte == '0') {
         excerpt(parser, byte);
-        return PARSED_INVALID_BLOCK;
+        return fail(parser, kind, PARSED_INVALID_BLOCK, BROKEN_BLOCK);
     }
     parser->state = PARSE_TEXT;
     return text(parser, kind, byte);
@@ -262,7 +277,7 @@ static enum parser_event block_header(struct unit_parser *parser, enum byte_kind
         excerpt(parser, byte);
     }
     if (kind != BYTE_BLOCK_HEADER) {
-        return PARSED_INVALID_BLOCK;
+        return fail(parser, kind, PARSED_INVALID_BLOCK, BROKEN_BLOCK);
     }
     if (parser->framing.state == BYTE_BLOCK_HEADER) {
         return PARSED_NOTHING;
@@ -275,7 +290,7 @@ static enum parser_event block_header(struct unit_parser *parser, enum byte_kind
 
 static enum parser_event block(struct unit_parser *parser, enum byte_kind kind, char byte) {
     if (kind != BYTE_BLOCK_DATA) {
-        return PARSED_INVALID_BLOCK;
+        return fail(parser, kind, PARSED_INVALID_BLOCK, BROKEN_BLOCK);
     }
     excerpt(parser, byte);
     if (parser->framing.block_left == 0U) {
@@ -322,6 +337,8 @@ enum parser_event parser_next(struct unit_parser *parser, enum byte_kind kind, c
         return block(parser, kind, byte);
     case PARSE_AFTER_PARAMETER:
         return after_parameter(parser, kind, byte);
+    case PARSE_EXCERPT:
+        return rest_of_excerpt(parser, kind, byte);
     case PARSE_WHOLE:
     case PARSE_DISCARD:
     default:

@@ -26,6 +26,8 @@ enum parser_state {
     PARSE_AFTER_PARAMETER,
     /* A unit is whole and waits to be executed. */
     PARSE_WHOLE,
+    /* What stands behind a mistake, before it is reported. */
+    PARSE_EXCERPT,
     /* What a command error leaves of its message. */
     PARSE_DISCARD
 };
@@ -69,6 +71,7 @@ struct unit_parser {
     char excerpt[EXCERPT_BYTES];
     size_t excerpt_count;
     const char *reason;
+    enum parser_event failure;
     /* The unit is the last of its message. */
     bool ends_message;
 };

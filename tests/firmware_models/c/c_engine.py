@@ -165,7 +165,7 @@ class Memory(ctypes.Structure):
 
 
 @cache
-def library() -> ctypes.CDLL:
+def library(input_bytes: int) -> ctypes.CDLL:
     """Compile the engine, once for each state of its sources, and load it."""
     compiler = find_compiler()
     assert compiler is not None
@@ -181,6 +181,7 @@ def library() -> ctypes.CDLL:
         "-fsanitize=undefined",
         "-fsanitize-undefined-trap-on-error",
         f"-DLINKS_MAX={LINKS_MAX}",
+        f"-DINPUT_BYTES={input_bytes}U",
         f"-I{FOLDER}",
     )
     everything = b"".join(path.read_bytes() for path in (*sources, *sorted(FOLDER.rglob("*.h"))))
@@ -348,12 +349,18 @@ class HalOfPython:
 
 
 class Instrument:
-    """`struct instrument` with the interface of the Python one."""
+    """`struct instrument` with the interface of the Python one.
+
+    Attributes:
+        input_bytes: length of a link's input buffer.
+    """
+
+    input_bytes = 1024
 
     def __init__(
         self, hardware: Hardware, *, clock: Callable[[], float], calibrator: Calibrator | None = None
     ) -> None:
-        self.library = library()
+        self.library = library(self.input_bytes)
         self.hal = HalOfPython(hardware, clock, calibrator)
         self.sessions: list[Session] = []
         self._memory = self._arrays(hardware)

@@ -56,9 +56,8 @@ def test_pyvisa_drives_it_as_any_serial_instrument(reference_elf: Path, tmp_path
         instrument = manager.open_resource(board.resource, read_termination="\n", write_termination="\n")
         assert instrument.query("*IDN?") == "crosscal,REFERENCE,REF32,1.0"
         instrument.write("FORM REAL,64;:OUTP ON")
-        instrument.write_binary_values(
-            "SOUR:VOLT:LIST ", [0.5, 0.25, -0.125], datatype="d", is_big_endian=True
-        )
+        sent = [0.5, 0.25, -0.125]
+        instrument.write_binary_values("SOUR:VOLT:LIST ", sent, datatype="d", is_big_endian=True)
         answered = instrument.query_binary_values("SOUR:VOLT:LIST?", datatype="d", is_big_endian=True)
         assert answered == sent
         assert instrument.query("SYST:ERR?") == '0,"No error"'

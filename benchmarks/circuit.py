@@ -4,7 +4,8 @@
 
 Methods take turns, round after round, so that a busy machine slows all of them alike; compare within a table.
 Peers: badcrossbar (ohmic arrays only, no driver or amplifier resistance), Newton's method on sparse LU
-(SciPy), and plain line Gauss–Seidel–Newton started cold, compiled and on all processors as ours is.
+(SciPy), and plain line Gauss–Seidel–Newton started cold, compiled and on all processors as ours is. A peer
+that is not installed is a row that says how to get it.
 """
 
 from __future__ import annotations
@@ -14,14 +15,13 @@ import contextlib
 import io
 import logging
 import os
-import resource
 import statistics
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-import badcrossbar  # pyright: ignore[reportMissingImports]
 import numpy as np
 from circuit_peers import SparseNewton, line_relaxation
 
@@ -38,7 +38,12 @@ from crosscal.simulated_bench import (
 
 SEGMENT_OHM, SOURCE_OHM, SENSE_OHM = 2.0, 50.0, 10.0
 Method = tuple[int, Callable[[], Any]]
-"""How many units of work a call does, and the call."""
+"""Units of work that a call does, and the call."""
+
+BADCROSSBAR = (
+    "not here: pip install 'crosscal[benchmark]', which compiles pycairo; on Debian first "
+    "apt install libcairo2-dev pkg-config python3-dev"
+)
 
 
 def main() -> None:
@@ -87,14 +92,14 @@ def ohmic(rng: np.random.Generator, size: int, vectors: int, rounds: int) -> Non
     transfer_s = transfer_matrix(conductance_s, wires=wires)
     peer = SparseNewton(conductance_s, (SEGMENT_OHM, SEGMENT_OHM, 0.0, 0.0))
     whole = partial(solve_dc, conductance_s, drive_v, wires=wires, device=Ohmic())
-    methods: dict[str, Method] = {
+    methods: dict[str, Method | str] = {
         "crosscal solve_dc, with node voltages": (1, lambda: whole().current_a),
         "crosscal transfer matrix, formed and applied": (
             1,
             lambda: drive_v @ transfer_matrix(conductance_s, wires=wires).T,
         ),
         "crosscal transfer matrix, applied again": (1, lambda: drive_v @ transfer_s.T),
-        "badcrossbar": (1, lambda: badcrossbar_a(conductance_s, drive_v)),
+        "badcrossbar": badcrossbar(conductance_s, drive_v),
         "sparse LU, factorised once": (1, lambda: peer.ohmic(drive_v)),
     }
     table(f"{size}×{size} ohmic, {SEGMENT_OHM:g} Ω: {vectors} vectors, everything included", rounds, methods)
@@ -158,33 +163,58 @@ def large(rng: np.random.Generator, rounds: int) -> None:
             for name, device in (("ohmic", Ohmic()), ("sinh", Sinh()))
         }
         table(f"{size}×{size}, {ohm:g} Ω, with node voltages: per vector", rounds, methods, compare=False)
-    peak_gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"\npeak memory of this process: {peak_gib:.2f} GiB")
+    print(f"\npeak memory of this process: {peak_memory()}")
 
 
 def draw(rng: np.random.Generator, size: int, vectors: int) -> tuple[np.ndarray, np.ndarray]:
     return rng.uniform(16.6e-6, 100e-6, (size, size)), rng.uniform(0.1, 0.5, (vectors, size))
 
 
-def badcrossbar_a(conductance_s: np.ndarray, drive_v: np.ndarray) -> np.ndarray:
-    with contextlib.redirect_stdout(io.StringIO()):
-        solution = badcrossbar.compute(drive_v.T, 1 / conductance_s, SEGMENT_OHM, all_currents=False)
-    return np.asarray(solution.currents.output)
+def badcrossbar(conductance_s: np.ndarray, drive_v: np.ndarray) -> Method | str:
+    """Make the peer's method, or say how to get it: its pictures need cairo's headers to be installed."""
+    try:
+        import badcrossbar as peer  # pyright: ignore[reportMissingImports]
+    except (ImportError, OSError):
+        return BADCROSSBAR
+
+    def current_a() -> np.ndarray:
+        with contextlib.redirect_stdout(io.StringIO()):
+            solution = peer.compute(drive_v.T, 1 / conductance_s, SEGMENT_OHM, all_currents=False)
+        return np.asarray(solution.currents.output)
+
+    return 1, current_a
 
 
-def table(title: str, rounds: int, methods: dict[str, Method], *, compare: bool = True) -> None:
-    """Time methods in turns, and print each beside the first: its time, the ratio, how far results differ."""
-    results = {name: call() for name, (_, call) in methods.items()}  # compiles, too
-    taken_s: dict[str, list[float]] = {name: [] for name in methods}
+def peak_memory() -> str:
+    """Word the largest memory of this process so far, where the system keeps it."""
+    try:
+        import resource
+    except ImportError:
+        return "not known on this system"
+    unit = 1 if sys.platform == "darwin" else 1024
+    return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30:.2f} GiB"
+
+
+def table(title: str, rounds: int, methods: Mapping[str, Method | str], *, compare: bool = True) -> None:
+    """Time methods in turns, and print each beside the first: its time, the ratio, how far results differ.
+
+    A text in the place of a method is a row that says why there are no numbers.
+    """
+    present = {name: method for name, method in methods.items() if not isinstance(method, str)}
+    results = {name: call() for name, (_, call) in present.items()}  # compiles, too
+    taken_s: dict[str, list[float]] = {name: [] for name in present}
     for _ in range(rounds):
-        for name, (_, call) in methods.items():
+        for name, (_, call) in present.items():
             begun_s = time.perf_counter()
             call()
             taken_s[name].append(time.perf_counter() - begun_s)
-    each_ms = {name: statistics.median(taken_s[name]) / count * 1e3 for name, (count, _) in methods.items()}
-    first = next(iter(methods))
+    each_ms = {name: statistics.median(taken_s[name]) / count * 1e3 for name, (count, _) in present.items()}
+    first = next(iter(present))
     print(f"\n{title}")
-    for name in methods:
+    for name, method in methods.items():
+        if isinstance(method, str):
+            print(f"  {name:46s} {method}")
+            continue
         line = f"  {name:46s} {each_ms[name]:10.3f} ms  {each_ms[name] / each_ms[first]:9.2f} ×"
         if compare:
             common = min(len(results[name]), len(results[first]))

@@ -32,11 +32,15 @@ class GraphFacts:
 
 
 class GraphWriter:
-    """Collects nodes and constants; constants and results are named tensors that nodes refer to by name."""
+    """Collects nodes and constants; constants and results are named tensors that nodes refer to by name.
+
+    Attributes:
+        shape: array size (N, M). nodes: in the order of the graph.
+    """
 
     def __init__(self, shape: tuple[int, int]) -> None:
         self.shape = shape
-        self._nodes: list[onnx.NodeProto] = []
+        self.nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, onnx.TensorProto] = {}
 
     def constant(self, name: str, values: Any, dtype: type[np.generic] = np.float32) -> str:
@@ -47,14 +51,14 @@ class GraphWriter:
 
     def node(self, operator: str, inputs: list[str], name: str, **attributes: Any) -> str:
         """Add a node with one result, called `name`, and return that name."""
-        self._nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
+        self.nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
         return name
 
     def model(self) -> bytes:
         """Assemble and check the model with the inputs and the output of every calibrator file."""
         rows, columns = self.shape
         graph = helper.make_graph(
-            self._nodes,
+            self.nodes,
             "calibrator",
             [
                 helper.make_tensor_value_info(CONDUCTANCE, TensorProto.FLOAT, [rows, columns]),

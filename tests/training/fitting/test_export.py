@@ -204,3 +204,37 @@ def test_a_matrix_of_another_board_is_refused(tmp_path: Path) -> None:
     export_calibrator(result, tmp_path / "calibrator.onnx")
     with pytest.raises(ShapeError):
         crosscal.load_calibrator(tmp_path / "calibrator.onnx").program(np.full((5, 6), 50e-6))
+
+
+def operands_transposed_in_double(model: onnx.ModelProto) -> list[str]:
+    """Matrix products of float64 in front of which a computed result is transposed."""
+    types = {
+        value.name: value.type.tensor_type.elem_type
+        for value in onnx.shape_inference.infer_shapes(model).graph.value_info
+    }
+    constants = {tensor.name for tensor in model.graph.initializer}
+    transposed = {
+        node.output[0]
+        for node in model.graph.node
+        if node.op_type == "Transpose"
+        and node.input[0] not in constants
+        and types.get(node.output[0]) == onnx.TensorProto.DOUBLE
+    }
+    return [
+        node.name for node in model.graph.node if node.op_type == "MatMul" and transposed & set(node.input)
+    ]
+
+
+@pytest.mark.parametrize(("name", "shape"), CASES)
+def test_nothing_is_written_that_onnxruntime_fuses_without_a_kernel_for_it(
+    name: str, shape: tuple[int, int], tmp_path: Path
+) -> None:
+    """Up to 1.25, Transpose and MatMul of float64 become FusedMatMul, and the file does not load."""
+    result, _ = trained(name, shape)
+    export_calibrator(result, tmp_path / "calibrator.onnx")
+    assert operands_transposed_in_double(onnx.load(tmp_path / "calibrator.onnx")) == []
+
+
+def test_the_shipped_calibrator_has_nothing_that_onnxruntime_fuses_without_a_kernel_for_it() -> None:
+    shipped = Path(crosscal.__file__).parent / "shipped" / "demo.onnx"
+    assert operands_transposed_in_double(onnx.load(shipped)) == []

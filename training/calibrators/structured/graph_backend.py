@@ -21,7 +21,13 @@ class GraphArray:
     __array_ufunc__ = None  # numpy's scalars leave an operation with this to it
 
     def __init__(self, backend: GraphBackend, name: str, dtype: str) -> None:
-        self.backend, self.name, self.dtype = backend, name, dtype
+        self.backend, self.dtype = backend, dtype
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        """Name of the tensor."""
+        return self._name
 
     def __add__(self, other: GraphArray | float) -> GraphArray:
         return self.backend.binary("Add", self, other)
@@ -54,6 +60,27 @@ class GraphArray:
         return self.backend.unary("Neg", self)
 
 
+class TransposedArray(GraphArray):
+    """A result with its last two axes exchanged, whose Transpose node is written when its name is asked for.
+
+    A matrix product does not ask: it takes the original, in an Einsum. Up to version 1.25 onnxruntime fuses a
+    Transpose in front of a MatMul into com.microsoft.FusedMatMul, which has no float64 kernel on a CPU, so
+    that the file does not load.
+    """
+
+    def __init__(self, original: GraphArray, write_node: Callable[[], str]) -> None:
+        super().__init__(original.backend, "", original.dtype)
+        self.original = original
+        self._write_node = write_node
+
+    @property
+    def name(self) -> str:
+        """Name of the transposed tensor."""
+        if not self._name:
+            self._name = self._write_node()
+        return self._name
+
+
 class GraphBackend:
     """Writes nodes into a `GraphWriter`, or, inside `mapped` and `solved`, into the body of a Scan.
 
@@ -64,6 +91,7 @@ class GraphBackend:
         self._writer = writer
         self._bodies: list[list[onnx.NodeProto]] = []
         self._numbers: dict[tuple[str, float], GraphArray] = {}
+        self._constants: set[str] = set()
         self._count = 0
 
     def input(self, name: str) -> GraphArray:
@@ -73,6 +101,7 @@ class GraphBackend:
     def constant(self, values: np.ndarray) -> GraphArray:
         array = np.asarray(values)
         name = self._writer.constant(self._new_name("constant"), array, array.dtype.type)
+        self._constants.add(name)
         return GraphArray(self, name, array.dtype.name)
 
     def number(self, value: float, dtype: str) -> GraphArray:
@@ -102,7 +131,18 @@ class GraphBackend:
         other = b if isinstance(b, GraphArray) else self.number(b, a.dtype)
         if other.dtype != a.dtype:
             raise TypeError(f"{operator} of {a.dtype} and {other.dtype}: cast one of them")
+        if operator == "MatMul" and (isinstance(a, TransposedArray) or isinstance(b, TransposedArray)):
+            return self._transposed_product(a, other)
         return self._node(operator, [a.name, other.name], a.dtype)
+
+    def _transposed_product(self, a: GraphArray, b: GraphArray) -> GraphArray:
+        """Write the product of operands of which one or both are transposed, without transposing them."""
+        left, right = "...mn", "...nk"
+        if isinstance(a, TransposedArray):
+            a, left = a.original, "...nm"
+        if isinstance(b, TransposedArray):
+            b, right = b.original, "...kn"
+        return self._node("Einsum", [a.name, b.name], a.dtype, equation=f"{left},{right}->...mk")
 
     def _single(self, a: GraphArray) -> GraphArray:
         return self._cast(a, "float32")
@@ -118,7 +158,15 @@ class GraphBackend:
 
     def swap(self, a: GraphArray, rank: int) -> GraphArray:
         order = [*range(rank - 2), rank - 1, rank - 2]
-        return self._node("Transpose", [a.name], a.dtype, perm=order)
+        if a.name in self._constants:
+            # Folded when a session is made, before anything is fused.
+            return self._node("Transpose", [a.name], a.dtype, perm=order)
+        nodes = self._nodes()
+
+        def write_node() -> str:
+            return self._node("Transpose", [a.name], a.dtype, nodes, perm=order).name
+
+        return TransposedArray(a, write_node)
 
     def joined(self, parts: Sequence[GraphArray], axis: int) -> GraphArray:
         return self._node("Concat", [part.name for part in parts], parts[0].dtype, axis=axis)
@@ -191,12 +239,21 @@ class GraphBackend:
     def _integers(self, *values: int) -> str:
         return self._writer.constant(self._new_name("integers"), np.array(values), np.int64)
 
-    def _node(self, operator: str, inputs: list[str], dtype: str, **attributes: Any) -> GraphArray:
+    def _nodes(self) -> list[onnx.NodeProto]:
+        """Nodes that the next one is appended to: of the innermost Scan body, or of the graph itself."""
+        return self._bodies[-1] if self._bodies else self._writer.nodes
+
+    def _node(
+        self,
+        operator: str,
+        inputs: list[str],
+        dtype: str,
+        nodes: list[onnx.NodeProto] | None = None,
+        **attributes: Any,
+    ) -> GraphArray:
         name = self._new_name(operator.lower())
-        if self._bodies:
-            self._bodies[-1].append(helper.make_node(operator, inputs, [name], name=name, **attributes))
-        else:
-            self._writer.node(operator, inputs, name, **attributes)
+        node = helper.make_node(operator, inputs, [name], name=name, **attributes)
+        (self._nodes() if nodes is None else nodes).append(node)
         return GraphArray(self, name, dtype)
 
     def _new_name(self, stem: str) -> str:

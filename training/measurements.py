@@ -10,10 +10,11 @@ from crosscal.core.array_types import Float
 from crosscal.core.errors import ShapeError, TrainingError, wanted
 from crosscal.core.readout import UNUSABLE
 from crosscal.core.run_file import Run
+from crosscal.core.short_repr import ShortRepr
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Measurements:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Measurements(ShortRepr):
     """Currents of K matrices with V vectors each; shapes are checked on construction.
 
     Attributes:

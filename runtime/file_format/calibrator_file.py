@@ -14,6 +14,7 @@ from uuid import uuid4
 import numpy as np
 
 from crosscal.core.errors import CalibratorFileError, InputError
+from crosscal.core.file_content import ONNX, UNKNOWN, describe_bytes
 from crosscal.runtime.file_format.metadata import FORMAT, CalibratorMetadata
 from crosscal.runtime.file_format.protobuf import metadata_entry, split_metadata
 from crosscal.runtime.file_format.recalibration_record import RecalibrationRecord, target_digest
@@ -134,11 +135,17 @@ def read_calibrator_bytes(path: str | PathLike[str]) -> bytes:
         CalibratorFileError: it cannot be read.
     """
     try:
-        return Path(path).read_bytes()
+        content = Path(path).read_bytes()
     except OSError as error:
         raise CalibratorFileError(
             f"{os.fspath(path)} cannot be read ({error.strerror}); give the path of a calibrator.onnx"
         ) from error
+    kind = describe_bytes(content)
+    if content and kind not in (ONNX, UNKNOWN):
+        raise CalibratorFileError(
+            f"{os.fspath(path)} is {kind}, no calibrator.onnx; give the file that crosscal train wrote"
+        )
+    return content
 
 
 def is_sealed(content: bytes) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crosscal.core.errors import CalibratorFileError, InputError, RangeError, ShapeError, wanted
+from crosscal.core.short_repr import ShortRepr
 from crosscal.runtime.file_format.parity_probes import ParityProbes
 from crosscal.runtime.file_format.recalibration_record import RecalibrationRecord
 from crosscal.runtime.reading_window import ReadingWindow
@@ -18,8 +19,8 @@ FORMAT_VERSION = 2
 UNITS = {"conductance": "S", "current": "A", "calibrated": "A"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class CalibratorMetadata:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class CalibratorMetadata(ShortRepr):
     """All that is known of a calibrator apart from its graph.
 
     Attributes:

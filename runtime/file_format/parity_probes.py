@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
+from crosscal.core.short_repr import ShortRepr
 
 LOOSEST_TOLERANCE = 1e-4
 _ARRAYS = ("conductance_s", "current_a", "calibrated_a")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ParityProbes:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ParityProbes(ShortRepr):
     """Inputs and right answers, float32.
 
     Attributes:

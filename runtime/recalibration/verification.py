@@ -8,6 +8,7 @@ import numpy as np
 
 from crosscal.core.array_types import Currents, Vectors
 from crosscal.core.errors import ReadingError, wanted
+from crosscal.core.short_repr import ShortRepr
 from crosscal.runtime.correction import Uncertain
 from crosscal.runtime.programmed import ProgrammedCalibrator
 
@@ -15,8 +16,8 @@ FEWEST_VECTORS = 2
 _DEVIATIONS_ALLOWED = 2.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Verification:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Verification(ShortRepr):
     """Errors on known vectors.
 
     Attributes:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from crosscal.core.short_repr import ShortRepr
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Solution:
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Solution(ShortRepr):
     """Solution of one vector, or of a batch of B vectors; a transient has T instants in place of B.
 
     Attributes:

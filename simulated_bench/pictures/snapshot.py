@@ -9,6 +9,7 @@ import numpy as np
 
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import RangeError, ShapeError, wanted
+from crosscal.core.short_repr import ShortRepr
 from crosscal.core.validation import real_array
 from crosscal.firmware_models.board_settings import power_on_protection_v
 from crosscal.simulated_bench.bench import Bench
@@ -24,8 +25,8 @@ ROOM = 0.95  # of a range that currents may take when one is chosen for them
 APERTURE_S = 1e-3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Snapshot(ShortRepr):
     """A bench with a matrix programmed and vectors applied.
 
     Attributes:

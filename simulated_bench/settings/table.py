@@ -19,5 +19,5 @@ Lines = Annotated[int, Meta(ge=1, le=4096)]
 Bits = Annotated[int, Meta(ge=4, le=48)]
 
 
-class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, repr_omit_defaults=True):
     """A table of the file: unknown keys are refused."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 from os import PathLike
 from typing import TYPE_CHECKING, cast
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from crosscal.drivers import Board
     from crosscal.runtime import Calibrator
 
+logger = logging.getLogger(__name__)
 
 PYTHON = "python:"
 """Prefix of resources that a Python callable opens."""
@@ -45,7 +47,9 @@ def open_board(
     from crosscal.drivers import Board
 
     with code_allowed(allow_code):
-        return Board.open(resource, backend=backend, timeout_s=timeout_s)
+        board = Board.open(resource, backend=backend, timeout_s=timeout_s)
+    logger.info("opened %s: %s", resource, board.identity)
+    return board
 
 
 def _open_lab_board(resource: str, *, backend: str | None, timeout_s: float | None) -> LabBoard:
@@ -62,6 +66,7 @@ def _open_lab_board(resource: str, *, backend: str | None, timeout_s: float | No
     from crosscal.python_resource import PythonResource
 
     board = PythonResource.parse(resource).open()
+    logger.info("opened %s: %s", resource, board.identity)
     atexit.register(board.close)
     return board
 
@@ -80,4 +85,6 @@ def load_calibrator(path: str | PathLike[str]) -> Calibrator:
     """
     from crosscal.runtime import Calibrator
 
-    return Calibrator.load(path)
+    calibrator = Calibrator.load(path)
+    logger.info("loaded %s: %r", path, calibrator)
+    return calibrator

@@ -15,6 +15,7 @@ from crosscal.core.array_types import Float
 from crosscal.core.errors import IncompatibleBoardError, ShapeError, TrainingError, wanted
 from crosscal.core.run_file import Run
 from crosscal.core.run_layout import RunPlan
+from crosscal.core.short_repr import ShortRepr
 from crosscal.runtime import Calibrator, CalibratorMetadata
 from crosscal.training.calibrators.affine_fit import affine_per_matrix
 from crosscal.training.collecting.inputs import Segment, parse_inputs
@@ -28,8 +29,8 @@ KNOWN_VECTORS = (8, 32, 100)
 Stack = Float[np.ndarray, "matrices vectors columns"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class KindEvaluation:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class KindEvaluation(ShortRepr):
     """Scores on the vectors of one kind of input.
 
     Attributes:
@@ -43,8 +44,8 @@ class KindEvaluation:
     scores: dict[str, Score]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Evaluation:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Evaluation(ShortRepr):
     """A calibrator scored on a run.
 
     Attributes:

@@ -9,6 +9,7 @@ import click
 
 from crosscal.commands.benches.emulated_board import serve_emulated_board
 from crosscal.commands.options.emulation import emulation, refuse_without_emulation
+from crosscal.commands.options.bench_name import BenchName
 from crosscal.commands.options.ways_in import open_ways_in, require_way_in, serve_until_told, ways_in
 from crosscal.commands.terminal.progress import console, working
 from crosscal.core.errors import InputError, wanted
@@ -18,7 +19,7 @@ DEFAULT_PROFILE = "lab-16x12"
 
 
 @click.command("bench")
-@click.argument("settings", default=DEFAULT_PROFILE)
+@click.argument("settings", type=BenchName(), default=DEFAULT_PROFILE)
 @ways_in
 @click.option("--seed", type=click.IntRange(0), help="Replaces the seed of the settings.")
 @emulation

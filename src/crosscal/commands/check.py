@@ -10,6 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from crosscal.commands.options.bench_name import backend_option
 from crosscal.commands.options.quantity_range import QuantityRange
 from crosscal.commands.terminal.interrupt import interruptible
 from crosscal.commands.terminal.progress import console, progress_bar
@@ -24,7 +25,7 @@ _STYLES = {Verdict.GOOD: "green", Verdict.NOTE: "", Verdict.FAULT: "bold red", V
 
 @click.command("check")
 @click.argument("resource")
-@click.option("--backend", help="PyVISA backend: @py, bench.toml@crosscal, …  [default: PyVISA's own]")
+@backend_option
 @click.option(
     "--program",
     is_flag=True,

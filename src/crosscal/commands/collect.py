@@ -9,6 +9,7 @@ import click
 
 from crosscal.commands.benches.simulated_board import simulated_bench
 from crosscal.commands.jobs.collection import collect_with_bar
+from crosscal.commands.options.bench_name import backend_option
 from crosscal.commands.options.measurement import measurement_options, plan_of
 from crosscal.commands.options.scheduler import scheduler_option
 from crosscal.commands.terminal.progress import console
@@ -17,7 +18,7 @@ from crosscal.front_door import open_board
 
 @click.command("collect")
 @click.argument("resource")
-@click.option("--backend", help="PyVISA backend: @py, bench.toml@crosscal, …  [default: PyVISA's own]")
+@backend_option
 @click.option(
     "--matrices", type=click.IntRange(1), default=100, show_default=True, help="Matrices to program."
 )

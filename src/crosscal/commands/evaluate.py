@@ -10,7 +10,10 @@ import click
 from rich.console import Console
 
 from crosscal.commands.benches.simulated_board import linear_gaussian_reference
+from crosscal.commands.files.order import require_order
 from crosscal.commands.jobs.evaluation import evaluate_with_bar
+from crosscal.commands.options.bench_name import BenchName
+from crosscal.commands.options.board_patterns import BoardPatterns
 from crosscal.commands.options.calibrator_list import CalibratorList
 from crosscal.commands.options.scheduler import scheduler_option
 from crosscal.commands.terminal.progress import console
@@ -28,6 +31,7 @@ SUITE_OPTIONS = ("output", "boards", "calibrators", "quick", "table", "seed", "r
 @click.option("--report", type=click.Path(path_type=Path), help="Folder for report.json and pictures.")
 @click.option(
     "--truth",
+    type=BenchName(),
     metavar="BENCH",
     help="bench.toml or profile of the simulated board that RUN was measured on: adds the "
     "linear-Gaussian reference.",
@@ -43,6 +47,7 @@ SUITE_OPTIONS = ("output", "boards", "calibrators", "quick", "table", "seed", "r
 )
 @click.option(
     "--boards",
+    type=BoardPatterns(),
     metavar="PATTERNS",
     default="*",
     show_default=True,
@@ -108,6 +113,7 @@ def command(
     if calibrator is None or run is None:
         missing = "CALIBRATOR" if calibrator is None else "RUN"
         raise click.UsageError(f"Missing argument '{missing}' (or give --suite).")
+    require_order(calibrator, run)
     measured = read_run(run)
     reference_nmse = None if truth is None else linear_gaussian_reference(truth, measured)
     evaluation = evaluate_with_bar(calibrator, measured, reference_nmse=reference_nmse)
@@ -137,7 +143,7 @@ def _require_options_of(context: click.Context, *, suite: bool) -> None:
 def _evaluate_suite(
     *,
     output: Path,
-    boards: str,
+    boards: tuple[str, ...],
     calibrators: tuple[str, ...],
     quick: bool,
     table: Path | None,
@@ -158,7 +164,7 @@ def _evaluate_suite(
         seed=seed,
         retry=retry,
     )
-    chosen = known.selected(pattern.strip() for pattern in boards.split(","))
+    chosen = known.selected(boards)
     prepare_suite_folder(request, output)
     if again:
         discard_calibrators(chosen, request, output)

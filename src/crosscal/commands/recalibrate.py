@@ -9,6 +9,7 @@ import numpy as np
 from rich.console import Console
 
 from crosscal.commands.files.arrays import read_matrix
+from crosscal.commands.files.order import require_resource_first
 from crosscal.commands.files.output import force_option, require_output_file
 from crosscal.commands.jobs.calibrator_on_board import (
     program_target,
@@ -17,6 +18,7 @@ from crosscal.commands.jobs.calibrator_on_board import (
     require_same_board,
 )
 from crosscal.commands.jobs.recalibration import history_entry, input_range, recalibrate_with_bar
+from crosscal.commands.options.bench_name import backend_option
 from crosscal.commands.terminal.progress import console, working
 from crosscal.commands.terminal.recalibration_table import (
     describe_changes,
@@ -33,7 +35,7 @@ NOT_VERIFIED = 3
 @click.command("recalibrate")
 @click.argument("resource")
 @click.argument("calibrator", type=click.Path(path_type=Path))
-@click.option("--backend", help="PyVISA backend: @py, bench.toml@crosscal, …  [default: PyVISA's own]")
+@backend_option
 @click.option(
     "--vectors",
     type=click.IntRange(1, 4096),
@@ -107,6 +109,7 @@ def command(
     Exit codes: 0 written, 1 failure, 2 wrong usage, 3 worse on the verification vectors and therefore not
     written, 130 interrupted.
     """
+    require_resource_first(resource)
     require_output_file(output, force=force)
     target_s = None if matrix_file is None else read_matrix(matrix_file)
     if program and target_s is None:

@@ -16,8 +16,10 @@ from crosscal.commands.files.output import require_output_folder
 from crosscal.commands.jobs.collection import collect_with_bar
 from crosscal.commands.jobs.evaluation import evaluate_with_bar
 from crosscal.commands.jobs.training import train_and_export
+from crosscal.commands.options.bench_name import BenchName
 from crosscal.commands.options.calibrator_list import CalibratorList
-from crosscal.commands.suite.folder import write_or_require_same
+from crosscal.commands.suite.folder import kept_steps, write_or_require_same
+from crosscal.commands.terminal.interrupt import keeping
 from crosscal.commands.terminal.progress import console
 from crosscal.commands.terminal.score_table import score_table
 from crosscal.core.run_file import Run, read_run
@@ -39,7 +41,7 @@ LEARNT_VECTORS = 100
 
 
 @click.command("study")
-@click.argument("profile", default="memsys2025")
+@click.argument("profile", type=BenchName(), default="memsys2025")
 @click.option(
     "-o",
     "--output",
@@ -81,6 +83,19 @@ def command(
     sinusoidal, DC and FIR inputs; trains; evaluates; prints the table in mA² and NMSE. Everything is kept in
     the folder: a study that was cut off goes on where it stopped when the same command is given again.
     """
+    with keeping(lambda: kept_steps(output)):
+        _reproduce(profile, output, calibrators, matrices, test_matrices, noise, seed)
+
+
+def _reproduce(
+    profile: str,
+    output: Path,
+    calibrators: tuple[str, ...],
+    matrices: int,
+    test_matrices: int,
+    noise: float | None,
+    seed: int,
+) -> None:
     bench = _write_bench(output, profile, noise)
     train_plan = CollectionPlan(matrices=matrices, vectors=LEARNT_VECTORS, seed=seed, **PAPER_WINDOW)
     test_plan = CollectionPlan(

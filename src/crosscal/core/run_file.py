@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,11 @@ from crosscal.core.run_layout import (
     read_plan,
     require_layout,
 )
+from crosscal.core.short_repr import ShortRepr
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Run(ShortRepr):
     """The finished matrices of a run.h5, in memory; K counts those.
 
     Attributes:
@@ -35,7 +36,7 @@ class Run:
     """
 
     plan: RunPlan
-    settings: dict[str, Any] = field(repr=False)
+    settings: dict[str, Any]
     target_s: np.ndarray
     voltage_v: np.ndarray
     current_a: np.ndarray

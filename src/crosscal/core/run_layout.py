@@ -18,7 +18,9 @@ import h5py
 import numpy as np
 
 from crosscal.core.errors import RunFileError
+from crosscal.core.file_content import HDF5, UNKNOWN, describe_content
 from crosscal.core.file_errors import hdf5_error, remedy_of
+from crosscal.core.short_repr import ShortRepr
 
 FORMAT = "crosscal-run"
 FORMAT_VERSION = 2
@@ -54,8 +56,8 @@ class RunPlan:
     voltage_range_v: tuple[float, float] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MatrixRecord:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class MatrixRecord(ShortRepr):
     """All that was measured on one programmed matrix.
 
     Attributes:
@@ -118,6 +120,11 @@ def open_run(path: Path, mode: str) -> h5py.File:
         if number is not None:
             remedy = remedy_of(number, writing=mode != "r")
             raise RunFileError(f"{path} cannot be opened: {text}; {remedy}") from error
+        kind = describe_content(path)
+        if kind not in (HDF5, UNKNOWN) and path.stat().st_size > 0:
+            raise RunFileError(
+                f"{path} is {kind}, no run.h5; give the file that crosscal collect wrote"
+            ) from error
         raise RunFileError(
             f"{path} cannot be opened as HDF5 ({text}): not a run.h5, damaged, or being written; "
             "restore it from a copy or collect again"

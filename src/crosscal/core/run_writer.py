@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import shutil
@@ -26,6 +27,8 @@ from crosscal.core.run_layout import (
     require_layout,
     write_header,
 )
+
+logger = logging.getLogger(__name__)
 
 HEADER_BYTES = 65_536
 """Room for HDF5's own structure and the board's settings: 20 kB on our boards, however large the run."""
@@ -75,6 +78,7 @@ class RunWriter:
             ) from error
         finally:
             part.unlink(missing_ok=True)
+        logger.info("laid out %s: %d matrices of %d vectors", path, plan.matrices, plan.vectors)
         return cls(open_run(path, "r+"), path, created=True)
 
     @classmethod
@@ -103,6 +107,12 @@ class RunWriter:
         except BaseException:
             file.close()
             raise
+        logger.info(
+            "resumed %s: %d of %d matrices are finished",
+            path,
+            int(dataset(file, "finished")[:].sum()),
+            plan.matrices,
+        )
         return cls(file, path, created=False)
 
     @property
@@ -123,6 +133,7 @@ class RunWriter:
             self._file.flush()
             dataset(self._file, "finished")[index] = 1
             self._file.flush()
+            logger.info("matrix %d is recorded in %s", index, self._path)
         except (OSError, RuntimeError) as error:
             # A file system that copies on write may need room for bytes that were reserved.
             number, text = hdf5_error(error)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -30,6 +33,7 @@ def whole_file(path: str | PathLike[str]) -> Iterator[Path]:
     try:
         yield part
         part.replace(target)
+        logger.info("wrote %s", named)
     except OSError as error:
         if error.errno is None:
             raise

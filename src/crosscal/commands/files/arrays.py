@@ -9,9 +9,9 @@ from typing import Literal
 
 import numpy as np
 
-from crosscal.commands.files.content import describe_content
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import InputError, wanted
+from crosscal.core.file_content import NUMPY, TEXT, describe_content
 from crosscal.core.file_errors import remedy_of
 from crosscal.core.text_file import read_text
 from crosscal.core.validation import real_array
@@ -41,10 +41,10 @@ def _read(path: Path, *, least_rank: Literal[0, 2]) -> np.ndarray:
     """Read by content, for names lie: `G.NPY` is a .npy file, and a .npz may be called .npy."""
     try:
         content = describe_content(path)
-        if content == "a .npy file":
+        if content == NUMPY:
             # Mapped first: a header that claims more than the file holds must not be believed.
             array = np.array(np.load(path, mmap_mode="r", allow_pickle=False))
-        elif content == "text":
+        elif content == TEXT:
             array = _read_text(path, least_rank)
         else:
             raise ValueError(f"it is {content}")

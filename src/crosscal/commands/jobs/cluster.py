@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from crosscal.commands.terminal.progress import console
 from crosscal.core.errors import ClusterError, InputError, wanted
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ A = TypeVar("A")
 T = TypeVar("T")
 
 CONNECT_S = 10.0
+"""For the scheduler's answer: one across the world takes tenths of a second, a busy one some seconds."""
+
+WORKERS_S = 600.0
+"""For the first worker: a batch system may start it minutes after the scheduler."""
 
 
 @contextmanager
@@ -50,9 +55,31 @@ def cluster(address: str) -> Iterator[Client]:
             )
         ) from error
     try:
+        _require_workers(client, address)
         yield client
     finally:
         client.close()
+
+
+def _require_workers(client: Client, address: str) -> None:
+    """Wait for the first worker, and say so: a scheduler without any takes tasks and never answers."""
+    if client.scheduler_info()["workers"]:
+        return
+    console.print(
+        f"[yellow]the scheduler at {address} has no worker yet; waiting for one (start it with: dask worker "
+        f"{address})",
+        soft_wrap=True,
+    )
+    try:
+        client.wait_for_workers(1, timeout=WORKERS_S)
+    except TimeoutError as error:
+        raise ClusterError(
+            wanted(
+                got=f"a scheduler at {address} without a worker for {WORKERS_S:g} s",
+                allowed="one worker or more",
+                remedy=f"start them with dask worker {address}, or leave --scheduler out",
+            )
+        ) from error
 
 
 def map_unordered(client: Client, task: Callable[[A], T], arguments: Iterable[A]) -> Iterator[T]:

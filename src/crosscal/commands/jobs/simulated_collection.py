@@ -18,7 +18,9 @@ import numpy as np
 
 from crosscal.commands.benches.simulated_board import RESOURCE
 from crosscal.commands.jobs.cluster import cluster, map_unordered
+from crosscal.commands.jobs.collection import kept_matrices
 from crosscal.commands.options.measurement import plan_text
+from crosscal.commands.terminal.interrupt import keeping
 from crosscal.commands.terminal.progress import collection_bar, console, working
 from crosscal.core.run_layout import MatrixRecord
 from crosscal.front_door import open_board
@@ -76,7 +78,7 @@ def collect_simulated(
             yield from map_unordered(client, measure_one, indices)
 
     measure = partial(map, measure_one) if scheduler is None else measure_there
-    with collection_bar(plan, label) as show:
+    with keeping(lambda: kept_matrices(path)), collection_bar(plan, label) as show:
         return collect_with(measure, description, path, plan, resume=resume, progress=show)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from crosscal.commands.terminal.interrupt import interruptible
+from crosscal.commands.terminal.interrupt import interruptible, keeping
 from crosscal.commands.terminal.progress import console, progress_bar, show_log_beside_bar
 from crosscal.training import (
     EpochReport,
@@ -27,7 +27,11 @@ def train_and_export(
 ) -> TrainingResult:
     """Train with a progress bar, a checkpoint beside the output, and export."""
     checkpoint = checkpoint_of(output)
-    with progress_bar() as bar, interruptible() as check:
+    with (
+        keeping(lambda: _kept_training(checkpoint)),
+        progress_bar() as bar,
+        interruptible() as check,
+    ):
         task = bar.add_task(f"training {plan.calibrator}", total=None, note="")
 
         def show(report: EpochReport) -> None:
@@ -49,6 +53,12 @@ def train_and_export(
     for finding in result.calibrator.findings():
         console.print(f"[yellow]{result.calibrator.name}: {finding}", highlight=False, soft_wrap=True)
     return result
+
+
+def _kept_training(checkpoint: Path) -> str | None:
+    if not checkpoint.exists():
+        return None
+    return f"the training so far is kept in {checkpoint}: --resume goes on from there"
 
 
 def checkpoint_of(output: Path) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from crosscal.commands.options.bench_name import BenchName
 from crosscal.commands.options.finite_number import FiniteNumber
 
 DEFAULT_BENCH = "lab-12x16"
@@ -23,7 +24,7 @@ def board_options(*, vector: str) -> Callable[[Command], Command]:
 
     def decorate(command: Command) -> Command:
         options = (
-            click.argument("bench", default=DEFAULT_BENCH),
+            click.argument("bench", type=BenchName(), default=DEFAULT_BENCH),
             click.option(
                 "--matrix",
                 type=click.Path(path_type=Path),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from crosscal.training import calibrator_names
 
@@ -25,3 +27,21 @@ class CalibratorList(click.ParamType):
             if name not in calibrator_names():
                 self.fail(f"{name!r}; allowed: {', '.join(calibrator_names())}", param, ctx)
         return names
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Complete the last name of the list."""
+        del ctx, param
+        return complete_last(incomplete, calibrator_names())
+
+
+def complete_last(incomplete: str, names: Iterable[str]) -> list[CompletionItem]:
+    """Complete the last of several names with commas between; those given are not offered again."""
+    before, comma, last = incomplete.rpartition(",")
+    given = before.split(",")
+    return [
+        CompletionItem(f"{before}{comma}{name}")
+        for name in names
+        if name.startswith(last) and name not in given
+    ]

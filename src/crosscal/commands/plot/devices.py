@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from crosscal.commands.options.bench_name import BenchName
 from crosscal.commands.options.bench_options import DEFAULT_BENCH
 from crosscal.commands.options.finite_number import FiniteNumber
 from crosscal.commands.plot.output import Table, output_options, write_picture
@@ -15,7 +16,7 @@ POINTS = 401
 
 
 @click.command("iv")
-@click.argument("bench", default=DEFAULT_BENCH)
+@click.argument("bench", type=BenchName(), default=DEFAULT_BENCH)
 @click.option(
     "--volts",
     type=FiniteNumber(0, min_open=True),

@@ -44,6 +44,11 @@ def write_or_require_same(path: Path, text: str, otherwise: str) -> None:
         raise InputError(f"{path} {otherwise}")
 
 
+def kept_steps(folder: Path) -> str:
+    """Phrase what an interrupted suite or study leaves."""
+    return f"the finished steps are kept in {folder}: the same command goes on from there"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardFolder:
     """Files of one board.

@@ -12,11 +12,11 @@ from threadpoolctl import threadpool_limits
 
 from crosscal.commands.files.output import require_output_folder
 from crosscal.commands.suite.boards import SuiteBoard
-from crosscal.commands.suite.folder import BoardFolder, write_or_require_same
+from crosscal.commands.suite.folder import BoardFolder, kept_steps, write_or_require_same
 from crosscal.commands.suite.request import BASELINES, MEASURING, SuiteRequest
 from crosscal.commands.suite.steps import measure_board, steps_of
 from crosscal.commands.suite.table import suite_table
-from crosscal.commands.terminal.interrupt import interruptible
+from crosscal.commands.terminal.interrupt import interruptible, keeping
 from crosscal.commands.terminal.progress import console
 from crosscal.training import (
     BoardResult,
@@ -47,7 +47,7 @@ def run_suite(boards: Sequence[SuiteBoard], request: SuiteRequest, folder: Path)
     prepare_suite_folder(request, folder)
     results: list[BoardResult] = []
     # One thread, for sums are taken in another order by several.
-    with interruptible() as check, threadpool_limits(1):
+    with keeping(lambda: kept_steps(folder)), interruptible() as check, threadpool_limits(1):
         for index, board in enumerate(boards):
             console.rule(f"{board.name}, board {index + 1} of {len(boards)}", align="left")
             results.append(_board_result(board, request, folder / board.name, check))

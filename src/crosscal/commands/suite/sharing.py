@@ -17,10 +17,10 @@ from threadpoolctl import threadpool_limits
 
 from crosscal.commands.jobs.cluster import cluster, map_unordered
 from crosscal.commands.suite.boards import SuiteBoard
-from crosscal.commands.suite.folder import RECALIBRATED, BoardFolder
+from crosscal.commands.suite.folder import RECALIBRATED, BoardFolder, kept_steps
 from crosscal.commands.suite.request import BASELINES, MEASURING, SuiteRequest
 from crosscal.commands.suite.steps import run_step
-from crosscal.commands.terminal.interrupt import interruptible
+from crosscal.commands.terminal.interrupt import interruptible, keeping
 from crosscal.commands.terminal.progress import progress_bar
 from crosscal.core.whole_file import whole_file
 
@@ -61,7 +61,12 @@ def run_suite_on_cluster(
         if request.retry:
             for note in folders[board.name].path.glob("*.failed"):
                 note.unlink()
-    with cluster(scheduler) as client, interruptible() as check, progress_bar() as bar:
+    with (
+        keeping(lambda: kept_steps(folder)),
+        cluster(scheduler) as client,
+        interruptible() as check,
+        progress_bar() as bar,
+    ):
         for label, steps in (("measuring boards", (MEASURING,)), ("training and scoring", request.steps)):
             tasks = [
                 _task(board, step, folders[board.name].path)

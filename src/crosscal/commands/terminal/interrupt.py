@@ -28,7 +28,9 @@ def interrupt_on_termination() -> None:
 
 @contextmanager
 def keeping(notice: Callable[[], str | None]) -> Iterator[None]:
-    """Note on an interrupt that passes through what is kept of the work, for the last line of the command.
+    """Leave a note about the work that is kept on an interrupt, for the last line of the command.
+
+    Of nested ones the outermost has the word: it knows how to go on.
 
     Args:
         notice: gives the sentence, or None if nothing is kept.
@@ -38,7 +40,7 @@ def keeping(notice: Callable[[], str | None]) -> Iterator[None]:
     except KeyboardInterrupt as interrupt:
         sentence = notice()
         if sentence is not None:
-            interrupt.add_note(sentence)
+            interrupt.__notes__ = [sentence]
         raise
 
 

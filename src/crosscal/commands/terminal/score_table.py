@@ -7,6 +7,15 @@ from rich.table import Table
 
 from crosscal.training import Evaluation
 
+COLUMNS = {
+    "MSE (mA²)": "mean squared error of the currents",
+    "factor": "MSE without calibration / MSE",
+    "NMSE": "MSE / variance that the inputs cause in the ideal currents",
+    "bits": "effective bits, −log2(√NMSE)",
+    "RMSE %": "√MSE in percent of the largest measured current",
+    "× ref.": "NMSE / linear-Gaussian reference (with --truth)",
+}
+
 
 def score_table(evaluation: Evaluation) -> Table:
     """Lay out all four error measures by kind of input and method, with the factor against no calibration."""
@@ -18,21 +27,31 @@ def score_table(evaluation: Evaluation) -> Table:
     )
     table.add_column("inputs")
     table.add_column("calibration", no_wrap=True)
-    for name in ("MSE (mA²)", "factor", "NMSE", "bits", "RMSE %", "× ref."):
+    with_reference = any(
+        score.reference_ratio is not None for kind in evaluation.kinds for score in kind.scores.values()
+    )
+    named = {name: text for name, text in COLUMNS.items() if with_reference or name != "× ref."}
+    table.caption = "\n".join(f"{name}: {text}" for name, text in named.items())
+    table.caption_justify = "left"
+    for name in named:
         table.add_column(name, justify="right", no_wrap=True)
     for kind in evaluation.kinds:
         raw = next(iter(kind.scores.values()))
         for index, (method, score) in enumerate(kind.scores.items()):
             name = evaluation.calibrator if method == "calibrator" else method
-            table.add_row(
-                kind.kind if index == 0 else "",
-                name,
+            cells = [
                 f"{score.mse_ma2:.2e}",
                 f"{raw.mse_ma2 / score.mse_ma2:.3g}",
                 f"{score.nmse:.3g}",
                 f"{score.effective_bits:.2f}",
                 f"{score.rmse_percent_of_full_scale:.3g}",
-                "" if score.reference_ratio is None else f"{score.reference_ratio:.3g}",
+            ]
+            if with_reference:
+                cells.append("" if score.reference_ratio is None else f"{score.reference_ratio:.3g}")
+            table.add_row(
+                kind.kind if index == 0 else "",
+                name,
+                *cells,
                 end_section=index == len(kind.scores) - 1,
             )
     return table

@@ -12,7 +12,7 @@ import numpy as np
 
 import crosscal
 from crosscal.core.run_file import read_run
-from crosscal.runtime import CalibratorMetadata, Probes, write_calibrator
+from crosscal.runtime import CalibratorMetadata, ParityProbes, write_calibrator
 from crosscal.training import GraphWriter, evaluate
 
 collect = [sys.executable, "-m", "crosscal", "collect", "GPIB0::9::INSTR", "--backend", "lab-12x16@crosscal"]
@@ -46,7 +46,7 @@ graph.node("Mul", ["current", "gain"], "amplified")
 graph.node("Add", ["amplified", "shift"], "calibrated")
 
 probe_s, probe_a = run.target_s[:1].astype("f4"), run.current_a[:1, :4].astype("f4")
-probes = Probes(
+probes = ParityProbes(
     conductance_s=probe_s,
     current_a=probe_a,
     calibrated_a=gain * probe_a.astype(float)
@@ -60,7 +60,7 @@ metadata = CalibratorMetadata(
     conductance_range_s=(float(run.target_s.min()), float(run.target_s.max())),
     current_range_a=(float(run.current_a.min()), float(run.current_a.max())),
     voltage_range_v=(0.1, 0.5),
-    probes=probes,
+    parity_probes=probes,
 )
 write_calibrator(Path("own.onnx"), graph.model(), metadata)
 

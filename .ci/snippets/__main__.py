@@ -68,6 +68,9 @@ def noted(failures: list[str]) -> Iterator[None]:
 def run_page(page: Page, folder: Path, *, printed: bool) -> None:
     """Run a page's snippets in order."""
     folder.mkdir(parents=True, exist_ok=True)
+    benchmarks = folder / "benchmarks"  # pages call them as from the root
+    if not benchmarks.exists():
+        benchmarks.symlink_to(ROOT / "benchmarks")
     env = environment(folder)
     done = Done(folder / ".done")
     done.drop_half_done()
@@ -96,12 +99,12 @@ def run_page(page: Page, folder: Path, *, printed: bool) -> None:
 def run_group(group: list[Snippet], text: str, folder: Path, env: dict[str, str]) -> None:
     """Run one snippet with those that continue it."""
     first = group[0]
-    name = first.directives.get("file") or ("bench.toml" if first.language == "toml" else None)
+    name = first.title or ("bench.toml" if first.language == "toml" else None)
     if name is not None:
         (folder / name).write_text(text, encoding="utf-8")
         if not name.endswith(".toml"):
             return
-        check = f"from crosscal.simulated_bench import Bench; Bench.from_toml({name!r})"
+        check = f"from crosscal.simulated_bench import Bench; Bench.from_toml({name!r}, allow_code=True)"
         command = [sys.executable, "-c", check]
     elif first.language == "python":
         (folder / ".snippet.py").write_text(text, encoding="utf-8")

@@ -1,9 +1,9 @@
 """Fenced snippets of a page of documentation, with the directives that the page's source gives CI.
 
-A directive is a comment. Right above a fence:
+A fence with a title, ```python title="my_lab.py", is the text of a file: saved under that name, not run. A
+toml fence without one is saved as bench.toml. A directive is a comment. Right above a fence:
 
     <!-- ci: continued -->            Python that goes on from the snippet before it, with its names
-    <!-- ci: file my_lab.py -->       text of a file: saved, not run (toml without it: bench.toml)
     <!-- ci: serve -->                commands that run until Ctrl-C: started here, ended with the page
     <!-- ci: sizes --matrices 80 -> --matrices 8; --vectors 60 -> --vectors 20 -->
                                       it takes more than 20 s as printed: CI replaces these texts, the same
@@ -29,7 +29,7 @@ NOT_RUN = {"json", "text"}
 """Other fences that a page may have: formats and printed answers."""
 
 _DIRECTIVE = re.compile(r"<!-- ci: (\w+) ?(.*?) ?-->")
-_SNIPPET = {"continued", "file", "serve", "sizes", *RUN_ELSEWHERE}
+_SNIPPET = {"continued", "serve", "sizes", *RUN_ELSEWHERE}
 _PAGE = {"board", "given"}
 
 
@@ -38,12 +38,14 @@ class Snippet:
     """One fence.
 
     Attributes:
-        place: `docs/page.md:12`. language: as the fence says. text: its lines.
+        place: `docs/page.md:12`. language: as the fence says. title: name of the file, or None.
+        text: its lines.
         directives: name → argument, "" for none.
     """
 
     place: str
     language: str
+    title: str | None
     text: str
     directives: dict[str, str]
 
@@ -93,13 +95,18 @@ def read_page(path: Path, root: Path) -> Page:
                 started, language, lines = fence
                 text = "\n".join(lines) + "\n"
                 where = f"{name}:{started}"
-                snippets.append(Snippet(place=where, language=language, text=text, directives=pending))
+                language, _, title = language.partition(" ")
+                named = re.fullmatch(r'title="([^"]+)"', title)
+                title = named[1] if named else None
+                snippets.append(
+                    Snippet(place=where, language=language, title=title, text=text, directives=pending)
+                )
                 fence, pending = None, {}
             else:
                 fence[2].append(line)
         elif line.startswith("```"):
-            fence = number, line[3:].partition(" ")[0].strip(), []
-            if fence[1] not in LANGUAGES | NOT_RUN:
+            fence = number, line[3:].strip(), []
+            if fence[1].partition(" ")[0] not in LANGUAGES | NOT_RUN:
                 raise ValueError(f"{place}: got a fence of {fence[1]!r}; allowed: {LANGUAGES | NOT_RUN}")
         elif found := _DIRECTIVE.fullmatch(line.strip()):
             if found[1] in _PAGE:

@@ -23,7 +23,7 @@ from crosscal.simulated_bench.building import build_bench
 
 DOCS = Path(__file__).parents[3] / "docs"
 OWN = (DOCS / "how_to" / "own_device.md").read_text(encoding="utf-8")
-PYTHON = re.findall(r"```python\n(.*?)```", OWN, re.DOTALL)[0]
+PYTHON = re.findall(r"```python [^\n]*my_lab.py[^\n]*\n(.*?)```", OWN, re.DOTALL)[0]
 TOML = re.findall(r"```toml\n(.*?)```", OWN, re.DOTALL)[0]
 WIRES = Wires(row_ohm=2.0, column_ohm=3.0, source_ohm=50.0, sense_ohm=10.0)
 

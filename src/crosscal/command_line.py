@@ -19,8 +19,10 @@ COMMANDS = {
     "collect": "measure matrices and vectors on a board and write run.h5",
     "demo": "the whole journey on a simulated board, with a table and pictures",
     "evaluate": "score a calibrator on a run it was not trained on",
+    "export": "write the data of run.h5 as .csv, .npz or .nc",
     "export-c": "write a programmed calibrator as one C99 header for a microcontroller",
     "export-spice": "write the array of a simulated board as a netlist for ngspice, and check it",
+    "import": "turn data that exist already into run.h5, after checking them",
     "plot": "pictures of a simulated board: voltages, currents, drift, transients, devices; an HTML page",
     "recalibrate": "adapt a calibrator to a board as it is now, from a few known vectors",
     "serve": "make a SCPI instrument of a board with a Python API",
@@ -28,7 +30,12 @@ COMMANDS = {
     "train": "learn a calibrator from run.h5 and export it to ONNX",
 }
 
-_MODULES = {"export-c": "export_c.command", "plot": "plot.group"}
+_MODULES = {
+    "export": "export_run",
+    "export-c": "export_c.command",
+    "import": "import_run",
+    "plot": "plot.group",
+}
 """Modules of the commands that are not called like the command."""
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from crosscal.commands.benches.emulated_board import serve_emulated_board
-from crosscal.commands.options.emulation import emulation, refuse_without_emulation
 from crosscal.commands.options.bench_name import BenchName
+from crosscal.commands.options.emulation import emulation, refuse_without_emulation
 from crosscal.commands.options.ways_in import open_ways_in, require_way_in, serve_until_told, ways_in
 from crosscal.commands.terminal.progress import console, working
 from crosscal.core.errors import InputError, wanted
@@ -63,7 +63,8 @@ def command(
                 remedy="correct the name",
             )
         )
-    bench = Bench.from_toml(settings, **({} if seed is None else {"seed": seed}))
+    overrides: dict[str, Any] = {} if seed is None else {"seed": seed}
+    bench = Bench.from_toml(settings, **overrides)
     with working("switching the board on; the first time on a machine compiles its circuit"):
         server = BenchServer(PoweredBoard(bench))
     open_ways_in(server, port=port, host=host, link=link)

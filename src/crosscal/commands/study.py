@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, fields, replace
 from pathlib import Path
+from typing import Any
 
 import click
 from rich import box
@@ -159,7 +160,8 @@ def _write_bench(folder: Path, profile: str, noise: float | None) -> Path:
     if Path(profile).is_file():
         # A path relative to the caller's folder is not relative to the file's.
         profile = str(Path(profile).resolve())
-    load_settings(profile, **({} if noise is None else {"noise": {"read_relative": noise}}))
+    overrides: dict[str, Any] = {} if noise is None else {"noise": {"read_relative": noise}}
+    load_settings(profile, **overrides)
     text = f"profile = {json.dumps(profile, ensure_ascii=False)}\n"
     if noise is not None:
         text += f"\n[noise]\nread_relative = {noise!r}\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,11 @@ from typing import Any
 import numpy as np
 
 from crosscal.core.errors import RunFileError
+from crosscal.core.readout import Status
+from crosscal.core.run_arrays import stack_arrays
+from crosscal.core.run_checks import require_plausible, require_unsaturated
 from crosscal.core.run_layout import (
+    MatrixRecord,
     RunPlan,
     damage_explained,
     dataset,
@@ -20,6 +24,7 @@ from crosscal.core.run_layout import (
     read_plan,
     require_layout,
 )
+from crosscal.core.run_writer import RunWriter
 from crosscal.core.short_repr import ShortRepr
 
 
@@ -48,6 +53,53 @@ class Run(ShortRepr):
     program_rms_error: np.ndarray
     true_conductance_s: np.ndarray | None
 
+    @classmethod
+    def from_arrays(
+        cls,
+        target_s: Any,
+        voltage_v: Any,
+        current_a: Any,
+        *,
+        identity: str = "imported",
+        full_scale_a: float | None = None,
+        allow_missing: bool = False,
+        unchecked: bool = False,
+    ) -> Run:
+        """Make a run of data that exist already.
+
+        Args:
+            target_s: conductances asked for [S], (K, N, M), or (N, M) of a single matrix.
+            voltage_v: inputs [V], (V, N), the same for every matrix, or (K, V, N).
+            current_a: readings [A], (K, V, M), or (V, M) of a single matrix.
+            identity: the board's maker, model, serial number and firmware, as far as they are known.
+            full_scale_a: readings of this magnitude or more are marked as saturated [A].
+            allow_missing: mark NaN and masked readings as missing; they are refused otherwise.
+            unchecked: take the data even where they do not follow Ohm's law.
+
+        Raises:
+            ShapeError: shapes that do not go together.
+            InputError: no real numbers, or currents of another unit, sign or order; the option of
+                `crosscal import` that corrects it is named.
+        """
+        arrays = stack_arrays(target_s, voltage_v, current_a, allow_missing=allow_missing)
+        if not unchecked:
+            require_plausible(*arrays)
+            if full_scale_a is None:
+                require_unsaturated(arrays[2])
+        return _imported(cls, *arrays, identity=identity, full_scale_a=full_scale_a)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write a run.h5.
+
+        Raises:
+            RunFileError: the file exists, there is no room for it, or it cannot be written.
+        """
+        names = [name for name in MatrixRecord.__slots__ if getattr(self, name) is not None]
+        plan = replace(self.plan, matrices=len(self.target_s))
+        with RunWriter.create(path, plan, self.settings) as writer:
+            for k in range(plan.matrices):
+                writer.write(k, MatrixRecord(**{name: _element(getattr(self, name), k) for name in names}))
+
 
 def read_run(path: str | PathLike[str]) -> Run:
     """Read the finished matrices of a run.
@@ -71,3 +123,55 @@ def read_run(path: str | PathLike[str]) -> Run:
         raise RunFileError(f"{path} holds no finished matrix yet; continue it with crosscal collect --resume")
     arrays.setdefault("true_conductance_s", None)
     return Run(plan=plan, settings=settings, **arrays)
+
+
+def _element(values: np.ndarray, k: int) -> Any:
+    """Take the value of one matrix; a number as Python has it."""
+    value = values[k]
+    return value if isinstance(value, np.ndarray) else value.item()
+
+
+def _imported(
+    cls: type[Run],
+    target_s: np.ndarray,
+    voltage_v: np.ndarray,
+    current_a: np.ndarray,
+    *,
+    identity: str,
+    full_scale_a: float | None,
+) -> Run:
+    (matrices, vectors, rows), columns = voltage_v.shape, current_a.shape[2]
+    missing = ~np.isfinite(current_a)
+    status = np.where(missing, int(Status.AMPLIFIER_FAULT), 0).astype(np.uint8)
+    if full_scale_a is not None:
+        # A reading that was saved as text may lie a last digit below.
+        with np.errstate(invalid="ignore"):
+            status[np.abs(current_a) >= full_scale_a * (1 - 1e-6)] |= int(Status.OVER_RANGE)
+    range_a = float(np.nanmax(np.abs(current_a))) if full_scale_a is None else full_scale_a
+    unknown = np.full(matrices, np.nan)
+    return cls(
+        plan=RunPlan(
+            matrices=matrices,
+            vectors=vectors,
+            rows=rows,
+            columns=columns,
+            inputs="given:imported",
+            seed=0,
+            identity=identity,
+            has_truth=False,
+            draw="given:imported",
+            conductance_range_s=(float(target_s.min()), float(target_s.max())),
+            voltage_range_v=(float(voltage_v.min()), float(voltage_v.max())),
+        ),
+        settings={},
+        target_s=target_s,
+        voltage_v=voltage_v,
+        current_a=current_a,
+        status=status,
+        range_a=np.full(matrices, range_a),
+        temperature_c=unknown,
+        time_s=unknown,
+        cells_failed=np.full(matrices, -1),
+        program_rms_error=unknown,
+        true_conductance_s=None,
+    )

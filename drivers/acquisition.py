@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from crosscal.core.errors import BoardError, wanted
+from crosscal.core.errors import BoardError, ScpiError, wanted
 from crosscal.drivers.board_info import BoardInfo
 from crosscal.drivers.board_readout import BoardReadout
 from crosscal.drivers.inputs import require_protected
 from crosscal.drivers.scpi.arrays import array_command, ask_readings
-from crosscal.drivers.scpi.error_queue import Condition
+from crosscal.drivers.scpi.error_queue import NO_RESULT, Condition, failures_explained
 from crosscal.drivers.scpi.format import read_integer, read_number
 from crosscal.drivers.scpi.polling import MEASURING, WAITING_FOR_TRIGGER, Clock, run_until_idle
 from crosscal.drivers.scpi.reply import Element, text_of
@@ -78,7 +78,13 @@ def _sequence(
     answer = session.exchange(*array_command(b":SOUR:SEQ:DATA", vectors), LOADED)
     _require_count(answer.elements[0], len(vectors), "loaded")
     conditions = _run(session, each_s, len(vectors), clock, progress=MEASURED)
-    return _pull(session, board, len(vectors), conditions)
+    try:
+        with failures_explained(conditions):
+            return _pull(session, board, len(vectors), conditions)
+    except ScpiError as error:
+        if error.code in NO_RESULT:
+            _require_count(session.exchange(MEASURED).elements[0], len(vectors), "measured")
+        raise
 
 
 def _pull(session: Session, board: BoardInfo, count: int, conditions: list[Condition]) -> BoardReadout:
@@ -112,9 +118,10 @@ def _vector(
     """One vector on a board without sequences."""
     session.exchange(*array_command(b":SOUR:VOLT:LIST", vector))
     conditions = _run(session, each_s, 1, clock)
-    currents, status, (used,) = ask_readings(
-        session, b":FETC?", b":FETC:STAT?", board.columns, before=(RANGE,), after=()
-    )
+    with failures_explained(conditions):
+        currents, status, (used,) = ask_readings(
+            session, b":FETC?", b":FETC:STAT?", board.columns, before=(RANGE,), after=()
+        )
     range_a = read_number(text_of(used))
     return _readout(currents[np.newaxis], status[np.newaxis], range_a, board, conditions)
 
@@ -165,7 +172,7 @@ def _require_count(element: Element, count: int, what: str) -> None:
             wanted(
                 got=f"{found} vectors {what}",
                 allowed=f"{count}, as sent",
-                remedy="another client measures at the same time: let one program at a time do "
-                "so, and repeat the call",
+                remedy="another client measures at the same time, or switched the outputs off: let one "
+                "program at a time use the board, and repeat the call",
             )
         )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
@@ -14,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import InputError, ReadingError, ScpiError
+from crosscal.core.shutdown import Registration
 from crosscal.drivers.acquisition import ABORT, acquire, reading_s
 from crosscal.drivers.board_info import ADC, DAC, BoardInfo, Converter, read_board_info, read_converter
 from crosscal.drivers.board_readout import BoardReadout
@@ -24,7 +24,8 @@ from crosscal.drivers.inputs import (
     checked_range,
     checked_vectors,
 )
-from crosscal.drivers.programming import STOP, TARGET, ProgramReport, program
+from crosscal.drivers.programming import STOP, ProgramReport, program
+from crosscal.drivers.reservation import WAIT_S, Reservation
 from crosscal.drivers.safety import shut_down, switch_off
 from crosscal.drivers.scpi.arrays import ask_array
 from crosscal.drivers.scpi.data_format import read_format
@@ -34,7 +35,7 @@ from crosscal.drivers.scpi.reply import text_of
 from crosscal.drivers.scpi.session import Session
 from crosscal.drivers.scpi.timed_link import TimedLink
 from crosscal.drivers.setting_attributes import CountSetting, NumberSetting, SwitchSetting, require_attribute
-from crosscal.drivers.settings import Settings
+from crosscal.drivers.settings import TARGET, Settings
 from crosscal.drivers.simulation import Simulation
 from crosscal.drivers.transport.link_opening import open_link
 
@@ -55,7 +56,8 @@ class Board:
     the next call; nothing is repeated.
 
     **Other clients** of a board share its settings and its error queue. Settings that a message depends on
-    are set within that message, so that others may look on; two programs that measure must take turns.
+    are set within that message, so that others may look on. On a board with the group LOCK, programs that
+    measure take turns, call by call or for as long as `undisturbed()` lasts; on others let one measure.
     """
 
     protection_v = NumberSetting("SOUR:VOLT:PROT", "V", "Largest magnitude ever driven [V].")
@@ -81,11 +83,14 @@ class Board:
         self._board_info = board_info
         self._clock = clock or Clock()
         self._settings = Settings(session, board_info)
-        session.on_reconnect = self._settings.restore
-        self._shut_down = weakref.finalize(self, shut_down, session, format_found)
+        self._reservation = Reservation(session, board_info, self._clock, self._settings.watched)
+        self._settings.on_apply = self._reservation.expect
+        session.on_reconnect = _Restoring(self._reservation, self._settings)
+        at_end: list[Registration] = []
+        self._shut_down = weakref.finalize(self, shut_down, session, self._reservation, format_found, at_end)
         # At the end of the program PyVISA closes its sessions; registered after it, this runs before it.
         self._shut_down.atexit = False
-        atexit.register(self._shut_down)
+        at_end.append(Registration(_Ending(session, self._shut_down)))
 
     @classmethod
     def open(
@@ -222,7 +227,9 @@ class Board:
         self._settings.require("PROG")
         matrix = checked_matrix(conductance_s, self.shape, self.conductance_limits_s)
         with self._safe(STOP):
-            return program(self._session, matrix, self._clock)
+            report = program(self._session, matrix, self._clock)
+            self._reservation.expect(TARGET.decode(), matrix.tobytes())
+            return report
 
     def read_conductance(self) -> Matrix:
         """Measure the conductance of every cell [S], (N, M).
@@ -272,7 +279,7 @@ class Board:
             currents = readout.require_usable()
         except ReadingError:
             # A current that saturates an amplifier should not go on flowing.
-            switch_off(self._session)
+            switch_off(self._session, self._reservation)
             raise
         return currents[0] if np.ndim(voltage_v) == 1 else currents
 
@@ -286,7 +293,10 @@ class Board:
         Raises:
             ScpiError: the board refused it.
         """
-        self._session.exchange(checked_command(command, query=False))
+        unit = checked_command(command, query=False)
+        with self._session.lock:
+            self._session.exchange(unit).require_no_failure(unit)
+            self._reservation.expect_present_state()
 
     def query(self, query: str) -> str:
         """Ask one query of your own that is answered by text.
@@ -298,11 +308,32 @@ class Board:
             "latin-1"
         )
 
+    @contextmanager
+    def undisturbed(self, *, wait_s: float = WAIT_S) -> Iterator[None]:
+        """Have the board for this program alone, and know afterwards that no other client changed it.
+
+        A board with the group LOCK is locked for the block; of others, target and settings are compared.
+
+        Args:
+            wait_s: how long to wait for other clients [s].
+
+        Raises:
+            BoardConnectionError: another client held the board for `wait_s`; the message names it.
+            BoardError: another client changed target, cells, settings or vectors within the block.
+        """
+        with self._session.lock, self._reservation.hold(wait_s), self._reservation.undisturbed():
+            yield
+
+    def abort(self) -> None:
+        """Stop an acquisition or a programming run, whichever client has started it."""
+        self._session.exchange(ABORT, *((STOP,) if "PROG" in self.capabilities else ()))
+
     def reset(self) -> None:
         """`*RST`: settings at power-on values, outputs off; the array stays programmed."""
         with self._session.lock:
             self._session.exchange(b"*RST")
             self._settings.forget()
+            self._reservation.expect_present_state()
 
     def reconnect(self) -> None:
         """Open the link anew and apply the settings made through this Board again.
@@ -316,7 +347,6 @@ class Board:
     def close(self) -> None:
         """Set the outputs to 0 V and close the link; closing twice is no error."""
         self._shut_down()
-        atexit.unregister(self._shut_down)
 
     def _ask_matrix(self, query: bytes, allowance_s: float = 0.0) -> np.ndarray:
         values = ask_array(self._session, query, self.shape[0] * self.shape[1], allowance_s=allowance_s)
@@ -326,15 +356,43 @@ class Board:
     def _safe(self, *stop: bytes) -> Iterator[None]:
         """Hold the board; on an error stop its run and leave the outputs at 0 V."""
         with self._session.lock:
+            self._session.stop_units = stop
             try:
-                yield
+                with self._reservation.hold():
+                    yield
             except InputError:
                 # Found before anything was sent: nothing changes.
                 raise
             except ScpiError:
                 # Nothing of ours was started, and what may be under way is another client's.
-                switch_off(self._session)
+                switch_off(self._session, self._reservation)
                 raise
             except BaseException:
-                switch_off(self._session, *stop)
+                switch_off(self._session, self._reservation, *stop)
                 raise
+            finally:
+                self._session.stop_units = ()
+
+
+class _Restoring:
+    """What a link that was opened anew needs: the turn, and the settings made before."""
+
+    def __init__(self, reservation: Reservation, settings: Settings) -> None:
+        self._reservation = reservation
+        self._settings = settings
+
+    def __call__(self) -> None:
+        self._reservation.renew()
+        self._settings.restore()
+
+
+class _Ending:
+    """The end of a session with the program, whatever other threads do."""
+
+    def __init__(self, session: Session, shut_down: Callable[[], object]) -> None:
+        self._session = session
+        self._shut_down = shut_down
+
+    def __call__(self) -> None:
+        self._session.take_over()
+        self._shut_down()

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from crosscal.drivers.scpi.arrays import array_command
-from crosscal.drivers.scpi.error_queue import Condition
+from crosscal.drivers.scpi.error_queue import Condition, failures_explained
 from crosscal.drivers.scpi.format import read_list, whole
 from crosscal.drivers.scpi.polling import PROGRAMMING, Clock, run_until_idle
 from crosscal.drivers.scpi.reply import text_of
 from crosscal.drivers.scpi.session import Session
+from crosscal.drivers.settings import TARGET
 
-TARGET = b":ARR:COND:TARG"
 START, STOP, RESULT = b":ARR:PROG", b":ARR:PROG:ABOR", b":ARR:PROG:RES?"
 
 
@@ -42,7 +42,8 @@ def program(session: Session, matrix: np.ndarray, clock: Clock) -> ProgramReport
     """
     session.exchange(*array_command(TARGET, matrix))
     conditions = run_until_idle(session, (START,), PROGRAMMING, clock=clock)
-    answer = session.exchange(RESULT)
+    with failures_explained(conditions):
+        answer = session.exchange(RESULT)
     conditions += [*answer.earlier, *answer.conditions]
     failed, error, iterations = read_list(text_of(answer.elements[0]), 3)
     return ProgramReport(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 
 from crosscal.core.errors import BoardError
+from crosscal.core.shutdown import Registration
+from crosscal.drivers.reservation import Reservation
 from crosscal.drivers.scpi.data_format import restore_format
 from crosscal.drivers.scpi.session import Session, State
 
@@ -13,36 +15,51 @@ logger = logging.getLogger(__name__)
 OUTPUT_OFF = b":OUTP OFF"
 
 
-def switch_off(session: Session, *stop: bytes) -> None:
+def switch_off(session: Session, reservation: Reservation, *stop: bytes) -> None:
     """Bring the outputs to 0 V if the link still allows it; an earlier error takes precedence.
 
-    A session that was closed has left its board at 0 V already.
+    A session that was closed has left its board at 0 V already. While another client holds the board, its
+    outputs and runs are left alone.
 
     Args:
         session: the conversation.
+        reservation: whose turn it is.
         stop: units that stop a run that is under way.
     """
     if session.state is State.CLOSED:
         return
     try:
-        session.exchange(*stop, OUTPUT_OFF)
+        if reservation.belongs_to_another():
+            logger.info("%s: another client uses the board and its outputs", session.resource)
+        else:
+            session.exchange(*stop, OUTPUT_OFF, *(() if reservation.held else reservation.release_units))
     except BoardError as error:
         logger.error("%s: the outputs could not be set to 0 V: %s", session.resource, error)
 
 
-def shut_down(session: Session, format_found: tuple[bytes, ...] = ()) -> None:
+def shut_down(
+    session: Session, reservation: Reservation, format_found: tuple[bytes, ...], at_end: list[Registration]
+) -> None:
     """End a session with the outputs at 0 V; a link that is lost is not opened again for it.
+
+    In a forked child nothing is done: board and link are its parent's.
 
     Args:
         session: the conversation.
+        reservation: whose turn it is.
         format_found: units that bring back the data format found at opening.
+        at_end: registrations that are needed no more.
     """
+    for registration in at_end:
+        registration.cancel()
+    if session.inherited:
+        return
     with session.lock:
         try:
             if session.state in (State.READY, State.OUT_OF_SYNC):
-                switch_off(session)
+                switch_off(session, reservation, *session.stop_units)
             # A board that did not answer to that is not waited for once more.
-            if session.state is State.READY:
+            if session.state is State.READY and not reservation.belongs_to_another():
                 restore_format(session, format_found)
         finally:
             session.close()

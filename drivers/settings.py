@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable
 from typing import Any
 
 from crosscal.core.errors import IncompatibleBoardError, ScpiError, wanted
@@ -35,7 +36,14 @@ HEADERS: dict[str, str | None] = {
 }
 """Every scalar setting that can be queried, by its header, with the group it belongs to."""
 
+SHAPES_READINGS = (
+    *("ARR:PROG:TOL", "ARR:PROG:ITER", "SOUR:VOLT:PROT", "SOUR:SEQ:DWEL", "SENS:CURR:RANG"),
+    *("SENS:CURR:RANG:AUTO", "SENS:CURR:APER", "SENS:AVER:COUN"),
+)
+"""Settings that readings depend on and that acquisitions do not set themselves."""
+
 VECTOR = "SOUR:VOLT:LIST"
+TARGET = b":ARR:COND:TARG"
 _ENDS = {"SENS:CURR:RANG": "SENS:CURR:RANG:AUTO", "SENS:CURR:RANG:AUTO": "SENS:CURR:RANG"}
 """A range ends automatic ranging, and the reverse."""
 _NOT_KEPT = frozenset({"OUTP"})
@@ -48,6 +56,9 @@ class Settings:
     Args:
         session: the conversation.
         board: the board's facts.
+
+    Attributes:
+        on_apply: called with each setting that was applied, and its value.
     """
 
     def __init__(self, session: Session, board: BoardInfo) -> None:
@@ -55,6 +66,7 @@ class Settings:
         self._board = board
         self._limits: dict[str, tuple[float, float]] = {}
         self._applied: dict[str, tuple[str, bytes]] = {}
+        self.on_apply: Callable[[str, bytes], None] = lambda _header, _value: None
 
     def require(self, group: str | None) -> None:
         """Refuse a call that needs a command group that the board lacks.
@@ -88,8 +100,10 @@ class Settings:
         with self._session.lock:
             answer = self._session.exchange(f":{header} {value}".encode(), f":{header}?".encode())
             self._applied.pop(_ENDS.get(header, header), None)
+            applied = text_of(answer.elements[0])
             if header not in _NOT_KEPT:
-                self._applied[header] = value, text_of(answer.elements[0])
+                self._applied[header] = value, applied
+            self.on_apply(header, applied)
 
     def restore(self) -> None:
         """Apply settings again that a restarted board has lost."""
@@ -118,6 +132,19 @@ class Settings:
             for header, element in zip(headers, answer.elements, strict=True)
         }
         return {**found, VECTOR: vector.tolist()}
+
+    def watched(self) -> dict[str, bytes]:
+        """Read the settings that readings depend on, and the target, as they are compared with later ones."""
+        groups = self._board.capabilities
+        headers = [h for h in SHAPES_READINGS if HEADERS[h] is None or HEADERS[h] in groups]
+        answer = self._session.exchange(*map(_query, headers))
+        found = {header: text_of(e) for header, e in zip(headers, answer.elements, strict=True)}
+        if read_number(found["SENS:CURR:RANG:AUTO"]):
+            del found["SENS:CURR:RANG"]
+        if "PROG" in groups:
+            cells = self._board.rows * self._board.columns
+            found[TARGET.decode()] = ask_array(self._session, TARGET + b"?", cells).tobytes()
+        return found
 
     def _ask_limits(self, header: str) -> tuple[float, float]:
         try:

@@ -33,34 +33,37 @@ class Simulation:
     def advance_time(self, duration_s: float) -> None:
         """Let the devices age by `duration_s` [s]; they never age by the time on the wall."""
         value = checked_number(duration_s, "duration_s", (0.0, math.inf), "s", whole=False)
-        self._session.exchange(b":SIM:TIME:ADV " + number(value))
+        self._do(b":SIM:TIME:ADV " + number(value))
 
     def set_temperature(self, temperature_c: float) -> None:
         """Change the board's temperature [°C]."""
         value = checked_number(temperature_c, "temperature_c", (-ZERO_CELSIUS_K, math.inf), "°C", whole=False)
-        self._session.exchange(b":SIM:TEMP " + number(value))
+        self._do(b":SIM:TEMP " + number(value))
 
     def reseed(self, seed: int) -> None:
         """Restart the randomness of noise, programming and drift; the board's fixed errors stay."""
         value = checked_number(seed, "seed", (0, _SEED_MOST), "", whole=True)
-        self._session.exchange(b":SIM:SEED " + number(value))
+        self._do(b":SIM:SEED " + number(value))
 
     def fault_cell(self, row: int, column: int, kind: str) -> None:
         """Break a cell: `OPEN`, `SHORT` or `STUCK`."""
         place = b"%d,%d," % (_counted("row", row, self._shape[0]), _counted("column", column, self._shape[1]))
-        self._session.exchange(b":SIM:FAUL:CELL " + place + _one_of(kind, CELL_FAULTS))
+        self._do(b":SIM:FAUL:CELL " + place + _one_of(kind, CELL_FAULTS))
 
     def fault_amplifier(self, column: int) -> None:
         """Break a column's amplifier."""
-        self._session.exchange(b":SIM:FAUL:AMPL %d" % _counted("column", column, self._shape[1]))
+        self._do(b":SIM:FAUL:AMPL %d" % _counted("column", column, self._shape[1]))
 
     def fault_link(self, kind: str) -> None:
         """Spoil the reply after the next: `DROP`, `STALL` or `GARBLE`."""
-        self._session.exchange(b":SIM:FAUL:LINK " + _one_of(kind, LINK_FAULTS))
+        self._do(b":SIM:FAUL:LINK " + _one_of(kind, LINK_FAULTS))
 
     def clear_faults(self) -> None:
         """Heal every fault."""
-        self._session.exchange(b":SIM:FAUL:CLE")
+        self._do(b":SIM:FAUL:CLE")
+
+    def _do(self, command: bytes) -> None:
+        self._session.exchange(command).require_no_failure(command)
 
     def true_conductance_s(self) -> np.ndarray:
         """The actual nominal conductances [S], (N, M), unknown to any instrument."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 
 from crosscal.firmware_models.data_format import DataFormat
-from crosscal.firmware_models.hardware import BoardFacts
+from crosscal.firmware_models.hardware import BoardFacts, Hardware
 from crosscal.firmware_models.numeric import Limits
 
 IMMEDIATE, BUS, EXTERNAL = "IMMediate", "BUS", "EXTernal"
@@ -14,6 +14,10 @@ _PROTECTION_V = 0.6
 _APERTURE_S = 1e-3
 _TOLERANCE = 0.01
 _ITERATIONS = 50
+_STATE = (
+    *("target_s", "tolerance", "iterations", "format", "voltage_v", "sequence_v", "protection_v", "dwell_s"),
+    *("output_on", "range_index", "auto_range", "aperture_s", "average_count", "trigger_source"),
+)
 
 
 def power_on_protection_v(facts: BoardFacts) -> float:
@@ -27,10 +31,13 @@ class BoardSettings:
     `reset` restores those that `*RST` does; target, tolerance and iterations belong to the matrix and stay.
     """
 
-    def __init__(self, facts: BoardFacts) -> None:
+    def __init__(self, hardware: Hardware) -> None:
+        facts = hardware.facts
         settling_s = max(facts.adc_settling_s, facts.dac_settling_s)
         protection_v = power_on_protection_v(facts)
-        aperture_s = min(max(_APERTURE_S, facts.aperture_min_s), facts.aperture_max_s)
+        aperture_s = hardware.round_aperture(
+            min(max(_APERTURE_S, facts.aperture_min_s), facts.aperture_max_s)
+        )
         self.protection_limits = Limits(0.0, facts.protection_max_v, protection_v)
         self.dwell_limits = Limits(settling_s, facts.dwell_max_s, settling_s)
         self.aperture_limits = Limits(facts.aperture_min_s, facts.aperture_max_s, aperture_s)
@@ -43,6 +50,10 @@ class BoardSettings:
         self.target_s = array("d", [facts.conductance_min_s]) * (facts.rows * facts.columns)
         self._facts = facts
         self.reset()
+
+    def state(self) -> tuple[object, ...]:
+        """Return all settings, to compare before and after a command; arrays are replaced, not altered."""
+        return tuple(getattr(self, name) for name in _STATE)
 
     def reset(self) -> None:
         """Return drive, sense, trigger and format settings to their power-on values."""

@@ -31,6 +31,16 @@ class Call:
     session: Session
     parameters: list[str | Block]
 
+    def require_unlocked(self) -> None:
+        """Refuse a command while another client holds the lock.
+
+        Raises:
+            ScpiFault: -221, the owner named.
+        """
+        owner = self.board.lock.owner
+        if owner not in (None, self.session):
+            raise ScpiFault(-221, f"locked by {owner.address}; ask SYSTem:LOCK:REQuest? until it answers 1")
+
     def only(self) -> str | Block:
         """Return the single parameter.
 

@@ -1,4 +1,4 @@
-"""Framing of a byte stream into program messages; a newline inside a block or a string ends nothing."""
+"""Framing of a byte stream into program messages; a newline inside a block ends nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 MESSAGE_LIMIT = 1 << 26
 """Bytes of one message that a board buffers; a longer one is thrown away and reported."""
 
-_SPECIAL = re.compile(rb"[\n\"'#]")
+_SPECIAL = re.compile(rb"[\r\n\"'#]")
+_END = re.compile(rb"[\r\n]")
 _BLOCK_LENGTH = re.compile(rb"#([1-9])([0-9]+)")
 
 
@@ -46,7 +47,7 @@ class Framing:
         return overflowed
 
     def next_message(self) -> bytes | None:
-        """Take the next whole message without its newline; None until one is whole."""
+        """Take the next whole message without its CR or LF; None until one is whole."""
         end = self._find_end()
         if end is None:
             if len(self._buffer) > MESSAGE_LIMIT:
@@ -69,7 +70,7 @@ class Framing:
         return message
 
     def _find_end(self) -> int | None:
-        """Index of the newline that ends the first message; None until it has arrived."""
+        """Find the CR or LF that ends the first message (decision 22); None until it has arrived."""
         while True:
             if self._block_end is not None:
                 if len(self._buffer) < self._block_end:
@@ -80,7 +81,7 @@ class Framing:
                 self._scanned = len(self._buffer)
                 return None
             at, byte = found.start(), found.group()
-            if byte == b"\n":
+            if byte in b"\r\n":
                 return at
             after = self._after_block_header(at) if byte == b"#" else self._after_string(at, byte)
             if after is None:
@@ -89,12 +90,12 @@ class Framing:
             self._scanned = after
 
     def _after_string(self, at: int, quote: bytes) -> int | None:
-        """Index behind a string; one that a newline cuts is no string, but a syntax error for the parser."""
-        newline = self._buffer.find(b"\n", at)
-        close = self._buffer.find(quote, at + 1, len(self._buffer) if newline < 0 else newline)
+        """Index behind a string; one that CR or LF cuts is no string, but a syntax error for the parser."""
+        end = _END.search(self._buffer, at)
+        close = self._buffer.find(quote, at + 1, len(self._buffer) if end is None else end.start())
         if close >= 0:
             return close + 1
-        return newline if newline >= 0 else None
+        return None if end is None else end.start()
 
     def _after_block_header(self, at: int) -> int | None:
         """Index behind `#<d><length>`, having noted where the block ends; `#H1F` and broken headers pass."""

@@ -11,11 +11,6 @@ from array import array
 from dataclasses import dataclass
 from typing import Protocol
 
-from crosscal.core.errors import CrosscalError
-
-FAILURES = (CrosscalError, ArithmeticError, ValueError, RuntimeError, OSError)
-"""What an implementation of `Hardware` may raise when it breaks: the firmware reports it, and goes on."""
-
 
 class HardwareFailure(RuntimeError):
     """The hardware cannot do as it was told; the text is for the reader of the error queue (-240)."""
@@ -28,7 +23,7 @@ class BoardFacts:
     Attributes:
         manufacturer, model, serial, firmware: the four fields of `*IDN?`.
         rows, columns: the array, N and M.
-        capabilities: groups present, out of PROG, READBACK, SEQ, TEMP, SIM.
+        capabilities: groups present, out of PROG, READBACK, SEQ, TEMP, SIM, LOCK.
         conductance_min_s, conductance_max_s: programmable range of a cell [S].
         ranges_a: full scales of the column amplifiers [A], ascending.
         adc_bits, adc_settling_s: converter width; settling time that a dwell may not undercut [s].
@@ -98,7 +93,10 @@ class ProgrammingStep:
 
 
 class Hardware(Protocol):
-    """The analogue side of a board; values handed in are inside the limits of `facts`."""
+    """The analogue side of a board; values handed in are inside the limits of `facts`.
+
+    A method that fails raises: the firmware reports -240 with class and text, calls `rest`, and goes on.
+    """
 
     @property
     def facts(self) -> BoardFacts:
@@ -117,6 +115,10 @@ class Hardware(Protocol):
         self, voltage_v: array[float], *, range_index: int, aperture_s: float, averages: int, dwell_s: float
     ) -> Reading:
         """Drive vectors in turn (count × N, as `round_voltage` gave them) and read all columns of each."""
+        ...
+
+    def rest(self) -> None:
+        """Take the rows to 0 V at once: output off, `*RST`, a failure, the end of the board (decision 21)."""
         ...
 
     def begin_programming(self, target_s: array[float], tolerance: float) -> None:

@@ -12,6 +12,7 @@ from crosscal.firmware_models.scpi_errors import ScpiFault
 
 if TYPE_CHECKING:
     from crosscal.firmware_models.call import Call
+    from crosscal.firmware_models.program_message import Block
 
 _NODE = re.compile(r"\[:?(?P<optional>\w+):?\]|:?(?P<required>\*?\w+)")
 
@@ -27,12 +28,28 @@ class Command:
         set: handler of the command; None if it can only be asked.
         query: handler of the query; None if it cannot be asked.
         group: optional group that it belongs to.
+        reserved: forms that another client's lock refuses, out of `S` (set) and `Q` (query).
+        acts: whether each execution is a change to other clients, whatever the settings.
+        urgent: whether a link hears it, with these parameters, while a query waits for a trigger.
     """
 
     header: str
     set: Handler | None = None
     query: Handler | None = None
     group: str | None = None
+    reserved: str = "S"
+    acts: bool = False
+    urgent: Callable[[list[str | Block]], bool] | None = None
+
+    def handler(self, *, query: bool) -> Handler | None:
+        """Handler of one form; None if there is no such form."""
+        return self.query if query else self.set
+
+
+def always(parameters: list[str | Block]) -> bool:
+    """Say that a command is urgent with any parameters."""
+    del parameters
+    return True
 
 
 class HeaderTree:
@@ -51,17 +68,16 @@ class HeaderTree:
                 for spelling in spellings(command.header):
                     self._commands[spelling] = command
 
-    def find(self, path: str, *, query: bool) -> Handler:
-        """Find the handler of an absolute header in capitals, without leading colon and question mark.
+    def find(self, path: str, *, query: bool) -> Command:
+        """Find the command of an absolute header in capitals, without leading colon and question mark.
 
         Raises:
             ScpiFault: -113, no such command, or it has no such form.
         """
         command = self._commands.get(path)
-        handler = None if command is None else (command.query if query else command.set)
-        if handler is None:
+        if command is None or command.handler(query=query) is None:
             raise ScpiFault(-113, path + ("?" if query else ""))
-        return handler
+        return command
 
 
 def spellings(header: str) -> list[str]:

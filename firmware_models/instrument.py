@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from array import array
 from collections.abc import Callable
+from typing import cast
 
 from crosscal.firmware_models.acquisition import Acquisition, Trace
 from crosscal.firmware_models.board_settings import IMMEDIATE, BoardSettings
+from crosscal.firmware_models.client_lock import ChangeCounts, ClientLock
 from crosscal.firmware_models.commands import COMMANDS
-from crosscal.firmware_models.hardware import FAILURES, Hardware, HardwareFailure
+from crosscal.firmware_models.guarded_hardware import GuardedHardware
+from crosscal.firmware_models.hardware import Hardware
 from crosscal.firmware_models.header_tree import HeaderTree
 from crosscal.firmware_models.link_fault import LinkFault
 from crosscal.firmware_models.programming import Programming, ProgrammingResult
@@ -26,8 +28,6 @@ from crosscal.firmware_models.status_registers import (
     StatusRegisters,
 )
 
-logger = logging.getLogger(__name__)
-
 
 class Instrument:
     """One board behind any number of client links.
@@ -41,18 +41,24 @@ class Instrument:
     """
 
     def __init__(self, hardware: Hardware, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.hardware = hardware
+        # Delegates everything, at run time.
+        self.hardware = cast(Hardware, GuardedHardware(hardware))
         self.facts = hardware.facts
         self.clock = clock
-        self.settings = BoardSettings(hardware.facts)
+        self.settings = BoardSettings(hardware)
+        self.lock = ClientLock(clock, lambda: self.running)
+        self.changes = ChangeCounts()
         self.status = StatusRegisters()
         self.link_fault = LinkFault()
         self.tree = HeaderTree(COMMANDS, hardware.facts.capabilities)
         self.trace: Trace | None = None
         self.programming_result: ProgrammingResult | None = None
+        self.acquisition_failure = ""
+        self._programming_failure = ""
         self._acquisition: Acquisition | None = None
         self._programming: Programming | None = None
         self._waiting = False
+        self._driving = False
         self._completion_wanted = False
         self._sessions: list[Session] = []
 
@@ -62,14 +68,15 @@ class Instrument:
         for session in self._sessions:
             session.release_withheld()
 
-    def open_session(self, *, message_based: bool) -> Session:
+    def open_session(self, *, message_based: bool, address: str = "unnamed") -> Session:
         """Open a client link with its own input buffer and output queue.
 
         Args:
+            address: of the client, as `SYSTem:LOCK:OWNer?` names it.
             message_based: the link has message boundaries (USBTMC, GPIB, the VISA simulator), so that
                 -410 and -420 can arise; False on sockets and serial lines, where queries may be pipelined.
         """
-        session = Session(self, message_based=message_based)
+        session = Session(self, message_based=message_based, address=address)
         self._sessions.append(session)
         return session
 
@@ -77,13 +84,21 @@ class Instrument:
         """Drop a session that closed."""
         if session in self._sessions:
             self._sessions.remove(session)
+        self.lock.release(session)
+        self.changes.forget(session)
+
+    def switch_off(self) -> None:
+        """Stop everything and take the rows to 0 V: the end of the board."""
+        self.abort()
+        self.abort_programming()
+        self.switch_output(on=False)
 
     def poll(self) -> bool:
         """Do one slice of the running operation and of timeouts; True while work is left."""
         self._advance()
         for session in list(self._sessions):
             session.poll()
-        return self.running
+        return self.running or any(session.has_work for session in self._sessions)
 
     # Operations
 
@@ -114,10 +129,10 @@ class Instrument:
             ScpiFault: -213 while one is initiated or the array is being programmed.
         """
         if self.measuring or self.programming:
-            raise ScpiFault(
-                -213, "programming" if self.programming else "an acquisition is initiated already"
-            )
+            raise ScpiFault(-213, self._occupation())
         settings = self.settings
+        self.acquisition_failure = ""
+        self._driving = settings.output_on
         self._acquisition = Acquisition(
             hardware=self.hardware,
             voltage_v=voltage_v if settings.output_on else array("d", [0.0]) * len(voltage_v),
@@ -133,6 +148,13 @@ class Instrument:
             self.status.operation.set(WAITING_FOR_TRIGGER, on=True)
         else:
             self._start_measuring()
+
+    def _occupation(self) -> str:
+        if self.programming:
+            return "the array is being programmed; wait, or send ARRay:PROGram:ABORt"
+        if self._waiting:
+            return "an acquisition waits for its trigger; send ABORt to end it"
+        return "an acquisition is under way; wait, or send ABORt"
 
     def trigger(self) -> None:
         """Take a trigger.
@@ -165,13 +187,16 @@ class Instrument:
             ScpiFault: -200 while measuring or programming.
         """
         if self.measuring or self.programming:
-            raise ScpiFault(
-                -200, "programming already" if self.programming else "an acquisition is initiated"
-            )
+            raise ScpiFault(-200, self._occupation())
         settings = self.settings
-        self._programming = Programming(
-            self.hardware, array("d", settings.target_s), settings.tolerance, settings.iterations
-        )
+        self._programming_failure = ""
+        try:
+            self._programming = Programming(
+                self.hardware, array("d", settings.target_s), settings.tolerance, settings.iterations
+            )
+        except ScpiFault as fault:
+            self.programming_result, self._programming_failure = None, fault.detail
+            raise
         self.status.operation.set(PROGRAMMING, on=True)
         self.status.questionable.set(CELL_FAILED, on=False)
 
@@ -201,7 +226,30 @@ class Instrument:
         self.abort_programming()
         self.settings.reset()
         self.trace = None
+        self.acquisition_failure = ""
         self.status.questionable.set(CURRENT_OVERRANGE | TEMPERATURE, on=False)
+        self.hardware.rest()
+
+    def switch_output(self, *, on: bool) -> None:
+        """Switch the drive; off ends an acquisition that drives, and takes the rows to 0 V (decision 21)."""
+        self.settings.output_on = on
+        if on:
+            return
+        if self._driving:
+            self.abort()
+        self.hardware.rest()
+
+    def no_reading(self) -> ScpiFault:
+        """Make the error of a query for readings that do not exist, with the reason."""
+        if self.acquisition_failure:
+            return ScpiFault(-230, f"the acquisition failed: {self.acquisition_failure}")
+        return ScpiFault(-230, "nothing has been measured yet; send INITiate first")
+
+    def no_programming_result(self) -> ScpiFault:
+        """Make the error of a query for the result of no programming run, with the reason."""
+        if self._programming_failure:
+            return ScpiFault(-230, f"programming failed: {self._programming_failure}")
+        return ScpiFault(-230, "nothing has been programmed yet; send ARRay:PROGram first")
 
     def _start_measuring(self) -> None:
         self.status.operation.set(MEASURING, on=True)
@@ -218,16 +266,18 @@ class Instrument:
                 self.trace = self._acquisition.trace
                 if not more:
                     self._end_acquisition(self._acquisition)
-        except FAILURES as error:
+        except ScpiFault as fault:
             # The hardware broke in the middle of an operation: tell the clients, and stay alive for them.
-            explained = isinstance(error, HardwareFailure)
-            logger.error("the hardware failed: %s", error, exc_info=not explained)
-            self._drop_operations()
-            self.status.report(-240, str(error))
+            self._drop_operation(fault)
 
-    def _drop_operations(self) -> None:
+    def _drop_operation(self, fault: ScpiFault) -> None:
+        if self._programming is not None:
+            self.programming_result, self._programming_failure = None, fault.detail
+        else:
+            self.acquisition_failure = fault.detail
         self._programming = None
         self._acquisition = None
+        self.status.report(fault.code, fault.detail)
         self.status.operation.set(MEASURING | PROGRAMMING, on=False)
         self._announce_completion()
 

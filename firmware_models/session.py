@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from crosscal.firmware_models.call import Call, NotYet
 from crosscal.firmware_models.framing import Framing
-from crosscal.firmware_models.hardware import FAILURES, HardwareFailure
+from crosscal.firmware_models.guarded_hardware import failure_text
+from crosscal.firmware_models.header_tree import Command
 from crosscal.firmware_models.link_fault import DROP, GARBLE, STALL, STALL_S, garble
-from crosscal.firmware_models.program_message import Unit, units
+from crosscal.firmware_models.program_message import Block, Unit, units
 from crosscal.firmware_models.scpi_errors import ScpiFault
 from crosscal.firmware_models.status_registers import MASTER_SUMMARY
 
@@ -21,13 +22,28 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BLOCK_SILENCE_S = 5.0
-_TRIGGER_MESSAGE = b"*TRG"
+TURN_MESSAGES = 16
+"""Messages executed for one client before others have their turn: a short query takes some 50 µs, so that the
+others wait about 1 ms; with 1 instead, pipelined queries are answered at half the rate."""
+BACKLOG_MESSAGES = 1024
+"""A client with so many messages in hand is not listened to meanwhile, unless it waits for a trigger."""
+_URGENT_BYTES = 200
+"""Longer messages hold arrays."""
+_RAN = (-230, -240)
+"""Errors of a unit whose acquisition or programming was begun; others change nothing."""
+_FORGETS_COMPLETION = ("*CLS", "*RST")
+"""These end a query that waits for completion without an answer (IEEE 488.2, 12.5.3)."""
 
 
 class Session:
-    """One client link; made by `Instrument.open_session`."""
+    """One client link; made by `Instrument.open_session`.
 
-    def __init__(self, board: Instrument, *, message_based: bool) -> None:
+    Attributes:
+        address: of the client, for other clients.
+    """
+
+    def __init__(self, board: Instrument, *, message_based: bool, address: str) -> None:
+        self.address = address
         self._board = board
         self._message_based = message_based
         self._framing = Framing()
@@ -38,7 +54,8 @@ class Session:
         self._dropped = False
         self._messages: deque[bytes] = deque()
         self._units: Iterator[Unit] | None = None
-        self._blocked: tuple[str, Call, bool] | None = None
+        self._blocked: tuple[Command, Call, bool] | None = None
+        self._turn_over = False
         self._replies: list[bytes] = []
         self._node = ""
         self._reasons_seen = 0
@@ -47,9 +64,10 @@ class Session:
     # Bytes in
 
     def receive(self, data: bytes) -> None:
-        """Take bytes as they arrive, in any chunks, and execute every message that they complete."""
+        """Take bytes as they arrive, in any chunks, and execute a turn of the messages that they complete."""
         self._give_up_silent_block()
         self._heard_at = self._board.clock()
+        self._board.lock.hear(self)
         self._framing.feed(data)
         while (message := self._framing.next_message()) is not None:
             self._messages.append(message)
@@ -73,6 +91,14 @@ class Session:
         self._end_message()
         self._board.cancel_completion()
 
+    def begin_anew(self) -> None:
+        """Finish the whole messages of a client that left a line that stays open, and forget it."""
+        while self.has_work:
+            self._run()
+        self.device_clear()
+        self._board.lock.release(self)
+        self._board.changes.forget(self)
+
     def trigger(self) -> None:
         """Take a group execute trigger, the same as `*TRG`."""
         self._trigger_board()
@@ -89,6 +115,16 @@ class Session:
             self.release_withheld()
         self._run()
         self._note_reasons()
+
+    @property
+    def has_work(self) -> bool:
+        """Whether messages wait that could be executed now."""
+        return self._turn_over or (self._blocked is None and bool(self._messages))
+
+    @property
+    def backlogged(self) -> bool:
+        """Whether so many messages wait that no more should be received."""
+        return self._blocked is None and len(self._messages) >= BACKLOG_MESSAGES
 
     # Bytes out
 
@@ -168,20 +204,22 @@ class Session:
     # Execution
 
     def _run(self) -> None:
-        """Execute messages until none is left or one has to wait for a trigger."""
-        while True:
+        """Execute messages until a turn is over, none is left or one has to wait for a trigger."""
+        self._turn_over = False
+        for _ in range(TURN_MESSAGES):
             if self._blocked is not None:
-                self._trigger_out_of_turn()
-                handler_path, call, query = self._blocked
+                self._hear_urgent_messages()
+            if self._blocked is not None:
+                command, call, query = self._blocked
                 self._blocked = None
-                if not self._execute(handler_path, call, query=query):
+                if not self._execute(command, call, query=query):
                     return
             if self._units is None:
                 if not self._messages:
                     return
                 self._begin_message(self._messages.popleft())
-            if not self._run_units():
-                return
+            self._run_units()
+        self._turn_over = True
 
     def _begin_message(self, message: bytes) -> None:
         if self._message_based and (self._output or self._withheld) and message.strip():
@@ -191,22 +229,21 @@ class Session:
         self._units = units(message)
         self._node = ""
 
-    def _run_units(self) -> bool:
-        """Execute the units left in the message; False if one has to wait."""
+    def _run_units(self) -> None:
+        """Execute the units left in the message, until one has to wait."""
         while self._units is not None:
             try:
                 unit = next(self._units, None)
                 if unit is None:
                     self._answer()
-                    return True
-                path = self._path(unit)
+                    return
+                command = self._board.tree.find(self._path(unit), query=unit.query)
             except ScpiFault as fault:
                 self._fail(fault)
                 continue
             call = Call(self._board, self, unit.parameters)
-            if not self._execute(path, call, query=unit.query):
-                return False
-        return True
+            if not self._execute(command, call, query=unit.query):
+                return
 
     def _path(self, unit: Unit) -> str:
         """Return the absolute header of a unit; also moves the current, textual node (decision 14)."""
@@ -219,27 +256,35 @@ class Session:
         self._node = path.rpartition(":")[0]
         return path
 
-    def _execute(self, path: str, call: Call, *, query: bool) -> bool:
+    def _execute(self, command: Command, call: Call, *, query: bool) -> bool:
         """Execute one unit; False if it has to wait for a trigger."""
+        before = () if query else self._board.settings.state()
+        acted = command.acts
         try:
-            reply = self._board.tree.find(path, query=query)(call)
+            reply = self._handle(command, call, query=query)
         except NotYet:
-            self._blocked = (path, call, query)
+            self._blocked = (command, call, query)
             return False
         except ScpiFault as fault:
+            acted = acted and fault.code in _RAN
             self._fail(fault)
-        except HardwareFailure as failure:
-            logger.error("%s: the hardware failed: %s", path, failure)
-            self._fail(ScpiFault(-240, str(failure)))
-        except FAILURES as error:
-            # Nothing that the contract has a code for; the board stays alive for its clients.
-            logger.exception("%s failed", path)
-            self._fail(ScpiFault(-310, str(error)))
+        except Exception as error:
+            # A defect of the firmware, for failures of the hardware are -240; it stays alive for its clients.
+            logger.exception("%s failed", command.header)
+            self._fail(ScpiFault(-310, failure_text(error)))
         else:
             if reply is not None:
                 self._replies.append(reply if isinstance(reply, bytes) else reply.encode())
+        if acted or (not query and _differ(before, self._board.settings.state())):
+            self._board.changes.note(self)
         self._note_reasons()
         return True
+
+    def _handle(self, command: Command, call: Call, *, query: bool) -> bytes | str | None:
+        if ("Q" if query else "S") in command.reserved:
+            call.require_unlocked()
+        handler = command.handler(query=query)
+        return None if handler is None else handler(call)
 
     def _fail(self, fault: ScpiFault) -> None:
         """Report; a command error discards the rest of the message, any other only its unit (decision 5)."""
@@ -275,13 +320,38 @@ class Session:
         else:
             self._output += garble(reply) if fault == GARBLE else reply
 
-    def _trigger_out_of_turn(self) -> None:
-        """Take a `*TRG` that this link sent behind the very query that waits for it: see docs/decisions."""
-        while self._board.waiting_for_trigger and self._messages:
-            if self._messages[0].strip().upper() != _TRIGGER_MESSAGE:
+    def _hear_urgent_messages(self) -> None:
+        """Take messages out of turn that end the wait of this link for a trigger (decision 22).
+
+        A stream has no other way to free itself: they stand behind the very query that waits.
+        """
+        for message in list(self._messages):
+            if self._blocked is None or not self._board.waiting_for_trigger:
                 return
-            self._messages.popleft()
-            self._trigger_board()
+            found = self._urgent_units(message)
+            if not found:
+                continue
+            self._messages.remove(message)
+            if any(command.header in _FORGETS_COMPLETION for command, _ in found):
+                self._answer()
+            for command, parameters in found:
+                self._execute(command, Call(self._board, self, parameters), query=False)
+
+    def _urgent_units(self, message: bytes) -> list[tuple[Command, list[str | Block]]]:
+        """Parse a message that consists of urgent commands alone; none of any other."""
+        if len(message) > _URGENT_BYTES:
+            return []
+        node, self._node = self._node, ""
+        try:
+            parsed = [(self._board.tree.find(self._path(unit), query=False), unit) for unit in units(message)]
+        except ScpiFault:
+            return []
+        finally:
+            self._node = node
+        for command, unit in parsed:
+            if unit.query or command.urgent is None or not command.urgent(unit.parameters):
+                return []
+        return [(command, unit.parameters) for command, unit in parsed]
 
     def _trigger_board(self) -> None:
         try:
@@ -293,3 +363,7 @@ class Session:
         if self._framing.inside_block and self._board.clock() - self._heard_at >= BLOCK_SILENCE_S:
             self._framing.clear()
             self._board.status.report(-161, f"the block stopped arriving for {BLOCK_SILENCE_S:g} s")
+
+
+def _differ(before: tuple[object, ...], after: tuple[object, ...]) -> bool:
+    return any(one is not other and one != other for one, other in zip(before, after, strict=True))

@@ -149,6 +149,10 @@ class ArrayBench(Bench):
             true_conductance_s, voltage_v, range_a, aperture_s=aperture_s, averages=averages
         )
 
+    def rest(self) -> None:
+        """See `Bench.rest`."""
+        self._reader.settling.discharge()
+
     def begin_programming(self, target_s: array[float], tolerance: float) -> None:
         """See `Bench.begin_programming`."""
         self._programmer.begin(np.array(target_s).reshape(self._array.shape), tolerance)

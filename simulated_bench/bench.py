@@ -164,6 +164,10 @@ class Bench(ABC):
         """
 
     @abstractmethod
+    def rest(self) -> None:
+        """Take the rows to 0 V at once, and leave them there until the next vector."""
+
+    @abstractmethod
     def begin_programming(self, target_s: array[float], tolerance: float) -> None:
         """Prepare to write a target (N × M)."""
 

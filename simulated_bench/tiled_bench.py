@@ -162,6 +162,11 @@ class TiledBench(Bench):
             parts.append((rows, columns, part))
         return reference_of_sensed(Sensed.summed(parts, self._shape), target_s).nmse
 
+    def rest(self) -> None:
+        """See `Bench.rest`."""
+        for tile in self._tiles.values():
+            tile.rest()
+
     def begin_programming(self, target_s: array[float], tolerance: float) -> None:
         """See `Bench.begin_programming`."""
         matrix_s = np.array(target_s).reshape(self._shape)

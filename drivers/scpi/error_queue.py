@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from crosscal.core.errors import BoardError, wanted
+from crosscal.core.errors import BoardError, ScpiError, wanted
 from crosscal.drivers.scpi.format import excerpt
 
 COMPLIANCE, SENSE_SATURATED, OVER_TEMPERATURE, CELL_STUCK, HARDWARE = 101, 102, 103, 104, -240
@@ -36,6 +38,34 @@ class Condition:
 
     def __str__(self) -> str:
         return f"{self.code:+d} {self.text!r}"
+
+
+NO_RESULT = frozenset({-230, -222})
+"""Codes of queries for results that a run has not given."""
+
+
+def hardware_failure(conditions: Iterable[Condition]) -> Condition | None:
+    """Find the report of a failure of the hardware, if there is one."""
+    return next((condition for condition in conditions if condition.code == HARDWARE), None)
+
+
+@contextmanager
+def failures_explained(conditions: Iterable[Condition]) -> Iterator[None]:
+    """Raise the failure of the hardware in a run, where its results are asked for in vain.
+
+    Args:
+        conditions: queued about the run.
+
+    Raises:
+        ScpiError: -240 instead of -230.
+    """
+    try:
+        yield
+    except ScpiError as error:
+        failure = hardware_failure(conditions)
+        if failure is None or error.code not in NO_RESULT:
+            raise
+        raise ScpiError(failure.code, failure.text, error.command) from error
 
 
 def read_error_queue(text: bytes) -> tuple[Condition, ...]:

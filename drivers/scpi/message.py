@@ -12,7 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crosscal.core.errors import BoardError, ScpiError, wanted
-from crosscal.drivers.scpi.error_queue import Condition, looks_like_error_queue, read_error_queue
+from crosscal.drivers.scpi.error_queue import (
+    NO_RESULT,
+    Condition,
+    hardware_failure,
+    looks_like_error_queue,
+    read_error_queue,
+)
 from crosscal.drivers.scpi.format import excerpt
 from crosscal.drivers.scpi.reply import Block, Element
 
@@ -37,6 +43,16 @@ class Answer:
     elements: tuple[Element, ...]
     earlier: tuple[Condition, ...] = ()
     conditions: tuple[Condition, ...] = ()
+
+    def require_no_failure(self, command: bytes) -> None:
+        """Take a failure of the hardware for that of the command, which started no run.
+
+        Raises:
+            ScpiError: -240.
+        """
+        failure = hardware_failure(self.conditions)
+        if failure is not None:
+            raise ScpiError(failure.code, failure.text, command.decode("latin-1"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +102,12 @@ class Message:
         for condition in earlier:
             if not condition.asynchronous:
                 logger.warning("%s: %s was queued earlier or by another client", resource, condition)
-        _raise_refusal([condition for condition in raised if not condition.asynchronous], str(self))
+        refused = [condition for condition in raised if not condition.asynchronous]
+        failure = hardware_failure((*earlier, *raised))
+        if failure and (refused[0].code in NO_RESULT if refused else len(answers) < self.queries):
+            # The reason comes first; what is missing because of it comes after.
+            refused.insert(0, failure)
+        _raise_refusal(refused, str(self))
         if len(answers) != self.queries:
             raise BoardError(
                 wanted(

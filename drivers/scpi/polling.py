@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from crosscal.core.errors import BoardTimeoutError
+from crosscal.core.errors import BoardTimeoutError, ScpiError
 from crosscal.drivers.scpi.error_queue import Condition
 from crosscal.drivers.scpi.format import read_integer
 from crosscal.drivers.scpi.reply import text_of
@@ -32,6 +32,22 @@ class Clock:
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+
+
+_OCCUPIED = (-213, -200)
+
+
+def _occupation(session: Session) -> str:
+    """Say what keeps the board from starting, and how to end it."""
+    bits = read_integer(text_of(session.exchange(OPERATION).elements[0]))
+    if bits & WAITING_FOR_TRIGGER:
+        return (
+            "an acquisition waits for its trigger, perhaps of a program that has ended: end it with "
+            "board.abort() if no other program uses the board"
+        )
+    if bits & (MEASURING | PROGRAMMING):
+        return "another client measures or programs: wait until it is done, or stop it with board.abort()"
+    return "the board was occupied, and is free now: repeat the call"
 
 
 def run_until_idle(
@@ -62,7 +78,12 @@ def run_until_idle(
         BoardTimeoutError: no progress for `patience_s`.
     """
     asked = (OPERATION, progress) if progress else (OPERATION,)
-    answer = session.exchange(*start, *asked, allowance_s=allowance_s)
+    try:
+        answer = session.exchange(*start, *asked, allowance_s=allowance_s)
+    except ScpiError as error:
+        if error.code in _OCCUPIED:
+            error.add_note(_occupation(session))
+        raise
     conditions = list(answer.conditions)
     pause_s, moved_s, last = _FIRST_PAUSE_S, clock.now(), None
     while read_integer(text_of(answer.elements[0])) & bits:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import logging
+import os
 import threading
 from collections.abc import Callable
 
@@ -50,6 +51,7 @@ class Session:
         link: the link; ask it for facts alone.
         lock: hold it for whatever must not be interrupted by other threads; re-entrant.
         on_reconnect: called when a lost link was opened anew.
+        stop_units: units that stop the run under way; none if nothing is.
 
     Raises:
         BoardConnectionError: nothing answers.
@@ -64,6 +66,9 @@ class Session:
         self._state = State.READY
         self._probe = 1
         self._reconnecting = False
+        self.stop_units: tuple[bytes, ...] = ()
+        self._process = os.getpid()
+        self._only_thread: int | None = None
         self._known = identify(link, block_silence_s=block_silence_s)
 
     @property
@@ -100,6 +105,8 @@ class Session:
             BoardTimeoutError, BoardConnectionError: no answer.
             BoardError: a garbled answer.
         """
+        # Before the lock: a thread that held it when the process forked will never give it back.
+        self._require_open()
         message = Message(units)
         if repeatable is None:
             repeatable = message.asks_only
@@ -160,7 +167,26 @@ class Session:
                 self._state = State.CLOSED
                 self.link.close()
 
+    @property
+    def inherited(self) -> bool:
+        """Whether this process is a fork of the one that opened the session: the link is its parent's."""
+        return os.getpid() != self._process
+
+    def take_over(self) -> None:
+        """Let the next message of any other thread fail, so that this one can end the session."""
+        self._only_thread = threading.get_ident()
+
     def _require_open(self) -> None:
+        if self.inherited:
+            raise BoardConnectionError(
+                wanted(
+                    got=f"{self.resource} opened by process {self._process}, used by its child {os.getpid()}",
+                    allowed="the process that opened the board",
+                    remedy="open the board in the process that uses it",
+                )
+            )
+        if self._only_thread not in (None, threading.get_ident()):
+            raise BoardConnectionError(f"{self.resource} is being closed, for the program ends")
         if self._state is State.CLOSED:
             raise BoardConnectionError(f"{self.resource} was closed; open the board again")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pyvisa
 from pyvisa import rname
 
@@ -11,6 +13,8 @@ from crosscal.drivers.transport.serial_link import SerialLink
 from crosscal.drivers.transport.socket_link import SocketLink
 from crosscal.drivers.transport.visa_errors import ABSENT, board_errors
 from crosscal.drivers.transport.visa_link import VisaLink
+
+_LAST_PORT = 65535
 
 
 def open_link(resource: str, *, backend: str | None, baud: int, timeout_s: float) -> Link:
@@ -28,7 +32,7 @@ def open_link(resource: str, *, backend: str | None, baud: int, timeout_s: float
         if not type(manager.visalib).__module__.startswith("pyvisa_py"):
             return _through_visa(manager, resource, baud=baud, timeout_s=timeout_s)
         try:
-            name = rname.ResourceName.from_string(resource)
+            name = rname.ResourceName.from_string(canonical_name(resource))
         except rname.InvalidResourceName as error:
             raise BoardConnectionError(
                 wanted(
@@ -38,10 +42,42 @@ def open_link(resource: str, *, backend: str | None, baud: int, timeout_s: float
                 )
             ) from error
         if isinstance(name, rname.TCPIPSocket):
-            return SocketLink(resource, name.host_address, int(name.port), timeout_s=timeout_s)
+            port = _port(resource, name.port)
+            return SocketLink(resource, name.host_address, port, timeout_s=timeout_s)
         if isinstance(name, rname.ASRLInstr):
             return SerialLink(resource, name.board, baud=baud, timeout_s=timeout_s)
         return _through_visa(manager, resource, baud=baud, timeout_s=timeout_s)
+
+
+def canonical_name(resource: str) -> str:
+    """Write the interface and the class of a resource name in capitals, as PyVISA wants them.
+
+    VISA resource names are case-blind, except hosts, files and serial numbers of some systems.
+    """
+    interface = re.match(r"[a-z]+(?=[0-9:/]|$)", resource, re.IGNORECASE)
+    name = resource if interface is None else interface[0].upper() + resource[interface.end() :]
+    return re.sub(r"(?<=::)(instr|socket|raw|intfc|servant|memacc|backplane)$", _upper, name, flags=re.I)
+
+
+def _upper(found: re.Match[str]) -> str:
+    return found[0].upper()
+
+
+def _port(resource: str, text: str) -> int:
+    """Read the port of a socket: 102731 would wrap around to another one.
+
+    Raises:
+        BoardConnectionError: no port.
+    """
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= _LAST_PORT):
+        raise BoardConnectionError(
+            wanted(
+                got=f"port {text!r} in {resource!r}",
+                allowed=f"1 to {_LAST_PORT}",
+                remedy="correct the resource name",
+            )
+        )
+    return int(text)
 
 
 def _manager(backend: str | None) -> pyvisa.ResourceManager:

@@ -67,6 +67,9 @@ void instrument_announce_completion(struct instrument *board);
 /* Take a trigger: -211 if nothing waits for one on the bus, with its detail. */
 int instrument_trigger(struct instrument *board, struct text *detail);
 void instrument_abort(struct instrument *board);
+
+/* Say what the board is busy with, and what ends it: -213 and -200. */
+void instrument_occupation(const struct instrument *board, struct text *detail);
 void instrument_abort_programming(struct instrument *board);
 void instrument_reset(struct instrument *board);
 /* Heal the links: a fault that waits is forgotten, a stalled reply goes out. */

@@ -60,7 +60,7 @@ def _result(call: Call) -> str:
     call.board.complete()
     result = call.board.programming_result
     if result is None:
-        raise ScpiFault(-230, "nothing has been programmed yet; send ARRay:PROGram first")
+        raise call.board.no_programming_result()
     return f"{result.cells_failed},{number(result.rms_relative_error)},{result.iterations}"
 
 
@@ -77,10 +77,10 @@ COMMANDS = (
     Command(header="ARRay:SIZE", query=_size),
     Command(header="ARRay:CONDuctance:TARGet", set=_set_target, query=_target, group="PROG"),
     Command(header="ARRay:CONDuctance:LIMits", query=_limits),
-    Command(header="ARRay:PROGram[:STARt]", set=_start, group="PROG"),
-    Command(header="ARRay:PROGram:ABORt", set=_abort, group="PROG"),
+    Command(header="ARRay:PROGram[:STARt]", set=_start, group="PROG", acts=True),
+    Command(header="ARRay:PROGram:ABORt", set=_abort, group="PROG", acts=True),
     Command(header="ARRay:PROGram:RESult", query=_result, group="PROG"),
     real_setting("ARRay:PROGram:TOLerance", "tolerance", "tolerance_limits", PURE, group="PROG"),
     integer_setting("ARRay:PROGram:ITERations", "iterations", "iterations_limits", group="PROG"),
-    Command(header="ARRay:CONDuctance", query=_read_back, group="READBACK"),
+    Command(header="ARRay:CONDuctance", query=_read_back, group="READBACK", reserved="Q"),
 )

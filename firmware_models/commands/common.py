@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crosscal.firmware_models.call import Call, NotYet
-from crosscal.firmware_models.header_tree import Command
+from crosscal.firmware_models.header_tree import Command, always
 from crosscal.firmware_models.numeric import Limits
 
 _BYTE = Limits(0, 255, 0)
@@ -32,7 +32,13 @@ def _event_status(call: Call) -> str:
 def _identity(call: Call) -> str:
     call.at_most(0)
     facts = call.board.facts
-    return f"{facts.manufacturer},{facts.model},{facts.serial},{facts.firmware}"
+    return ",".join(map(_field, (facts.manufacturer, facts.model, facts.serial, facts.firmware)))
+
+
+def _field(text: str) -> str:
+    """Make a field of `*IDN?`: printable ASCII without separators, 0 if unknown (IEEE 488.2, 10.14)."""
+    kept = "".join(c if c.isascii() and c.isprintable() and c not in ",;" else " " for c in text)
+    return " ".join(kept.split()) or "0"
 
 
 def _complete(call: Call) -> None:
@@ -87,16 +93,16 @@ def _self_test(call: Call) -> str:
 
 
 COMMANDS = (
-    Command(header="*CLS", set=_clear),
+    Command(header="*CLS", set=_clear, reserved="", urgent=always),
     Command(header="*ESE", set=_set_event_enable, query=_event_enable),
     Command(header="*ESR", query=_event_status),
     Command(header="*IDN", query=_identity),
-    Command(header="*OPC", set=_complete, query=_is_complete),
+    Command(header="*OPC", set=_complete, query=_is_complete, reserved=""),
     Command(header="*OPT", query=_options),
-    Command(header="*RST", set=_reset),
+    Command(header="*RST", set=_reset, acts=True, urgent=always),
     Command(header="*SRE", set=_set_request_enable, query=_request_enable),
     Command(header="*STB", query=_status_byte),
-    Command(header="*TRG", set=_trigger),
+    Command(header="*TRG", set=_trigger, acts=True, urgent=always),
     Command(header="*TST", query=_self_test),
-    Command(header="*WAI", set=_wait_until_complete),
+    Command(header="*WAI", set=_wait_until_complete, reserved=""),
 )

@@ -68,12 +68,12 @@ def _index_limits(count: int) -> Limits:
 
 
 COMMANDS = (
-    Command(header="SIMulation:TIME:ADVance", set=_advance, group="SIM"),
-    Command(header="SIMulation:TEMPerature", set=_set_temperature, group="SIM"),
-    Command(header="SIMulation:SEED", set=_seed, group="SIM"),
-    Command(header="SIMulation:FAULt:CELL", set=_fault_cell, group="SIM"),
-    Command(header="SIMulation:FAULt:AMPLifier", set=_fault_amplifier, group="SIM"),
+    Command(header="SIMulation:TIME:ADVance", set=_advance, group="SIM", acts=True),
+    Command(header="SIMulation:TEMPerature", set=_set_temperature, group="SIM", acts=True),
+    Command(header="SIMulation:SEED", set=_seed, group="SIM", acts=True),
+    Command(header="SIMulation:FAULt:CELL", set=_fault_cell, group="SIM", acts=True),
+    Command(header="SIMulation:FAULt:AMPLifier", set=_fault_amplifier, group="SIM", acts=True),
     Command(header="SIMulation:FAULt:LINK", set=_fault_link, group="SIM"),
-    Command(header="SIMulation:FAULt:CLEar", set=_clear_faults, group="SIM"),
+    Command(header="SIMulation:FAULt:CLEar", set=_clear_faults, group="SIM", acts=True),
     Command(header="SIMulation:TRUTh:CONDuctance", query=_truth, group="SIM"),
 )

@@ -68,7 +68,18 @@ def _clear_sequence(call: Call) -> None:
 
 
 def _set_output(call: Call) -> None:
-    call.board.settings.output_on = parse_boolean(call.only())
+    on = parse_boolean(call.only())
+    if on:
+        # Off is obeyed from anyone, always (decision 23).
+        call.require_unlocked()
+    call.board.switch_output(on=on)
+
+
+def _switches_off(parameters: list[str | Block]) -> bool:
+    try:
+        return len(parameters) == 1 and not parse_boolean(parameters[0])
+    except ScpiFault:
+        return False
 
 
 def _output(call: Call) -> str:
@@ -100,5 +111,5 @@ COMMANDS = (
     Command(header="SOURce:SEQuence:POINts", query=_points, group="SEQ"),
     real_setting("SOURce:SEQuence:DWELl", "dwell_s", "dwell_limits", SECOND, group="SEQ"),
     Command(header="SOURce:SEQuence:CLEar", set=_clear_sequence, group="SEQ"),
-    Command(header="OUTPut[:STATe]", set=_set_output, query=_output),
+    Command(header="OUTPut[:STATe]", set=_set_output, query=_output, reserved="", urgent=_switches_off),
 )

@@ -31,7 +31,7 @@ def _piece(call: Call) -> tuple[Trace, int, int]:
     first, count = (round(parse_number(parameter, PURE)) for parameter in call.exactly(2))
     trace = call.board.trace
     if trace is None or not trace.points:
-        raise ScpiFault(-230, "nothing has been measured yet; send INITiate first")
+        raise call.board.no_reading()
     if first < 1 or count < 1 or first - 1 + count > trace.points:
         raise ScpiFault(-222, f"points {first} to {first - 1 + count}; allowed: 1 to {trace.points}")
     return trace, first - 1, first - 1 + count

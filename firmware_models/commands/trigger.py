@@ -6,7 +6,7 @@ from crosscal.firmware_models.acquisition import Trace
 from crosscal.firmware_models.board_settings import BUS, EXTERNAL, IMMEDIATE
 from crosscal.firmware_models.call import Call
 from crosscal.firmware_models.choices import parse_choice, short_form
-from crosscal.firmware_models.header_tree import Command
+from crosscal.firmware_models.header_tree import Command, always
 from crosscal.firmware_models.scpi_errors import ScpiFault
 
 
@@ -66,17 +66,17 @@ def _finished_trace(call: Call) -> Trace:
         raise ScpiFault(-214, "the acquisition waits for a trigger that this query would hold up")
     call.board.complete()
     trace = call.board.trace
-    if trace is None or not trace.points:
-        raise ScpiFault(-230, "nothing has been measured yet; send INITiate first")
+    if call.board.acquisition_failure or trace is None or not trace.points:
+        raise call.board.no_reading()
     return trace
 
 
 COMMANDS = (
-    Command(header="INITiate[:IMMediate]", set=_initiate),
-    Command(header="ABORt", set=_abort),
+    Command(header="INITiate[:IMMediate]", set=_initiate, acts=True),
+    Command(header="ABORt", set=_abort, acts=True, urgent=always),
     Command(header="TRIGger:SOURce", set=_set_source, query=_source),
     Command(header="FETCh[:CURRent]", query=_fetch),
     Command(header="FETCh:STATus", query=_fetch_status),
-    Command(header="READ[:CURRent]", query=_read),
-    Command(header="MEASure:CURRent", query=_measure),
+    Command(header="READ[:CURRent]", query=_read, reserved="Q", acts=True),
+    Command(header="MEASure:CURRent", query=_measure, reserved="Q", acts=True),
 )

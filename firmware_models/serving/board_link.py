@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from enum import Enum, auto
 
@@ -32,13 +33,18 @@ class BoardLink:
         message_based: whether messages have an end of their own, as on GPIB and USBTMC. On a stream, a read
             ends where nothing more is there at the moment.
         can_close: whether the board can close the link; on a serial line it can only fall silent.
+        address: of the client, as other clients are told.
     """
 
-    def __init__(self, board: PoweredBoard, *, message_based: bool, can_close: bool = True) -> None:
+    def __init__(
+        self, board: PoweredBoard, *, message_based: bool, can_close: bool = True, address: str = ""
+    ) -> None:
         self._board = board
         self._message_based = message_based
         self._can_close = can_close
-        self._session = board.open_session(message_based=message_based)
+        self._session = board.open_session(
+            message_based=message_based, address=address or f"process {os.getpid()}"
+        )
         # Read ahead only to look for a terminator. On a message-based link the reply's last byte stays with
         # the firmware until it is asked for, so that it still knows the reply as unread.
         self._ahead = bytearray()

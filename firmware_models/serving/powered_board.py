@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from crosscal.firmware_models import Hardware, Instrument, Session
+from crosscal.firmware_models.scpi_errors import ScpiFault
+
+logger = logging.getLogger(__name__)
 
 HardwareT = TypeVar("HardwareT", bound=Hardware)
 
@@ -31,10 +35,18 @@ class PoweredBoard(Generic[HardwareT]):
         self._instrument = Instrument(hardware, clock=clock)
         self._worked_until_s = clock()
 
-    def open_session(self, *, message_based: bool) -> Session:
-        """Connect a link; `message_based` as in `Instrument.open_session`."""
+    def open_session(self, *, message_based: bool, address: str) -> Session:
+        """Connect a link; arguments as in `Instrument.open_session`."""
         with self.lock:
-            return self._instrument.open_session(message_based=message_based)
+            return self._instrument.open_session(message_based=message_based, address=address)
+
+    def switch_off(self) -> None:
+        """Stop everything and take the rows to 0 V: the end of a server, or of the program (decision 21)."""
+        with self.lock:
+            try:
+                self._instrument.switch_off()
+            except ScpiFault as fault:
+                logger.error("the rows could not be taken to 0 V: %s", fault.detail)
 
     def advance(self) -> bool:
         """Let the firmware do one slice of its work; True while some is left. Call it holding `lock`."""

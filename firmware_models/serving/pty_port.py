@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
+import select
+import sys
 from pathlib import Path
 
 from crosscal.core.errors import BoardConnectionError, InputError, wanted
+from crosscal.firmware_models.serving.stream_link import ClientLeft
 
 HAS_TERMINALS = os.name == "posix"
+TELLS_HANGUP = sys.platform == "linux"
 
 
 class PtyPort:
     """A pseudo-terminal under a name of its own.
 
-    The slave's end stays open here, so that clients may come and go; settings are raw from the start, for
-    clients that make none.
+    Clients may come and go; settings are raw from the start, for clients that make none. Linux tells when the
+    last client has closed the slave's end; elsewhere it stays open here, and clients cannot be told apart.
 
     Args:
         link: a symbolic link to make to the terminal; removed when the port is closed. None makes no link.
@@ -42,6 +47,10 @@ class PtyPort:
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
         self.terminal = os.ttyname(self._slave)
+        self.address = self.terminal
+        self.connected = not TELLS_HANGUP
+        if TELLS_HANGUP:
+            os.close(self._slave)
         self._link = None if link is None else Path(link).absolute()
         if self._link is not None:
             try:
@@ -56,12 +65,38 @@ class PtyPort:
         """File descriptor to wait for."""
         return self._master
 
+    def look_for_client(self) -> None:
+        """Notice a client that has opened the line."""
+        if not self.connected:
+            poll = select.poll()
+            poll.register(self._master, select.POLLIN)
+            self.connected = not any(event & select.POLLHUP for _, event in poll.poll(0))
+
     def receive(self, size: int) -> bytes | None:
-        """Take received bytes; None if nothing is there. A serial line has no end."""
+        """Take received bytes; None if nothing is there.
+
+        Raises:
+            ClientLeft: the last client has closed the line.
+        """
         try:
             return os.read(self._master, size)
         except BlockingIOError:
             return None
+        except OSError as error:
+            if error.errno != errno.EIO or not TELLS_HANGUP:
+                raise
+            self.connected = False
+            self._drop_unread()
+            raise ClientLeft from error
+
+    def _drop_unread(self) -> None:
+        """Drop replies that the client has not read, lest the next one takes them for its own."""
+        slave = os.open(self.terminal, os.O_RDWR | os.O_NOCTTY)
+        try:
+            termios = importlib.import_module("termios")
+            termios.tcflush(slave, termios.TCIFLUSH)
+        finally:
+            os.close(slave)
 
     def send(self, data: bytes) -> int:
         """Hand over bytes and say how many were taken."""
@@ -75,7 +110,8 @@ class PtyPort:
         if self._link is not None and self._points_here(self._link):
             self._link.unlink()
         os.close(self._master)
-        os.close(self._slave)
+        if not TELLS_HANGUP:
+            os.close(self._slave)
 
     def _make(self, link: Path) -> None:
         # A link left behind by a server that was killed points nowhere, or to the same terminal again.

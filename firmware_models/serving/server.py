@@ -146,6 +146,7 @@ class BoardServer(Generic[BoardT]):
                 self._links.pop().close()
         while self._ports:
             self._ports.pop().close()
+        self.board.switch_off()
         self._wake_in.close()
         self._wake_out.close()
 
@@ -165,7 +166,8 @@ class BoardServer(Generic[BoardT]):
             self._connect(stream)
 
     def _connect(self, stream: ByteStream) -> None:
-        link = StreamLink(stream, self.board.open_session(message_based=False))
+        session = self.board.open_session(message_based=False, address=stream.address)
+        link = StreamLink(stream, session)
         self._links.append(link)
         self._attend(link)
         logger.info("a client is connected, %d now", len(self._links))

@@ -13,6 +13,10 @@ BACKLOG = 1 << 24
 """A client that leaves this much unread is not listened to until it reads."""
 
 
+class ClientLeft(Exception):
+    """The client left a line that stays open for the next one."""
+
+
 @runtime_checkable
 class ByteStream(Protocol):
     """Stream of bytes to a client and back, without blocking."""
@@ -21,10 +25,15 @@ class ByteStream(Protocol):
         """File descriptor to wait for."""
         ...
 
+    def look_for_client(self) -> None:
+        """Notice a client that has come to a line that stays open."""
+        ...
+
     def receive(self, size: int) -> bytes | None:
         """Take received bytes; empty at the end of the stream, None if nothing is there.
 
         Raises:
+            ClientLeft: the client left a line that stays open.
             OSError: the stream broke.
         """
         ...
@@ -39,6 +48,16 @@ class ByteStream(Protocol):
 
     def close(self) -> None:
         """Give the stream up."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """Of the client, as other clients are told."""
+        ...
+
+    @property
+    def connected(self) -> bool:
+        """Whether a client is there; on a line that stays open they come and go."""
         ...
 
     @property
@@ -65,7 +84,9 @@ class StreamLink:
     @property
     def wants_to_receive(self) -> bool:
         """The client may say more."""
-        return not self._ended and self._session.pending < BACKLOG
+        if self._ended or not self.stream.connected:
+            return False
+        return self._session.pending < BACKLOG and not self._session.backlogged
 
     def receive(self) -> None:
         """Pass received bytes to the firmware."""
@@ -73,6 +94,11 @@ class StreamLink:
             return
         try:
             data = self.stream.receive(AT_ONCE)
+        except ClientLeft:
+            # Half a message, unread replies and a query that waits for its trigger were this client's.
+            self._session.begin_anew()
+            self._outgoing = b""
+            return
         except OSError:
             self.finished = True
             return
@@ -83,6 +109,7 @@ class StreamLink:
 
     def pump(self, *, busy: bool) -> None:
         """Send the firmware's output; finish when the client is gone and all is sent."""
+        self.stream.look_for_client()
         if self._session.link_dropped:
             self._drop()
         try:

@@ -18,8 +18,10 @@ class TcpStream:
     """
 
     can_close = True
+    connected = True
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, address: str) -> None:
+        self.address = address
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._connection = connection
@@ -28,6 +30,9 @@ class TcpStream:
     def fileno(self) -> int:
         """File descriptor to wait for."""
         return self._connection.fileno()
+
+    def look_for_client(self) -> None:
+        """Do nothing: a connection has its one client."""
 
     def receive(self, size: int) -> bytes | None:
         """Take received bytes; empty at the end of the stream, None if nothing is there."""
@@ -86,11 +91,11 @@ class TcpPort:
     def accept(self) -> TcpStream | None:
         """Accept a client; None if it is gone again."""
         try:
-            connection, _ = self._listener.accept()
+            connection, peer = self._listener.accept()
         except OSError:
             return None
         try:
-            return TcpStream(connection)
+            return TcpStream(connection, f"{peer[0]}:{peer[1]}")
         except OSError:
             connection.close()
             return None

@@ -35,7 +35,7 @@ class BoardDevice(Device):
         stream = serial or parsed.resource_class == "SOCKET"
         self._resource_name = str(parsed)
         # pyvisa-sim cannot close a session from the board's side.
-        self._link = BoardLink(self._board, message_based=not stream, can_close=False)
+        self._link = BoardLink(self._board, message_based=not stream, can_close=False, address=value)
 
     def write(self, data: bytes) -> None:
         """Take bytes; each write is a message of its own where there are messages."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from pyvisa import constants
@@ -36,7 +37,12 @@ class BoardSession(MessageBasedSession):
 
     def connect(self, board: PoweredBoard) -> None:
         """Open the link that this session reads and writes through."""
-        self.link = BoardLink(board, message_based=self.message_based, can_close=self.can_close)
+        self.link = BoardLink(
+            board,
+            message_based=self.message_based,
+            can_close=self.can_close,
+            address=f"{self.resource} of process {os.getpid()}",
+        )
 
     @property
     def resource(self) -> str:
@@ -87,7 +93,7 @@ class BoardSession(MessageBasedSession):
         return StatusCode.success
 
     def clear(self) -> StatusCode:
-        """Clear the board's input and output of this session."""
+        """Clear the board's input and output of this session, and a query that waits for its trigger."""
         self.link.clear()
         return StatusCode.success
 
@@ -114,11 +120,6 @@ class StreamBoardSession(BoardSession):
     def trigger(self) -> StatusCode:
         """Send `*TRG`."""
         self.link.write(b"*TRG\n", end=True)
-        return StatusCode.success
-
-    def clear(self) -> StatusCode:
-        """Drop received bytes; a stream has no way to clear the board itself."""
-        self.link.discard_input()
         return StatusCode.success
 
     def discard_received(self) -> None:
@@ -179,6 +180,12 @@ class SerialBoardSession(StreamBoardSession, serial.SerialInstrumentSession):
         if adds == constants.SerialTermination.termination_char and self.sends_end:
             ending = bytes([self.attrs.get(ResourceAttribute.termchar, LINE_FEED)])
         return super().write(bytes(data) + ending)
+
+    def set_attribute(self, attribute: Any, attribute_state: Any) -> StatusCode:
+        """Set an attribute; a break clears the board's end of the line."""
+        if attribute == ResourceAttribute.asrl_break_state and attribute_state:
+            self.link.clear()
+        return super().set_attribute(attribute, attribute_state)
 
     def get_attribute(self, attribute: Any) -> tuple[Any, StatusCode]:
         """Answer an attribute; how many bytes wait is looked up."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 from os import PathLike
 from typing import TYPE_CHECKING, cast
@@ -67,7 +66,7 @@ def _open_lab_board(resource: str, *, backend: str | None, timeout_s: float | No
 
     board = PythonResource.parse(resource).open()
     logger.info("opened %s: %s", resource, board.identity)
-    atexit.register(board.close)
+    board.close_with_program()
     return board
 
 

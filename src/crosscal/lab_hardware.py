@@ -157,7 +157,7 @@ def _facts_of(board: LabBoard) -> BoardFacts:
         firmware=firmware,
         rows=rows,
         columns=columns,
-        capabilities=tuple(sorted(board.capabilities)),
+        capabilities=tuple(sorted(board.capabilities | {"LOCK"})),
         conductance_min_s=low_s,
         conductance_max_s=high_s,
         ranges_a=(float(facts.full_scale_a),),

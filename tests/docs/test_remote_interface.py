@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "remote_interface.md").read_text(encoding="utf-8")
 REFERENCE = re.compile(r"\b[Dd]ecisions? (\d+(?:(?:,| and|, and| to| or) \d+)*)")
 READ_FOR_REFERENCES = {".py", ".txt", ".md", ".c", ".h", ".toml", ".yaml"}
-GROUP = re.compile(r"(PROG|READBACK|SEQ|TEMP|SIM|CAL)(, CAL)?")
+GROUP = re.compile(r"(PROG|READBACK|SEQ|TEMP|SIM|LOCK|CAL)(, CAL)?")
 ENGINE_IN_C = ROOT / "firmware_models" / "c"
 
 
@@ -58,7 +58,9 @@ def test_the_tables_have_the_commands_of_the_engines_and_no_others() -> None:
     in_c = rows_of_the_engine_in_c()
     assert len(in_c) > 60, "the pattern finds the tables"
     assert rows_of_commands() == in_c | in_python
-    assert {header: forms for header, forms in in_c.items() if header in in_python} == in_python
+    # Several clients at once are optional; the engine in C serves one process's links.
+    shared = {header: forms for header, forms in in_python.items() if forms[1] != "LOCK"}
+    assert {header: forms for header, forms in in_c.items() if header in in_python} == shared
 
 
 def test_the_table_of_errors_is_the_engine_s() -> None:

@@ -118,9 +118,11 @@ def test_a_board_takes_all_that_the_driver_sends_whatever_groups_it_has(absent: 
 
 def test_no_command_in_the_drivers_code_was_left_out() -> None:
     messages: list[bytes] = []
-    for absent in ((), ("SEQ",)):
-        with board_on_paper(PaperBoard(capabilities=groups_without(*absent))) as (board, link, _):
-            use_everything(board)
+    for groups in ((*ALL_GROUPS, "LOCK"), groups_without("SEQ")):
+        with board_on_paper(PaperBoard(capabilities=groups)) as (board, link, _):
+            with board.undisturbed():
+                use_everything(board)
+            board.abort()
             interrupt(board, link)
         messages += link.sent
     sent, known = headers_sent(messages), headers_in_source()

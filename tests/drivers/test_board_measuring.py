@@ -254,9 +254,7 @@ def test_the_sequence_is_unloaded_so_that_others_find_the_board_as_it_was() -> N
 # Beside other clients
 
 
-@pytest.mark.parametrize(
-    "setting", ["FORM ASC", "FORM REAL,32", "FORM:BORD NORM", "*RST", "TRIG:SOUR BUS", "OUTP OFF"]
-)
+@pytest.mark.parametrize("setting", ["FORM ASC", "FORM REAL,32", "FORM:BORD NORM", "*RST", "TRIG:SOUR BUS"])
 def test_other_clients_may_set_what_they_like_between_any_two_messages(setting: str) -> None:
     with board_on_paper() as (board, link, _):
         board.program(MATRIX)
@@ -268,6 +266,20 @@ def test_other_clients_may_set_what_they_like_between_any_two_messages(setting: 
         assert np.array_equal(board.read_conductance(), MATRIX)
         board.program(2e-6 + MATRIX)
         assert np.array_equal(board.target_s, 2e-6 + MATRIX)
+
+
+def test_outputs_that_another_client_switches_off_are_noticed_and_never_read_as_currents() -> None:
+    def interfere(message: bytes) -> None:
+        if b":INIT" not in message:
+            other_client(link, "OUTP OFF")
+
+    with board_on_paper() as (board, link, _):
+        board.program(MATRIX)
+        link.on_send = interfere
+        with pytest.raises(BoardError, match="got 0 vectors measured; allowed: 2"):
+            board.measure([VECTOR, -VECTOR])
+        link.on_send = lambda _: None
+        assert np.allclose(board.measure(VECTOR), VECTOR @ MATRIX, rtol=1e-9)
 
 
 def test_a_client_that_loads_its_own_sequence_meanwhile_is_noticed() -> None:

@@ -19,6 +19,11 @@ COMMANDS = {
     "SYSTem:ERRor:ALL": "Q",
     "SYSTem:VERSion": "Q",
     "SYSTem:CAPability": "Q",
+    "SYSTem:LOCK:REQuest": "Q",
+    "SYSTem:LOCK:RELease": "S",
+    "SYSTem:LOCK:OWNer": "Q",
+    "SYSTem:LOCK:TIMeout": "SQ",
+    "SYSTem:CHANges": "Q",
     "STATus:OPERation[:EVENt]": "Q",
     "STATus:OPERation:CONDition": "Q",
     "STATus:OPERation:ENABle": "SQ",
@@ -79,7 +84,7 @@ ERROR_CODES = (
     *(-310, -350, -410, -420, 101, 102, 103, 104),
 )
 
-DECISIONS = range(1, 21)
+DECISIONS = range(1, 24)
 
 # Settings with a range: MINimum, MAXimum and DEFault stand for its ends and its power-on value.
 WITH_LIMITS = (

@@ -14,7 +14,15 @@ from reference_board import ReferenceBoard
 from crosscal.core.errors import SolverError
 from crosscal.firmware_models import Reading
 
+
+class Panic(BaseException):
+    """Such as a library in another language raises: no `Exception`."""
+
+
 FAILURES = [
+    LookupError("no such pin"),
+    SystemExit("driver gave up"),
+    Panic("index out of bounds"),
     RuntimeError("relay"),
     OSError("bus"),
     ValueError("code"),
@@ -35,7 +43,7 @@ def link(board: ReferenceBoard) -> EngineLink:
     return link
 
 
-def fail(board: ReferenceBoard, name: str, failure: Exception) -> None:
+def fail(board: ReferenceBoard, name: str, failure: BaseException) -> None:
     board.failures = {name: failure}
 
 
@@ -48,7 +56,7 @@ def fail(board: ReferenceBoard, name: str, failure: Exception) -> None:
     ],
 )
 def test_failure_in_a_run_is_a_hardware_error_and_ends_the_run(
-    board: ReferenceBoard, link: EngineLink, message: str, name: str, failure: Exception
+    board: ReferenceBoard, link: EngineLink, message: str, name: str, failure: BaseException
 ) -> None:
     fail(board, name, failure)
     link.tell(f"{message};*WAI;:STAT:OPER:COND?;*ESR?")
@@ -80,13 +88,13 @@ def test_reading_that_fails_answers_nothing(board: ReferenceBoard, link: EngineL
         ("SIM:TRUT:COND?", "true_conductance"),
     ],
 )
-def test_failure_that_no_run_foresees_is_a_system_error(
-    board: ReferenceBoard, link: EngineLink, message: str, name: str, failure: Exception
+def test_failure_outside_of_a_run_is_a_hardware_error_too(
+    board: ReferenceBoard, link: EngineLink, message: str, name: str, failure: BaseException
 ) -> None:
     fail(board, name, failure)
     # It skips its unit alone, as every error but -1xx does.
-    assert link.ask(f"*OPC?;:{message};*OPC?;*ESR?;:STAT:OPER:COND?") == "1;1;8;0"
-    assert link.errors() == [-310]
+    assert link.ask(f"*OPC?;:{message};*OPC?;*ESR?;:STAT:OPER:COND?") == "1;1;16;0"
+    assert link.errors() == [-240]
     board.failures.clear()
     assert link.ask(f"{message};*OPC?").endswith("1")
     assert link.errors() == []

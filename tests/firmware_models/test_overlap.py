@@ -247,7 +247,7 @@ def test_settings_changed_while_measuring_do_not_touch_the_acquisition(
     whole = link.receive()
     link.tell("INIT")
     rig.instrument.poll()
-    link.tell("OUTP OFF;:SOUR:SEQ:CLE;:SENS:CURR:RANG 0.1;:SENS:AVER:COUN 3")
+    link.tell("SOUR:SEQ:CLE;:SENS:CURR:RANG 0.1;:SENS:AVER:COUN 3")
     assert link.ask("FETC?").encode() + b"\n" == whole
     assert link.ask("TRAC:POIN:ACT?") == str(VECTORS)
 

@@ -61,7 +61,12 @@ def units_sent(transcript: Transcript) -> Iterator[tuple[str, str]]:
             yield header, parameters.strip()
 
 
-SENT = [unit for transcript in ALL if transcript.groups is None for unit in units_sent(transcript)]
+SENT = [
+    unit
+    for transcript in ALL
+    if transcript.groups is None or "LOCK" in transcript.groups
+    for unit in units_sent(transcript)
+]
 
 
 def parameters_sent(header: str, form: str) -> set[str]:

@@ -105,7 +105,7 @@ class Transcript:
         name: the file's stem.
         steps: in order.
         message_based: True or False if it holds on such links only, None if on any.
-        groups: optional groups of the board it is for; None for a board with all of them.
+        groups: optional groups of the board it is for; None for a board with PROG, READBACK, SEQ, TEMP, SIM.
     """
 
     name: str

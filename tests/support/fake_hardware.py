@@ -186,6 +186,7 @@ class FakeHardware:
 
     def advance_time(self, duration_s: float) -> None:
         """Let bench time pass; nothing ages."""
+        self._meet_failure("advance_time")
         self.bench_time_s += duration_s
 
     def set_temperature(self, temperature_c: float) -> None:
@@ -194,6 +195,7 @@ class FakeHardware:
 
     def reseed(self, seed: int) -> None:
         """Note the seed; nothing is random."""
+        self._meet_failure("reseed")
         self.seeds.append(seed)
 
     def fault_cell(self, row: int, column: int, kind: str) -> None:

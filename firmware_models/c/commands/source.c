@@ -3,6 +3,7 @@
 #include "engine/commands.h"
 #include "engine/holdings.h"
 #include "engine/scpi_errors.h"
+#include "instrument.h"
 
 static double largest(const double *values, size_t count) {
     double most = 0.0;
@@ -149,6 +150,9 @@ static int clear_sequence(struct call *call) {
 static int set_output(struct call *call) {
     int code = call_boolean(call, &call->board->settings.output_on);
     if (code == SCPI_OK && !call->board->settings.output_on) {
+        if (call->board->acquisition.initiated && !call->board->acquisition.at_rest) {
+            instrument_abort(call->board);
+        }
         call->board->hal->rest(call->board->hal->context);
     }
     return code;

@@ -12,7 +12,7 @@ int acquisition_initiate(struct instrument *board, bool sequence, bool auto_rang
     bool loaded = sequence && settings->sequence_values > 0U;
     size_t row;
     if (board->programming.running || acquisition->initiated) {
-        text_string(detail, board->programming.running ? "programming" : "an acquisition is initiated already");
+        instrument_occupation(board, detail);
         return SCPI_INIT_IGNORED;
     }
     acquisition->initiated = true;

@@ -28,7 +28,7 @@ int call_at_most(struct call *call, size_t count) {
 }
 
 int call_hardware(struct call *call, const char *failure) {
-    return failure == NULL ? SCPI_OK : call_fail(call, SCPI_SYSTEM_ERROR, failure);
+    return failure == NULL ? SCPI_OK : call_fail(call, SCPI_HARDWARE_ERROR, failure);
 }
 
 void call_reply_array(struct call *call, size_t count, bool whole) {

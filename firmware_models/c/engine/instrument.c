@@ -89,6 +89,16 @@ int instrument_trigger(struct instrument *board, struct text *detail) {
     return SCPI_OK;
 }
 
+void instrument_occupation(const struct instrument *board, struct text *detail) {
+    if (board->programming.running) {
+        text_string(detail, "the array is being programmed; wait, or send ARRay:PROGram:ABORt");
+    } else if (board->acquisition.waiting) {
+        text_string(detail, "an acquisition waits for its trigger; send ABORt to end it");
+    } else {
+        text_string(detail, "an acquisition is under way; wait, or send ABORt");
+    }
+}
+
 void instrument_abort(struct instrument *board) {
     if (!board->acquisition.initiated) {
         return;

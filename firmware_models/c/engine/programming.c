@@ -7,13 +7,13 @@ int programming_start(struct instrument *board, struct text *detail) {
     struct programming *run = &board->programming;
     const char *failure;
     if (board->acquisition.initiated || run->running) {
-        text_string(detail, run->running ? "programming already" : "an acquisition is initiated");
+        instrument_occupation(board, detail);
         return SCPI_EXECUTION_ERROR;
     }
     failure = board->hal->begin_programming(board->hal->context, board->memory->target_s, board->settings.tolerance);
     if (failure != NULL) {
         text_string(detail, failure);
-        return SCPI_SYSTEM_ERROR;
+        return SCPI_HARDWARE_ERROR;
     }
     run->running = true;
     run->iterations = 0;

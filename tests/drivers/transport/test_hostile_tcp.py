@@ -52,6 +52,19 @@ def test_a_port_that_refuses_is_one_clear_error() -> None:
         crosscal.open_board(f"TCPIP::127.0.0.1::{port}::SOCKET", backend="@py")
 
 
+@pytest.mark.parametrize("port", ["102731", "65536", "0", "-1", "abc", "5025.0", "", "٣"])
+def test_a_port_that_is_none_is_one_clear_error(port: str) -> None:
+    with pytest.raises(BoardConnectionError, match=r"1 to 65535|no VISA resource name"):
+        crosscal.open_board(f"TCPIP::127.0.0.1::{port}::SOCKET", backend="@py", timeout_s=IMPATIENT_S)
+
+
+@pytest.mark.parametrize("form", ["tcpip::127.0.0.1::{}::socket", "Tcpip0::127.0.0.1::{}::Socket"])
+def test_resource_names_are_case_blind(server: HostileServer, form: str) -> None:
+    name = form.format(server.resource.split("::")[2])
+    with crosscal.open_board(name, backend="@py", timeout_s=PATIENT_S) as board:
+        assert ones(board)
+
+
 def test_a_host_that_does_not_exist_is_one_clear_error() -> None:
     with pytest.raises(BoardConnectionError, match=r"TCPIP::no-such-host\.invalid::5025::SOCKET"):
         crosscal.open_board("TCPIP::no-such-host.invalid::5025::SOCKET", backend="@py", timeout_s=IMPATIENT_S)

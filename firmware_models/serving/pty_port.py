@@ -19,11 +19,12 @@ TELLS_HANGUP = sys.platform == "linux"
 class PtyPort:
     """A pseudo-terminal under a name of its own.
 
-    Clients may come and go; settings are raw from the start, for clients that make none. Linux tells when the
-    last client has closed the slave's end; elsewhere it stays open here, and clients cannot be told apart.
+    Clients may come and go; settings are raw from the start, for clients that make none.
 
     Args:
         link: a symbolic link to make to the terminal; removed when the port is closed. None makes no link.
+        notices_clients: raise `ClientLeft` when the last client has closed the line, as Linux tells;
+            elsewhere, and without it, the slave's end stays open and clients cannot be told apart.
 
     Raises:
         InputError: this operating system has no pseudo-terminals.
@@ -32,7 +33,7 @@ class PtyPort:
 
     can_close = False
 
-    def __init__(self, link: str | os.PathLike[str] | None = None) -> None:
+    def __init__(self, link: str | os.PathLike[str] | None = None, *, notices_clients: bool = False) -> None:
         if not HAS_TERMINALS:
             raise InputError(
                 wanted(
@@ -48,8 +49,9 @@ class PtyPort:
         os.set_blocking(self._master, False)
         self.terminal = os.ttyname(self._slave)
         self.address = self.terminal
-        self.connected = not TELLS_HANGUP
-        if TELLS_HANGUP:
+        self._notices_clients = notices_clients and TELLS_HANGUP
+        self.connected = not self._notices_clients
+        if self._notices_clients:
             os.close(self._slave)
         self._link = None if link is None else Path(link).absolute()
         if self._link is not None:
@@ -83,7 +85,7 @@ class PtyPort:
         except BlockingIOError:
             return None
         except OSError as error:
-            if error.errno != errno.EIO or not TELLS_HANGUP:
+            if error.errno != errno.EIO or not self._notices_clients:
                 raise
             self.connected = False
             self._drop_unread()
@@ -110,7 +112,7 @@ class PtyPort:
         if self._link is not None and self._points_here(self._link):
             self._link.unlink()
         os.close(self._master)
-        if not TELLS_HANGUP:
+        if not self._notices_clients:
             os.close(self._slave)
 
     def _make(self, link: Path) -> None:

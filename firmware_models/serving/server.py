@@ -80,7 +80,7 @@ class BoardServer(Generic[BoardT]):
             InputError: this operating system has no pseudo-terminals.
             BoardConnectionError: `link` exists already, or cannot be made.
         """
-        port = PtyPort(link)
+        port = PtyPort(link, notices_clients=True)
         self._connect(port)
         self.resources.append(port.resource)
         return port.resource

@@ -1,3 +1,8 @@
+import os
+import signal
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -67,3 +72,38 @@ def test_a_class_in_the_present_folder_is_found_and_its_failure_named(tmp_path, 
 def test_a_backend_does_not_go_with_a_python_board():
     with pytest.raises(InputError, match="backend"):
         crosscal.open_board(f"{LAB}WrittenBoard", backend="@py")
+
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+ENDING = """
+import os, signal, time
+import crosscal
+board = crosscal.open_board("python:core.fake_lab:WrittenBoard")
+board.measure([0.1] * 5)
+board.chip.ground = lambda: print("at rest", flush=True)
+{then}
+print("not reached")
+"""
+
+
+def test_a_board_of_a_class_rests_when_a_signal_ends_the_program():
+    script = ENDING.format(then="os.kill(os.getpid(), signal.SIGTERM)")
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, env=ENVIRONMENT
+    )
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, "at rest\n"), done.stderr
+
+
+def test_a_forked_child_neither_rests_nor_closes_nor_uses_the_board_of_its_parent():
+    with crosscal.open_board(f"{LAB}WrittenBoard") as board:
+        child = os.fork()
+        if child == 0:
+            try:
+                with pytest.raises(BoardConnectionError, match="open the board in the process that uses it"):
+                    board.measure(np.full(5, 0.1))
+                board.close()
+                os._exit(board.closed + board.chip.rests)
+            finally:
+                os._exit(9)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert board.measure(np.full(5, 0.1)).shape == (9,)

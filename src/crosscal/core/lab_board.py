@@ -18,6 +18,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -29,11 +30,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from crosscal.core.array_types import Currents, Matrix, Vectors
-from crosscal.core.errors import BoardError, CrosscalError, IncompatibleBoardError, wanted
+from crosscal.core.errors import (
+    BoardConnectionError,
+    BoardError,
+    CrosscalError,
+    IncompatibleBoardError,
+    wanted,
+)
 from crosscal.core.lab_board_checks import checked_read_back, checked_target, checked_vectors, readout_of
 from crosscal.core.lab_board_facts import LabBoardFacts
 from crosscal.core.pulse_write_verify import PulseWriter, WriteReport
 from crosscal.core.readout import Readout
+from crosscal.core.shutdown import Registration
 
 
 def _checking_read_back(read_conductance: Callable[[Any], Any]) -> Callable[[LabBoard], Matrix]:
@@ -52,6 +60,9 @@ def _resting_first(close: Callable[[Any], object]) -> Callable[[LabBoard], None]
 
     @functools.wraps(close)
     def guarded(self: LabBoard) -> None:
+        if os.getpid() != self._process:
+            # A forked child: the board, and its lines, are its parent's.
+            return
         with self._lock:
             if self._closed:
                 return
@@ -66,6 +77,7 @@ def _resting_first(close: Callable[[Any], object]) -> Callable[[LabBoard], None]
                     close(self)
                 finally:
                     self._closing, self._closed = False, True
+                    self._on_close()
 
     return guarded
 
@@ -90,12 +102,15 @@ class LabBoard(ABC):
     _target_s: Matrix | None
     _closing: bool
     _closed: bool
+    _process: int
+    _on_close: Callable[[], object]
 
     def __new__(cls, *_: Any, **__: Any) -> LabBoard:
         """Allocate the state of the base, so that a lab's `__init__` need not call it."""
         self = super().__new__(cls)
         self._lock = threading.RLock()
         self._target_s, self._closing, self._closed = None, False, False
+        self._process, self._on_close = os.getpid(), lambda: None
         return self
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -329,6 +344,7 @@ class LabBoard(ABC):
     @contextmanager
     def _driven(self, what: str) -> Iterator[None]:
         """Hold the board; on any exception bring its lines to 0 V, and say where the exception arose."""
+        self._require_own_process()
         with self._lock:
             self._require_open()
             try:
@@ -345,6 +361,20 @@ class LabBoard(ABC):
             except BaseException:
                 self.rest()
                 raise
+
+    def close_with_program(self) -> None:
+        """Close the board at the end of the program, also by a signal, if it is still open then."""
+        self._on_close = Registration(self.close).cancel
+
+    def _require_own_process(self) -> None:
+        if os.getpid() != self._process:
+            raise BoardConnectionError(
+                wanted(
+                    got=f"{self!r} opened by process {self._process}, used by its child {os.getpid()}",
+                    allowed="the process that opened the board",
+                    remedy="open the board in the process that uses it",
+                )
+            )
 
     def _require_open(self) -> None:
         if self._closed:

@@ -16,6 +16,7 @@ _SIGNATURES = (
     (b"\x93NUMPY", NUMPY),
     (b"PK\x03\x04", "a .npz archive"),
     (b"MATLAB 5.0 MAT-file", "a .mat file"),
+    (b"MATLAB 7.3 MAT-file", "a .mat file"),
     # Protocol buffers: field 1 as a number, the version of ONNX's format; ours begin with field 14, metadata.
     (b"\x08", ONNX),
     (b"r\x1d\n\x06format\x12\x13crosscal-calibrator", ONNX),

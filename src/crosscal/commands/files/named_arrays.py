@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +72,7 @@ def _read(path: Path) -> dict[str, NamedArray]:
         if kind == TEXT:
             return _table(path)
         raise ValueError(f"it is {kind}")
-    except (ValueError, KeyError, TypeError, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, ValueError, KeyError, TypeError, EOFError) as error:
         raise InputError(
             wanted(
                 got=f"{path}, a file that cannot be read ({next(iter(str(error).splitlines()), 'damaged')})",
@@ -113,8 +115,12 @@ def _mat(path: Path) -> dict[str, NamedArray]:
             # HDF5 behind a heading; MATLAB's first axis is HDF5's last.
             return _hdf5(path, turned=True)
     from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
 
-    content = loadmat(path)
+    try:
+        content = loadmat(path)
+    except (MatReadError, NotImplementedError) as error:
+        raise ValueError(str(error)) from error
     return {
         name: NamedArray(values=np.asarray(values))
         for name, values in content.items()

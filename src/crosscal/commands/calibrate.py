@@ -26,6 +26,7 @@ from crosscal.commands.jobs.calibration import (
     calibrate_in_rounds,
 )
 from crosscal.commands.jobs.evaluation import evaluate_with_bar
+from crosscal.commands.options.bench_name import backend_option
 from crosscal.commands.options.measurement import measurement_options, plan_of, plan_text
 from crosscal.commands.terminal.calibration_summary import misfit_lines, summary
 from crosscal.commands.terminal.interrupt import interruptible
@@ -54,7 +55,7 @@ NO_MODEL_FITS = 3
 
 @click.command("calibrate")
 @click.argument("resource")
-@click.option("--backend", help="PyVISA backend: @py, bench.toml@crosscal, …  [default: PyVISA's own]")
+@backend_option
 @measurement_options
 @click.option(
     "--matrices",

@@ -25,6 +25,7 @@ from crosscal.commands.terminal.recalibration_table import (
     describe_readings,
     verification_table,
 )
+from crosscal.core.signed_pairs import signed_pairs
 from crosscal.front_door import load_calibrator, open_board
 from crosscal.runtime import RecalibrationPlan, write_recalibrated
 
@@ -57,7 +58,13 @@ NOT_VERIFIED = 3
     type=click.Path(path_type=Path),
     help="Target matrix, .npy or text with commas, in siemens.  [default: the board's own]",
 )
-@click.option("--program", is_flag=True, help="Program --matrix first.")
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Signed weights instead of --matrix: differential pairs of columns within the board's limits.",
+)
+@click.option("--program", is_flag=True, help="Program --matrix or --weights first.")
 @click.option(
     "--inputs",
     "voltage_range_v",
@@ -78,6 +85,7 @@ def command(
     vectors: int,
     verification: int,
     matrix_file: Path | None,
+    weights: Path | None,
     program: bool,
     voltage_range_v: tuple[float, float] | None,
     seed: int,
@@ -112,14 +120,19 @@ def command(
     require_resource_first(resource)
     require_output_file(output, force=force)
     target_s = None if matrix_file is None else read_matrix(matrix_file)
-    if program and target_s is None:
-        raise click.UsageError("--program needs --matrix, the matrix to program")
+    signed = None if weights is None else read_matrix(weights)
+    if target_s is not None and signed is not None:
+        raise click.UsageError("--matrix and --weights exclude each other: give one of them")
+    if program and target_s is None and signed is None:
+        raise click.UsageError("--program needs --matrix or --weights, the matrix to program")
     with working(f"loading {calibrator}"):
         loaded = load_calibrator(calibrator)
     require_crosscal_file(loaded, calibrator)
     with open_board(resource, backend=backend, timeout_s=timeout_s) as board:
         console.print(f"{board.identity}: {board.shape[0]} rows, {board.shape[1]} columns")
         require_same_board(loaded, board)
+        if signed is not None:
+            target_s = signed_pairs(signed, board.conductance_limits_s).conductance_s
         programmed = program_target(loaded, board, target_s, program=program)
         plan = RecalibrationPlan(
             vectors=vectors,

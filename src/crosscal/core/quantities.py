@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 
 PREFIXES = {"": 1.0, "f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "m": 1e-3, "k": 1e3}
 
@@ -25,7 +26,8 @@ def parse_quantity(text: str, unit: str) -> float:
     prefix = suffix.removesuffix(unit)
     if match is None or prefix not in PREFIXES or (prefix and prefix == suffix):
         raise ValueError(f"{text!r} is no quantity in {unit}")
-    value = float(match[1]) * PREFIXES[prefix]
+    # In decimals, so that 20uS is 20e-6 S to the last bit.
+    value = float(Decimal(match[1]) * Decimal(str(PREFIXES[prefix])))
     if not math.isfinite(value):
         raise ValueError(f"{text!r} is not finite")
     return value

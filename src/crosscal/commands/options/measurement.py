@@ -12,6 +12,7 @@ import numpy as np
 from crosscal.commands.files.arrays import read_numbers
 from crosscal.commands.options.quantity_range import QuantityRange
 from crosscal.core.errors import InputError, wanted
+from crosscal.core.signed_pairs import signed_pairs
 from crosscal.training import CollectionPlan
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -55,6 +56,13 @@ def measurement_options(command: F) -> F:
                 help="Matrices to program instead of drawn ones: .npy of (N, M) or (K, N, M), in siemens.",
             ),
             click.option(
+                "--weights",
+                type=click.Path(path_type=Path),
+                metavar="FILE",
+                help="Signed weights to program as differential pairs of columns, (N, M) or (K, N, M) for a "
+                "board of N×2M, mapped to --conductance.",
+            ),
+            click.option(
                 "--vectors-from",
                 type=click.Path(path_type=Path),
                 metavar="FILE",
@@ -76,6 +84,7 @@ def plan_of(
     voltage: tuple[float, float] | None,
     inputs: str,
     matrices_from: Path | None,
+    weights: Path | None,
     vectors_from: Path | None,
 ) -> CollectionPlan:
     """Make the plan of a collection from the options of `measurement_options`.
@@ -84,13 +93,18 @@ def plan_of(
         matrices: number of matrices.
         vectors: vectors for each; as many as `--vectors-from` holds, or `DEFAULT_VECTORS`, if None.
         seed: draws matrices and vectors.
-        conductance, draw, voltage, inputs, matrices_from, vectors_from: as given.
+        conductance, draw, voltage, inputs, matrices_from, weights, vectors_from: as given.
 
     Raises:
         InputError: options that exclude each other, or a file without such numbers.
     """
     for given, name, others in (
-        (matrices_from, "--matrices-from", {"--conductance": conductance, "--draw": draw != "uniform"}),
+        (
+            matrices_from,
+            "--matrices-from",
+            {"--conductance": conductance, "--draw": draw != "uniform", "--weights": weights},
+        ),
+        (weights, "--weights", {"--draw": draw != "uniform"}),
         (vectors_from, "--vectors-from", {"--voltage": voltage, "--inputs": inputs != "random"}),
     ):
         for other, value in others.items():
@@ -99,6 +113,8 @@ def plan_of(
                     wanted(got=f"{name} with {other}", allowed="one of them", remedy="leave one of them out")
                 )
     given_s = None if matrices_from is None else _of_rank(read_numbers(matrices_from), 3, matrices_from)
+    if weights is not None:
+        given_s = _pairs(weights, conductance)
     given_v = None if vectors_from is None else _of_rank(read_numbers(vectors_from), 2, vectors_from)
     if vectors is None:
         vectors = DEFAULT_VECTORS if given_v is None else len(given_v)
@@ -125,6 +141,20 @@ def plan_text(plan: CollectionPlan) -> str:
         f"conductances {1e6 * low_s:.4g} to {1e6 * high_s:.4g} µS ({matrices}), "
         f"inputs {low_v:.4g} to {high_v:.4g} V ({vectors})"
     )
+
+
+def _pairs(path: Path, range_s: tuple[float, float] | None) -> np.ndarray:
+    """Map signed weights to pairs of columns [S], (K, N, 2M)."""
+    if range_s is None:
+        raise InputError(
+            wanted(
+                got="--weights without --conductance",
+                allowed="the range of conductances that the weights are mapped to",
+                remedy="give --conductance LOW:HIGH, within the board's limits",
+            )
+        )
+    stack = _of_rank(read_numbers(path), 3, path)
+    return np.stack([signed_pairs(matrix, range_s).conductance_s for matrix in stack])
 
 
 def _of_rank(numbers: np.ndarray, rank: int, path: Path) -> np.ndarray:

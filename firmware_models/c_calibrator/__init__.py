@@ -6,6 +6,7 @@ from crosscal.firmware_models.c_calibrator.fixed_point import affine_q15_body, n
 from crosscal.firmware_models.c_calibrator.header import Facts, Probes, library_source, render, require_name
 from crosscal.firmware_models.c_calibrator.inverse import InverseConstants, SpreadRules, inverse_body
 from crosscal.firmware_models.c_calibrator.network import NetworkConstants, network_body
+from crosscal.firmware_models.c_calibrator.window import WindowConstants, with_window
 
 __all__ = [
     "Body",
@@ -14,6 +15,7 @@ __all__ = [
     "NetworkConstants",
     "Probes",
     "SpreadRules",
+    "WindowConstants",
     "affine_body",
     "affine_q15_body",
     "inverse_body",
@@ -22,4 +24,5 @@ __all__ = [
     "network_q15_body",
     "render",
     "require_name",
+    "with_window",
 ]

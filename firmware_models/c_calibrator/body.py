@@ -20,6 +20,7 @@ class Body:
         relative_tolerance: how far it may be from ONNX, in parts of the largest current.
         stack_bytes: size of arrays on the stack during a call.
         deviation_stack_bytes: the same for a call that states deviations; None where the kind has none.
+        uses_products: whether it adds products of whole rows.
         uses_math: whether it calls functions of <math.h>.
     """
 
@@ -29,4 +30,5 @@ class Body:
     stack_bytes: int
     relative_tolerance: float
     deviation_stack_bytes: int | None = None
+    uses_products: bool = False
     uses_math: bool = False

@@ -25,11 +25,13 @@ class Probes:
     Attributes:
         measured_a, calibrated_a: a row per reading [A].
         tolerance_a: how far off an answer may be [A].
+        unexplained_a: currents that no inputs of the trained window cause [A]; None if none were found.
     """
 
     measured_a: Sequence[Sequence[float]]
     calibrated_a: Sequence[Sequence[float]]
     tolerance_a: float
+    unexplained_a: Sequence[float] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +143,13 @@ def _self_test(probes: Probes) -> str:
             f"#define NAME_PROBE_TOLERANCE_A {float_literal(probes.tolerance_a)}\n",
             float_array("probe_measured_a", by_row(probes.measured_a, columns)),
             float_array("probe_calibrated_a", by_row(probes.calibrated_a, columns)),
+            _unexplained(probes.unexplained_a),
             template("self_test.h"),
         ]
     )
+
+
+def _unexplained(current_a: Sequence[float] | None) -> str:
+    if current_a is None:
+        return ""
+    return "#define NAME_UNEXPLAINED_PROBE\n" + float_array("probe_unexplained_a", current_a)

@@ -50,6 +50,10 @@ class InverseConstants:
         place: weights of the second product, (N,). input_variance: of the mean volts, (N,).
         cubic, quartic, constant, variance, linear_offset: of scaled currents, (M,).
         scale, shift_a: `y = (I − shift_a) · scale`, (M,). trim, trim_a: of the answer, (M,).
+        shift_without_offsets_a: the shift in a current range in which channels have no offsets, (M,).
+        reading_weight: of squared residuals in the misfit, (M,).
+        doubtful_misfit, most_misfit: mean over columns, from which on the other shift is tried, and beyond
+            which no inputs explain a reading.
         together: direction of the largest eigenvalue, of the smaller side.
         input_bounds: low, high, penalty beyond them, least, most. damping: of each step. step_tolerance: when
             a step is the last, as mean square over the inputs and relative to the mean variance.
@@ -76,6 +80,10 @@ class InverseConstants:
     linear_offset: Numbers
     scale: Numbers
     shift_a: Numbers
+    shift_without_offsets_a: Numbers
+    reading_weight: Numbers
+    doubtful_misfit: float
+    most_misfit: float
     trim: Numbers
     trim_a: Numbers
     together: Numbers
@@ -92,7 +100,7 @@ _MATRICES = (
 )
 _BY_COLUMN = (
     *("cubic", "quartic", "constant", "variance", "linear_offset"),
-    *("scale", "shift_a", "trim", "trim_a"),
+    *("scale", "shift_a", "shift_without_offsets_a", "trim", "trim_a", "reading_weight"),
 )
 
 
@@ -141,6 +149,8 @@ def _rules(constants: InverseConstants, fewer_rows: bool) -> str:
     numbers |= {
         "INFLATION": spread.inflation,
         "USUAL": spread.usual,
+        "DOUBTFUL_MISFIT": constants.doubtful_misfit * columns,
+        "MOST_MISFIT": constants.most_misfit * columns,
         "STEP_OF_DEVIATION": spread.step_of_deviation,
         "STEP_LEAST": spread.step_limits[0],
         "STEP_MOST": spread.step_limits[1],
@@ -166,7 +176,7 @@ def _rules(constants: InverseConstants, fewer_rows: bool) -> str:
 
 def _room_bytes(rows: int, columns: int) -> int:
     smaller, larger = padded(min(rows, columns)), max(rows, columns)
-    return 4 * (7 * padded(rows) + 8 * padded(columns) + smaller * (larger + smaller + 4))
+    return 4 * (7 * padded(rows) + 8 * padded(columns) + smaller * (larger + smaller + 4) + 2)
 
 
 def _spread_bytes(rows: int, columns: int) -> int:

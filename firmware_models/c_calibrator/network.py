@@ -55,11 +55,11 @@ def network_body(constants: NetworkConstants) -> Body:
     text = [
         f"#define NAME_WIDEST {widest}\n",
         *arrays,
-        template("products.h"),
         functions.replace("@last@", given),
     ]
     return Body(
         arithmetic="single precision",
+        uses_products=True,
         text="\n".join(text),
         relative_tolerance=1e-6,
         constant_bytes=4 * numbers,

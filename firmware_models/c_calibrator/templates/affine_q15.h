@@ -1,6 +1,6 @@
 NAME_API int NAME_calibrate(const float *measured_a, float *calibrated_a)
 {
-    const int status = NAME_refused(measured_a);
+    const int status = NAME_TEST(measured_a);
     int m;
     if (status != NAME_GOOD) {
         return status;

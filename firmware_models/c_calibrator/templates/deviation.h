@@ -288,8 +288,9 @@ NAME_API int NAME_calibrate_with_deviation(const float *measured_a, float *calib
 {
     NAME_room room;
     NAME_spread spread;
+    double residual_a2 = 0.0;
     double lowest;
-    double further;
+    double factor;
     int m;
     const int status = NAME_read(&room, measured_a);
     if (status != NAME_GOOD) {
@@ -298,15 +299,21 @@ NAME_API int NAME_calibrate_with_deviation(const float *measured_a, float *calib
     NAME_answer(&room, calibrated_a);
     (void)memcpy(spread.mode, room.z, sizeof spread.mode);
     lowest = NAME_energy(&room);
+    for (m = 0; m < NAME_COLUMNS; ++m) {
+        const double wrong_a = (double)((room.y[m] - room.predicted[m]) / NAME_scale[m]);
+        residual_a2 += wrong_a * wrong_a;
+    }
     NAME_factor_precision(&room, &spread);
     NAME_gaussian(&room, &spread);
     NAME_add_ridge(&room, &spread, lowest);
-    /* What no likely inputs explain is as much less certain as it is further off than chance leaves it. */
-    further = 2.0 * lowest / (double)NAME_USUAL;
-    further = (further > 1.0) ? further : 1.0;
+    /* What no likely inputs explain is as much less certain as it is further off than chance leaves it, and about
+     * as far off as the reading. */
+    factor = 2.0 * lowest / (double)NAME_USUAL;
+    factor = (factor > 1.0) ? factor : 1.0;
+    residual_a2 *= (1.0 - (1.0 / factor)) / (double)NAME_COLUMNS;
     for (m = 0; m < NAME_COLUMNS; ++m) {
         const float trim = fabsf(NAME_trim[m]) * NAME_INFLATION;
-        deviation_a[m] = trim * (float)sqrt(spread.variance_a2[m] * further);
+        deviation_a[m] = trim * (float)sqrt((spread.variance_a2[m] * factor) + residual_a2);
     }
     return NAME_GOOD;
 }

@@ -25,49 +25,57 @@ static inline void NAME_start(NAME_room *room)
     NAME_start_from(room);
 }
 
-/* Compares the reading with what `z` would cause; returns the variance that is added for what is left. */
-static inline float NAME_weigh(NAME_room *room, float damping)
+/* Compares the reading with what `z` would cause; leaves the variance that is added for what is left, and the
+ * misfit: squares of what is left relative to their variance, and of what inputs exceed their bounds by. */
+static inline void NAME_weigh(NAME_room *room, float damping)
 {
-    float unexplained = 0.0f;
+    float left = 0.0f;
     int n;
     int m;
     NAME_predict(room);
+    room->misfit = 0.0f;
     for (m = 0; m < NAME_COLUMNS; ++m) {
         const float wrong = room->y[m] - room->predicted[m];
         room->wrong[m] = wrong;
-        unexplained += wrong * wrong;
+        left += wrong * wrong;
+        room->misfit += wrong * wrong * NAME_reading_weight[m];
     }
-    unexplained *= damping * damping / (float)NAME_COLUMNS;
+    left *= damping * damping / (float)NAME_COLUMNS;
+    room->unexplained = left;
     for (m = 0; m < NAME_COLUMNS; ++m) {
-        room->weight[m] = 1.0f / sqrtf(NAME_variance[m] + unexplained);
+        room->weight[m] = 1.0f / sqrtf(NAME_variance[m] + left);
         room->wrong[m] *= room->weight[m];
     }
     for (n = 0; n < NAME_ROWS; ++n) {
         const float beyond = room->z[n] - NAME_within(room->z[n], NAME_LOW, NAME_HIGH);
         const float deviation = (beyond == 0.0f) ? 1.0f : NAME_DEVIATION_BEYOND;
+        room->misfit += NAME_PENALTY * beyond * beyond;
         room->prior_deviation[n] = deviation;
         room->pull[n] = deviation * (-room->z[n] - NAME_PENALTY * beyond);
     }
-    return unexplained;
 }
 
 /* Finds the inputs that explain the reading `y` best: a linear estimate, then Gauss-Newton steps, until one is
- * small and little is left unexplained. */
+ * small and little is left unexplained. The misfit is that before the last step, if it is small there already. */
 static inline void NAME_find_mode(NAME_room *room)
 {
     int step;
     int n;
     NAME_start(room);
     for (step = 0; step < NAME_STEPS; ++step) {
-        const float unexplained = NAME_weigh(room, NAME_damping[step]);
-        const float moved = NAME_take_step(room);
+        float moved;
+        NAME_weigh(room, NAME_damping[step]);
+        moved = NAME_take_step(room);
         for (n = 0; n < NAME_ROWS; ++n) {
             const float moved_to = NAME_PLUS_PRODUCT(room->z[n], room->prior_deviation[n], room->stride[n]);
             room->z[n] = NAME_within(moved_to, NAME_LEAST, NAME_MOST);
         }
-        if ((moved < NAME_TOLERANCE) && (unexplained < NAME_TOLERANCE_VARIANCE)) {
+        if ((moved < NAME_TOLERANCE) && (room->unexplained < NAME_TOLERANCE_VARIANCE)) {
             break;
         }
+    }
+    if (!(room->misfit <= NAME_DOUBTFUL_MISFIT)) {
+        NAME_weigh(room, 0.0f);
     }
 }
 
@@ -96,19 +104,36 @@ static inline void NAME_answer(NAME_room *room, float *calibrated_a)
     }
 }
 
-/* Finds the inputs behind a reading, unless it is none. */
+static inline void NAME_read_with(NAME_room *room, const float *measured_a, const float *shift_a)
+{
+    int m;
+    (void)memset(room, 0, sizeof *room);
+    for (m = 0; m < NAME_COLUMNS; ++m) {
+        room->y[m] = (measured_a[m] - shift_a[m]) * NAME_scale[m];
+    }
+    NAME_find_mode(room);
+}
+
+/* Finds the inputs behind a reading, unless it is none. Offsets of channels are errors of a current range: what is
+ * explained badly may have been read in a lower one, without those that were learned. */
 static inline int NAME_read(NAME_room *room, const float *measured_a)
 {
     const int status = NAME_refused(measured_a);
-    int m;
-    if (status == NAME_GOOD) {
-        (void)memset(room, 0, sizeof *room);
-        for (m = 0; m < NAME_COLUMNS; ++m) {
-            room->y[m] = (measured_a[m] - NAME_shift_a[m]) * NAME_scale[m];
-        }
-        NAME_find_mode(room);
+    if (status != NAME_GOOD) {
+        return status;
     }
-    return status;
+    NAME_read_with(room, measured_a, NAME_shift_a);
+    if (!(room->misfit <= NAME_DOUBTFUL_MISFIT)) {
+        const float misfit = room->misfit;
+        NAME_read_with(room, measured_a, NAME_shift_without_offsets_a);
+        if (!(room->misfit < misfit)) {
+            if (!(misfit <= NAME_MOST_MISFIT)) {
+                return NAME_NOT_EXPLAINED;
+            }
+            NAME_read_with(room, measured_a, NAME_shift_a);
+        }
+    }
+    return (room->misfit <= NAME_MOST_MISFIT) ? NAME_GOOD : NAME_NOT_EXPLAINED;
 }
 
 NAME_API int NAME_calibrate(const float *measured_a, float *calibrated_a)

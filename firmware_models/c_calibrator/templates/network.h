@@ -26,7 +26,7 @@ NAME_API int NAME_calibrate(const float *measured_a, float *calibrated_a)
     float given[NAME_COLUMNS];
     float one[NAME_WIDEST];
     float other[NAME_WIDEST];
-    const int status = NAME_refused(measured_a);
+    const int status = NAME_TEST(measured_a);
     int m;
     if (status != NAME_GOOD) {
         return status;

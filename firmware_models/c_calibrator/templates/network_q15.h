@@ -93,7 +93,7 @@ NAME_API int NAME_calibrate(const float *measured_a, float *calibrated_a)
     int32_t input[NAME_COLUMNS];
     int32_t settled[NAME_WIDEST];
     int16_t given[NAME_WIDEST];
-    const int status = NAME_refused(measured_a);
+    const int status = NAME_TEST(measured_a);
     int m;
     if (status != NAME_GOOD) {
         return status;

@@ -29,5 +29,10 @@ NAME_API int NAME_self_test(void)
             return NAME_PROBES + 1;
         }
     }
+#ifdef NAME_UNEXPLAINED_PROBE
+    if (NAME_calibrate(NAME_probe_unexplained_a, answer) != NAME_NOT_EXPLAINED) {
+        return NAME_PROBES + 1;
+    }
+#endif
     return 0;
 }

@@ -22,6 +22,8 @@ typedef struct {
     float share[NAME_SMALLER];
     float mirror[NAME_SMALLER];
     float answer[NAME_SMALLER];
+    float unexplained;
+    float misfit;
 } NAME_room;
 
 static inline void NAME_add_rows(float *sums, const float *given, const float *matrix)

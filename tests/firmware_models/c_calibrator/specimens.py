@@ -46,10 +46,14 @@ class Specimen:
 
 @cache
 def specimen(kind: str, rows: int, columns: int) -> Specimen:
-    rng = np.random.default_rng([rows, columns])
-    board = RandomBoard.drawn(rows, columns, rng)
-    content = _built(kind, rows, columns) if kind in _BUILDERS else _trained(kind, board, rng)
-    return _specimen(content, board)
+    """One of each kind; `affine` and `concatsquash` of random numbers, which are hard on rounding."""
+    return _trained(kind, rows, columns) if kind not in _BUILDERS else _built(kind, rows, columns)
+
+
+@cache
+def trained(kind: str, rows: int, columns: int) -> Specimen:
+    """A calibrator of any kind that has learned its board, with all that it knows of readings."""
+    return _trained(kind, rows, columns)
 
 
 @cache
@@ -60,14 +64,19 @@ def shipped() -> Specimen:
 _BUILDERS = {"affine": affine_model, "concatsquash": concatsquash_model}
 
 
-def _built(kind: str, rows: int, columns: int) -> bytes:
-    model = _BUILDERS[kind](rows, columns, np.random.default_rng([rows, columns]))
+def _built(kind: str, rows: int, columns: int) -> Specimen:
+    rng = np.random.default_rng([rows, columns])
+    model = _BUILDERS[kind](rows, columns, rng)
     # Of the random board's currents none is refused.
     wide = {"current_range_a": (0.0, rows * 5e-5)}
-    return seal_calibrator(model.content, model.metadata(np.random.default_rng(2), **wide))
+    content = seal_calibrator(model.content, model.metadata(np.random.default_rng(2), **wide))
+    return _specimen(content, RandomBoard.drawn(rows, columns, rng))
 
 
-def _trained(kind: str, board: RandomBoard, rng: np.random.Generator) -> bytes:
+@cache
+def _trained(kind: str, rows: int, columns: int) -> Specimen:
+    rng = np.random.default_rng([rows, columns])
+    board = RandomBoard.drawn(rows, columns, rng)
     options = {"vectors": 192} if kind == "structured" else {}
     result = train(
         TrainingPlan(calibrator=kind, seed=1, options=options),
@@ -77,7 +86,7 @@ def _trained(kind: str, board: RandomBoard, rng: np.random.Generator) -> bytes:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "board.onnx"
         export_calibrator(result, path)
-        return path.read_bytes()
+        return _specimen(path.read_bytes(), board)
 
 
 def _specimen(content: bytes, board: RandomBoard) -> Specimen:

@@ -53,7 +53,9 @@ def test_deviations_are_those_of_python(kind: str, shape: tuple[int, int], tmp_p
 
 
 def test_a_reading_that_no_inputs_explain_states_as_much_more(tmp_path: Path) -> None:
-    python, current_a = programmed(specimen("whitebox", 5, 9), seed=2)
+    case = specimen("whitebox", 5, 9)
+    matrix_s, current_a = case.measured(30, seed=2)
+    python = case.calibrator.program(matrix_s, allow_extrapolation=True)
     _, usual_a = python.with_uncertainty(current_a.astype(np.float64))
     current_a[:, 3] *= 1.3
     _, expected_a = python.with_uncertainty(current_a.astype(np.float64))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from c_program import STRICT, compile_c, needs_compiler
-from specimens import specimen
+from specimens import specimen, trained
 
 from crosscal.commands.export_c.header import programmed_header
 from crosscal.core.errors import InputError
@@ -30,7 +30,8 @@ MANDATORY = re.compile(
 
 def header_of(name: str, **how: bool) -> str:
     kind, fixed_point = FORMS[name]
-    case = specimen(kind, 5, 9)
+    # A network as trained has 35,000 weights, which MISRA's checker takes minutes for.
+    case = (specimen if kind == "concatsquash" else trained)(kind, 5, 9)
     matrix_s, _ = case.measured(1, seed=1)
     return programmed_header(case.calibrator.program(matrix_s), name=name, fixed_point=fixed_point, **how)
 
@@ -57,10 +58,12 @@ def calls(names: list[str], suffix: str = "", *, twice: bool = False) -> str:
 
 @needs_compiler
 @pytest.mark.parametrize("name", FORMS)
-@pytest.mark.parametrize("option", ["-O0", "-O2", "-O3"])
-@pytest.mark.parametrize("language", ["-std=c99", "-std=c11", "-std=gnu17"])
+@pytest.mark.parametrize(
+    ("language", "option"),
+    [("-std=c99", "-O0"), ("-std=c99", "-O2"), ("-std=c99", "-O3"), ("-std=gnu17", "-O2")],
+)
 def test_a_strict_compiler_finds_nothing_where_only_calibrate_is_called(
-    name: str, option: str, language: str, folder: Path
+    name: str, language: str, option: str, folder: Path
 ) -> None:
     source = folder / "one.c"
     source.write_text(calls([name]))

@@ -12,17 +12,24 @@ from crosscal.firmware_models.c_calibrator import (
     InverseConstants,
     NetworkConstants,
     SpreadRules,
+    WindowConstants,
     affine_body,
     affine_q15_body,
     inverse_body,
     network_body,
     network_q15_body,
+    with_window,
 )
 from crosscal.runtime import InverseTensors, ProgrammedCalibrator
 from crosscal.runtime.feedforward.affine import AffineCorrection
 from crosscal.runtime.feedforward.network import NetworkCorrection
 from crosscal.runtime.inverse import uncertainty
 from crosscal.runtime.inverse.fold import InverseCorrection
+from crosscal.runtime.inverse.inverse import DOUBTFUL_MISFIT, MOST_MISFIT, reading_weight
+from crosscal.runtime.reading_window import ReadingTest
+
+_ANY_MISFIT = 1e30
+"""Of single precision, and more than any reading has."""
 
 
 def body_of(programmed: ProgrammedCalibrator, *, fixed_point: bool = False) -> Body:
@@ -32,16 +39,11 @@ def body_of(programmed: ProgrammedCalibrator, *, fixed_point: bool = False) -> B
         InputError: a calibrator that does not fold, or has no fixed-point form.
     """
     correction = programmed.correction
-    if isinstance(correction, AffineCorrection):
-        gain, offset_a = correction.gain.tolist(), correction.offset_a.tolist()
-        if fixed_point:
-            return affine_q15_body(gain, offset_a, _full_scale_a(programmed), programmed.limit_a)
-        return affine_body(gain, offset_a)
-    if isinstance(correction, NetworkCorrection):
-        constants = _network(correction)
-        return network_q15_body(constants, programmed.limit_a) if fixed_point else network_body(constants)
+    if isinstance(correction, AffineCorrection | NetworkCorrection):
+        body = _fixed_point_body(correction, programmed) if fixed_point else _feedforward_body(correction)
+        return with_window(body, _window(correction.test) if programmed.only_explained else None)
     if isinstance(correction, InverseCorrection) and not fixed_point:
-        return inverse_body(_inverse(correction))
+        return inverse_body(_inverse(correction, only_explained=programmed.only_explained))
     folds = isinstance(correction, InverseCorrection)
     raise InputError(
         wanted(
@@ -52,6 +54,41 @@ def body_of(programmed: ProgrammedCalibrator, *, fixed_point: bool = False) -> B
             else "kinds that fold: affine, concatsquash, structured, whitebox",
             remedy="leave --fixed-point out" if folds else "train one of these (crosscal train)",
         )
+    )
+
+
+def _feedforward_body(correction: AffineCorrection | NetworkCorrection) -> Body:
+    if isinstance(correction, AffineCorrection):
+        return affine_body(correction.gain.tolist(), correction.offset_a.tolist())
+    return network_body(_network(correction))
+
+
+def _fixed_point_body(
+    correction: AffineCorrection | NetworkCorrection, programmed: ProgrammedCalibrator
+) -> Body:
+    limit_a = programmed.limit_a
+    if isinstance(correction, AffineCorrection):
+        columns = correction.gain.tolist(), correction.offset_a.tolist()
+        return affine_q15_body(*columns, _full_scale_a(programmed), limit_a)
+    return network_q15_body(_network(correction), limit_a)
+
+
+def _window(test: ReadingTest | None) -> WindowConstants | None:
+    """Take the test of readings apart, as `reading_window_kernel` has it packed."""
+    if test is None:
+        return None
+    rows, columns = test.response.shape
+    (_, most, rounds), scale, middle, inverse_square, estimate, response = np.split(
+        test.packed(), np.cumsum([3, columns, columns, rows, rows * columns])
+    )
+    return WindowConstants(
+        scale=scale.tolist(),
+        middle=middle.tolist(),
+        inverse_square=inverse_square.tolist(),
+        estimate=estimate.reshape(rows, columns).tolist(),
+        response=response.reshape(rows, columns).tolist(),
+        most=float(most),
+        rounds=int(rounds),
     )
 
 
@@ -72,9 +109,10 @@ def _network(correction: NetworkCorrection) -> NetworkConstants:
     )
 
 
-def _inverse(correction: InverseCorrection) -> InverseConstants:
+def _inverse(correction: InverseCorrection, *, only_explained: bool) -> InverseConstants:
     tensors, trim = correction.tensors, correction.trim
     link, *more = tensors.coupling
+    bias_a = tensors.prediction_bias / tensors.current_scale
     return InverseConstants(
         first=tensors.polynomial[0].tolist(),
         second=tensors.polynomial[1].tolist(),
@@ -94,7 +132,11 @@ def _inverse(correction: InverseCorrection) -> InverseConstants:
         variance=tensors.variance.tolist(),
         linear_offset=tensors.offset.tolist(),
         scale=tensors.current_scale.tolist(),
-        shift_a=(tensors.current_shift + tensors.prediction_bias / tensors.current_scale).tolist(),
+        shift_a=(tensors.current_shift + bias_a).tolist(),
+        shift_without_offsets_a=bias_a.tolist(),
+        reading_weight=reading_weight(tensors).tolist(),
+        doubtful_misfit=DOUBTFUL_MISFIT,
+        most_misfit=MOST_MISFIT if only_explained else _ANY_MISFIT,
         trim=trim.gain.tolist(),
         trim_a=trim.offset_a.tolist(),
         together=_together(tensors),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from crosscal.core.errors import InputError, RangeError, wanted
 from crosscal.firmware_models.c_calibrator import Probes
 from crosscal.runtime import ProgrammedCalibrator
+from crosscal.runtime.inverse.fold import InverseCorrection
 
-_PROBES = 4
+_PROBES, _TRIALS = 4, 4
 _ROUNDS = 6
 _SEED = 15
 _MARGIN = 2.0
@@ -15,23 +17,52 @@ _MARGIN = 2.0
 
 
 def probes_of(programmed: ProgrammedCalibrator, relative_tolerance: float) -> Probes:
-    """Find readings that calibrate to currents of random inputs from the trained window.
+    """Find readings that calibrate to currents of random trained inputs, and one that none explain.
 
     Args:
         programmed: the calibrator.
         relative_tolerance: error that the C may have, in parts of the largest current.
+
+    Raises:
+        InputError: a calibrator that refuses all of them.
     """
-    measured_a = plausible_readings(programmed, _PROBES, np.random.default_rng(_SEED)).astype(np.float32)
-    calibrated_a = programmed(measured_a.astype(np.float64), allow_extrapolation=True)
+    rng = np.random.default_rng(_SEED)
+    drawn_a = plausible_readings(programmed, _TRIALS * _PROBES, rng).astype(np.float32).astype(np.float64)
+    measured_a = np.array([row for row in drawn_a if _accepted(programmed, row)][:_PROBES])
+    if not measured_a.size:
+        raise InputError(
+            wanted(
+                got="a calibrator that takes no current of its own inputs for a reading",
+                allowed="one that explains what it was trained on",
+                remedy="export without --self-test, and evaluate the calibrator (crosscal evaluate)",
+            )
+        )
+    calibrated_a = programmed(measured_a)
+    unexplained_a = (-measured_a[0], *np.diag(measured_a[0]))
     return Probes(
         measured_a=measured_a.tolist(),
         calibrated_a=calibrated_a.tolist(),
         tolerance_a=_MARGIN * relative_tolerance * float(np.abs(calibrated_a).max()),
+        unexplained_a=next((row.tolist() for row in unexplained_a if not _accepted(programmed, row)), None),
     )
 
 
+def _accepted(programmed: ProgrammedCalibrator, current_a: np.ndarray) -> bool:
+    try:
+        programmed(current_a)
+    except RangeError:
+        return False
+    return True
+
+
 def plausible_readings(programmed: ProgrammedCalibrator, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Readings [A], (count, M), whose calibrated currents come close to those of random trained inputs."""
+    """Draw readings [A], (count, M), as random inputs of the trained window would cause them."""
+    correction = programmed.correction
+    if isinstance(correction, InverseCorrection):
+        tensors = correction.tensors
+        inputs = rng.uniform(*tensors.input_bounds[:2], (count, programmed.shape[0]))
+        scaled = tensors.predicted(inputs) + tensors.prediction_bias
+        return scaled / tensors.current_scale + tensors.current_shift
     low_v, high_v = programmed.voltage_range_v or (0.1, 0.5)
     ideal_a = rng.uniform(low_v, high_v, (count, programmed.shape[0])) @ programmed.conductance_s
     measured_a = ideal_a.copy()

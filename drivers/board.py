@@ -208,7 +208,7 @@ class Board:
             IncompatibleBoardError: this one is not simulated.
         """
         self._settings.require("SIM")
-        return Simulation(self._session, self.shape)
+        return Simulation(self._session, self.shape, self._reservation)
 
     def program(self, conductance_s: ArrayLike) -> ProgramReport:
         """Program a target matrix by the board's write-verify, and wait for its end.
@@ -285,7 +285,9 @@ class Board:
 
     def settings(self) -> dict[str, Any]:
         """Every setting the board answers to, by its SCPI header; the target matrix is `target_s`."""
-        return self._settings.snapshot()
+        # Arrays are asked for in a format of the driver's own, a setting too: that needs a turn.
+        with self._session.lock, self._reservation.hold():
+            return self._settings.snapshot()
 
     def send(self, command: str) -> None:
         """Send one command of your own.
@@ -309,7 +311,7 @@ class Board:
         )
 
     @contextmanager
-    def undisturbed(self, *, wait_s: float = WAIT_S) -> Iterator[None]:
+    def undisturbed(self, *, wait_s: float = WAIT_S) -> Iterator[Callable[[], None]]:
         """Have the board for this program alone, and know afterwards that no other client changed it.
 
         A board with the group LOCK is locked for the block; of others, target and settings are compared.
@@ -317,12 +319,15 @@ class Board:
         Args:
             wait_s: how long to wait for other clients [s].
 
+        Yields:
+            A check for within the block; it is called at the end of the block too.
+
         Raises:
             BoardConnectionError: another client held the board for `wait_s`; the message names it.
-            BoardError: another client changed target, cells, settings or vectors within the block.
+            DisturbedError: another client changed target, cells, settings or vectors since the last check.
         """
-        with self._session.lock, self._reservation.hold(wait_s), self._reservation.undisturbed():
-            yield
+        with self._session.lock, self._reservation.hold(wait_s), self._reservation.undisturbed() as check:
+            yield check
 
     def abort(self) -> None:
         """Stop an acquisition or a programming run, whichever client has started it."""
@@ -349,7 +354,8 @@ class Board:
         self._shut_down()
 
     def _ask_matrix(self, query: bytes, allowance_s: float = 0.0) -> np.ndarray:
-        values = ask_array(self._session, query, self.shape[0] * self.shape[1], allowance_s=allowance_s)
+        with self._session.lock, self._reservation.hold():
+            values = ask_array(self._session, query, self.shape[0] * self.shape[1], allowance_s=allowance_s)
         return values.reshape(self.shape)
 
     @contextmanager

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from crosscal.core.errors import BoardConnectionError, BoardError, wanted
+from crosscal.core.errors import BoardConnectionError, BoardError, DisturbedError, wanted
 from crosscal.drivers.board_info import BoardInfo
 from crosscal.drivers.scpi.polling import Clock
 from crosscal.drivers.scpi.reply import text_of
@@ -67,22 +67,29 @@ class Reservation:
                 self._release()
 
     @contextmanager
-    def undisturbed(self) -> Iterator[None]:
-        """Fail if another client changed target, cells, settings or vectors within the block.
+    def undisturbed(self) -> Iterator[Callable[[], None]]:
+        """Watch the board for changes of target, cells, settings or vectors by other clients.
+
+        Yields:
+            A check to call within the block; it is called at its end.
 
         Raises:
-            BoardError: one did.
+            DisturbedError: another client changed the board since the last check.
         """
         self._expected = self._fingerprint()
         self._watching = True
         try:
-            yield
+            yield self._require_unchanged
         finally:
             self._watching = False
+        self._require_unchanged()
+
+    def _require_unchanged(self) -> None:
         found, expected = self._fingerprint(), self._expected
         names = [name for name in found if found[name] != expected.get(name)]
+        self._expected = found
         if names:
-            raise BoardError(
+            raise DisturbedError(
                 wanted(
                     got=f"{self._session.resource} changed by another client: {', '.join(names)}",
                     allowed="one client at a time",

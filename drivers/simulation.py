@@ -10,6 +10,7 @@ import numpy as np
 from crosscal.core.errors import InputError, wanted
 from crosscal.core.physical_constants import ZERO_CELSIUS_K
 from crosscal.drivers.inputs import checked_number
+from crosscal.drivers.reservation import Reservation
 from crosscal.drivers.scpi.arrays import ask_array
 from crosscal.drivers.scpi.format import number
 from crosscal.drivers.scpi.session import Session
@@ -26,7 +27,8 @@ class Simulation:
     Rows and columns count from 1, as in the board's commands and messages.
     """
 
-    def __init__(self, session: Session, shape: tuple[int, int]) -> None:
+    def __init__(self, session: Session, shape: tuple[int, int], reservation: Reservation) -> None:
+        self._reservation = reservation
         self._session = session
         self._shape = shape
 
@@ -56,19 +58,23 @@ class Simulation:
 
     def fault_link(self, kind: str) -> None:
         """Spoil the reply after the next: `DROP`, `STALL` or `GARBLE`."""
-        self._do(b":SIM:FAUL:LINK " + _one_of(kind, LINK_FAULTS))
+        # Giving a turn back would be the next reply.
+        command = b":SIM:FAUL:LINK " + _one_of(kind, LINK_FAULTS)
+        self._session.exchange(command).require_no_failure(command)
 
     def clear_faults(self) -> None:
         """Heal every fault."""
         self._do(b":SIM:FAUL:CLE")
 
     def _do(self, command: bytes) -> None:
-        self._session.exchange(command).require_no_failure(command)
+        with self._session.lock, self._reservation.hold():
+            self._session.exchange(command).require_no_failure(command)
 
     def true_conductance_s(self) -> np.ndarray:
         """The actual nominal conductances [S], (N, M), unknown to any instrument."""
         rows, columns = self._shape
-        values = ask_array(self._session, b":SIM:TRUT:COND?", rows * columns)
+        with self._session.lock, self._reservation.hold():
+            values = ask_array(self._session, b":SIM:TRUT:COND?", rows * columns)
         return values.reshape(rows, columns)
 
 

@@ -182,10 +182,16 @@ def test_a_child_may_open_the_board_for_itself(board: Board, server: BoardServer
 
 def test_a_signal_to_a_forked_child_does_not_touch_the_board(board: Board, server: BoardServer) -> None:
     board.measure([0.1, 0.1, 0.1])
+    ready, tell = os.pipe()
     child = os.fork()
     if child == 0:
+        os.write(tell, b"!")
         time.sleep(60)
         os._exit(0)
+    # Python drops signals that reach a child before it runs.
+    assert os.read(ready, 1) == b"!"
+    os.close(ready)
+    os.close(tell)
     os.kill(child, signal.SIGTERM)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM
     assert output_is_on(server)

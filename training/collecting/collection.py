@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from crosscal.core.array_types import Matrix
-from crosscal.core.errors import RunFileError
-from crosscal.core.port import CrossbarPort
+from crosscal.core.errors import DisturbedError, IncompatibleBoardError, InputError, RunFileError, wanted
+from crosscal.core.port import CrossbarPort, undisturbed
 from crosscal.core.readout import UNUSABLE
+from crosscal.core.run_checks import UnrelatedError, require_plausible
 from crosscal.core.run_file import Run, read_run
 from crosscal.core.run_layout import MatrixRecord, RunPlan
 from crosscal.core.run_writer import RunWriter
@@ -37,6 +38,10 @@ _SHAPES_READINGS = (
 )
 """Settings that must not change within a run: a run.h5 describes them once."""
 
+
+_ATTEMPTS = 3
+"""Times that a matrix is measured if other clients interfere: a person who looks once is forgiven, a program
+that goes on interfering is not."""
 
 Measure = Callable[[Sequence[int]], Iterable[tuple[int, MatrixRecord]]]
 """Gives the records of the matrices asked for by their indices, in any order."""
@@ -72,14 +77,15 @@ def collect(
         BoardError: from the board.
     """
 
-    board = BoardDescription.of(port)
-    plan = plan.resolved(board)
+    with undisturbed(port) as check:
+        board = BoardDescription.of(port)
+        plan = plan.resolved(board)
 
-    def measure(indices: Sequence[int]) -> Iterator[tuple[int, MatrixRecord]]:
-        for index in indices:
-            yield index, measure_matrix(port, plan, index)
+        def measure(indices: Sequence[int]) -> Iterator[tuple[int, MatrixRecord]]:
+            for index in indices:
+                yield index, _measure_alone(port, plan, index, board, check)
 
-    return collect_with(measure, board, path, plan, resume=resume, progress=progress)
+        return collect_with(measure, board, path, plan, resume=resume, progress=progress)
 
 
 def collect_with(
@@ -147,6 +153,69 @@ def measure_matrix(port: CrossbarPort, plan: CollectionPlan, index: int) -> Matr
     )
 
 
+def _measure_alone(
+    port: CrossbarPort,
+    plan: CollectionPlan,
+    index: int,
+    board: BoardDescription,
+    check: Callable[[], None],
+) -> MatrixRecord:
+    """Measure a matrix, again if another client changed the board meanwhile.
+
+    Raises:
+        DisturbedError: the settings are no longer those of the run, or it happens again and again.
+    """
+    attempt = 0
+    while True:
+        attempt += 1
+        record = measure_matrix(port, plan, index)
+        try:
+            check()
+        except DisturbedError as error:
+            changed = _changed_settings(board.settings, BoardDescription.of(port).settings)
+            if changed or attempt == _ATTEMPTS:
+                raise
+            logger.warning("matrix %d is measured again: %s", index, error)
+        else:
+            _require_believable(record, index)
+            return record
+
+
+def _require_believable(record: MatrixRecord, index: int) -> None:
+    """Refuse readings that cannot be the currents of this matrix: not every board is right about its own.
+
+    Raises:
+        IncompatibleBoardError: no numbers without a status that says so, another unit, sign or order.
+    """
+    missing = ~np.isfinite(record.current_a) & ((record.status & int(UNUSABLE)) == 0)
+    if missing.any():
+        raise _unbelievable(index, f"{int(missing.sum())} readings that are no numbers, with status 0")
+    good_a = np.where((record.status & int(UNUSABLE)) == 0, record.current_a, np.nan)
+    try:
+        require_plausible(record.target_s[None], record.voltage_v[None], good_a[None])
+    except UnrelatedError as error:
+        logger.warning("matrix %d: %s", index, str(error).partition("; allowed")[0])
+    except InputError as error:
+        raise _unbelievable(index, str(error).partition("; allowed")[0].removeprefix("got ")) from error
+
+
+def _unbelievable(index: int, got: str) -> IncompatibleBoardError:
+    return IncompatibleBoardError(
+        f"matrix {index}: "
+        + wanted(
+            got=got,
+            allowed="currents out of the columns in amperes, in the board's order, NaN only with its status",
+            remedy="run `crosscal check` on this board and correct what it finds",
+        )
+    )
+
+
+def _changed_settings(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    # Under automatic ranging the range is a result, and stands with every matrix.
+    free = {"SENS:CURR:RANG"} if now.get("SENS:CURR:RANG:AUTO") else set()
+    return [h for h in _SHAPES_READINGS if h not in free and then.get(h) != now.get(h)]
+
+
 def _run_plan(board: BoardDescription, plan: CollectionPlan) -> RunPlan:
     rows, columns = board.shape
     return RunPlan(
@@ -171,14 +240,11 @@ def _open(path: Path, run_plan: RunPlan, settings: dict[str, Any], *, resume: bo
 
 
 def _require_same_settings(path: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
-    for header in _SHAPES_READINGS:
-        # Under automatic ranging the range is a result, and stands with every matrix.
-        ranged = header == "SENS:CURR:RANG" and now.get("SENS:CURR:RANG:AUTO")
-        if not ranged and then.get(header) != now.get(header):
-            raise RunFileError(
-                f"{path} cannot be resumed: it was begun with {header} at {then.get(header)}, the board has "
-                f"{now.get(header)}; set it back, or give another name with -o"
-            )
+    for header in _changed_settings(then, now):
+        raise RunFileError(
+            f"{path} cannot be resumed: it was begun with {header} at {then.get(header)}, the board has "
+            f"{now.get(header)}; set it back, or give another name with -o"
+        )
 
 
 def _require_same_draw(path: Path, run: Run, index: int, plan: CollectionPlan) -> None:

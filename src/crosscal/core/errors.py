@@ -12,6 +12,7 @@
     │   ├── BoardConnectionError           nothing there, lost, or held by another program
     │   │   └── BoardTimeoutError          stopped answering
     │   ├── IncompatibleBoardError         something answers that is no such board, or of another size
+    │   ├── DisturbedError                 another client changed the board during a measurement
     │   ├── ScpiError                      the board refused a command: code and text
     │   └── ReadingError                   a reading that must not pass for a good one: saturated, faulty
     ├── SolverError                        a simulated circuit without a solution
@@ -70,6 +71,10 @@ class BoardTimeoutError(BoardConnectionError):
 
 class IncompatibleBoardError(BoardError):
     """The instrument is no crossbar test board, or lacks a feature that was asked for."""
+
+
+class DisturbedError(BoardError):
+    """Another client changed the board during a measurement; nothing of it counts."""
 
 
 class ScpiError(BoardError):

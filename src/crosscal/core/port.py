@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
 from crosscal.core.array_types import Currents, Matrix, Vectors
 from crosscal.core.readout import Readout
+
+
+@contextmanager
+def undisturbed(port: CrossbarPort) -> Iterator[Callable[[], None]]:
+    """Have a board for this program alone, where it can be shared at all.
+
+    Args:
+        port: the board; one without a method `undisturbed` has no other clients.
+
+    Yields:
+        A function that raises `DisturbedError` if another client changed the board since its last call.
+
+    Raises:
+        BoardConnectionError: another client goes on using the board; the message names it.
+    """
+    hold = getattr(port, "undisturbed", None)
+    if hold is None:
+        yield lambda: None
+        return
+    with hold() as check:
+        yield check
 
 
 @runtime_checkable

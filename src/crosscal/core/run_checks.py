@@ -26,6 +26,10 @@ SPIKE = 5
 """Times that the largest magnitude must occur more often than the next to be a full scale that was hit."""
 
 
+class UnrelatedError(InputError):
+    """Currents without any relation to conductances and voltages."""
+
+
 def require_plausible(target_s: Matrices, voltage_v: Inputs, current_a: Readings) -> None:
     """Refuse currents of another unit, sign or order than conductances and voltages say.
 
@@ -53,7 +57,7 @@ def require_plausible(target_s: Matrices, voltage_v: Inputs, current_a: Readings
             )
         )
     if abs(correlation) < UNEXPLAINED:
-        raise InputError(
+        raise UnrelatedError(
             wanted(
                 got=f"currents that do not follow conductance × voltage (correlation {correlation:.2f})",
                 allowed=f"{UNEXPLAINED:g} or more",

@@ -3,6 +3,7 @@ from crosscal.runtime.correction import Uncertain as Uncertain
 from crosscal.runtime.file_format.calibrator_file import write_calibrator as write_calibrator
 from crosscal.runtime.file_format.calibrator_file import write_recalibrated as write_recalibrated
 from crosscal.runtime.file_format.metadata import CalibratorMetadata as CalibratorMetadata
+from crosscal.runtime.file_format.parity_probes import LOOSEST_TOLERANCE as LOOSEST_TOLERANCE
 from crosscal.runtime.file_format.parity_probes import ParityProbes as ParityProbes
 from crosscal.runtime.inverse.inverse import Inverse as Inverse
 from crosscal.runtime.inverse.inverse import InverseTensors as InverseTensors

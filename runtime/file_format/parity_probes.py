@@ -13,7 +13,9 @@ import numpy as np
 from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
 from crosscal.core.short_repr import ShortRepr
 
-LOOSEST_TOLERANCE = 1e-4
+LOOSEST_TOLERANCE = 1e-3
+"""Tolerance beyond which a file is refused: good boards read to a thousandth of the largest current."""
+
 _ARRAYS = ("conductance_s", "current_a", "calibrated_a")
 
 

@@ -158,7 +158,7 @@ def command(
     text = summary(calibration, evaluation, deviations)
     out.print(text, highlight=False)
     _write_report(folder, calibration, evaluation, text)
-    if not _fits(evaluation, deviations):
+    if not _fits(calibration, evaluation, deviations):
         _show_misfit(evaluation, deviations)
         if not accept_worse:
             console.print(
@@ -245,10 +245,14 @@ def _calibrate_with_bar(
             )
 
 
-def _fits(evaluation: Evaluation, deviations: DeviationTest | None) -> bool:
-    """Whether a calibrator is no worse than plain fits to known vectors, and honest about its errors."""
+def _fits(calibration: Calibration, evaluation: Evaluation, deviations: DeviationTest | None) -> bool:
+    """Whether a calibrator is no worse than nothing and than trained `affine`, and honest about its errors.
+
+    Fits to known vectors of the test matrices are no measure: on imprecise boards they know the cells as they
+    are, which no calibrator can know beforehand.
+    """
     scores = evaluation.kinds[0].scores
-    plain = min(score.nmse for name, score in scores.items() if name != "calibrator")
+    plain = min(calibration.plain_nmse, scores["nothing"].nmse)
     return scores["calibrator"].nmse <= plain and (deviations is None or deviations.honest)
 
 

@@ -64,6 +64,12 @@ def vector_source(
     return draw
 
 
+_FEW_LEVELS = 8
+"""Levels of the inputs, binary or ternary ones say, that cubic polynomials cannot be told apart on."""
+
+_LEVELS_SEEN = 10_000
+
+
 def enough_rounds(form: CircuitForm, free: Free, data: Measurements) -> CircuitForm:
     """Choose rounds so that Kirchhoff's law holds to 2e-5 of the largest input on the heaviest matrix."""
     heaviest = data.conductance_s[np.argmax(data.conductance_s.sum(axis=(1, 2)))]
@@ -126,6 +132,9 @@ def draw_design(
     """Draw the vectors that surrogates are fitted to from the run's inputs; some go together."""
     vectors, common = design_sizes(form.rows)
     inputs_v = data.voltage_v[data.usable].ravel()
+    if len(np.unique(inputs_v[:_LEVELS_SEEN])) <= _FEW_LEVELS:
+        # Inputs of a few levels say nothing of what lies between, where reads pass on their way.
+        inputs_v = np.concatenate([inputs_v, rng.uniform(inputs_v.min(), inputs_v.max(), inputs_v.size)])
     voltage_v = rng.choice(inputs_v, (vectors, form.rows))
     level_v, apart = rng.choice(inputs_v, (common, 1)), rng.uniform(0.0, 1.0, (common, 1))
     voltage_v[:common] = level_v + apart * (voltage_v[:common] - level_v)

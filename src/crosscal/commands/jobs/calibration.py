@@ -25,6 +25,7 @@ from crosscal.training import (
     Measurements,
     TrainingPlan,
     TrainingResult,
+    calibrate,
     calibrate_run,
     export_calibrator,
     train_chosen,
@@ -76,6 +77,7 @@ class Calibration:
         path: file of the best calibrator.
         matrices_used: matrices programmed, those of the test included.
         ended: reason for the end, in words.
+        plain_nmse: of `affine` trained on the same matrices, on the same test.
     """
 
     rounds: tuple[Round, ...]
@@ -83,6 +85,7 @@ class Calibration:
     path: Path
     matrices_used: int
     ended: str
+    plain_nmse: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +180,7 @@ def calibrate_in_rounds(
         path=path,
         matrices_used=len(read_run(run_path).target_s),
         ended=ended,
+        plain_nmse=_plain_nmse(learned, test, plan.seed),
     )
 
 
@@ -199,7 +203,17 @@ def require_wiring(data: Measurements) -> None:
 
 def nmse_of(path: Path, test: Measurements) -> float:
     """Squared error of a calibrator file on matrices, relative to the variance that their inputs cause."""
-    estimate_a = calibrate_run(load_calibrator(path), test)
+    return _nmse(calibrate_run(load_calibrator(path), test), test)
+
+
+def _plain_nmse(learned: Measurements, test: Measurements, seed: int) -> float:
+    """Squared error of `affine`, which like every calibrator knows no vector of the test matrices."""
+    affine = train_chosen(TrainingPlan(calibrator="affine", seed=seed), learned).calibrator
+    readable_a = np.where(test.usable[:, :, None], test.current_a, 0.0)
+    return _nmse(calibrate(affine, test.conductance_s, readable_a), test)
+
+
+def _nmse(estimate_a: np.ndarray, test: Measurements) -> float:
     error_a2 = variance_a2 = 0.0
     for k in range(test.matrices):
         usable = test.usable[k]

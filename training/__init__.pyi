@@ -37,8 +37,14 @@ from crosscal.training.evaluation.stated_deviations import deviation_test as dev
 from crosscal.training.fitting.automatic import train_chosen as train_chosen
 from crosscal.training.fitting.export import calibrate as calibrate
 from crosscal.training.fitting.export import export_calibrator as export_calibrator
+from crosscal.training.fitting.held_out_comparison import (
+    require_better_than_affine as require_better_than_affine,
+)
 from crosscal.training.fitting.plan import EpochReport as EpochReport
 from crosscal.training.fitting.plan import TrainingPlan as TrainingPlan
+from crosscal.training.fitting.run_consistency import CORRECTIONS as CORRECTIONS
+from crosscal.training.fitting.run_consistency import corrected as corrected
+from crosscal.training.fitting.run_consistency import require_consistent as require_consistent
 from crosscal.training.fitting.trainer import TrainingResult as TrainingResult
 from crosscal.training.fitting.trainer import train as train
 from crosscal.training.measurements import Measurements as Measurements

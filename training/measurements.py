@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +12,9 @@ from crosscal.core.errors import ShapeError, TrainingError, wanted
 from crosscal.core.readout import UNUSABLE
 from crosscal.core.run_file import Run
 from crosscal.core.short_repr import ShortRepr
+
+_DIGEST_DIGITS = 16
+"""64 bits: two of a million matrices agree by chance once in 4e7 times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -74,6 +78,16 @@ class Measurements(ShortRepr):
     def ideal_a(self) -> Float[np.ndarray, "matrices vectors columns"]:
         """What the targets would give without any parasitic, `Gᵀ v` [A], (K, V, M)."""
         return self.voltage_v @ self.conductance_s
+
+    def matrix_digests(self) -> list[str]:
+        """Digest of every matrix with its inputs and readings: tells later whether it was trained on."""
+        digests = []
+        for k in range(self.matrices):
+            digest = hashlib.sha256()
+            for array in (self.conductance_s, self.voltage_v, self.current_a):
+                digest.update(np.ascontiguousarray(array[k], dtype="<f8").tobytes())
+            digests.append(digest.hexdigest()[:_DIGEST_DIGITS])
+        return digests
 
     def of_matrices(self, index: np.ndarray | slice) -> Measurements:
         """Pick matrices."""

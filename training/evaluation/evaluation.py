@@ -72,6 +72,22 @@ class Evaluation(ShortRepr):
     skipped: tuple[str, ...]
 
     @property
+    def matrices_trained_on(self) -> int:
+        """Matrices of the run that the calibrator was trained or validated on, by its provenance."""
+        known = () if self.metadata is None else self.metadata.provenance.get("matrix_digests", ())
+        return len(set(known) & set(self.data.matrix_digests()))
+
+    @property
+    def title(self) -> str:
+        """Calibrator, array and matrices; says so when the run is one that was trained on."""
+        rows, columns = self.data.shape
+        total, trained_on = self.data.matrices, self.matrices_trained_on
+        text = f"{self.calibrator}, {rows}×{columns}, {total} matrices"
+        if trained_on == 0:
+            return text
+        return f"{text}, trained on {'this run' if trained_on == total else f'{trained_on} of them'}"
+
+    @property
     def calibrated_a(self) -> Stack:
         """What the calibrator makes of every vector [A], (K, V, M)."""
         return self.estimates_a[CALIBRATED]

@@ -157,10 +157,7 @@ def _methods(evaluation: Evaluation) -> Figure:
 
 
 def _title(figure: Figure, evaluation: Evaluation, rest: str) -> None:
-    rows, columns = evaluation.data.shape
-    figure.suptitle(
-        f"{evaluation.calibrator}, {rows}×{columns}, {evaluation.data.matrices} matrices, {rest}", fontsize=10
-    )
+    figure.suptitle(f"{evaluation.title}, {rest}", fontsize=10)
 
 
 def save_figure(figure: Figure, path: Path) -> Path:

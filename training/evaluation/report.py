@@ -34,6 +34,7 @@ def to_json(evaluation: Evaluation) -> dict[str, Any]:
         "rows": rows,
         "columns": columns,
         "matrices": evaluation.data.matrices,
+        "matrices_trained_on": evaluation.matrices_trained_on,
         "vectors_per_matrix": evaluation.data.vectors,
         "unusable_vectors": int((~evaluation.data.usable).sum()),
         "full_scale_a": evaluation.full_scale_a,

@@ -32,6 +32,7 @@ def weight_error_percent(data: Measurements, estimate_a: np.ndarray) -> Matrix |
             gram += deviation_v.T @ deviation_v
             cross += deviation_v.T @ error_a[k, usable]
     # The deviations' own rank; squaring halves the digits, inputs uniform in a range are far from that limit.
-    if np.linalg.matrix_rank(gram, rtol=1e-9, hermitian=True) < rows:
+    eigenvalues = np.linalg.eigvalsh(gram)
+    if not eigenvalues[0] > 1e-9 * eigenvalues[-1]:
         return None
     return 100.0 * np.linalg.solve(gram, cross) / float(data.conductance_s.mean())

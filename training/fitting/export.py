@@ -128,6 +128,7 @@ def _provenance(result: TrainingResult) -> dict[str, Any]:
     return {
         "seed": result.plan.seed,
         "options": result.plan.options,
+        "matrix_digests": [*result.training.matrix_digests(), *result.validation.matrix_digests()],
         "training_matrices": result.training.matrices,
         "validation_matrices": result.validation.matrices,
         "vectors_per_matrix": result.training.vectors,

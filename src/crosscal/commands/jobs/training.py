@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from crosscal.commands.terminal.interrupt import interruptible, keeping
-from crosscal.commands.terminal.progress import console, progress_bar, show_log_beside_bar
+from crosscal.commands.terminal.progress import console, progress_bar, show_log_beside_bar, working
 from crosscal.training import (
     EpochReport,
     Measurements,
     TrainingPlan,
     TrainingResult,
     export_calibrator,
+    require_better_than_affine,
     train_chosen,
 )
 
@@ -24,8 +25,13 @@ def train_and_export(
     validation: Measurements | None = None,
     resume: bool = False,
     provenance: dict | None = None,
+    accept_worse: bool = True,
 ) -> TrainingResult:
-    """Train with a progress bar, a checkpoint beside the output, and export."""
+    """Train with a progress bar, a checkpoint beside the output, and export.
+
+    Raises:
+        TrainingError: as `train`; or the calibrator is worse than `affine` and that is not accepted.
+    """
     checkpoint = checkpoint_of(output)
     with (
         keeping(lambda: _kept_training(checkpoint)),
@@ -48,6 +54,9 @@ def train_and_export(
             result = train_chosen(
                 plan, data, validation=validation, checkpoint=checkpoint, resume=resume, progress=show
             )
+    if not accept_worse:
+        with working("comparing with affine on held-out matrices"):
+            require_better_than_affine(result)
     export_calibrator(result, output, provenance=provenance)
     checkpoint.unlink(missing_ok=True)
     for finding in result.calibrator.findings():

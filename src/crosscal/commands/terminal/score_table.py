@@ -19,12 +19,7 @@ COLUMNS = {
 
 def score_table(evaluation: Evaluation) -> Table:
     """Lay out all four error measures by kind of input and method, with the factor against no calibration."""
-    rows, columns = evaluation.data.shape
-    table = Table(
-        title=f"{evaluation.calibrator}, {rows}×{columns}, {evaluation.data.matrices} matrices",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-    )
+    table = Table(title=evaluation.title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("inputs")
     table.add_column("calibration", no_wrap=True)
     with_reference = any(

@@ -68,11 +68,12 @@ class PtyPort:
         return self._master
 
     def look_for_client(self) -> None:
-        """Notice a client that has opened the line."""
+        """Notice a client that has opened the line, or was there and has left something to read."""
         if not self.connected:
             poll = select.poll()
             poll.register(self._master, select.POLLIN)
-            self.connected = not any(event & select.POLLHUP for _, event in poll.poll(0))
+            events = sum(event for _, event in poll.poll(0))
+            self.connected = bool(events & select.POLLIN) or not events & select.POLLHUP
 
     def receive(self, size: int) -> bytes | None:
         """Take received bytes; None if nothing is there.

@@ -25,8 +25,9 @@ from crosscal.core.errors import BoardConnectionError, wanted
 from crosscal.simulated_bench.building import build_bench
 from crosscal.simulated_bench.instrument.powered_bench import PoweredBoard
 from crosscal.simulated_bench.instrument.settings_source import SettingsSource
+from crosscal.simulated_bench.instrument.visa_events import RequestWatcher
 from crosscal.simulated_bench.instrument.visa_locks import ResourceLocks
-from crosscal.simulated_bench.instrument.visa_resources import board_resources
+from crosscal.simulated_bench.instrument.visa_resources import board_resources, canonical_case
 from crosscal.simulated_bench.instrument.visa_sessions import SESSION_CLASSES, BoardSession, seconds
 
 DEFAULT_BENCH = "lab-16x12"
@@ -79,6 +80,7 @@ class CrosscalVisaLibrary(SimVisaLibrary):
         self._resources = board_resources(settings, origin=str(self._source))
         self._locks = ResourceLocks()
         self._events_on: set[int] = set()
+        self._watchers: dict[int, RequestWatcher] = {}
         self.board = PoweredBoard(build_bench(settings))
         self._fresh = True
 
@@ -149,6 +151,7 @@ class CrosscalVisaLibrary(SimVisaLibrary):
 
     def close(self, session: Any) -> StatusCode:
         """Close a session, an event, or the resource manager."""
+        self._stop_watching(session)
         with self._table:
             closed = self.sessions.pop(session, None)
             self._events_on.discard(session)
@@ -158,6 +161,9 @@ class CrosscalVisaLibrary(SimVisaLibrary):
         if isinstance(closed, BoardSession):
             self._locks.forget(closed.resource, session)
             closed.link.close()
+        elif not isinstance(closed, _ServiceRequest) and not self.stays_on:
+            # The resource manager: the board is switched off with it.
+            self.board.switch_off()
         return StatusCode.success
 
     def read(self, session: Any, count: int) -> tuple[bytes, StatusCode]:
@@ -216,23 +222,49 @@ class CrosscalVisaLibrary(SimVisaLibrary):
     def enable_event(
         self, session: Any, event_type: EventType, mechanism: EventMechanism, context: None = None
     ) -> StatusCode:
-        """Queue service requests for `wait_on_event`."""
+        """Queue service requests for `wait_on_event`, or call the installed handlers."""
         del context
         opened = self._session(session)
         if event_type != EventType.service_request or not opened.message_based:
             self._fail(session, StatusCode.error_invalid_event)
-        if mechanism != EventMechanism.queue:
+        if mechanism == EventMechanism.handler:
+            self._watch_requests(session, opened)
+        elif mechanism == EventMechanism.queue:
+            with self._table:
+                self._events_on.add(session)
+        else:
             self._fail(session, StatusCode.error_nonsupported_mechanism)
-        with self._table:
-            self._events_on.add(session)
         return self._succeed(session, StatusCode.success)
 
+    def _watch_requests(self, session: Any, opened: BoardSession) -> None:
+        if not self.handlers[session]:
+            self._fail(session, StatusCode.error_handler_not_installed)
+
+        def call_handlers() -> None:
+            for handler, user_handle, _, event_type in list(self.handlers[session]):
+                with self._table:
+                    event = self._register(_ServiceRequest())  # pyright: ignore[reportCallIssue,reportArgumentType]
+                handler(session, event_type, event, user_handle)
+
+        with self._table:
+            if session not in self._watchers:
+                self._watchers[session] = RequestWatcher(opened.link, call_handlers)
+
     def disable_event(self, session: Any, event_type: EventType, mechanism: EventMechanism) -> None:
-        """Stop queueing service requests."""
-        del mechanism
-        if event_type in (EventType.service_request, EventType.all_enabled):
+        """Stop queueing service requests, or calling handlers."""
+        if event_type not in (EventType.service_request, EventType.all_enabled):
+            return
+        if mechanism in (EventMechanism.queue, EventMechanism.all):
             with self._table:
                 self._events_on.discard(session)
+        if mechanism in (EventMechanism.handler, EventMechanism.all):
+            self._stop_watching(session)
+
+    def _stop_watching(self, session: Any) -> None:
+        with self._table:
+            watcher = self._watchers.pop(session, None)
+        if watcher is not None:
+            watcher.stop()
 
     def discard_events(self, session: Any, event_type: EventType, mechanism: EventMechanism) -> None:
         """Forget a service request that was not waited for."""
@@ -259,10 +291,19 @@ class CrosscalVisaLibrary(SimVisaLibrary):
 
     def install_handler(
         self, session: Any, event_type: EventType, handler: Any, user_handle: Any
-    ) -> NoReturn:
-        """Refuse: events are queued, not called back."""
+    ) -> tuple[Any, Any, Any, StatusCode]:
+        """Accept a handler of service requests; it is called once the event is enabled."""
+        opened = self._session(session)
+        if event_type != EventType.service_request or not opened.message_based:
+            self._fail(session, StatusCode.error_invalid_event)
+        return handler, user_handle, handler, self._succeed(session, StatusCode.success)
+
+    def uninstall_handler(
+        self, session: Any, event_type: EventType, handler: Any, user_handle: Any = None
+    ) -> StatusCode:
+        """Take a handler back; PyVISA has removed it from its list."""
         del event_type, handler, user_handle
-        self._fail(session, StatusCode.error_nonsupported_mechanism)
+        return self._succeed(session, StatusCode.success)
 
     def gpib_control_ren(self, session: Any, mode: constants.RENLineOperation) -> StatusCode:
         """Take the board to remote or local, without effect on it."""
@@ -282,10 +323,14 @@ class CrosscalVisaLibrary(SimVisaLibrary):
         """Set an attribute of a session."""
         return self._finish(session, super().set_attribute(session, attribute, attribute_state))
 
+    def parse_resource_extended(self, session: Any, resource_name: str) -> tuple[Any, StatusCode]:
+        """Parse a resource name, whatever its case."""
+        return super().parse_resource_extended(session, canonical_case(resource_name))
+
     def _resource(self, session: Any, resource_name: str) -> str:
-        """Find the canonical name of one of the board's resources; a host's name may differ in case."""
+        """Find the canonical name of one of the board's resources, whatever its case."""
         try:
-            wanted_name = str(rname.parse_resource_name(resource_name)).casefold()
+            wanted_name = str(rname.parse_resource_name(canonical_case(resource_name))).casefold()
         except rname.InvalidResourceName:
             self._fail(session, StatusCode.error_invalid_resource_name)
         found = next((name for name in self._resources if name.casefold() == wanted_name), None)

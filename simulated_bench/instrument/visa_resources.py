@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from pyvisa import rname
 
 from crosscal.core.errors import SettingsError, wanted
 from crosscal.simulated_bench.instrument.visa_sessions import SESSION_CLASSES
 from crosscal.simulated_bench.settings.bench_settings import BenchSettings
+
+CLASSES = frozenset(kind for _, kind in SESSION_CLASSES)
 
 
 def board_resources(settings: BenchSettings, *, origin: str) -> tuple[str, ...]:
@@ -32,6 +36,20 @@ def board_resources(settings: BenchSettings, *, origin: str) -> tuple[str, ...]:
             )
         found.append(canonical)
     return tuple(found)
+
+
+def canonical_case(name: str) -> str:
+    """Write the interface and the class of a resource name in capitals, as PyVISA wants them."""
+    interface, *rest = name.split("::")
+    found = re.match(r"[A-Za-z]+(?=[0-9/.]|$)", interface)
+    if found:
+        interface = found[0].upper() + interface[found.end() :]
+    if rest and rest[-1].upper() in CLASSES:
+        rest[-1] = rest[-1].upper()
+        # PyVISA takes a class in small letters for a part of the address, and adds its own.
+        if rest[-2:-1] and rest[-2].upper() == rest[-1]:
+            del rest[-2]
+    return "::".join([interface, *rest])
 
 
 def _canonical(name: str) -> str | None:

@@ -5,15 +5,20 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import pyvisa
 import serial
+from reference_board import FACTS
+from support.fake_hardware import FakeHardware
 
 from crosscal.core.errors import BoardConnectionError, InputError
+from crosscal.firmware_models import serving
 from crosscal.simulated_bench import Bench, BenchServer, PoweredBoard, serve_pty, serve_tcp
 
 ENOUGH_S = 10.0
@@ -101,6 +106,119 @@ def test_a_long_measurement_does_not_keep_other_clients_waiting_for_its_end():
             assert ask(one, b"SENS:AVER:COUN 1024;:INIT;:STAT:OPER:COND?") == b"16"
             assert int(ask(two, b"TRAC:POIN:ACT?")) < 8000
             assert ask(two, b"ABOR;:STAT:OPER:COND?") == b"0"
+
+
+class CountingBoard(FakeHardware):
+    """Hardware in a test's hand."""
+
+    def __init__(self):
+        super().__init__(FACTS)
+
+
+@pytest.fixture
+def counting():
+    with serving.serve_tcp(serving.BoardServer(serving.PoweredBoard(CountingBoard()))) as server:
+        yield server
+
+
+def test_the_end_of_a_server_takes_the_rows_to_rest():
+    with serving.serve_tcp(serving.BoardServer(serving.PoweredBoard(CountingBoard()))) as server:
+        end, stream = connect(server)
+        with end:
+            assert ask(stream, b"OUTP ON;:OUTP?") == b"1"
+            assert server.board.hardware.rests == 0
+    assert server.board.hardware.rests >= 1
+
+
+@pytest.mark.parametrize("failure", [LookupError("pin"), SystemExit("bye"), GeneratorExit("panic")])
+def test_no_exception_of_the_hardware_ends_the_server(counting, failure):
+    end, stream = connect(counting)
+    with end:
+        counting.board.hardware.failures = {"measure": failure}
+        assert ask(stream, b"*CLS;:INIT;*OPC?") == b"1"
+        told = f'-240,"Hardware error;{type(failure).__name__}: {failure}"'
+        assert ask(stream, b"SYST:ERR?").decode() == told
+        counting.board.hardware.failures = {}
+        assert ask(stream, b"READ?").count(b",") == 1
+    other_end, other = connect(counting)
+    with other_end:
+        assert ask(other, b"ARR:SIZE?") == b"3,2"
+
+
+def test_a_carriage_return_of_a_terminal_ends_a_message(counting):
+    end, stream = connect(counting)
+    with end:
+        for ending in (b"\r", b"\r\n", b"\n"):
+            stream.write(b"ARR:SIZE?" + ending)
+            stream.flush()
+            assert stream.readline() == b"3,2\n"
+        assert ask(stream, b"SYST:ERR:COUN?") == b"0"
+
+
+def test_a_client_in_a_hurry_does_not_make_another_wait_for_all_its_answers(counting):
+    (one_end, one), (two_end, two) = connect(counting), connect(counting)
+    with one_end, two_end:
+        one.write(b"*IDN?\n" * 5000)
+        one.flush()
+        began_s = time.monotonic()
+        assert ask(two, b"ARR:SIZE?") == b"3,2"
+        waited_s = time.monotonic() - began_s
+        for _ in range(5000):
+            assert one.readline().startswith(b"crosscal")
+        assert waited_s < (time.monotonic() - began_s) / 3
+
+
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="tells when a terminal is left")
+
+
+@pytest.fixture
+def terminal():
+    with serving.serve_pty(serving.BoardServer(serving.PoweredBoard(CountingBoard()))) as server:
+        yield server.resource.removeprefix("ASRL").removesuffix("::INSTR")
+
+
+def talk(terminal, message, *, answers=True):
+    with serial.Serial(terminal, timeout=ENOUGH_S) as port:
+        port.write(message)
+        return port.readline() if answers else b""
+
+
+@needs_linux
+@pytest.mark.parametrize(
+    "left",
+    [
+        b"FORM REAL,64;:SOUR:VOLT:LIST #224abc",
+        b"SENS:AVER:COUN 3;COUN",
+        b"*IDN?\n",
+        b"TRIG:SOUR BUS;:INIT;*OPC?\n",
+        b"'a string without an end",
+    ],
+    ids=["half a block", "half a message", "an answer nobody read", "a query that waits", "half a string"],
+)
+def test_what_a_client_leaves_on_a_terminal_does_not_meet_the_next_one(terminal, left):
+    began_s = time.monotonic()
+    talk(terminal, left, answers=False)
+    time.sleep(0.2)
+    assert talk(terminal, b"ARR:SIZE?\n") == b"3,2\n"
+    # Long before the silence of 5 s that ends a block, and with no stray answer before its own.
+    assert time.monotonic() - began_s < 4.0
+
+
+@needs_linux
+def test_commands_that_a_client_sent_before_it_left_are_carried_out(terminal):
+    talk(terminal, b"*CLS\n" + b"SENS:AVER:COUN 3\n" * 100 + b"SENS:AVER:COUN 7\n", answers=False)
+    time.sleep(0.2)
+    assert talk(terminal, b"SENS:AVER:COUN?;:SYST:ERR:COUN?\n") == b"7;0\n"
+
+
+@needs_linux
+def test_a_client_of_a_terminal_takes_its_lock_along():
+    board = FakeHardware(replace(FACTS, capabilities=(*FACTS.capabilities, "LOCK")))
+    with serving.serve_pty(serving.BoardServer(serving.PoweredBoard(board))) as server:
+        path = server.resource.removeprefix("ASRL").removesuffix("::INSTR")
+        assert talk(path, b"SYST:LOCK:REQ?;OWN?\n").startswith(b"1;/dev/")
+        time.sleep(0.2)
+        assert talk(path, b"SYST:LOCK:OWN?\n") == b"NONE\n"
 
 
 def test_a_client_that_does_not_read_does_not_stop_the_others(server):

@@ -382,8 +382,86 @@ def test_waiting_needs_the_event_enabled_and_a_bus_that_has_it(manager):
         opened(manager, SOCKET).enable_event(EventType.service_request, EventMechanism.queue)
     assert code_of(caught) is StatusCode.error_invalid_event
     with pytest.raises(pyvisa.VisaIOError) as caught:
-        instrument.install_handler(EventType.service_request, print)
-    assert code_of(caught) is StatusCode.error_nonsupported_mechanism
+        instrument.enable_event(EventType.service_request, EventMechanism.handler)
+    assert code_of(caught) is StatusCode.error_handler_not_installed
+    with pytest.raises(pyvisa.VisaIOError) as caught:
+        opened(manager, SOCKET).install_handler(EventType.service_request, print)
+    assert code_of(caught) is StatusCode.error_invalid_event
+
+
+def test_a_handler_is_called_for_each_service_request_until_the_event_is_disabled(manager):
+    instrument = opened(manager, GPIB)
+    calls, called = [], threading.Semaphore(0)
+
+    def handle(resource, event, user_handle):
+        calls.append((resource.read_stb() & 0x60, event.event_type, user_handle))
+        called.release()
+
+    handler = instrument.wrap_handler(handle)
+    user_handle = instrument.install_handler(EventType.service_request, handler, "mine")
+    instrument.enable_event(EventType.service_request, EventMechanism.handler)
+    for _ in range(2):
+        instrument.write("*CLS;*ESE 1;*SRE 32;:INIT;*OPC")
+        assert called.acquire(timeout=10.0)
+    assert calls == [(0x60, EventType.service_request, "mine")] * 2
+    instrument.disable_event(EventType.service_request, EventMechanism.handler)
+    instrument.uninstall_handler(EventType.service_request, handler, user_handle)
+    instrument.write("*CLS;:INIT;*OPC")
+    assert not called.acquire(timeout=0.5)
+
+
+def test_a_handler_that_fails_does_not_end_the_requests_and_closing_ends_them(manager, caplog):
+    instrument = opened(manager)
+    called = threading.Semaphore(0)
+
+    def fail(*_):
+        called.release()
+        raise ValueError("of the user's")
+
+    instrument.install_handler(EventType.service_request, fail)
+    instrument.enable_event(EventType.service_request, EventMechanism.handler)
+    for _ in range(2):
+        instrument.write("*CLS;*ESE 1;*SRE 32;:INIT;*OPC")
+        assert called.acquire(timeout=10.0)
+        instrument.read_stb()
+    instrument.close()
+    assert "a handler of service requests failed" in caplog.text
+    assert not [thread for thread in threading.enumerate() if thread.name == "crosscal-requests"]
+
+
+@pytest.mark.parametrize("resource", [SOCKET, SERIAL, GPIB])
+def test_clear_frees_a_session_that_waits_for_a_trigger(manager, resource):
+    instrument = opened(manager, resource)
+    instrument.write("TRIG:SOUR BUS;:INIT;*OPC?")
+    instrument.clear()
+    assert instrument.query("STAT:OPER:COND?") == "32"
+    instrument.write("ABOR")
+    assert errors(instrument) == '0,"No error"'
+
+
+def test_a_break_on_the_serial_line_is_a_device_clear(manager):
+    instrument = opened(manager, SERIAL)
+    instrument.write("TRIG:SOUR BUS;:INIT;*OPC?")
+    instrument.set_visa_attribute(ResourceAttribute.asrl_break_state, 1)
+    instrument.set_visa_attribute(ResourceAttribute.asrl_break_state, 0)
+    assert instrument.query("STAT:OPER:COND?") == "32"
+
+
+@pytest.mark.parametrize("change", [str.lower, str.upper, str.swapcase])
+def test_every_resource_name_is_case_blind(manager, change):
+    for name in manager.list_resources("?*"):
+        instrument = opened(manager, change(name))
+        assert instrument.query("ARR:SIZE?") == "5,9"
+        instrument.close()
+
+
+def test_closing_the_manager_takes_the_rows_to_rest(manager, monkeypatch):
+    rested = []
+    hardware = manager.visalib.board.bench
+    monkeypatch.setattr(hardware, "rest", lambda: rested.append(True))
+    opened(manager).write("OUTP ON")
+    manager.close()
+    assert rested
 
 
 @pytest.mark.parametrize("resource", EVERY_WAY)

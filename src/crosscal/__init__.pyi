@@ -1,7 +1,7 @@
-from crosscal.core.lab_board import LabBoard as LabBoard
-from crosscal.core.lab_board_facts import ConverterCodes as ConverterCodes
-from crosscal.core.lab_board_facts import LabBoardFacts as LabBoardFacts
-from crosscal.core.lab_board_facts import PulseSchedule as PulseSchedule
+from crosscal.core.lab_board.board import LabBoard as LabBoard
+from crosscal.core.lab_board.facts import ConverterCodes as ConverterCodes
+from crosscal.core.lab_board.facts import LabBoardFacts as LabBoardFacts
+from crosscal.core.lab_board.facts import PulseSchedule as PulseSchedule
 from crosscal.core.run_file import Run as Run
 from crosscal.core.signed_pairs import SignedPairs as SignedPairs
 from crosscal.core.signed_pairs import signed_pairs as signed_pairs

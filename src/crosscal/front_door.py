@@ -10,7 +10,7 @@ from crosscal.core.errors import InputError, wanted
 from crosscal.core.user_code import code_allowed
 
 if TYPE_CHECKING:
-    from crosscal.core.lab_board import LabBoard
+    from crosscal.core.lab_board.board import LabBoard
     from crosscal.drivers import Board
     from crosscal.runtime import Calibrator
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from crosscal.core.errors import IncompatibleBoardError, wanted
-from crosscal.core.lab_board import LabBoard
-from crosscal.core.pulse_write_verify import PulseWriter, WriteReport
+from crosscal.core.lab_board.board import LabBoard
+from crosscal.core.lab_board.pulse_write_verify import PulseWriter, WriteReport
 from crosscal.core.readout import UNUSABLE, Status
 from crosscal.firmware_models import BoardFacts, ProgrammingStep, Reading
 

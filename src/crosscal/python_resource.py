@@ -18,7 +18,7 @@ from crosscal.core.errors import (
     InputError,
     wanted,
 )
-from crosscal.core.lab_board import LabBoard
+from crosscal.core.lab_board.board import LabBoard
 
 PREFIX = "python:"
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from crosscal.core.errors import RunFileError
+from crosscal.core.run.layout import MatrixRecord, RunPlan
+from crosscal.core.run.writer import RunWriter
 from crosscal.core.run_file import read_run
-from crosscal.core.run_layout import MatrixRecord, RunPlan
-from crosscal.core.run_writer import RunWriter
 
 PLAN = RunPlan(
     matrices=4,

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from crosscal.core.errors import RunFileError
+from crosscal.core.run.layout import MatrixRecord, RunPlan
+from crosscal.core.run.writer import RunWriter
 from crosscal.core.run_file import read_run
-from crosscal.core.run_layout import MatrixRecord, RunPlan
-from crosscal.core.run_writer import RunWriter
 
 # 2.8 MB.
 PLAN = RunPlan(
@@ -28,8 +28,8 @@ CREATE = """
 import sys
 from pathlib import Path
 from crosscal.core.errors import RunFileError
-from crosscal.core.run_layout import RunPlan
-from crosscal.core.run_writer import RunWriter
+from crosscal.core.run.layout import RunPlan
+from crosscal.core.run.writer import RunWriter
 plan = RunPlan(matrices=100, vectors=100, rows=12, columns=16, inputs="random", seed=1, identity="x",
                has_truth=True)
 try:

@@ -272,9 +272,9 @@ def test_a_shell_completes_commands_profiles_boards_and_calibrators(
 
 
 def test_values_that_hold_arrays_print_on_few_lines(tmp_path: Path) -> None:
+    from crosscal.core.run.layout import MatrixRecord, RunPlan
+    from crosscal.core.run.writer import RunWriter
     from crosscal.core.run_file import read_run
-    from crosscal.core.run_layout import MatrixRecord, RunPlan
-    from crosscal.core.run_writer import RunWriter
 
     plan = RunPlan(
         matrices=1, vectors=300, rows=30, columns=40, inputs="random", seed=1, identity="x", has_truth=False

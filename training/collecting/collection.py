@@ -18,10 +18,10 @@ from crosscal.core.array_types import Matrix
 from crosscal.core.errors import DisturbedError, IncompatibleBoardError, InputError, RunFileError, wanted
 from crosscal.core.port import CrossbarPort, undisturbed
 from crosscal.core.readout import UNUSABLE
-from crosscal.core.run_checks import UnrelatedError, require_plausible
+from crosscal.core.run.checks import UnrelatedError, require_plausible
+from crosscal.core.run.layout import MatrixRecord, RunPlan
+from crosscal.core.run.writer import RunWriter
 from crosscal.core.run_file import Run, read_run
-from crosscal.core.run_layout import MatrixRecord, RunPlan
-from crosscal.core.run_writer import RunWriter
 from crosscal.training.collecting.board_description import BoardDescription
 from crosscal.training.collecting.plan import CollectionPlan, CollectionProgress
 

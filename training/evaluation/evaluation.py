@@ -13,8 +13,8 @@ import numpy as np
 
 from crosscal.core.array_types import Float
 from crosscal.core.errors import IncompatibleBoardError, ShapeError, TrainingError, wanted
+from crosscal.core.run.layout import RunPlan
 from crosscal.core.run_file import Run
-from crosscal.core.run_layout import RunPlan
 from crosscal.core.short_repr import ShortRepr
 from crosscal.runtime import Calibrator, CalibratorMetadata
 from crosscal.training.calibrators.affine_fit import affine_per_matrix

@@ -15,7 +15,7 @@ from crosscal.commands.options.quantity_range import QuantityRange
 from crosscal.commands.terminal.interrupt import interruptible
 from crosscal.commands.terminal.progress import console, progress_bar
 from crosscal.core.errors import InputError, wanted
-from crosscal.core.lab_board import LabBoard
+from crosscal.core.lab_board.board import LabBoard
 from crosscal.front_door import open_board
 from crosscal.runtime.board_check.check import CheckPlan, check_board
 from crosscal.runtime.board_check.findings import Finding, Verdict

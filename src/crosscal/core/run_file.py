@@ -12,9 +12,9 @@ import numpy as np
 
 from crosscal.core.errors import RunFileError
 from crosscal.core.readout import Status
-from crosscal.core.run_arrays import stack_arrays
-from crosscal.core.run_checks import require_plausible, require_unsaturated
-from crosscal.core.run_layout import (
+from crosscal.core.run.arrays import stack_arrays
+from crosscal.core.run.checks import require_plausible, require_unsaturated
+from crosscal.core.run.layout import (
     MatrixRecord,
     RunPlan,
     damage_explained,
@@ -24,7 +24,7 @@ from crosscal.core.run_layout import (
     read_plan,
     require_layout,
 )
-from crosscal.core.run_writer import RunWriter
+from crosscal.core.run.writer import RunWriter
 from crosscal.core.short_repr import ShortRepr
 
 

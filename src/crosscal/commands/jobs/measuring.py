@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from crosscal.core.port import CrossbarPort
-from crosscal.core.run_layout import MatrixRecord
+from crosscal.core.run.layout import MatrixRecord
 from crosscal.training import (
     BoardDescription,
     CollectionPlan,

@@ -22,7 +22,7 @@ from crosscal.commands.jobs.collection import kept_matrices
 from crosscal.commands.options.measurement import plan_text
 from crosscal.commands.terminal.interrupt import keeping
 from crosscal.commands.terminal.progress import collection_bar, console, working
-from crosscal.core.run_layout import MatrixRecord
+from crosscal.core.run.layout import MatrixRecord
 from crosscal.front_door import open_board
 from crosscal.simulated_bench import BenchSettings, load_settings, settings_text
 from crosscal.training import (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crosscal.core.array_types import Matrix
-from crosscal.core.lab_board_facts import PulseSchedule
+from crosscal.core.lab_board.facts import PulseSchedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

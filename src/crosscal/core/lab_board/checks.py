@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from crosscal.core.array_types import Matrix, Vectors
 from crosscal.core.errors import IncompatibleBoardError, RangeError, ShapeError, wanted
-from crosscal.core.lab_board_facts import LabBoardFacts
+from crosscal.core.lab_board.facts import LabBoardFacts
 from crosscal.core.readout import Readout, Status
 
 SCPI_NOT_A_NUMBER = 9.9e37

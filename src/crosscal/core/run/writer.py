@@ -16,7 +16,7 @@ import numpy as np
 
 from crosscal.core.errors import RunFileError, wanted
 from crosscal.core.file_errors import hdf5_error, remedy_of
-from crosscal.core.run_layout import (
+from crosscal.core.run.layout import (
     MatrixRecord,
     RunPlan,
     damage_explained,

@@ -37,9 +37,9 @@ from crosscal.core.errors import (
     IncompatibleBoardError,
     wanted,
 )
-from crosscal.core.lab_board_checks import checked_read_back, checked_target, checked_vectors, readout_of
-from crosscal.core.lab_board_facts import LabBoardFacts
-from crosscal.core.pulse_write_verify import PulseWriter, WriteReport
+from crosscal.core.lab_board.checks import checked_read_back, checked_target, checked_vectors, readout_of
+from crosscal.core.lab_board.facts import LabBoardFacts
+from crosscal.core.lab_board.pulse_write_verify import PulseWriter, WriteReport
 from crosscal.core.readout import Readout
 from crosscal.core.shutdown import Registration
 

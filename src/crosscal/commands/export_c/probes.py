@@ -60,7 +60,8 @@ def plausible_readings(programmed: ProgrammedCalibrator, count: int, rng: np.ran
     correction = programmed.correction
     if isinstance(correction, InverseCorrection):
         tensors = correction.tensors
-        inputs = rng.uniform(*tensors.input_bounds[:2], (count, programmed.shape[0]))
+        low, high = (float(bound) for bound in tensors.input_bounds[:2])
+        inputs = rng.uniform(low, high, (count, programmed.shape[0]))
         scaled = tensors.predicted(inputs) + tensors.prediction_bias
         return scaled / tensors.current_scale + tensors.current_shift
     low_v, high_v = programmed.voltage_range_v or (0.1, 0.5)

@@ -174,11 +174,16 @@ def calibrate_in_rounds(
                 ended = f"the time of {time_s / 60:g} minutes is used up"
                 break
     _, result, path = min(tried, key=lambda trial: trial[0].nmse)
+    measured = Measurements.from_run(read_run(run_path))
+    test, learned = (
+        measured.of_matrices(part)
+        for part in (slice(0, TEST_MATRICES), slice(TEST_MATRICES, TEST_MATRICES + tried[-1][0].matrices))
+    )
     return Calibration(
         rounds=tuple(trial[0] for trial in tried),
         result=result,
         path=path,
-        matrices_used=len(read_run(run_path).target_s),
+        matrices_used=measured.matrices,
         ended=ended,
         plain_nmse=_plain_nmse(learned, test, plan.seed),
     )

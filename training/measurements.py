@@ -1,4 +1,4 @@
-"""What training learns from and evaluation scores: measured currents beside the ideal ones, in memory."""
+"""Measured currents beside the ideal ones, in memory: the data of training and evaluation."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Measurements(ShortRepr):
 
     @property
     def ideal_a(self) -> Float[np.ndarray, "matrices vectors columns"]:
-        """What the targets would give without any parasitic, `Gᵀ v` [A], (K, V, M)."""
+        """Currents of the targets without any parasitic, `Gᵀ v` [A], (K, V, M)."""
         return self.voltage_v @ self.conductance_s
 
     def matrix_digests(self) -> list[str]:
@@ -149,7 +149,7 @@ def split_matrices(
     Args:
         data: at least two matrices.
         validation_share: part of the matrices kept for validation, in (0, 1); at least one matrix each.
-        rng: decides which.
+        rng: decides on them.
 
     Raises:
         TrainingError: fewer than two matrices.

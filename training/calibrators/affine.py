@@ -16,7 +16,7 @@ from crosscal.training.measurements import Measurements
 class Affine(TrainableCalibrator):
     """Least squares over all matrices at once; nothing of it depends on the matrix.
 
-    What a matrix shifts, it cannot follow: its error is the spread of the matrices' own offsets.
+    A shift from matrix to matrix it cannot follow: its error is the spread of the matrices' own offsets.
     """
 
     name: ClassVar[str] = "affine"

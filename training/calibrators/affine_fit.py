@@ -1,7 +1,7 @@
 """Gain and offset per column, fitted to one matrix's own known vectors: the baseline that counts.
 
 Boards are calibrated this way today (IBM HERMES and HPE's dot-product engine: about 100 patterns, 6 bits). It
-needs known vectors after every programming, which a trained calibrator does not.
+needs known vectors after every programming; a trained calibrator does not.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def fit_affine(current_a: Currents, ideal_a: Currents) -> AffineFit:
 
     Args:
         current_a: measured currents of the known vectors [A], (K, M).
-        ideal_a: what they should have been [A], (K, M).
+        ideal_a: their ideal currents [A], (K, M).
 
     Returns:
         The fit. A column whose measured current does not vary (one vector, an open line) keeps gain 1 and

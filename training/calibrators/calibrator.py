@@ -1,4 +1,4 @@
-"""What every calibrator is to the trainer and to the exporter.
+"""Interface of a calibrator to the trainer and the exporter.
 
 A calibrator maps (matrix, measured currents) to calibrated currents. It is a `torch.nn.Module` whose whole
 state is its `state_dict`: a checkpoint holds that and the arguments it was made with, nothing else. To add
@@ -92,7 +92,7 @@ class TrainableCalibrator(torch.nn.Module, ABC):
 
     @abstractmethod
     def stages(self) -> tuple[Stage, ...]:
-        """Say what the trainer does after `prepare`; empty when that was all."""
+        """List the stages of training after `prepare`; empty when that was all."""
 
     @abstractmethod
     def forward(self, conductance_s: torch.Tensor, current_a: torch.Tensor) -> torch.Tensor:
@@ -103,16 +103,16 @@ class TrainableCalibrator(torch.nn.Module, ABC):
         """Write the calibrator as ONNX nodes, from `conductance` and `current` to `calibrated`."""
 
     def findings(self) -> tuple[str, ...]:
-        """Say what `prepare` found that whoever trains it should know; nothing by default."""
+        """Report findings of `prepare` to the person who trains; nothing by default."""
         return ()
 
     def loss(self, batch: Batch, stage: Stage) -> torch.Tensor:
-        """What a batch costs in a stage: by default the NMSE of the calibrated currents."""
+        """Compute the loss of a batch in a stage: by default the NMSE of the calibrated currents."""
         del stage
         return normalised_error(self(batch.conductance_s, batch.current_a), batch)
 
     def validation_error(self, batch: Batch, stage: Stage) -> torch.Tensor:
-        """What decides which epoch was best; by default the NMSE of the calibrated currents."""
+        """Compute the error that decides on the best epoch: by default the NMSE of calibrated currents."""
         del stage
         return normalised_error(self(batch.conductance_s, batch.current_a), batch)
 

@@ -19,12 +19,12 @@ CALIBRATED = "calibrated"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphFacts:
-    """What a calibrator says of the graph it wrote (`docs/reference/calibrator_format.md`).
+    """Facts of a calibrator on the graph it wrote (`docs/reference/calibrator_format.md`).
 
     Attributes:
         fold: names of the tensors that depend on the matrix alone, as the runtime's kernel of this kind asks
-            for them; None for a kind without a kernel, which runs through onnxruntime.
-        normalisation: what the graph does to its inputs and output, for people; plain JSON values.
+            for them; None for a kind without a kernel, run by onnxruntime.
+        normalisation: of inputs and output, for people; plain JSON values.
     """
 
     fold: dict[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""What a run says of the board that it was measured on."""
+"""Description of a board, as a run records it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from crosscal.core.port import CrossbarPort
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardDescription:
-    """What a run.h5 says of the board it was measured on, asked for once.
+    """Description of a board, asked for once.
 
     Attributes:
         shape: `(N, M)`.
         identity: maker, model, serial number and firmware.
-        conductance_limits_s: what its cells can be programmed to [S].
+        conductance_limits_s: limits of its cells [S].
         has_truth: whether it is simulated and can tell its cells' actual conductances.
         settings: every setting by its SCPI header.
     """

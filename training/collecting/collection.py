@@ -1,7 +1,7 @@
 """Measures a board's response to many matrices and records it in a run.h5.
 
 Matrix `k` and its inputs are drawn from `default_rng([seed, k])`, so that a run that was cut off and resumed
-asks the board for exactly what an uninterrupted one would have asked.
+asks the board for exactly the same as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def collect(
     Args:
         port: the board.
         path: the run.h5; it must not exist, unless `resume`.
-        plan: what to measure.
+        plan: the matrices and inputs.
         resume: continue a run that was cut off; starts one if there is no file yet.
         progress: called at the start and after each matrix.
 

@@ -1,7 +1,7 @@
 """Kinds of inputs that a run is measured with, for any number of rows and any window of voltages.
 
 The paper does not say how its sinusoidal and DC inputs are spread over the rows; here one generator drives
-every row, which is the harder reading: the sum of all currents swings much further than random inputs ever
+every row, the harder reading: the sum of all currents swings much further than random inputs ever
 move it, so a calibrator that was trained on random inputs has to extrapolate.
 """
 
@@ -123,10 +123,10 @@ class Segment:
 
 
 def parse_inputs(text: str, vectors: int) -> tuple[Segment, ...]:
-    """Read what a run's matrices are measured with, such as `random` or `random:100,sine:50`.
+    """Parse the inputs of a run's matrices, such as `random` or `random:100,sine:50`.
 
     Args:
-        text: one kind, which then fills all vectors, or `kind:count` parts joined by commas.
+        text: one kind for all vectors, or `kind:count` parts joined by commas.
         vectors: vectors per matrix in all.
 
     Raises:

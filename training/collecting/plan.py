@@ -87,7 +87,7 @@ class CollectionPlan:
         return parse_inputs(self.inputs, self.vectors)
 
     def resolved(self, board: BoardDescription) -> CollectionPlan:
-        """Fill in what was left to the board, and check the whole against its limits.
+        """Fill in all that was left to the board, and check the whole against its limits.
 
         Raises:
             RangeError: conductances or inputs that the board does not reach.

@@ -1,7 +1,7 @@
-"""Scores a calibrator on a run it was never trained on, beside nothing, the affine fit and the reference.
+"""Evaluation of a calibrator on a run it was never trained on, beside no calibration and the affine fit.
 
 Vectors known to the affine baseline come from the beginning of each matrix and are scored for no one, so that
-every method is scored on the same vectors. The calibrator is the runtime's: what is scored is what will run.
+every method is scored on the same vectors. The calibrator is the runtime's own, as it will run.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class KindEvaluation(ShortRepr):
 
     Attributes:
         kind: such as `random` or `sine`.
-        vectors: which vectors of each matrix were scored, a slice.
+        vectors: slice of each matrix's vectors that were scored.
         scores: by method: `nothing`, `affine K=8`, …, `calibrator`.
     """
 
@@ -50,12 +50,12 @@ class Evaluation(ShortRepr):
 
     Attributes:
         calibrator: kind of the calibrator.
-        metadata: what its file says of itself; None for a file of another maker.
-        plan: what the run set out to measure.
+        metadata: of its file; None for a file of another maker.
+        plan: of the run.
         data: the run.
-        estimates_a: by method, what it makes of every vector [A], (K, V, M); NaN where the calibrator was not
+        estimates_a: by method, estimates of every vector [A], (K, V, M); NaN where the calibrator was not
             asked because a reading was not usable.
-        full_scale_a: largest usable measured current of the run [A]; what the RMSE is a part of.
+        full_scale_a: largest usable measured current of the run [A], to which the RMSE is relative.
         reference_nmse: the linear-Gaussian reference on random inputs, (K,); None if the truth is not known.
         kinds: scores by kind of input.
         skipped: affine baselines that the run has too few vectors for.
@@ -89,7 +89,7 @@ class Evaluation(ShortRepr):
 
     @property
     def calibrated_a(self) -> Stack:
-        """What the calibrator makes of every vector [A], (K, V, M)."""
+        """Calibrated currents of every vector [A], (K, V, M)."""
         return self.estimates_a[CALIBRATED]
 
 

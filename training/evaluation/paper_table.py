@@ -1,7 +1,7 @@
 """The seed paper's table: its published rows beside ours, measured by its protocol.
 
 1000 matrices with 100 random vectors each are trained on; validation, sinusoidal and DC rows are of matrices
-never trained on. The paper gives squared errors alone; ours come with the NMSE, which the mean current cannot
+never trained on. The paper gives squared errors alone; ours come with the NMSE, that the mean current cannot
 flatter, and with gain and offset per column fitted to each matrix's own known vectors.
 """
 

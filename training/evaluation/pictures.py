@@ -1,4 +1,4 @@
-"""Pictures of an evaluation: what a person would rather look at than read."""
+"""Pictures of an evaluation."""
 
 from __future__ import annotations
 

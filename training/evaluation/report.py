@@ -1,4 +1,4 @@
-"""Writes what an evaluation found: `report.json`, complete and for machines, and pictures for people."""
+"""Report of an evaluation: `report.json`, complete and for machines, and pictures for people."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ FORMAT_VERSION = 1
 def to_json(evaluation: Evaluation) -> dict[str, Any]:
     """Everything that was found, as plain JSON values; units are in the names.
 
-    `inputs` holds, by kind of input, the scores of every method; `nmse_by_matrix` and `rmse_by_column_a` what
-    they are made of, null where a matrix has fewer than two usable vectors.
+    `inputs` holds, by kind of input, the scores of every method; `nmse_by_matrix` and `rmse_by_column_a`
+    their parts, null where a matrix has fewer than two usable vectors.
     """
     metadata, reference_nmse = evaluation.metadata, evaluation.reference_nmse
     rows, columns = evaluation.data.shape
@@ -53,7 +53,7 @@ def to_json(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def write_report(evaluation: Evaluation, folder: Path) -> list[Path]:
-    """Write `report.json` and the pictures into a folder, which is made if need be.
+    """Write `report.json` and the pictures into a folder, made if need be.
 
     Returns:
         The files written.

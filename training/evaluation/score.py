@@ -62,7 +62,7 @@ def score(
     Args:
         estimate_a, ideal_a: [A], (K, V, M).
         usable: False where a vector must not be scored, (K, V).
-        full_scale_a: what the RMSE is a part of [A].
+        full_scale_a: current to which the RMSE is relative [A].
         reference_nmse: linear-Gaussian reference of each matrix, (K,).
 
     Raises:

@@ -1,4 +1,4 @@
-"""How wrong each cell's effective weight is under a method: the error over the array."""
+"""Error over the array: of each cell's effective weight under a method."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def weight_error_percent(data: Measurements, estimate_a: np.ndarray) -> Matrix |
 
     Args:
         data: the vectors to look at.
-        estimate_a: what a method makes of them [A], (K, V, M).
+        estimate_a: a method's estimates of them [A], (K, V, M).
 
     Returns:
         The errors, or None if the inputs do not drive all rows apart.

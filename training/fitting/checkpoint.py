@@ -40,7 +40,7 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Read what `save_checkpoint` wrote; no code in the file is ever run.
+    """Read the state from a file of `save_checkpoint`; no code in the file is ever run.
 
     Raises:
         TrainingError: no checkpoint of ours, damaged, or of a newer format.

@@ -40,12 +40,12 @@ def export_calibrator(
     """Write the calibrator; the runtime loads it again and repeats its probes before the file appears.
 
     Args:
-        result: what training returned.
+        result: of training.
         path: the file, replaced if it exists.
         provenance: further plain JSON values to record, such as the runs trained on.
 
     Raises:
-        CalibratorFileError: the file cannot be written, or what was written does not reproduce the probes.
+        CalibratorFileError: the file cannot be written, or does not reproduce the probes.
     """
     graph = GraphWriter(result.calibrator.shape)
     facts = result.calibrator.write_graph(graph)
@@ -71,7 +71,7 @@ def export_calibrator(
 def calibrate(
     calibrator: TrainableCalibrator, conductance_s: np.ndarray, current_a: np.ndarray
 ) -> Float[np.ndarray, "matrices vectors columns"]:
-    """Run a calibrator in torch with its own weights but in float64: what rounding blurs elsewhere.
+    """Run a calibrator in torch with its own weights but in float64, without the rounding of other paths.
 
     Args:
         calibrator: trained.
@@ -111,7 +111,7 @@ def _resolution(
     current_a: np.ndarray,
     calibrated_a: np.ndarray,
 ) -> float:
-    """Find what single precision can resolve for these matrices: the answers' change when its last bit moves.
+    """Find single precision's resolution for these matrices: the answers' change when its last bit moves.
 
     Every float32 runtime rounds conductances and intermediate results in its own way; where that shows by
     more than the usual tolerance, the tolerance follows the matrix.

@@ -74,7 +74,7 @@ def _tried(correction: str, text: str, data: Measurements, *, matched: bool = Fa
 
 
 def _pattern(data: Measurements, current_a: Stack) -> tuple[Stack, float]:
-    """Currents about their mean over a matrix's vectors, without what the sum of the inputs explains.
+    """Take currents about their mean over a matrix's vectors, without the share of the sum of the inputs.
 
     That sum drives every cell alike: it makes most of a current, and is the same in every order of rows.
 

@@ -1,4 +1,4 @@
-"""What is asked of the trainer, and what it tells of every epoch."""
+"""Plan of a training, and the report of each epoch."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from crosscal.training.calibrators.registry import AUTO, calibrator_class
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingPlan:
-    """What to train and how; validated on construction.
+    """Calibrator, data split and limits of a training; validated on construction.
 
     Attributes:
         calibrator: name in the registry, or `auto`.
         seed: everything random is drawn from it.
         validation_share: part of the matrices kept for validation where none are handed in.
         options: arguments of the calibrator, plain JSON values.
-        max_epochs: cap on the epochs of every stage; None for what the calibrator asks.
+        max_epochs: cap on the epochs of every stage; None for the calibrator's own.
         threads: threads that torch may use.
     """
 

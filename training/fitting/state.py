@@ -1,4 +1,4 @@
-"""All that a training is at one moment: what a checkpoint holds."""
+"""State of a training at one moment, as a checkpoint holds it."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class TrainingResult:
 
     Attributes:
         calibrator: in its best state.
-        plan: what was asked for.
+        plan: as asked for.
         training, validation: the matrices used for each.
         history: every epoch.
     """
@@ -60,7 +60,7 @@ def train(
     """Train a calibrator.
 
     Args:
-        plan: what to train and how.
+        plan: calibrator, split and limits.
         data: measured matrices.
         validation: matrices to validate on; None to keep some of `data` for it.
         checkpoint: where the state is saved after every epoch; None not to.

@@ -20,6 +20,6 @@ def write_weight_errors(errors_percent: Mapping[str, Matrix], path: Path) -> Non
 
 
 def read_weight_errors(path: Path) -> dict[str, Matrix]:
-    """Read what `write_weight_errors` wrote."""
+    """Read a file of `write_weight_errors`."""
     with np.load(path) as arrays:
         return {str(label): error for label, error in zip(arrays["labels"], arrays["stack"], strict=True)}

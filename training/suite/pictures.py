@@ -37,7 +37,7 @@ Content = TypeVar("Content")
 
 
 def draw_suite(results: Sequence[BoardResult], calibrators: Sequence[str], folder: Path) -> list[Path]:
-    """Draw what the results allow; boards without scores are left out.
+    """Draw the pictures that the results allow; boards without scores are left out.
 
     Args:
         results: board by board.
@@ -166,7 +166,7 @@ def _noise(axes: Axes, group: Sequence[BoardResult], calibrators: Sequence[str])
 
 
 def _known(axes: Axes, result: BoardResult, calibrators: Sequence[str]) -> None:
-    """Fits and recalibrated calibrators against K; what needs no known vector is a level line."""
+    """Fits and recalibrated calibrators against K; a method without known vectors is a level line."""
     for method, mark in ((AFFINE, "s"), (RIDGE, "^")):
         points = _against_known(result, lambda score, method=method: score.method == method)
         if points:
@@ -196,7 +196,7 @@ def _against_known(result: BoardResult, wanted: Callable[[MethodScore], bool]) -
 
 
 def _pareto(axes: Axes, result: BoardResult) -> None:
-    """Error against cost; the step line joins what nothing cheaper beats. No calibration costs nothing."""
+    """Error against cost; the step line joins methods that nothing cheaper beats; no calibration is free."""
     points = [
         (score.multiply_accumulates, score.score.nmse, score)
         for score in result.scores

@@ -22,7 +22,7 @@ def ridge_cost(columns: int) -> int:
 
 
 def read_cost(path: Path) -> int | None:
-    """Count what the runtime's kernel multiplies in one read, at most; None for a file that has no kernel.
+    """Count multiplications of the runtime's kernel in a read, at most; None for a file without kernel.
 
     The tensors that a matrix folds to are named in the file; their shapes follow from its graph. Terms that
     grow with one side of the array alone are left out, beside those that grow with its area.

@@ -1,4 +1,4 @@
-"""What a reader of a suite's tables must not overlook."""
+"""Remarks on a suite: failures and misleading calibrators, for the reader of its tables."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ HONEST = (0.8, 1.25)
 """Errors in parts of the deviations stated with them, beyond which a table must say so."""
 
 _SAME = 1.02
-"""What is within two percent is the same: that much a few recalibrated matrices scatter."""
+"""Ratio of errors that counts as the same: a few recalibrated matrices scatter by two percent."""
 
 
 def suite_remarks(results: Sequence[BoardResult], calibrators: Sequence[str]) -> list[str]:
-    """Say what failed, and where a calibrator misleads.
+    """List the failures, and the places where a calibrator misleads.
 
     That is where it does worse than plain fits, worse after recalibration than before or than the fit to the
-    same vectors, and where errors are not what its stated deviations say.
+    same vectors, and where errors do not agree with its stated deviations.
     """
     said = []
     for result in results:

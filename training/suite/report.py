@@ -1,4 +1,4 @@
-"""Writes what a suite found: complete for machines (JSON, CSV), and as tables for people (Markdown)."""
+"""Report of a suite: complete for machines (JSON, CSV), and as tables for people (Markdown)."""
 
 from __future__ import annotations
 

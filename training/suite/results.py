@@ -1,4 +1,4 @@
-"""What a suite of boards found, as values that can be written and read again."""
+"""Results of a suite of boards, as values that can be written and read again."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class MethodScore:
 
     Attributes:
         method: `nothing`; `affine` or `ridge`, fitted to each matrix's own known vectors; the name of a
-            calibrator, which knows none; or that name with ` recalibrated`.
+            calibrator, with none; or that name with ` recalibrated`.
         known_vectors: vectors of each matrix with their ideal currents that it was given; 0 for none.
         score: on the vectors that every method is scored on.
-        multiply_accumulates: what a read costs at most; None if it was not counted.
+        multiply_accumulates: cost of a read at most; None if it was not counted.
         error_over_deviation: standard deviation of errors in parts of those that were stated with them: 1 is
             honest, less is timid; None for a method that states none.
     """
@@ -57,11 +57,11 @@ class BoardResult:
     Attributes:
         board: its name in the suite.
         bench: its settings, tables of a bench.toml.
-        matrices: test matrices, on which no calibrator was trained.
+        matrices: test matrices, none of them trained on.
         training_matrices: matrices that calibrators learned from.
         reference_nmse: mean of the linear-Gaussian reference; None if it is not known.
         scores: of every method that could be scored.
-        failures: what went wrong, by step: a calibrator's name, `measuring`, `baselines`.
+        failures: error messages by step: a calibrator's name, `measuring`, `baselines`.
     """
 
     board: str
@@ -110,7 +110,7 @@ def write_scores(scores: Sequence[MethodScore], path: Path) -> None:
 
 
 def read_scores(path: Path) -> tuple[MethodScore, ...]:
-    """Read what `write_scores` wrote.
+    """Read a file of `write_scores`.
 
     Raises:
         FileFormatError: it is something else.

@@ -1,5 +1,5 @@
-"""Ridge regression from all columns of a matrix to all ideal currents: what known vectors can do at best
-without any knowledge of a circuit.
+"""Ridge regression from all columns of a matrix to all ideal currents: the best use of known
+vectors without any knowledge of a circuit.
 
 It needs known vectors after every programming, as the affine fit does, and a matrix product at every read.
 """
@@ -41,11 +41,11 @@ def fit_ridge(current_a: Currents, ideal_a: Currents) -> RidgeFit:
     """Fit with the strength that foretells each vector best from all others.
 
     Columns are standardised first; the strength is chosen once for all columns, by the exact leave-one-out
-    error, which a linear fit tells without being repeated.
+    error, that a linear fit tells without being repeated.
 
     Args:
         current_a: measured currents of the known vectors [A], (K, M), K 3 or more.
-        ideal_a: what they should have been [A], (K, M).
+        ideal_a: their ideal currents [A], (K, M).
 
     Reference:
         A. E. Hoerl and R. W. Kennard, Technometrics 12 (1970) 55. D. M. Allen, Technometrics 16 (1974) 125:
@@ -82,7 +82,7 @@ def ridge_per_matrix(data: Measurements, known: int) -> Float[np.ndarray, "matri
 def _left_out_error(
     left: np.ndarray, singular: np.ndarray, wanted_a: np.ndarray, along_a: np.ndarray, strength: float
 ) -> float:
-    """Mean square of what each vector's estimate misses when that vector is not learned from."""
+    """Compute the mean squared error of each vector's estimate when that vector is not learned from."""
     kept = singular**2 / (singular**2 + strength)
     residual_a = wanted_a - left @ (kept[:, None] * along_a)
     influence = 1.0 / len(left) + (left**2) @ kept

@@ -1,4 +1,4 @@
-"""Scores every method of a suite on one board: all on the same vectors, by the same measures."""
+"""Scorer of all methods of a suite on one board: all on the same vectors, by the same measures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ScoredMethods:
-    """What one step of a suite found.
+    """Scores of one step of a suite.
 
     Attributes:
         scores: of its methods.
@@ -39,11 +39,11 @@ class ScoredMethods:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Estimates:
-    """What a calibrator makes of every usable vector [A], (K, V, M); NaN for the others.
+    """Estimates of a calibrator for every usable vector [A], (K, V, M); NaN for the others.
 
     Attributes:
         current_a: estimates.
-        deviation_a: what is stated with them; None if nothing is.
+        deviation_a: standard deviations stated with them; None if none are.
     """
 
     current_a: np.ndarray
@@ -88,7 +88,7 @@ class BoardScorer:
         self._vectors = slice(max(self._known, default=0), self._data.vectors)
 
     def baselines(self) -> ScoredMethods:
-        """Score no calibration, and what each matrix's own known vectors can do without a calibrator."""
+        """Score no calibration, and fits to each matrix's own known vectors without a calibrator."""
         columns = self._data.shape[1]
         found = [self._method(RAW, 0, self._data.current_a, 0)]
         for known in self._known:
@@ -112,8 +112,8 @@ class BoardScorer:
 
         Args:
             calibrator: trained on other matrices of this board.
-            name: what it is called in the suite.
-            multiply_accumulates: what a read costs.
+            name: in the suite.
+            multiply_accumulates: cost of a read.
             progress: called with matrices done and their number.
 
         Raises:

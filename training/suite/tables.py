@@ -1,4 +1,4 @@
-"""The tables of a suite, board by board: which methods stand side by side, and what a cell says."""
+"""Tables of a suite, board by board: methods side by side, and the text of their cells."""
 
 from __future__ import annotations
 

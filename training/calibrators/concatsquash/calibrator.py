@@ -6,9 +6,9 @@ numbers that an encoder makes of G. Around it stand a shift, a scale and a skip 
     x = (I − mean current of this matrix) / spread
     calibrated = mean ideal current of this matrix + spread · (network(x, z) + skip ⊙ x)
 
-What depends on G alone is fixed when a matrix is programmed: a plain multilayer perceptron is left. The skip
-is the least-squares gain of each column. So before any training this is a column-wise correction for a matrix
-never seen before, and outside the inputs it was trained on it goes on as a straight line.
+All that depends on G alone is fixed when a matrix is programmed: a plain multilayer perceptron is left. The
+skip is the least-squares gain of each column. So before any training this is a column-wise correction for a
+matrix never seen before, and outside the inputs it was trained on it goes on as a straight line.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ HIDDEN_LAYERS = 3
 _INNER = 64
 _WHITENING_FLOOR = 1e-3
 _SIGMOID_GAIN = 4.8
-"""Brings the sigmoids of a standard normal variable, which spread by 0.21, back to a spread of 1."""
+"""Brings the sigmoids of a standard normal variable from 0.21 back to a spread of 1."""
 
 
 class ConcatSquash(TrainableCalibrator):
@@ -132,11 +132,11 @@ class ConcatSquash(TrainableCalibrator):
         return (self.mean_voltage_v @ conductance_s)[:, None, :] + self.ideal_spread_a * correction
 
     def write_graph(self, graph: GraphWriter) -> GraphFacts:
-        """Write first what depends on the matrix alone, then the plain network on `current`."""
+        """Write first the part that depends on the matrix alone, then the plain network on `current`."""
         return write_concatsquash(graph, self)
 
     def _start_encoder(self, rng: np.random.Generator) -> None:
-        """Begin with what a column's gain and its mixing depend on: its tilts, then its other sums."""
+        """Begin with the sums that decide a column's gain and mixing: its tilts, then its other sums."""
         size, count = self.latent.weight.shape
         columns = self.shape[1]
         orders = [*range(1, self.features.down_count), 0]

@@ -1,4 +1,4 @@
-"""What a calibrator's closed-form parts need of its training data: means, spreads and slopes per column."""
+"""Means, spreads and slopes per column of training data, for a calibrator's closed-form parts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from crosscal.core.errors import TrainingError
 from crosscal.training.measurements import Measurements
 
 _FAINTEST = 1e-7
-"""Variation in parts of the mean that single precision, in which calibrators run, takes for none."""
+"""Variation in parts of the mean that single precision takes for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -22,7 +22,7 @@ class ColumnStatistics:
         conductance_s: those matrices [S], (K, N, M).
         mean_voltage_v: mean inputs [V], (N,).
         mean_current_a: of each matrix at these mean inputs [A], (K, M).
-        current_spread_a, ideal_spread_a: what the inputs cause, root mean square over the matrices [A], (M,).
+        current_spread_a, ideal_spread_a: variation by inputs, root mean square over matrices [A], (M,).
         gain: least-squares slope of ideal over measured currents within the matrices, (M,).
         covariance: of measured currents within the matrices, in units of their spread, (M, M).
     """
@@ -65,7 +65,7 @@ class ColumnStatistics:
 
 
 def _centred(values: np.ndarray, usable: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of each matrix over its usable vectors, (K, M), and what is left, 0 where unusable, (K, V, M)."""
+    """Split into means over usable vectors, (K, M), and the deviations, 0 where unusable, (K, V, M)."""
     mean = (usable * values).sum(axis=1) / usable.sum(axis=1)
     return mean, usable * (values - mean[:, None, :])
 

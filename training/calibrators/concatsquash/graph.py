@@ -1,4 +1,4 @@
-"""The ONNX graph of `concatsquash`: what depends on the matrix alone, then a plain network on `current`."""
+"""ONNX graph of `concatsquash`: first the part of the matrix alone, then a plain network on `current`."""
 
 from __future__ import annotations
 

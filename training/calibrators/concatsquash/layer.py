@@ -1,4 +1,4 @@
-"""The layer whose weights are modulated by the matrix: `(W1 x + b1) ⊙ σ(W2 z + b2) + W3 z`.
+"""Layer with weights that the matrix modulates: `(W1 x + b1) ⊙ σ(W2 z + b2) + W3 z`.
 
 For a fixed z it is `W x + b` with `W = s ⊙ W1` and `b = s ⊙ b1 + t`, `s = σ(W2 z + b2)`, `t = W3 z`.
 
@@ -32,7 +32,7 @@ class ConcatSquashLayer(torch.nn.Module):
         self.shift_weight = torch.nn.Parameter(torch.zeros(outputs, latent))
 
     def start(self, weight: np.ndarray, bias: np.ndarray) -> None:
-        """Set what the layer does at first, gate included: weight (outputs, inputs), bias (outputs,)."""
+        """Set the layer's first weights, gate included: weight (outputs, inputs), bias (outputs,)."""
         gate = torch.sigmoid(self.gate_bias.detach())
         with torch.no_grad():
             self.weight.copy_(torch.from_numpy(weight) / gate[:, None])

@@ -1,9 +1,9 @@
-"""What decides a column's error, in a few numbers of the matrix: the first half of the encoder of G.
+"""Few numbers of a matrix that decide its columns' errors: the first half of the encoder of G.
 
 Wires make a column's error depend on where along it the conductance lies and on how heavily its rows are
 loaded. So the features are weighted sums down each column, over the whole array, and of conductance times row
-load; the weights begin as Legendre polynomials of the position and are learned. All columns share them, which
-is why a hundred matrices are enough to learn from.
+load; the weights begin as Legendre polynomials of the position and are learned. All columns share them:
+so a hundred matrices are enough to learn from.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class MatrixFeatures(torch.nn.Module):
         return self.shape[1] * (self.down_count + self.load_count) + self.whole_count
 
     def prepare(self, conductance_s: Float[np.ndarray, "matrices rows columns"]) -> None:
-        """Learn what to subtract and divide by from the training matrices."""
+        """Learn means and spreads from the training matrices."""
         self.mean_s.fill_(float(conductance_s.mean()))
         self.spread_s.fill_(float(_spread(conductance_s.std())))
         self.shift.zero_()
@@ -124,7 +124,7 @@ def legendre(points: int, count: int) -> Float[np.ndarray, "points count"]:
 
 
 def _spread(value: np.ndarray | float) -> np.ndarray:
-    """What does not vary is left as it is: dividing by a rounding error would make it the largest of all."""
+    """Replace spreads of nothing by 1: dividing by a rounding error would make it the largest of all."""
     return np.where(np.asarray(value) > 1e-12, value, 1.0)
 
 

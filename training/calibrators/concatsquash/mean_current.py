@@ -1,6 +1,6 @@
 """Closed-form prediction of a matrix's mean currents from its features.
 
-The mean is nearly all of a current, and it is what a trained network gets wrong on a fresh matrix: it
+The mean is nearly all of a current, and a trained network gets it wrong on a fresh matrix: it
 memorises the training matrices by it. So it is predicted first, by a fit that cannot memorise, and taken out.
 """
 

@@ -17,7 +17,7 @@ Array = Any
 
 
 class Backend(Protocol):
-    """What an array can be asked for beside its operators; axes count from the end, for batches."""
+    """Operations on arrays beside their operators; axes count from the end, for batches."""
 
     def constant(self, values: np.ndarray) -> Array:
         """A constant, float32 or float64 as given."""
@@ -28,11 +28,11 @@ class Backend(Protocol):
         ...
 
     def sum(self, a: Array, axis: int) -> Array:
-        """Sum along an axis, which stays with length 1."""
+        """Sum along an axis; it stays with length 1."""
         ...
 
     def largest(self, a: Array) -> Array:
-        """The largest element over the last two axes, which stay with length 1."""
+        """Find the largest element over the last two axes; they stay with length 1."""
         ...
 
     def swap(self, a: Array, rank: int) -> Array:

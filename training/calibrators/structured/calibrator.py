@@ -1,4 +1,4 @@
-"""`structured`: a calibrator whose architecture is the circuit and whose unknowns are learned."""
+"""`structured`: a calibrator with the circuit as its architecture and the board's unknowns as its weights."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ class Structured(TrainableCalibrator):
         return self._form, self._free()
 
     def learn_circuit(self, learned: Measurements, rng: np.random.Generator) -> tuple[CircuitForm, Free]:
-        """Find the circuit that explains the measurements; the one step in which `whitebox` differs."""
+        """Find the circuit that explains the measurements; `whitebox` differs in this step alone."""
         form = CircuitForm(
             rows=self.shape[0],
             columns=self.shape[1],
@@ -285,7 +285,7 @@ def _divided(data: Measurements, rng: np.random.Generator) -> tuple[Measurements
 
 
 def _constant(backend: Backend, name: str, value: torch.Tensor) -> Any:
-    """Scalars of the law as Python numbers, which any backend multiplies by; arrays as constants."""
+    """Give scalars of the law as Python numbers, for any backend; arrays as constants."""
     if name in ("law", "kink"):
         return value.tolist()
     return backend.constant(value.numpy())

@@ -1,6 +1,6 @@
-"""A crossbar as a network whose layers are rounds of relaxation and whose weights are the board's unknowns.
+"""Crossbar as a network: its layers are rounds of relaxation, its weights the board's unknowns.
 
-The unknown state is the voltage across every cell. One round adds up what the cells' currents lose in the
+The unknown state is the voltage across every cell. One round adds up the losses of the cells' currents in the
 wires of their row and of their column, and moves every cell towards Kirchhoff's law; the rounds are a
 Chebyshev iteration, so that half a dozen suffice. Learned are: wire, driver and sense resistances (a driver
 each), a cell law of volts and conductance (a polynomial, bent at zero volts), and gains and offsets of
@@ -26,7 +26,7 @@ _FIRST_SLOPE_AT, _FIRST_SAFETY, _SAFETY = 0.25, 1.5, 1.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitForm:
-    """What is fixed about a board's network before anything is learned.
+    """Fixed properties of a board's network, before anything is learned.
 
     Attributes:
         rows, columns: N and M.
@@ -48,7 +48,7 @@ class CircuitForm:
 
     @property
     def unit_a(self) -> float:
-        """Current that counts as 1: about what a column carries when every input is at its largest."""
+        """Current that counts as 1: about that of a column when every input is at its largest."""
         return 0.6 * self.rows * self.middle_s * self.largest_v
 
     def free_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -75,7 +75,7 @@ SPREADS = {
     "gain": 0.02,
     "offset": 0.01,
 }
-"""What a deviation of 1 stands for, in parts of the quantity, of full scale where that is 0."""
+"""Meaning of a deviation of 1, relative to the quantity, or to full scale where that is 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,7 +86,7 @@ class CircuitUnknowns:
         law: (conductance_degree + 1, voltage_degree): a cell's current per siemens is
             `u Σ_q γ^q Σ_p law[q,p] (u/largest_v)^p`.
         kink: (kink_degree,): plus `min(u, 0) Σ_p kink[p] (u/largest_v)^p`.
-        row_loss: (M, M) [Ω]: what a current in one column costs a cell in another of the same row.
+        row_loss: (M, M) [Ω]: loss of a cell by the current in another column of its row.
         column_loss: (N, N) [Ω]: the same along a column.
         driver: (N, 1) [Ω].
         input_gain, input_offset: (N,), (N,) [V]. gain, offset: (M,), (M,) in units of `CircuitForm.unit_a`.
@@ -105,7 +105,7 @@ class CircuitUnknowns:
     wires_ohm: Array
 
     def losses(self, form: CircuitForm, cells: torch.Tensor) -> list[torch.Tensor]:
-        """What each of `WIRES` costs every cell [V], for cell currents [A], (…, N, M); in torch only."""
+        """Compute cells' losses in each of `WIRES` [V], for their currents [A], (…, N, M); in torch only."""
         shared, below = _shared_segments(form, cells.dtype)
         row, column, _, sense = self.wires_ohm
         return [
@@ -160,7 +160,7 @@ def cell_terms(form: CircuitForm, unknowns: CircuitUnknowns, conductance_s: Arra
 
 
 class Relaxation:
-    """The rounds, for the matrices whose `cell_terms` it is given; any backend."""
+    """Rounds of relaxation for the matrices of given `cell_terms`, on any backend."""
 
     def __init__(
         self, backend: Backend, form: CircuitForm, unknowns: CircuitUnknowns, terms: list[Array]
@@ -175,7 +175,7 @@ class Relaxation:
         self._steps = self._chebyshev(self._strongest_loss(self.cell_slopes(standing)) * _SAFETY)
 
     def currents(self, drive_v: Array) -> Array:
-        """Column currents [unit_a], (B, 1, M), for what the drivers give [V], (B, N, 1)."""
+        """Compute column currents [unit_a], (B, 1, M), for drives [V], (B, N, 1)."""
         cells = self.cell_currents(self.cell_voltages(drive_v))
         return self._backend.sum(cells, -2) * (1.0 / self._form.unit_a)
 
@@ -203,7 +203,7 @@ class Relaxation:
         return voltage
 
     def lost(self, cells: Array) -> Array:
-        """What the cells' currents [A] lose in wires, driver and sense end, as each cell sees it [V]."""
+        """Compute the loss of cells' currents [A] in wires, driver and sense end, at each cell [V]."""
         unknowns = self._unknowns
         along_row = cells @ unknowns.row_loss + self._backend.sum(cells, -1) * unknowns.driver
         return along_row + unknowns.column_loss @ cells

@@ -1,8 +1,8 @@
 """Learning the unknowns of a board's circuit: Gauss–Newton over batches of measured vectors.
 
 A few hundred unknowns and a hundred thousand measured currents: gradient descent would walk for hours along
-the valleys between a wire's resistance and a law's slope, Gauss–Newton steps across. What a currents' change
-causes is relaxed as the circuit itself was.
+the valleys between a wire's resistance and a law's slope, Gauss–Newton steps across. The effect of a change
+of currents is relaxed as the circuit itself was.
 """
 
 from __future__ import annotations
@@ -94,13 +94,13 @@ def fit_circuit(
 ) -> tuple[Free, float]:
     """Find the unknowns that explain measured vectors.
 
-    First what all cells share, then everything, both by damped steps on a few vectors; then batch after
-    batch of fresh vectors, whose normal equations add up. How far drivers, gains and offsets scatter is
-    learned along with them: on a board whose drivers are all alike, they come out alike, and what was
-    measured goes into what they share.
+    First the unknowns that all cells share, then everything, both by damped steps on few vectors; then batch
+    after batch of fresh vectors, with normal equations that add up. The scatter of drivers, gains and offsets
+    is learned along with them: on a board with drivers that are all alike, they come out alike, and the
+    readings inform their common value.
 
     Args:
-        form: what is fixed.
+        form: fixed properties.
         draw: returns so many vectors that were not drawn before.
         first: where to start.
         vectors: vectors to learn from, in all.
@@ -162,7 +162,7 @@ def _damped_step(free: Free, names: Sequence[str], normal: _Normal, damping: flo
 def _reweighted(
     total: _Normal, precision: np.ndarray, groups: Sequence[slice]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Solve, and weigh each group's scatter against what the data say of it.
+    """Solve, and weigh each group's scatter against the data's.
 
     Reference: D. J. C. MacKay, "Bayesian interpolation", Neural Computation 4 (1992), eq. 4.7–4.10.
     """
@@ -179,7 +179,7 @@ def _reweighted(
 
 
 def _groups(free: Free, names: Sequence[str]) -> list[slice]:
-    """Unknowns of a kind, whose scatter is to be learned; wires and the law itself keep their wide prior."""
+    """Group unknowns of a kind by their common scatter; wires and the law itself keep their wide prior."""
     groups, start = [], 0
     for name in names:
         size = free[name].numel()
@@ -224,7 +224,7 @@ def circuit_derivatives(
 
 
 class _Point:
-    """A relaxed batch and what its currents answer to, by the implicit function theorem."""
+    """Relaxed batch and the derivatives of its currents, by the implicit function theorem."""
 
     def __init__(
         self, form: CircuitForm, free: Free, conductance_s: torch.Tensor, voltage_v: torch.Tensor

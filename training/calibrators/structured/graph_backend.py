@@ -61,10 +61,10 @@ class GraphArray:
 
 
 class TransposedArray(GraphArray):
-    """A result with its last two axes exchanged, whose Transpose node is written when its name is asked for.
+    """A result with its last two axes exchanged; its Transpose node is written when its name is asked for.
 
     A matrix product does not ask: it takes the original, in an Einsum. Up to version 1.25 onnxruntime fuses a
-    Transpose in front of a MatMul into com.microsoft.FusedMatMul, which has no float64 kernel on a CPU, so
+    Transpose in front of a MatMul into com.microsoft.FusedMatMul, without a float64 kernel on a CPU, so
     that the file does not load.
     """
 
@@ -84,7 +84,7 @@ class TransposedArray(GraphArray):
 class GraphBackend:
     """Writes nodes into a `GraphWriter`, or, inside `mapped` and `solved`, into the body of a Scan.
 
-    Nodes of a body may name anything outside of it; nothing outside may name what is inside.
+    Nodes of a body may name anything outside of it; nothing outside may name their results.
     """
 
     def __init__(self, writer: GraphWriter) -> None:
@@ -136,7 +136,7 @@ class GraphBackend:
         return self._node(operator, [a.name, other.name], a.dtype)
 
     def _transposed_product(self, a: GraphArray, b: GraphArray) -> GraphArray:
-        """Write the product of operands of which one or both are transposed, without transposing them."""
+        """Write a product with one operand or both transposed, from their originals."""
         left, right = "...mn", "...nk"
         if isinstance(a, TransposedArray):
             a, left = a.original, "...nm"

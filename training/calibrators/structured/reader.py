@@ -18,7 +18,7 @@ from crosscal.training.calibrators.structured.surrogate import Surrogate, moment
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ReadRules:
-    """What every matrix of a board is read with; see `crosscal.runtime.inverse.inverse.InverseTensors`.
+    """Rules for readings of all matrices of a board; see `crosscal.runtime.inverse.inverse.InverseTensors`.
 
     Attributes:
         input_bounds: (5,). damping: (S,). step_tolerance: (2,). expansion: (K,). current_scale,
@@ -126,7 +126,7 @@ class Reader:
         return start - soft @ middle
 
     def _volts(self, z: Array) -> Array:
-        """Mean of likely inputs' volts: their own, and half the bend times what `z` may be off by."""
+        """Compute mean volts of likely inputs: their own and half the curvature times the variance of `z`."""
         bend = np.polynomial.polynomial.polyder(self._rules.expansion, 2)
         soft = self._backend.reshaped(self._surrogate.input_variance, (1, -1))
         return self._powers(z, self._rules.expansion) + self._powers(z, bend) * soft * 0.5

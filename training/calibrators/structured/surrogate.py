@@ -1,4 +1,4 @@
-"""Program time: what a circuit does to the inputs of one matrix, as the tensors of
+"""Surrogate of one matrix's circuit, fitted at program time, as the tensors of
 `crosscal.runtime.inverse.inverse`.
 
 The circuit is relaxed for a fixed set of input vectors, and the surrogate is fitted to its answers by
@@ -25,7 +25,7 @@ CHUNK = 32
 
 _RIDGE = 1e-7
 _COMMON_WEIGHT = 2.0
-"""What a vector whose inputs go together counts, against 1."""
+"""Weight of a vector of common inputs, against 1."""
 
 _PRECONDITIONER_RIDGE = 1e-2
 
@@ -35,10 +35,10 @@ class SurrogateDesign:
     """The input vectors that the surrogate of every matrix is fitted to.
 
     Attributes:
-        inputs: standardised, (B, N), B a multiple of `CHUNK`; the first `common` rows are vectors whose
-            inputs go together, the rest are drawn one by one as in training.
+        inputs: standardised, (B, N), B a multiple of `CHUNK`; the first `common` rows are vectors of
+            common inputs, the rest are drawn one by one as in training.
         common: how many go together.
-        drive_v: what the drivers give for them [V], (B, N).
+        drive_v: their drives [V], (B, N).
         orthogonal: (4, 4): row k holds the powers of the k-th polynomial that is orthonormal over the inputs.
         rounds: rounds of conjugate gradients.
     """
@@ -116,8 +116,8 @@ class _LeastSquares:
     """Least squares for the surrogate's coefficients, (3 + 6 N, M).
 
     In this order: a constant, three orthonormal polynomials of each input, the product of each input with
-    what its column carries, the same with its second polynomial, with what its column carries higher up,
-    and two powers of what a column carries.
+    its column's load, the same with its second polynomial, with its column's load higher up,
+    and two powers of a column's load.
     """
 
     def __init__(self, backend: Backend, form: CircuitForm, design: SurrogateDesign, loading: Array) -> None:
@@ -180,7 +180,7 @@ class _LeastSquares:
         return solution
 
     def _preconditioner(self) -> np.ndarray:
-        """Inverse normal equations of a column whose cells are all alike: eases those of every other."""
+        """Invert the normal equations of a column of equal cells: preconditions those of every other."""
         z, rows = self._design.inputs, self._form.rows
         low, high = (z @ moment / np.sqrt(rows) for moment in moments(rows))
         second = self._orthogonal[1]
@@ -203,7 +203,7 @@ class _LeastSquares:
         return np.linalg.inv(normal + _PRECONDITIONER_RIDGE * len(z) * np.eye(len(normal)))
 
     def misfit(self, answers: Array, solution: Array) -> Array:
-        """Variance of what the surrogate misses on fresh vectors like those drawn one by one, (1, M)."""
+        """Estimate the surrogate's error variance on fresh vectors like those drawn one by one, (1, M)."""
         total, common = len(self._design.inputs), self._design.common
         wrong = self._backend.cut(answers - self.predicted(solution), 0, common, total)
         coefficients = 3 + 6 * self._form.rows

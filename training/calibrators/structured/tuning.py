@@ -1,4 +1,4 @@
-"""What `structured` takes from measured data beside the circuit itself: inputs as they come, noise, trust."""
+"""Quantities of `structured` from measured data beside the circuit: input distribution, noise, deviations."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ _RESIDUE = 2e-5
 _NOISE_VECTORS, _TRUST_VECTORS, _TRUST_MATRICES = 640, 200, 24
 _LEAST_NOISE = 1e-6
 _INFLATION_WITHOUT_DOUBT = 1e6
-"""An inflation by which no reading is so far from its prediction that a read itself doubts it: what is to be
-learned is the scale of the posterior's own deviations."""
+"""An inflation by which no reading is so far from its prediction that a read itself doubts it, for
+learning the scale of the posterior's own deviations."""
 
 
 def design_sizes(rows: int) -> tuple[int, int]:
@@ -182,7 +182,7 @@ def read_rules(
     expansion: np.ndarray,
     steps: int,
 ) -> ReadRules:
-    """What all matrices of the board are read with."""
+    """Collect the rules for readings of all matrices of the board."""
     damping = [*_DAMPING, *([_DAMPING[-1]] * steps)][:steps]
     return ReadRules(
         input_bounds=input_bounds,

@@ -1,4 +1,4 @@
-"""Kernels that take batches through the believed circuit: gathering, solving, implicit differentiation."""
+"""Kernels that take batches through the circuit model: gathering, solving, implicit differentiation."""
 
 from __future__ import annotations
 

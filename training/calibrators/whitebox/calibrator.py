@@ -31,11 +31,11 @@ _LAW = MAX_CONDUCTANCE_TERMS * MAX_VOLTAGE_TERMS + MAX_KINK_TERMS
 
 
 class Whitebox(Structured):
-    """Four resistances, a cell law, a gain and an offset per column; what follows is `structured`'s.
+    """Four resistances, a cell law, a gain and an offset per column; all that follows is `structured`'s.
 
     It takes all segments, all drivers and all sense ends of a board to be alike, so that a few hundred
     vectors suffice, and says by a residual test when that, or its law, is wrong. The file's `normalisation`
-    carries the constants with their standard errors, and what the test said.
+    carries the constants with their standard errors, and the test's result.
     """
 
     name: ClassVar[str] = "whitebox"
@@ -50,7 +50,7 @@ class Whitebox(Structured):
             self.register_buffer(name, torch.zeros(size, dtype=torch.float64))
 
     def learn_circuit(self, learned: Measurements, rng: np.random.Generator) -> tuple[CircuitForm, Free]:
-        """Fit the equations' constants, and test what they leave."""
+        """Fit the equations' constants, and test the residuals."""
         reads = reads_of(learned, rng)
         fit = select_circuit(reads)
         verdict = residual_test(fit, reads)
@@ -60,7 +60,7 @@ class Whitebox(Structured):
         return form, {name: value.float() for name, value in free_of(fit, form).items()}
 
     def write_graph(self, graph: GraphWriter) -> GraphFacts:
-        """Write the shared graph, and beside it what was found, with standard errors."""
+        """Write the shared graph, and beside it the constants with standard errors."""
         facts = super().write_graph(graph)
         return GraphFacts(
             fold=facts.fold, normalisation={**facts.normalisation, "circuit": self.circuit_facts()}
@@ -68,12 +68,12 @@ class Whitebox(Structured):
 
     @property
     def verdict(self) -> ResidualTest:
-        """What the residual test said."""
+        """Result of the residual test."""
         names = (field.name for field in fields(ResidualTest))
         return ResidualTest(**dict(zip(names, self.misfit.tolist(), strict=True)))
 
     def findings(self) -> tuple[str, ...]:
-        """Say whether the equations fit this board, and what to do if not."""
+        """Say whether the equations fit this board, and the remedy if not."""
         return (str(self.verdict),)
 
     def circuit_facts(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which coefficients a cell law has."""
+"""Form of a cell model: the numbers of its coefficients."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_CONDUCTANCE_TERMS, MAX_VOLTAGE_TERMS, MAX_KINK_TERMS = 3, 6, 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellModelForm:
-    """Which coefficients a law has.
+    """Numbers of coefficients of a cell model.
 
     Attributes:
         conductance_terms: powers of the scaled conductance, from 0.
@@ -44,7 +44,7 @@ class CellModelForm:
 
     @classmethod
     def of(cls, law: CellModel) -> CellModelForm:
-        """Which coefficients `law` has."""
+        """Find the form of `law`."""
         conductance_terms, voltage_terms = law.coefficients.shape
         return cls(conductance_terms=conductance_terms, voltage_terms=voltage_terms, kink_terms=law.kink.size)
 

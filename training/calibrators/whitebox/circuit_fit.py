@@ -1,4 +1,4 @@
-"""Fit of the believed circuit to measured currents: Levenberg–Marquardt through the solver's own derivatives.
+"""Fit of the circuit model to measured currents: Levenberg–Marquardt through the solver's own derivatives.
 
 Unknown are the wires, the law's coefficients, and a gain and an offset per column: `I ≈ gain · F(v; G) +
 offset`. Scaling the law up and all resistances down by one factor changes nothing that gains could not undo,
@@ -27,13 +27,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CircuitFit:
-    """A believed circuit behind amplifiers.
+    """Circuit model behind amplifiers.
 
     Attributes:
         circuit: wires and law.
         gain: per column, (M,).
         offset_a: per column [A], (M,).
-        residual_a: root mean square of what is left [A].
+        residual_a: root mean square of the residuals [A].
         standard_error: of `circuit.parameters`, (P,): robust to errors that the cells of one matrix share.
         settled: whether the iteration came to rest.
     """
@@ -53,7 +53,7 @@ class CircuitFit:
 
 
 def fit_circuit(start: CircuitFit, reads: Reads, settled_gain: float = 1e-5) -> CircuitFit:
-    """Fit wires, law, gains and offsets, beginning at `start`, whose law's form is kept.
+    """Fit wires, law, gains and offsets, beginning at `start`; the form of its law is kept.
 
     Args:
         start: where to begin.

@@ -1,7 +1,6 @@
-"""The circuit that `whitebox` believes in: wires, a smooth cell law, and what they make of a matrix and
-inputs.
+"""Circuit model of `whitebox`: wires, a smooth cell law, and their currents for a matrix and inputs.
 
-It stands on its own: training never sees the bench, so belief and truth share nothing but Kirchhoff's laws.
+It stands on its own: training never sees the bench, so model and board share nothing but Kirchhoff's laws.
 
 Topology: row `n` is driven at its left end through `source_ohm` and one full segment `row_ohm` before its
 first cell; its right end is open. Column `m` is open at its top; after its last cell come one full segment
@@ -120,7 +119,7 @@ class CellModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CircuitModel:
-    """Wires and a cell law; what they make of matrices and inputs."""
+    """Wires and a cell law, with their currents for matrices and inputs."""
 
     wires: WireModel
     law: CellModel
@@ -157,7 +156,7 @@ class CircuitModel:
 
         Args:
             conductance_s: nominal conductances [S], (K, N, M).
-            matrix: which of the K matrices each vector is on, (B,).
+            matrix: index of each vector's matrix among the K, (B,).
             voltage_v: inputs [V], (B, N).
             tolerance_v: Kirchhoff residual to stop at [V].
 

@@ -1,4 +1,4 @@
-"""Where a white-box fit stands, and the normal equations that say where to go."""
+"""State of a white-box fit, and its normal equations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OFFSET_SPREAD = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FitState:
-    """A circuit behind amplifiers, and what weighs their prior against the residuals.
+    """Circuit behind amplifiers, and the weight of their prior against the residuals.
 
     Attributes:
         circuit: wires and law. gain: (M,). offset_a: [A], (M,).
@@ -32,13 +32,13 @@ class FitState:
     noise_a: float
 
     def cost(self, reads: Reads, bare_a: Currents) -> float:
-        """Squared residuals plus what the prior adds [A²]; `bare_a` are the circuit's currents, (B, M)."""
+        """Sum squared residuals and the prior's share [A²]; `bare_a` are the circuit's currents, (B, M)."""
         residual = reads.current_a - self.gain * bare_a - self.offset_a
         prior = self.prior_weights(reads) @ np.concatenate([self.gain - 1.0, self.offset_a]) ** 2
         return float((residual**2).sum() + prior)
 
     def prior_weights(self, reads: Reads) -> Float[np.ndarray, " amplifiers"]:
-        """What the squares of gains' and offsets' deviations cost, (2 M,)."""
+        """Weights of the squared deviations of gains and offsets, (2 M,)."""
         spread = np.repeat([GAIN_SPREAD, OFFSET_SPREAD * np.abs(reads.current_a).max()], self.gain.size)
         return (self.noise_a / spread) ** 2
 
@@ -116,7 +116,7 @@ class NormalEquations:
 
         Args:
             damping: how strongly.
-            given, values: which elements of the step are not free, and what they are.
+            given, values: elements of the step that are not free, and their values.
         """
         scale = np.sqrt(np.maximum(np.diag(self.matrix), np.finfo(float).tiny))
         balanced = self.matrix / scale / scale[:, None]
@@ -131,13 +131,13 @@ class NormalEquations:
         return step / scale
 
     def standard_error(self) -> np.ndarray:
-        """Of all unknowns: a sandwich clustered by matrix and column, whose reads share cell errors."""
+        """Compute those of all unknowns: a sandwich, clustered by matrix and column for shared errors."""
         inverse = np.linalg.pinv(self.matrix, hermitian=True)
         return np.sqrt(np.maximum(np.diag(inverse @ self.scatter @ inverse), 0.0))
 
 
 def _spread_out(blocks: Float[np.ndarray, "columns own own"]) -> np.ndarray:
-    """Sum what columns say of the parameters they share, and place what each says of its gain and offset."""
+    """Sum the columns' blocks of shared parameters, and place those of each gain and offset."""
     columns, own, _ = blocks.shape
     count = own - 2
     full = np.zeros((count + 2 * columns, count + 2 * columns))

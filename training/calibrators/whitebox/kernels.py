@@ -1,8 +1,8 @@
-"""Kernels of the believed circuit: arrays in, arrays out; `belief_circuit` validates and documents.
+"""Kernels of the circuit model: arrays in, arrays out; `belief_circuit` validates and documents.
 
 The unknowns are the cell voltages. With `A` the drop that cell currents cause along both wires, a linear map
 known in closed form, and `G f(u)` the cells, the circuit is `u + A(G f(u)) = v`. Newton's step has the matrix
-`1 + A D`, `D = G f'(u)`, which `sqrt(D)` makes symmetric, positive definite and as well conditioned as
+`1 + A D`, `D = G f'(u)`, that `sqrt(D)` makes symmetric, positive definite and as well conditioned as
 `1 + (wire drop / cell voltage)`: a dozen conjugate-gradient steps, each of some additions per cell, solve it.
 
 `LANES` circuits advance together in the last axis, so that every scan along a wire fills a vector register.
@@ -63,7 +63,7 @@ def cell_currents(cell_v, conductance, gamma, law, kink, span, current, slope):
     """Currents and differential conductances of all cells.
 
     Beyond `span` = (scale, lowest, highest voltage), the law goes on as a straight line. `gamma` is the
-    conductance scaled to about −1…1, in which the law's coefficients are polynomials.
+    conductance scaled to about −1…1: the law's coefficients are polynomials of it.
     """
     rows, columns, _ = cell_v.shape
     degrees, order = law.shape

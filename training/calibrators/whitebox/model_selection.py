@@ -1,4 +1,4 @@
-"""How rich a cell law the data can bear: grow it term by term, judge every step on matrices not fitted to.
+"""Choice of the cell law's terms: grown one by one, each judged on matrices not fitted to.
 
 Matrices, not vectors, are held out: programming errors are shared by all vectors of a matrix, and a law that
 learns them would otherwise look better than it is.
@@ -141,7 +141,7 @@ def _better(trial: CircuitFit, best: CircuitFit, judge: Reads) -> CircuitFit:
 
 
 def _predicts_better(trial: CircuitFit, best: CircuitFit, judge: Reads) -> bool:
-    """Compare squared errors, paired by matrix and column, whose reads share their programming errors."""
+    """Compare squared errors, paired by matrix and column, as those share their programming errors."""
     gained = (best.predict(judge) - judge.current_a) ** 2 - (trial.predict(judge) - judge.current_a) ** 2
     clusters = np.zeros((len(judge.conductance_s), gained.shape[1]))
     np.add.at(clusters, judge.matrix, gained)

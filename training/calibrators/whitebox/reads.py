@@ -1,4 +1,4 @@
-"""Single measured vectors, each on one of some matrices: what a white-box fit looks at."""
+"""Single measured vectors, each on one of some matrices: the data of a white-box fit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from crosscal.core.array_types import Currents, Float, Vectors
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reads:
-    """Vectors on matrices with what was measured: `matrix[b]` says on which of the K matrices vector `b` was.
+    """Vectors on matrices with their readings; `matrix[b]` is the index of vector `b`'s matrix among the K.
 
     Attributes:
         conductance_s: targets [S], (K, N, M).

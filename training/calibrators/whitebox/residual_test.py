@@ -1,9 +1,9 @@
-"""Does the believed circuit fit? A test of what it leaves, that needs no repeated reads and no known noise.
+"""Test of a circuit model by its residuals, without repeated reads or known noise.
 
 Two things are told apart. Errors of programming are drawn anew with every matrix: they make a matrix's
 residual follow its own cells, and no calibrator can know them beforehand. A wrong law makes residuals alike
 on every matrix: then a regression that knows nothing of circuits, fitted to the residuals of some matrices,
-predicts those of others. What share it predicts is what the belief gives away.
+predicts those of others. The share it predicts is lost by the model.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from crosscal.training.calibrators.whitebox.model_selection import in_first_half
 from crosscal.training.calibrators.whitebox.reads import Reads
 
 MISFIT_SHARE = 0.1
-"""Predictable share of the residual's variance from which on the belief is called wrong: a tenth of the
+"""Predictable share of the residual's variance from which on the model is called wrong: a tenth of the
 noise's variance moves the reference ratio by about a tenth."""
 
 MISFIT_STANDARD_ERRORS = 4.0
@@ -30,7 +30,7 @@ _CONDUCTANCE_DEGREES = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResidualTest:
-    """What a fit leaves.
+    """Residuals of a fit.
 
     Attributes:
         residual_a: root mean square of all of it [A].
@@ -46,7 +46,7 @@ class ResidualTest:
 
     @property
     def fits(self) -> bool:
-        """Whether the believed circuit may be used; if not, `structured` is the calibrator to take."""
+        """Whether the circuit model may be used; if not, `structured` is the calibrator to take."""
         return not (self.misfit_share > MISFIT_SHARE and self.standard_errors > MISFIT_STANDARD_ERRORS)
 
     def __str__(self) -> str:

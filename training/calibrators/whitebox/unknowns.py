@@ -1,6 +1,6 @@
-"""A fitted white box as the unknowns of the relaxation network, so that both twins share one graph.
+"""Fitted white box as the unknowns of the relaxation network, so that both twins share one graph.
 
-`structured` and `whitebox` differ in how they come to know a board; what follows (relaxation, condensation,
+`structured` and `whitebox` differ in how they come to know a board; all that follows (relaxation, surrogate,
 read) is the same, and written once.
 """
 
@@ -30,7 +30,7 @@ ROUNDS_LEAST, ROUNDS_MOST = 3, 40
 """How many rounds of relaxation the graph may take."""
 
 _SHARE_OF_RESIDUAL = 0.1
-"""What the relaxation may err by, in parts of what the fit leaves: a hundredth of its variance."""
+"""Allowed error of the relaxation, relative to the fit's residual: a hundredth of its variance."""
 
 _LEAST_ERROR = 2e-6
 """Single precision: no number of rounds gets closer, in parts of the largest current."""

@@ -381,7 +381,7 @@ class Board:
 
 
 class _Restoring:
-    """What a link that was opened anew needs: the turn, and the settings made before."""
+    """Restoring of a link that was opened anew: the turn, and the settings made before."""
 
     def __init__(self, reservation: Reservation, settings: Settings) -> None:
         self._reservation = reservation

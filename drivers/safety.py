@@ -23,7 +23,7 @@ def switch_off(session: Session, reservation: Reservation, *stop: bytes) -> None
 
     Args:
         session: the conversation.
-        reservation: whose turn it is.
+        reservation: turns of the clients.
         stop: units that stop a run that is under way.
     """
     if session.state is State.CLOSED:
@@ -46,7 +46,7 @@ def shut_down(
 
     Args:
         session: the conversation.
-        reservation: whose turn it is.
+        reservation: turns of the clients.
         format_found: units that bring back the data format found at opening.
         at_end: registrations that are needed no more.
     """

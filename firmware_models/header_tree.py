@@ -12,7 +12,7 @@ from crosscal.firmware_models.scpi_errors import ScpiFault
 
 if TYPE_CHECKING:
     from crosscal.firmware_models.call import Call
-    from crosscal.firmware_models.program_message import Block
+    from crosscal.firmware_models.program_message import Block, Unit
 
 _NODE = re.compile(r"\[:?(?P<optional>\w+):?\]|:?(?P<required>\*?\w+)")
 
@@ -44,6 +44,17 @@ class Command:
     def handler(self, *, query: bool) -> Handler | None:
         """Handler of one form; None if there is no such form."""
         return self.query if query else self.set
+
+
+def absolute_header(unit: Unit, node: str) -> tuple[str, str]:
+    """Return the absolute header of a unit, and the node that is current after it; common ones leave it."""
+    if unit.header.startswith("*"):
+        return unit.header, node
+    if unit.header.startswith(":"):
+        path = unit.header[1:]
+    else:
+        path = f"{node}:{unit.header}" if node else unit.header
+    return path, path.rpartition(":")[0]
 
 
 def always(parameters: list[str | Block]) -> bool:

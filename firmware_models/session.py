@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from crosscal.firmware_models.call import Call, NotYet
 from crosscal.firmware_models.framing import Framing
 from crosscal.firmware_models.guarded_hardware import failure_text
-from crosscal.firmware_models.header_tree import Command
+from crosscal.firmware_models.header_tree import Command, absolute_header
 from crosscal.firmware_models.link_fault import DROP, GARBLE, STALL, STALL_S, garble
-from crosscal.firmware_models.program_message import Block, Unit, units
+from crosscal.firmware_models.program_message import Unit, units
 from crosscal.firmware_models.scpi_errors import ScpiFault
 from crosscal.firmware_models.status_registers import MASTER_SUMMARY
+from crosscal.firmware_models.urgent_messages import urgent_units
 
 if TYPE_CHECKING:
     from crosscal.firmware_models.instrument import Instrument
@@ -27,8 +28,6 @@ TURN_MESSAGES = 16
 others wait about 1 ms; with 1 instead, pipelined queries are answered at half the rate."""
 BACKLOG_MESSAGES = 1024
 """A client with so many messages in hand is not listened to meanwhile, unless it waits for a trigger."""
-_URGENT_BYTES = 200
-"""Longer messages hold arrays."""
 _RAN = (-230, -240)
 """Errors of a unit whose acquisition or programming was begun; others change nothing."""
 _FORGETS_COMPLETION = ("*CLS", "*RST")
@@ -247,13 +246,7 @@ class Session:
 
     def _path(self, unit: Unit) -> str:
         """Return the absolute header of a unit; also moves the current, textual node (decision 14)."""
-        if unit.header.startswith("*"):
-            return unit.header
-        if unit.header.startswith(":"):
-            path = unit.header[1:]
-        else:
-            path = f"{self._node}:{unit.header}" if self._node else unit.header
-        self._node = path.rpartition(":")[0]
+        path, self._node = absolute_header(unit, self._node)
         return path
 
     def _execute(self, command: Command, call: Call, *, query: bool) -> bool:
@@ -328,7 +321,7 @@ class Session:
         for message in list(self._messages):
             if self._blocked is None or not self._board.waiting_for_trigger:
                 return
-            found = self._urgent_units(message)
+            found = urgent_units(self._board.tree, message)
             if not found:
                 continue
             self._messages.remove(message)
@@ -336,22 +329,6 @@ class Session:
                 self._answer()
             for command, parameters in found:
                 self._execute(command, Call(self._board, self, parameters), query=False)
-
-    def _urgent_units(self, message: bytes) -> list[tuple[Command, list[str | Block]]]:
-        """Parse a message that consists of urgent commands alone; none of any other."""
-        if len(message) > _URGENT_BYTES:
-            return []
-        node, self._node = self._node, ""
-        try:
-            parsed = [(self._board.tree.find(self._path(unit), query=False), unit) for unit in units(message)]
-        except ScpiFault:
-            return []
-        finally:
-            self._node = node
-        for command, unit in parsed:
-            if unit.query or command.urgent is None or not command.urgent(unit.parameters):
-                return []
-        return [(command, unit.parameters) for command, unit in parsed]
 
     def _trigger_board(self) -> None:
         try:

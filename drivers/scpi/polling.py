@@ -19,6 +19,8 @@ OPERATION = b":STAT:OPER:COND?"
 MEASURING, WAITING_FOR_TRIGGER, PROGRAMMING = 1 << 4, 1 << 5, 1 << 8
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5e-3, 0.1
+"""From the time of a short acquisition to ten queries a second, no load for a board; doubled in between, so
+that the end of a run is noticed within its own duration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ _OCCUPIED = (-213, -200)
 
 
 def _occupation(session: Session) -> str:
-    """Say what keeps the board from starting, and how to end it."""
+    """Explain why the board cannot start, and how to end it."""
     bits = read_integer(text_of(session.exchange(OPERATION).elements[0]))
     if bits & WAITING_FOR_TRIGGER:
         return (

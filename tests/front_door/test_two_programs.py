@@ -17,6 +17,7 @@ from crosscal.core.run_file import read_run
 from crosscal.drivers import Board
 from crosscal.simulated_bench import Bench, BenchServer, serve_tcp
 from crosscal.training import CollectionPlan, collect
+from crosscal.training.collecting.board_description import BoardDescription
 from crosscal.training.collecting.collection import measure_matrix
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
@@ -184,7 +185,5 @@ def test_readings_that_cannot_be_the_currents_of_the_matrix_are_not_collected(
         )
 
 
-def description(board: Board) -> object:
-    from crosscal.training.collecting.board_description import BoardDescription
-
+def description(board: Board) -> BoardDescription:
     return BoardDescription.of(board)

@@ -52,6 +52,7 @@ class Calibrator:
     metadata: CalibratorMetadata | None
     _session: onnxruntime.InferenceSession
     _fold: Fold | None
+    _content: bytes
 
     def __repr__(self) -> str:
         size = "x".join("?" if lines is None else str(lines) for lines in self.shape)
@@ -61,6 +62,10 @@ class Calibrator:
             "" if self.recalibration is None else f", recalibrated {len(self.recalibration.history)}×"
         )
         return f"<Calibrator {self.kind} {size}{inputs}, {runs}{recalibrated}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel as the file's content, which is checked again on arrival."""
+        return _from_content, (self._content,)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Calibrator:
@@ -165,7 +170,7 @@ class Calibrator:
             raise CalibratorFileError(
                 f"its graph is for {shape}, its metadata for {metadata.rows, metadata.columns}; export again"
             )
-        calibrator = cls(shape=shape, metadata=metadata, _session=session, _fold=fold)
+        calibrator = cls(shape=shape, metadata=metadata, _session=session, _fold=fold, _content=content)
         calibrator._check_probes(metadata)
         return calibrator
 
@@ -176,7 +181,7 @@ class Calibrator:
             raise CalibratorFileError(
                 "its seal is gone: another program has saved it again; use the file as it was exported"
             )
-        return cls(shape=check_ports(session), metadata=None, _session=session, _fold=None)
+        return cls(shape=check_ports(session), metadata=None, _session=session, _fold=None, _content=content)
 
     def _check_probes(self, metadata: CalibratorMetadata) -> None:
         """Compare both paths with the probes, from one run of the graph for each matrix."""
@@ -200,7 +205,7 @@ class Calibrator:
             )
 
     def _whole_graph(self, matrix: np.ndarray) -> Correction:
-        return OnnxCorrection.of(self._session, matrix)
+        return OnnxCorrection.of(self._session, matrix, self._content)
 
     def _correction(self, matrix: np.ndarray) -> Correction:
         correction, known = self._untested(matrix), self.metadata
@@ -219,6 +224,10 @@ class Calibrator:
         return self._fold.compile(
             evaluate(self._session, names, matrix.astype(np.float32), current_a), matrix
         )
+
+
+def _from_content(content: bytes) -> Calibrator:
+    return Calibrator.from_bytes(content, origin="a calibrator that was copied")
 
 
 def _inputs_of(correction: Correction) -> tuple[float, float] | None:

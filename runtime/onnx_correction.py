@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import onnxruntime
 
 from crosscal.core.errors import CalibratorFileError, RangeError
 from crosscal.runtime.feedforward.affine import AffineCorrection
-from crosscal.runtime.onnx_session import CALIBRATED, CONDUCTANCE, CURRENT, MODEL_ERRORS, evaluate, failure
+from crosscal.runtime.onnx_session import (
+    CALIBRATED,
+    CONDUCTANCE,
+    CURRENT,
+    MODEL_ERRORS,
+    evaluate,
+    failure,
+    open_session,
+)
 from crosscal.runtime.reading_kernel import first_unreadable
 from crosscal.runtime.reading_window import ReadingTest
 from crosscal.runtime.reading_window_kernel import NO_TEST, first_unexplained
@@ -34,12 +43,14 @@ class OnnxCorrection:
     Attributes:
         session: the model. conductance_s: the matrix [S], (N, M), float32.
         trim: gain and offset per column for the model's answers.
+        content: the model, serialised.
         test: of readings; None tells no reading from another.
     """
 
     session: onnxruntime.InferenceSession
     conductance_s: np.ndarray
     trim: AffineCorrection
+    content: bytes
     test: ReadingTest | None = None
     _packed: np.ndarray = field(init=False, repr=False)
     _bound: _Binding = field(default_factory=_Binding, init=False, repr=False)
@@ -47,8 +58,14 @@ class OnnxCorrection:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_packed", NO_TEST if self.test is None else self.test.packed())
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel as the model's content: a session belongs to its process."""
+        return _opened, (self.content, self.conductance_s, self.trim, self.test)
+
     @classmethod
-    def of(cls, session: onnxruntime.InferenceSession, conductance_s: np.ndarray) -> OnnxCorrection:
+    def of(
+        cls, session: onnxruntime.InferenceSession, conductance_s: np.ndarray, content: bytes
+    ) -> OnnxCorrection:
         """Bind a matrix, and try the model once.
 
         Raises:
@@ -60,7 +77,7 @@ class OnnxCorrection:
         answer = evaluate(session, [CALIBRATED], matrix, trial)[CALIBRATED]
         require_same_shape(answer, trial)
         trim = AffineCorrection(gain=np.ones(columns), offset_a=np.zeros(columns))
-        return cls(session=session, conductance_s=matrix, trim=trim)
+        return cls(session=session, conductance_s=matrix, trim=trim, content=content)
 
     @property
     def columns_independent(self) -> bool:
@@ -128,6 +145,13 @@ class OnnxCorrection:
             bound.binding.bind_output(CALIBRATED, buffer_ptr=bound.calibrated_a.ctypes.data, **bind)
             bound.batch = batch
         return bound
+
+
+def _opened(
+    content: bytes, conductance_s: np.ndarray, trim: AffineCorrection, test: ReadingTest | None
+) -> OnnxCorrection:
+    session = open_session(content)
+    return OnnxCorrection(session=session, conductance_s=conductance_s, trim=trim, content=content, test=test)
 
 
 def require_same_shape(answer: np.ndarray, current_a: np.ndarray) -> None:

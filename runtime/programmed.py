@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,10 @@ class ProgrammedCalibrator:
     posterior: ColumnPosterior | None = None
     report: RecalibrationReport | None = None
     only_explained: bool = True
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel as its fields; what they compile to is compiled again on arrival."""
+        return _restored, ({field.name: getattr(self, field.name) for field in fields(self)},)
 
     def __post_init__(self) -> None:
         if isinstance(self.correction, Recalibratable):
@@ -317,6 +321,11 @@ class ProgrammedCalibrator:
             missing = missing.any(axis=-1, keepdims=True)
         for target, answer in zip(targets, answers, strict=True):
             np.copyto(target, np.where(missing, current_a.dtype.type(np.nan), answer))
+
+
+def _restored(values: dict[str, Any]) -> ProgrammedCalibrator:
+    values["conductance_s"].flags.writeable = False
+    return ProgrammedCalibrator(**values)
 
 
 def trained_window(voltage_range_v: tuple[float, float] | None) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types
+from numba import types
+
+from crosscal.core.kernel_cache import njit
 
 _SCALARS = {"float32": types.float32, "float64": types.float64}
 
@@ -14,7 +16,7 @@ WRITABLE = {dtype: types.Array(scalar, 1, "C") for dtype, scalar in _SCALARS.ite
 """Numba types that kernels answer in."""
 
 
-@njit([types.int64(readable, types.float64) for readable in READABLE.values()], cache=True, nogil=True)
+@njit([types.int64(readable, types.float64) for readable in READABLE.values()], nogil=True)
 def first_unreadable(current_a: np.ndarray, limit_a: float) -> int:
     """Return the index of the first current that is NaN or larger than `limit_a`; -1 if there is none."""
     for index in range(current_a.size):

@@ -12,8 +12,9 @@ descent, each input in turn, until it is explained or the rounds are over.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
+from crosscal.core.kernel_cache import njit
 from crosscal.runtime.reading_kernel import READABLE
 
 ROUNDS = 200
@@ -32,7 +33,6 @@ _HEAD = 3
 
 @njit(
     [types.int64(readable, types.int64, TEST) for readable in READABLE.values()],
-    cache=True,
     fastmath=_FAST,
     error_model="numpy",
     nogil=True,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
+from crosscal.core.kernel_cache import njit
 from crosscal.runtime.reading_kernel import READABLE, WRITABLE, first_unreadable
 from crosscal.runtime.reading_window_kernel import TEST, first_unexplained
 
@@ -15,7 +16,7 @@ _SIGNATURES = [
 ]
 
 
-@njit(_SIGNATURES, cache=True, nogil=True)
+@njit(_SIGNATURES, nogil=True)
 def scale_and_shift(
     current_a: np.ndarray,
     calibrated_a: np.ndarray,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -49,6 +50,15 @@ class NetworkCorrection:
         self._scratch = _Scratch((3, BLOCK, max(widths)))
         self._test: ReadingTest | None = None
         self._packed_test = NO_TEST
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_scratch"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        # Where an array begins does not travel, and threads do not.
+        self._packed = _aligned(self._packed)
+        self._scratch = _Scratch((3, BLOCK, int(self._widths.max())))
 
     @property
     def layers(self) -> list[Layer]:

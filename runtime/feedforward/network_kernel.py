@@ -14,8 +14,9 @@ and single vectors, take STEP rows of weights at a time.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
+from crosscal.core.kernel_cache import njit
 from crosscal.runtime.feedforward.tile_kernel import LANES, STEP, TILE, add_tile
 from crosscal.runtime.reading_kernel import READABLE, WRITABLE, first_unreadable
 from crosscal.runtime.reading_window_kernel import TEST, first_unexplained
@@ -59,7 +60,7 @@ _SIGNATURES = [
 ]
 
 
-@njit(cache=True, fastmath=_FUSED, error_model="numpy", forceinline=True)
+@njit(fastmath=_FUSED, error_model="numpy", forceinline=True)
 def hyperbolic_tangent(units: np.ndarray) -> None:
     """Replace every value by its tanh."""
     for unit in range(units.size):
@@ -69,7 +70,7 @@ def hyperbolic_tangent(units: np.ndarray) -> None:
         units[unit] = numerator / (Q0 + t * (Q1 + t * (Q2 + t * Q3)))
 
 
-@njit(cache=True, fastmath=_FUSED, error_model="numpy", forceinline=True)
+@njit(fastmath=_FUSED, error_model="numpy", forceinline=True)
 def add_products(
     scratch: np.ndarray,
     plane: int,
@@ -97,14 +98,14 @@ def add_products(
             sums[u] += first + (x4 * w4[u] + x5 * w5[u] + x6 * w6[u] + x7 * w7[u])
 
 
-@njit(cache=True, forceinline=True)
+@njit(forceinline=True)
 def tiled_vectors(vectors: int) -> int:
     """How many of a block's vectors go through in tiles: whole tiles, and a last one that is full enough."""
     left = vectors % TILE
     return vectors if left >= FEWEST else vectors - left
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@njit(error_model="numpy", forceinline=True)
 def add_tiles(
     scratch: np.ndarray,
     plane: int,
@@ -126,7 +127,7 @@ def add_tiles(
             add_tile(packed, at + u, units, inputs, scratch, begin, target, width)
 
 
-@njit(_SIGNATURES, cache=True, fastmath=_FUSED, error_model="numpy", nogil=True)
+@njit(_SIGNATURES, fastmath=_FUSED, error_model="numpy", nogil=True)
 def run_network(
     current_a: np.ndarray,
     calibrated_a: np.ndarray,

@@ -34,6 +34,10 @@ class InverseCorrection:
     def __init__(self, tensors: InverseTensors, trim: AffineCorrection) -> None:
         self._tensors, self._trim = tensors, trim
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel as the tensors; what they compile to stays behind."""
+        return InverseCorrection, (self._tensors, self._trim)
+
     def prepare(self) -> None:
         """See `Recalibratable.prepare`."""
         _ = self._inverse

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from crosscal.core.kernel_cache import njit
 from crosscal.runtime.inverse.step_kernel import take_step
 from crosscal.runtime.inverse.surrogate_kernel import FAST, accumulate, predict
 
@@ -33,7 +33,7 @@ class Start(NamedTuple):
     step_tolerance: np.ndarray
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", forceinline=True)
 def start(surrogate, begin, y, scratch, predicted, z):
     """Fill `z` with the best linear estimate, put right once by what is predicted for it."""
     wrong, stride, least, most = scratch.wrong, scratch.stride, begin.input_bounds[3], begin.input_bounds[4]
@@ -51,7 +51,7 @@ def start(surrogate, begin, y, scratch, predicted, z):
             z[n] = min(max(float(stride[n]), least), most)
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", forceinline=True)
 def weigh(surrogate, begin, y, given, damping, z, predicted, scratch):
     """Compare a reading with the one predicted for `z`.
 
@@ -82,7 +82,7 @@ def weigh(surrogate, begin, y, given, damping, z, predicted, scratch):
     return unexplained, misfit
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", forceinline=True)
 def find_mode(surrogate, begin, y, given, most_misfit, scratch, predicted, z):
     """Fill `z` (N,) with the inputs that best explain one reading `y` (M,), of which `given` columns count.
 

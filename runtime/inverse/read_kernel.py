@@ -7,8 +7,9 @@ microsecond; all are padded with zeros to multiples of `LANES` rows and columns.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
+from crosscal.core.kernel_cache import njit
 from crosscal.runtime.inverse.mode_kernel import Start, find_mode
 from crosscal.runtime.inverse.step_kernel import new_scratch
 from crosscal.runtime.inverse.surrogate_kernel import FAST, Surrogate, accumulate
@@ -59,7 +60,7 @@ _SIGNATURE = types.int64(
 )
 
 
-@njit(cache=True, forceinline=True)
+@njit(forceinline=True)
 def unpack(matrices, exact, gain, by_column, by_row, together, rules, steps):
     """Name what the arrays hold."""
     surrogate = Surrogate(
@@ -90,7 +91,7 @@ def unpack(matrices, exact, gain, by_column, by_row, together, rules, steps):
     return surrogate, begin
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", forceinline=True)
 def to_volts(expansion, half_input_variance, z, volts):
     """Mean volts (N,) of likely inputs `z`."""
     for n in range(z.size):
@@ -102,7 +103,7 @@ def to_volts(expansion, half_input_variance, z, volts):
         volts[n] = value + half_input_variance[n] * 2.0 * bends
 
 
-@njit(_SIGNATURE, cache=True, fastmath=FAST, error_model="numpy", nogil=True)
+@njit(_SIGNATURE, fastmath=FAST, error_model="numpy", nogil=True)
 def calibrate(
     current_a,
     given,

@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from crosscal.core.kernel_cache import njit
 from crosscal.runtime.inverse.elimination_kernel import factorise, substitute
 from crosscal.runtime.inverse.surrogate_kernel import FAST, accumulate, differentiate
 
@@ -44,7 +44,7 @@ class Scratch(NamedTuple):
     along: np.ndarray
 
 
-@njit(cache=True, forceinline=True)
+@njit(forceinline=True)
 def new_scratch(rows, columns, kind):
     """`Scratch` for a surrogate of `rows` × `columns` of a floating type; zeros, as `factorise` wants."""
     size, inner = min(rows, columns), max(rows, columns)
@@ -68,7 +68,7 @@ def new_scratch(rows, columns, kind):
     )
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", forceinline=True)
 def row_sums(weights, x, total):
     """`weights x` for the first columns of `weights`, as many as `x` has; `total` (S,)."""
     for s in range(total.size):
@@ -78,7 +78,7 @@ def row_sums(weights, x, total):
         total[s] = sum_
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", forceinline=True)
 def aim_mirror(direction, root, mirror):
     """Fill `mirror` (S,), of square 2, so that `1 − mirror mirrorᵀ` turns `direction · root` to the first
     axis.
@@ -94,7 +94,7 @@ def aim_mirror(direction, root, mirror):
         mirror[s] *= shrink
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", forceinline=True)
 def reflect_rows(rows, mirror, along):
     """Reflect the columns of `rows`, those that `along` (K,), scratch, has."""
     along[:] = along.dtype.type(0)
@@ -105,7 +105,7 @@ def reflect_rows(rows, mirror, along):
             row[k] -= share * along[k]
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", forceinline=True)
 def reflect(mirror, x):
     """Reflect a vector in place."""
     share = x.dtype.type(0)
@@ -115,7 +115,7 @@ def reflect(mirror, x):
         x[s] -= share * mirror[s]
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", forceinline=True)
 def linearise(surrogate, scratch):
     """Fill `rows` with `A`, or where columns are fewer `slope` with it and `rows` with `Aᵀ`, at the inputs
     that `predict` was asked for last.
@@ -129,7 +129,7 @@ def linearise(surrogate, scratch):
                 scratch.rows[m, n] = slope[n, m]
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", forceinline=True)
 def solve(scratch):
     """Replace `answer` by the solution of what is in `rows`, which the factor overwrites."""
     rows, mirror, answer, inner = scratch.rows, scratch.mirror, scratch.answer, scratch.along.size
@@ -140,7 +140,7 @@ def solve(scratch):
     reflect(mirror, answer)
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", forceinline=True)
 def take_step(surrogate, together, scratch):
     """Fill `stride` with `s`, from `prior_deviation`, `pull`, `weight`, `wrong` and what `predict` left.
 

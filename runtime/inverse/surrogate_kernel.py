@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from crosscal.core.kernel_cache import njit
 
 FAST = {"contract", "reassoc", "nsz", "arcp"}
 
@@ -41,7 +42,7 @@ class Surrogate(NamedTuple):
     constant: np.ndarray
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", forceinline=True)
 def accumulate(weights, x, total):
     """Add `weightsᵀ x` to `total` (M,); `weights` (N, M or more), N a multiple of 8."""
     for n in range(0, x.size, 8):
@@ -62,7 +63,7 @@ def accumulate(weights, x, total):
             total[m] += first + (x4 * w4[m] + x5 * w5[m] + x6 * w6[m] + x7 * w7[m])
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", forceinline=True)
 def predict(surrogate, z, powers, carried, predicted):
     """Currents (M,) that inputs `z` (N,), both float64, would cause.
 
@@ -89,7 +90,7 @@ def predict(surrogate, z, powers, carried, predicted):
     accumulate(surrogate.exact, z, predicted)
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", forceinline=True)
 def differentiate(surrogate, powers, carried, by_row, by_column, slope):
     """Derivative of `predict`'s currents by its inputs, (N, M), from what it left in `powers` and `carried`;
     element (n, m) times `by_row[n] · by_column[m]`.

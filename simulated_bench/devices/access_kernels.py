@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from crosscal.core.kernel_cache import njit
 
 ROUNDING = 4 * np.finfo(np.float64).eps  # of the drop, in parts of the whole voltage
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@njit(nogil=True, error_model="numpy", inline="always")
 def triode(drop_v: float, overdrive_v: float, gain: float) -> tuple[float, float]:
     """Compute current and slope of a square-law transistor: triode, and constant beyond pinch-off."""
     if drop_v >= overdrive_v:
@@ -23,7 +24,7 @@ def triode(drop_v: float, overdrive_v: float, gain: float) -> tuple[float, float
     return gain * (overdrive_v - 0.5 * drop_v) * drop_v, gain * (overdrive_v - drop_v)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def begin(voltage_v: np.ndarray, bracket_v: np.ndarray, drop_v: np.ndarray, cell_v: np.ndarray) -> None:
     """Start with everything on the cell: arrays (B, N, M); the bracket (2, B, N, M), its lower end first."""
     batch, rows, columns = voltage_v.shape
@@ -35,7 +36,7 @@ def begin(voltage_v: np.ndarray, bracket_v: np.ndarray, drop_v: np.ndarray, cell
                 drop_v[b, i, j], cell_v[b, i, j] = 0.0, volt
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def share(
     voltage_v: np.ndarray,
     overdrive_v: np.ndarray,
@@ -88,7 +89,7 @@ def share(
     return left
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def in_series(
     drop_v: np.ndarray, overdrive_v: np.ndarray, gain: float, current_a: np.ndarray, slope_s: np.ndarray
 ) -> None:

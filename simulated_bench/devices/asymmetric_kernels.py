@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from crosscal.core.kernel_cache import njit
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def hopping_law(
     conductance_s: np.ndarray,
     voltage_v: np.ndarray,
@@ -29,7 +30,7 @@ def hopping_law(
                 slope_s[b, i, j] = g * (share * (1.0 + with_field) + (1.0 - share) * (1.0 + against_field))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def saturating_law(
     conductance_s: np.ndarray,
     voltage_v: np.ndarray,

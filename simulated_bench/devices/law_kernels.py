@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit
+
+from crosscal.core.kernel_cache import njit
 
 PER_UNIT = 16.0  # a power of two: what is left after the nearest multiple is exact
 TABLE_END = 32.0  # 16 KiB of tables; with the default constants, cells of up to 7.7 V
@@ -15,7 +16,7 @@ SINH = np.sinh(np.arange(-MIDDLE, MIDDLE + 1) / PER_UNIT)
 COSH = np.cosh(np.arange(-MIDDLE, MIDDLE + 1) / PER_UNIT)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def ohmic(
     conductance_s: np.ndarray, voltage_v: np.ndarray, current_a: np.ndarray, slope_s: np.ndarray
 ) -> None:
@@ -28,7 +29,7 @@ def ohmic(
                 slope_s[b, i, j] = conductance_s[i, j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def sinh_law(
     conductance_s: np.ndarray,
     voltage_v: np.ndarray,
@@ -58,7 +59,7 @@ def sinh_law(
             slope[k] = scale * rate * math.cosh(rate * v)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+@njit(nogil=True, error_model="numpy", fastmath={"contract"})
 def _sinh_by_table(
     conductance_s: np.ndarray,
     voltage_v: np.ndarray,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from crosscal.core.kernel_cache import njit
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def driving_force(
     resistance_ohm: float, voltage_v: float, threshold_v: float, positive: tuple, negative: tuple
 ) -> tuple[float, float]:
@@ -34,7 +35,7 @@ def driving_force(
     return prefactor * math.expm1(abs(voltage_v) / scale_v), bound_ohm
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def rates(
     resistance_ohm: np.ndarray,
     voltage_v: np.ndarray,
@@ -50,7 +51,7 @@ def rates(
         rate_ohm_per_s[k] = strength * distance_ohm * distance_ohm
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def steps(
     resistance_ohm: np.ndarray,
     voltage_v: np.ndarray,

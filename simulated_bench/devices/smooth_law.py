@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 from numba.core.errors import NumbaError
 
 from crosscal.core.errors import InputError, wanted
+from crosscal.core.kernel_cache import njit
 from crosscal.simulated_bench.devices.law_kernels import compiled_law
 
 PROBE_S = 50e-6

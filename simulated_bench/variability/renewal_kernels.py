@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from crosscal.core.kernel_cache import njit
 
 SLOTS_MOST = 64
 """So many slots in a row are empty with a chance of e^-64."""
@@ -23,7 +24,7 @@ _S27, _S30, _S31, _S11 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(
 _LARGEST_SLOT = 9e18
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def mixed(word):
     """Scramble 64 bits (the finaliser of Steele, Lea and Flood's SplitMix64)."""
     word = (word + _GOLDEN) & np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -32,20 +33,20 @@ def mixed(word):
     return word ^ (word >> _S31)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def slot_key(seed, stream, slot):
     """Return the key that all draws of a slot derive from."""
     number = np.uint64(np.int64(min(max(slot, -_LARGEST_SLOT), _LARGEST_SLOT)))
     return mixed(mixed(mixed(seed) ^ np.uint64(stream)) ^ number)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def uniform(key, draw):
     """Return a number in (0, 1), exclusive of both."""
     return (np.float64(mixed(key ^ np.uint64(draw)) >> _S11) + 0.5) * 2.0**-53
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def event_count(key):
     """Count the events in a slot: Poisson with a mean of 1, by inversion."""
     left = uniform(key, _COUNT)
@@ -58,7 +59,7 @@ def event_count(key):
     return count
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def last_event(seed, stream, phase):
     """Find the last event up to a time, in slots; gives its slot's key, its number there, and its time."""
     slot = math.floor(phase)
@@ -75,7 +76,7 @@ def last_event(seed, stream, phase):
     return slot_key(seed, stream, slot), 0, slot
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def next_event(seed, stream, phase):
     """Find the time in slots of the first event after a time in slots."""
     slot = math.floor(phase)
@@ -92,7 +93,7 @@ def next_event(seed, stream, phase):
     return slot
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def refresh(seed, time_s, first_stream, interval_s, normal, until_s, value):
     """Bring the values of many streams up to a time; a stream takes a new one at each of its events.
 
@@ -119,7 +120,7 @@ def refresh(seed, time_s, first_stream, interval_s, normal, until_s, value):
         until_s[s] = next_event(seed, stream, phase) * interval_s[s]
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def next_events(seed, time_s, interval_s, streams, out_s):
     """Find the time of the first event after `time_s` of each stream [s], (S,)."""
     for s in range(len(streams)):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from crosscal.core.kernel_cache import njit
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def spread(part: float, voltage_v: np.ndarray, across_v: np.ndarray) -> None:
     """Give all cells (B, N, M) of a row a part of its drive (B, N)."""
     batch, rows, columns = across_v.shape
@@ -18,7 +19,7 @@ def spread(part: float, voltage_v: np.ndarray, across_v: np.ndarray) -> None:
                 across_v[b, i, j] = part * voltage_v[b, i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def chords(
     part: float,
     voltage_v: np.ndarray,

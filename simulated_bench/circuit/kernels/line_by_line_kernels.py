@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from crosscal.core.kernel_cache import njit
 from crosscal.simulated_bench.circuit.kernels.linear_kernels import solve, work_arrays_for
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def unit_currents(
     slope_s: np.ndarray,
     row_ohm: float,
@@ -45,7 +45,7 @@ def unit_currents(
         driven[:] = 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def row_contributions(
     slope_s: np.ndarray,
     row_ohm: float,

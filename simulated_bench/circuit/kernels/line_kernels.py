@@ -17,10 +17,11 @@ them, and sees only whether the caller's own file has changed.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from crosscal.core.kernel_cache import njit
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def to_rows(cells: np.ndarray, lines: np.ndarray) -> None:
     """Lay out cells (N, M) as row wires, open end first: lines (M, N).
 
@@ -39,7 +40,7 @@ def to_rows(cells: np.ndarray, lines: np.ndarray) -> None:
             lines[columns - 1 - j, i] = cells[i, j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def from_rows(lines: np.ndarray, cells: np.ndarray) -> None:
     """Undo `to_rows`: lines (M, N) to cells (N, M)."""
     columns, rows = lines.shape
@@ -55,7 +56,7 @@ def from_rows(lines: np.ndarray, cells: np.ndarray) -> None:
             cells[i, columns - 1 - k] = lines[k, i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def drop(current: np.ndarray, segment_ohm: float, end_ohm: np.ndarray, voltage: np.ndarray) -> None:
     """Compute the voltage of every node when the cells feed these currents into the wire.
 
@@ -82,7 +83,7 @@ def drop(current: np.ndarray, segment_ohm: float, end_ohm: np.ndarray, voltage: 
         last = out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def factor(
     shunt: np.ndarray, ground: float, segment_ohm: float, end_ohm: np.ndarray, damping: np.ndarray
 ) -> None:
@@ -109,7 +110,7 @@ def factor(
             behind[m] = total * damp[m]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def respond(
     current: np.ndarray, segment_ohm: float, end_ohm: np.ndarray, damping: np.ndarray, voltage: np.ndarray
 ) -> None:

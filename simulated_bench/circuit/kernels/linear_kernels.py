@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from crosscal.core.kernel_cache import njit
 from crosscal.simulated_bench.circuit.kernels.line_kernels import factor, from_rows, respond, to_rows
 from crosscal.simulated_bench.circuit.kernels.work_arrays import SPACING
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def work_arrays_for(like: np.ndarray) -> tuple[np.ndarray, ...]:
     """Allocate arrays for `solve`: six (N, M) and two (M, N) for `like` of (N, M), of its type."""
     rows, columns = like.shape
@@ -34,7 +34,7 @@ def work_arrays_for(like: np.ndarray) -> tuple[np.ndarray, ...]:
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def prepare(
     slope_s: np.ndarray,
     row_ohm: float,
@@ -60,7 +60,7 @@ def prepare(
     factor(turned, ground_s, row_ohm, source_ohm, rows)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
 def weigh(left: np.ndarray, gained: np.ndarray, slope: np.ndarray) -> tuple[float, float, float]:
     """Sum `left · gained`, `(slope · gained)²` and `left²`, in the fastest order."""
     size = left.size
@@ -74,7 +74,7 @@ def weigh(left: np.ndarray, gained: np.ndarray, slope: np.ndarray) -> tuple[floa
     return energy, change, whole
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def solve(
     right_a: np.ndarray,
     slope_s: np.ndarray,

@@ -10,14 +10,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from crosscal.core.kernel_cache import njit
 from crosscal.simulated_bench.circuit.kernels.line_kernels import drop, from_rows, to_rows
 from crosscal.simulated_bench.circuit.kernels.linear_kernels import prepare, solve, work_arrays_for
 from crosscal.simulated_bench.circuit.kernels.work_arrays import SPACING
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def node_voltages(
     cell_a: np.ndarray,
     voltage_v: np.ndarray,
@@ -48,7 +48,7 @@ def node_voltages(
                 word_v[b, i, j] = voltage_v[b, i] - word_v[b, i, j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def voltages_across(
     active: np.ndarray,
     cell_a: np.ndarray,
@@ -82,7 +82,7 @@ def voltages_across(
                 across[i, j] = voltage_v[b, i] - across[i, j] - bit_v[i, j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def column_currents(cell_a: np.ndarray, current_a: np.ndarray) -> None:
     """Add up the currents of the cells (B, N, M) of each column (B, M)."""
     batch, rows, columns = cell_a.shape
@@ -94,7 +94,7 @@ def column_currents(cell_a: np.ndarray, current_a: np.ndarray) -> None:
                 total[j] += cell_a[b, i, j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def residual(
     active: np.ndarray, law_a: np.ndarray, slope_s: np.ndarray, cell_a: np.ndarray, norms: np.ndarray
 ) -> None:
@@ -126,7 +126,7 @@ def residual(
         norms[3, b] = least.min()
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def newton_steps(
     active: np.ndarray,
     residual_a: np.ndarray,
@@ -184,7 +184,7 @@ def newton_steps(
                 step_a[b, i, j] = answer[i, j] * left_a[b]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def move_along(active: np.ndarray, length: np.ndarray, step_a: np.ndarray, cell_a: np.ndarray) -> None:
     """Move the currents (B, N, M) of some vectors along their steps (B, N, M) by given lengths (B,)."""
     _, rows, columns = cell_a.shape

@@ -9,12 +9,12 @@ held end.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from crosscal.core.kernel_cache import njit
 from crosscal.simulated_bench.circuit.kernels.line_kernels import from_rows, respond, to_rows
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def line_changes(
     fed_a: np.ndarray,
     put_v: np.ndarray,
@@ -54,7 +54,7 @@ def line_changes(
             voltage_v[k, m] += damping[k, m] * voltage_v[k + 1, m]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def cell_voltages(
     open_v: np.ndarray,
     cell_a: np.ndarray,
@@ -89,7 +89,7 @@ def cell_voltages(
             across_v[i, j] = open_v[i, j] - across_v[i, j] - column_rise_v[i, j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def store(
     begin: np.ndarray,
     change: np.ndarray,
@@ -114,7 +114,7 @@ def store(
             rate[kind, k] = per_change * change[kind, k] - history[kind, k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def sum_columns(cell_a: np.ndarray, stored_a: np.ndarray, current_a: np.ndarray) -> None:
     """Sum over each column of its cells' currents (N, M), less those that its capacitors take (N, M)."""
     rows, columns = cell_a.shape
@@ -124,7 +124,7 @@ def sum_columns(cell_a: np.ndarray, stored_a: np.ndarray, current_a: np.ndarray)
             current_a[j] += cell_a[i, j] - stored_a[i, j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def blend(weights: np.ndarray, arrays: np.ndarray, blended: np.ndarray) -> None:
     """Sum arrays (K, N, M) by weights, those of weight 0 left out, into (N, M)."""
     _, rows, columns = arrays.shape

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from crosscal.core.kernel_cache import njit
 from crosscal.training.calibrators.whitebox.kernels import (
     FAST,
     LANES,
@@ -14,7 +14,7 @@ from crosscal.training.calibrators.whitebox.kernels import (
 )
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def fill_lanes(block, conductance, gamma, matrix, voltage, g, s, v):
     """Gather the circuits of one block of lanes; a last, short block repeats its last circuit."""
     count = matrix.shape[0]
@@ -25,7 +25,7 @@ def fill_lanes(block, conductance, gamma, matrix, voltage, g, s, v):
         v[:, k] = voltage[b]
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy")
+@njit(fastmath=FAST, error_model="numpy")
 def tangent_of(direct, root, wires, relative, columns_out, scratch):
     """Change of the column currents when cells inject `direct` more current at unchanged voltages.
 
@@ -47,7 +47,7 @@ def tangent_of(direct, root, wires, relative, columns_out, scratch):
             columns_out[m, k] = total
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def power_currents(cell_v, conductance, gamma, span, index, order, degrees, out):
     """Cell currents of a unit coefficient: (degree in G, power of u) in C order, then those of the kink."""
     scale, low, high = span[0], span[1], span[2]
@@ -69,7 +69,7 @@ def power_currents(cell_v, conductance, gamma, span, index, order, degrees, out)
                 )
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def injected(p, cell_v, current, root, conductance, gamma, wires, law, span, out):
     """Change of the cells' currents by parameter `p`, wires first, at unchanged losses elsewhere."""
     if p >= wires.shape[0]:
@@ -84,7 +84,7 @@ def injected(p, cell_v, current, root, conductance, gamma, wires, law, span, out
                 out[n, m, k] *= -root[n, m, k] * root[n, m, k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def solve_blocks(
     first, last, conductance, gamma, matrix, voltage, wires, law, kink, span, tolerance_v, relative,
     current_out, tangent_out, worst_out,

@@ -11,7 +11,8 @@ known in closed form, and `G f(u)` the cells, the circuit is `u + A(G f(u)) = v`
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from crosscal.core.kernel_cache import njit
 
 LANES = 8
 NEWTON_LIMIT = 60
@@ -23,7 +24,7 @@ FAST = {"contract", "reassoc", "nsz", "arcp"}
 # Wires are (row, column, source, sense) ohms; a law is (G-degree, u-degree) coefficients of (u / scale).
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy")
+@njit(fastmath=FAST, error_model="numpy")
 def wire_drop(current, wires, out):
     """Drop from the ideal input to every cell, over its row's and its column's wire: `out = A current`."""
     rows, columns, _ = current.shape
@@ -58,7 +59,7 @@ def wire_drop(current, wires, out):
                 drop[k] -= wires[1] * carried[k]
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy")
+@njit(fastmath=FAST, error_model="numpy")
 def cell_currents(cell_v, conductance, gamma, law, kink, span, current, slope):
     """Currents and differential conductances of all cells.
 
@@ -107,7 +108,7 @@ def cell_currents(cell_v, conductance, gamma, law, kink, span, current, slope):
                 slope[n, m, k] = conductance[n, m, k] * rise[k]
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy")
+@njit(fastmath=FAST, error_model="numpy")
 def conjugate_gradient(root, residual, wires, relative, step, ahead, work, image):
     """Solve `(1 + S A S) step = residual` with `S = root`; `residual` is used up.
 
@@ -159,7 +160,7 @@ def conjugate_gradient(root, residual, wires, relative, step, ahead, work, image
                     ahead[n, m, k] = residual[n, m, k] + factor[k] * ahead[n, m, k]
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy")
+@njit(fastmath=FAST, error_model="numpy")
 def operating_point(
     conductance, gamma, voltage, wires, law, kink, span, tolerance_v, cell_v, current, root, scratch
 ):

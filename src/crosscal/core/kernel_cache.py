@@ -1,0 +1,83 @@
+"""`njit` of kernels that are kept on disk, whatever state the disk is in.
+
+A kernel with a damaged cache file is compiled again, and a process without a folder to write in compiles for
+itself; one line in the log says so. numba itself ends either with a traceback, at every start.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import pickle
+import shutil
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+import numba
+from numba import config
+from numba.core.caching import IndexDataCacheFile
+
+logger = logging.getLogger(__name__)
+
+_DAMAGE = (
+    EOFError,
+    pickle.UnpicklingError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    ImportError,
+    IndexError,
+    KeyError,
+)
+"""What unpickling a file that was cut off or overwritten raises."""
+
+
+def njit(*signatures: Any, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Compile a kernel as `numba.njit(..., cache=True)` does, and survive a cache that cannot be used.
+
+    Args:
+        signatures: as of `numba.njit`. options: likewise, without `cache`.
+    """
+
+    def compile_kernel(function: Callable[..., Any]) -> Any:
+        try:
+            return numba.njit(*signatures, cache=True, **options)(function)
+        except RuntimeError as error:
+            if "no locator available" not in str(error):
+                raise
+            _cache_for_this_process()
+            return numba.njit(*signatures, cache=True, **options)(function)
+
+    return compile_kernel
+
+
+def _cache_for_this_process() -> None:
+    folder = tempfile.mkdtemp(prefix="crosscal-kernels-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    # numba looks here for every kernel to come, so that this is said once.
+    config.CACHE_DIR = folder
+    logger.warning(
+        "kernels are compiled for this process alone: neither the package's folder nor a cache folder of the "
+        "user can be written; set NUMBA_CACHE_DIR to a folder that can, and they are compiled once"
+    )
+
+
+_load = IndexDataCacheFile.load
+
+
+def _load_or_forget(self: IndexDataCacheFile, key: Any) -> Any:
+    """Load a kernel from its cache file; forget a damaged file, and let the kernel be compiled."""
+    try:
+        return _load(self, key)
+    except _DAMAGE as error:
+        logger.warning(
+            "compiling a kernel again: its cache file %s is damaged (%s)",
+            self._index_path,
+            type(error).__name__,
+        )
+        self.flush()
+        return None
+
+
+IndexDataCacheFile.load = _load_or_forget

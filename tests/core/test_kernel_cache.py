@@ -1,0 +1,76 @@
+"""Cache of compiled kernels: damaged files are compiled again; without a folder, a process compiles for itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MODULE = """
+from numba import types
+from crosscal.core.kernel_cache import njit
+
+@njit([types.float64(types.float64)])
+def twice(x):
+    return 2.0 * x
+
+@njit()
+def thrice(x):
+    return 3.0 * x
+"""
+RUN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import kernels
+print(kernels.twice(2.0), kernels.thrice(2.0))
+"""
+
+
+def run(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {
+        key: value for key, value in os.environ.items() if key not in ("NUMBA_DISABLE_JIT", "NUMBA_CACHE_DIR")
+    }
+    return subprocess.run(
+        [sys.executable, "-c", RUN, str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=kept | environment,
+    )
+
+
+@pytest.mark.parametrize("ending", [".nbi", ".nbc"])
+@pytest.mark.parametrize("damage", ["cut off", "empty", "overwritten"])
+def test_a_damaged_cache_file_is_compiled_again_with_a_line_that_says_so(
+    tmp_path: Path, ending: str, damage: str
+):
+    (tmp_path / "kernels.py").write_text(MODULE)
+    cache = tmp_path / "cache"
+    assert run(tmp_path, NUMBA_CACHE_DIR=str(cache)).stdout == "4.0 6.0\n"
+    files = list(cache.rglob(f"*{ending}"))
+    assert len(files) == 2
+    for file in files:
+        content = file.read_bytes()
+        file.write_bytes(
+            {"cut off": content[:-20], "empty": b"", "overwritten": b"\x00" * len(content)}[damage]
+        )
+    mended = run(tmp_path, NUMBA_CACHE_DIR=str(cache))
+    assert (mended.returncode, mended.stdout) == (0, "4.0 6.0\n"), mended.stderr
+    assert mended.stderr.count("compiling a kernel again") == 2
+    assert "Traceback" not in mended.stderr
+    afterwards = run(tmp_path, NUMBA_CACHE_DIR=str(cache))
+    assert (afterwards.stdout, afterwards.stderr) == ("4.0 6.0\n", "")
+
+
+def test_without_a_folder_to_write_in_kernels_run_and_one_line_names_the_variable(tmp_path: Path):
+    # A path below a file can be written by nobody, not even by root.
+    (tmp_path / "file").write_text("")
+    nowhere = str(tmp_path / "file" / "cache")
+    (tmp_path / "kernels.py").write_text(MODULE)
+    (tmp_path / "__pycache__").write_text("")
+    ended = run(tmp_path, NUMBA_CACHE_DIR="", HOME=nowhere, XDG_CACHE_HOME=nowhere)
+    assert (ended.returncode, ended.stdout) == (0, "4.0 6.0\n"), ended.stderr
+    assert ended.stderr.count("NUMBA_CACHE_DIR") == 1

@@ -1,4 +1,4 @@
-"""Cache of compiled kernels: damaged files are compiled again; without a folder, a process compiles for itself."""
+"""Cache of compiled kernels: damaged files are compiled again; without a folder each process compiles."""
 
 from __future__ import annotations
 

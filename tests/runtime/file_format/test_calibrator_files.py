@@ -82,7 +82,7 @@ def test_a_file_with_one_bit_flipped_anywhere_is_refused(tmp_path: Path, part: f
 
 @pytest.mark.parametrize("content", [b"", b"\x89HDF\r\n\x1a\n" + bytes(100), b"G,I\n1,2\n", bytes(1000)])
 def test_a_file_that_is_no_onnx_is_refused(tmp_path: Path, content: bytes):
-    with pytest.raises(CalibratorFileError, match="onnxruntime cannot open it"):
+    with pytest.raises(CalibratorFileError, match=r"onnxruntime cannot open it|no calibrator\.onnx"):
         load_bytes(tmp_path, content)
 
 

@@ -139,7 +139,7 @@ def probes(**changes: Any) -> ParityProbes:
         ({"calibrated_a": np.ones((1, 4, 5))}, ShapeError),
         ({"current_a": np.full((2, 4, 5), np.nan)}, RangeError),
         ({"relative_tolerance": 0.0}, RangeError),
-        ({"relative_tolerance": 1e-3}, RangeError),
+        ({"relative_tolerance": 1.1e-3}, RangeError),
         ({"relative_tolerance": float("nan")}, RangeError),
     ],
 )

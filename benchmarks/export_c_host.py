@@ -1,0 +1,141 @@
+"""Time of one read here: exported C beside numba and onnxruntime; a part of `benchmarks/export_c.py`."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from export_c_subjects import Shape, Subjects, measured
+from rich.table import Table
+
+from crosscal.commands.export_c.header import programmed_header
+from crosscal.firmware_models.c_calibrator import library_source
+
+_READS, _ROUNDS = 200, 60
+_STREAM = """\
+float stream(const float *from, int count);
+float stream(const float *from, int count)
+{
+    float sums[64] = {0.0f};
+    float total = 0.0f;
+    for (int i = 0; i + 64 <= count; i += 64) {
+        for (int j = 0; j < 64; ++j) {
+            sums[j] += from[i + j];
+        }
+    }
+    for (int j = 0; j < 64; ++j) {
+        total += sums[j];
+    }
+    return total;
+}
+"""
+_FORMS = (
+    ("affine", False),
+    ("concatsquash", False),
+    ("concatsquash", True),
+    ("structured", False),
+    ("whitebox", False),
+)
+
+
+class Library:
+    """An exported header whose names begin with `board`, compiled for this machine."""
+
+    def __init__(self, header: str, folder: Path, options: Sequence[str]) -> None:
+        self.functions = compiled(library_source(header, "board"), folder, options)
+
+    def batch(self, current_a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Which readings (B, M) are good, and what they calibrate to."""
+        given, answer_a = (
+            np.ascontiguousarray(current_a, dtype=np.float32),
+            np.zeros(current_a.shape, np.float32),
+        )
+        status = np.full(len(given), 9, dtype=np.uint8)
+        self.functions.board_calibrate_batch(len(given), _at(given), _at(answer_a), _at(status))
+        return status == 0, answer_a
+
+
+def compiled(source: str, folder: Path, options: Sequence[str]) -> ctypes.CDLL:
+    """Compile C and load it."""
+    path = folder / f"library_{time.monotonic_ns()}"
+    path.with_suffix(".c").write_text(source)
+    command = ["cc", "-std=c99", *options, "-shared", "-fPIC", f"{path}.c", "-o", f"{path}.so", "-lm"]
+    subprocess.run(command, check=True)
+    return ctypes.CDLL(f"{path}.so")
+
+
+def measure_host(subjects: Subjects, shapes: Sequence[Shape], arguments: argparse.Namespace) -> Table:
+    """Time reads, one after another, and tabulate the best round: other programs run meanwhile."""
+    del arguments
+    table = Table(title="One read on this machine [µs], one thread, best round")
+    for heading in (
+        "array",
+        "kind",
+        "C",
+        "C from Python",
+        "numba",
+        "onnxruntime",
+        "constants [KB]",
+        "arrival [µs]",
+    ):
+        table.add_column(heading, justify="right")
+    for shape in shapes:
+        for kind, fixed_point in _FORMS:
+            row = _row(subjects, shape, kind, fixed_point)
+            print("  ".join(row), flush=True)
+            table.add_row(*row)
+    table.caption = (
+        "C: its own loop over readings. C from Python: a call by ctypes for each. numba: the calibrator "
+        "with out=. arrival: constants streamed from the cache they fit into, by a loop that only adds."
+    )
+    return table
+
+
+def _row(subjects: Subjects, shape: Shape, kind: str, fixed_point: bool) -> list[str]:
+    data = measured(shape, 1, _READS, np.random.default_rng([4, *shape]))
+    matrix_s, current_a = data.conductance_s[0], data.current_a[0].astype(np.float32)
+    programmed = subjects.calibrator(kind, shape).program(matrix_s)
+    header = programmed_header(programmed, name="board", fixed_point=fixed_point)
+    constant_bytes = int(header.split(" bytes of constants")[0].split()[-1])
+    with tempfile.TemporaryDirectory() as text:
+        library = Library(header, Path(text), ("-O3", "-march=native"))
+        stream = compiled(_STREAM, Path(text), ("-O3", "-march=native", "-ffast-math"))
+    weights = np.ones(constant_bytes // 4, dtype=np.float32)
+    answer_a, status = np.empty_like(current_a), np.empty(_READS, np.uint8)
+    batch = (_READS, _at(current_a), _at(answer_a), _at(status))
+    one = [(_at(given), _at(answer_a[0])) for given in current_a]
+    out = np.empty(shape[1], np.float32)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 3
+    session = onnxruntime.InferenceSession(subjects.path(kind, shape), options)
+    feeds = [{"conductance": matrix_s.astype(np.float32), "current": given[None]} for given in current_a[:5]]
+    times = [
+        _best_us(lambda: library.functions.board_calibrate_batch(*batch), _READS),
+        _best_us(lambda: [library.functions.board_calibrate(*pair) for pair in one], _READS),
+        _best_us(lambda: [programmed(given, out) for given in current_a], _READS),
+        _best_us(lambda: [session.run(["calibrated"], feed) for feed in feeds], len(feeds), rounds=3),
+        _best_us(lambda: [stream.stream(_at(weights), weights.size) for _ in range(20)], 20),
+    ]
+    c, called, numba, onnx, arrival = (f"{value:.2f}" if value < 10 else f"{value:.0f}" for value in times)
+    name = f"{kind} (Q15)" if fixed_point else kind
+    return [f"{shape[0]} × {shape[1]}", name, c, called, numba, onnx, f"{constant_bytes / 1e3:.0f}", arrival]
+
+
+def _best_us(call: Callable[[], object], reads: int, rounds: int = _ROUNDS) -> float:
+    best = np.inf
+    for _ in range(rounds):
+        began = time.perf_counter_ns()
+        call()
+        best = min(best, time.perf_counter_ns() - began)
+    return 1e-3 * best / reads
+
+
+def _at(array: np.ndarray) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)

@@ -25,7 +25,7 @@ from pathlib import Path
 
 RUN_ELSEWHERE = {"demo", "test", "setup", "checks", "example"}
 LANGUAGES = {"python", "sh", "toml"}
-NOT_RUN = {"json", "text"}
+NOT_RUN = {"c", "json", "text"}
 """Other fences that a page may have: formats and printed answers."""
 
 _DIRECTIVE = re.compile(r"<!-- ci: (\w+) ?(.*?) ?-->")

@@ -19,8 +19,10 @@ import click
 import numpy as np
 from board import free_port, port_in, served, started
 from running import ROOT, CommandFailed, environment, execute
+from scipy.io import savemat
 
 from crosscal.command_line import crosscal
+from crosscal.core.run_file import read_run
 
 LINE = re.compile(r"^\s*(?:\w[\w ]*:)?\s+(crosscal \S.*?)(?:\s{3,}then open (\S+))?$", re.MULTILINE)
 SMALLER = {
@@ -31,7 +33,7 @@ SMALLER = {
 }
 """Added to lines that begin so, of which the options that come last count."""
 
-DEFAULT_OUTPUT = {"collect": "run.h5", "train": "calibrator.onnx"}
+DEFAULT_OUTPUT = {"collect": "run.h5", "import": "run.h5", "train": "calibrator.onnx"}
 SERVERS = ("crosscal bench", "crosscal serve")
 NEEDS = {"--check": "ngspice", "--library": "cc"}
 """Programs of the machine without which a line is not run."""
@@ -84,6 +86,19 @@ def write_files(folder: Path, env: dict[str, str]) -> None:
         counts = ["--matrices", "8", "--vectors", "40", "--seed", str(seed), "-o", name]
         collect = ["collect", "GPIB0::9::INSTR", "--backend", "lab-12x16@crosscal", *counts]
         execute([sys.executable, "-m", "crosscal", *collect], folder, env, f"making {name}")
+    write_other_formats(folder, env)
+
+
+def write_other_formats(folder: Path, env: dict[str, str]) -> None:
+    """Write a run in the formats that are imported."""
+    run = read_run(folder / "run.h5")
+    np.savez(folder / "lab.npz", G=run.target_s, V=run.voltage_v, I=run.current_a)
+    turned = {"G": 1e6 * run.target_s.transpose(0, 2, 1), "V": run.voltage_v, "I": run.current_a}
+    savemat(folder / "lab.mat", turned)
+    for name, array in (("g", run.target_s), ("v", run.voltage_v), ("i", 1e6 * run.current_a)):
+        np.savetxt(folder / f"{name}.csv", array[0], delimiter=",")
+    export = ["export", "run.h5", "-o", "data.csv"]
+    execute([sys.executable, "-m", "crosscal", *export], folder, env, "making data.csv")
 
 
 def run_line(

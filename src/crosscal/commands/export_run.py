@@ -54,7 +54,7 @@ def command(run: Path, output: Path, force: bool) -> None:
 
     \b
     crosscal export run.h5 -o data.npz
-    crosscal export run.h5 -o data.csv
+    crosscal export run.h5 -o tables.csv
     crosscal import data.target.csv data.voltage.csv data.current.csv
     """
     suffix = output.suffix.lower()

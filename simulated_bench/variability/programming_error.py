@@ -7,7 +7,6 @@ from typing import Annotated
 import numpy as np
 from msgspec import Meta
 
-from crosscal.core.array_types import Matrix
 from crosscal.simulated_bench.settings.table import NonNegative, Number, Positive, Table
 
 
@@ -40,7 +39,7 @@ class PolynomialError(Table, frozen=True, kw_only=True, tag_field="law", tag="po
                 "allowed: 0 or more from 0 to full_scale_s"
             )
 
-    def deviation_s(self, conductance_s: Matrix) -> Matrix:
+    def deviation_s(self, conductance_s: np.ndarray) -> np.ndarray:
         """Return the standard deviation of the remaining error [S], for conductances of any shape [S]."""
         part = np.clip(conductance_s / self.full_scale_s, 0.0, 1.0)
         return self.scale * np.polynomial.polynomial.polyval(part, self.coefficients_s)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crosscal.core.array_types import Float, Matrix
+from crosscal.core.array_types import Float
 from crosscal.core.errors import TrainingError
 from crosscal.training.measurements import Measurements
 
@@ -33,7 +33,7 @@ class ColumnStatistics:
     current_spread_a: np.ndarray
     ideal_spread_a: np.ndarray
     gain: np.ndarray
-    covariance: Matrix
+    covariance: Float[np.ndarray, "columns columns"]
 
     @classmethod
     def of(cls, data: Measurements) -> ColumnStatistics:

@@ -21,6 +21,7 @@ from crosscal.runtime.recalibration.cell_model import (
 )
 from crosscal.runtime.recalibration.conditioning import ColumnReads, condition
 from crosscal.runtime.recalibration.level_choice import choose_level
+from crosscal.runtime.recalibration.outliers import find_outliers
 from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET, ColumnPosterior, RecalibrationLevel
 from crosscal.runtime.recalibration.report import RecalibrationReport
 from crosscal.runtime.validation import known_readings
@@ -78,6 +79,8 @@ def recalibrate(
     mean = np.zeros((columns, unknowns)) if posterior is None else posterior.mean
     known = np.einsum("mku,mu->km", sensitivity, mean, optimize=True)
     residual = scaled - original.predicted(z) - known
+    outliers = find_outliers(residual, present, float(np.sqrt(np.median(original.variance))))
+    present = present & ~outliers
     reads = ColumnReads(sensitivity=sensitivity, residual=residual.T, present=np.ascontiguousarray(present.T))
     before = None if posterior is None else posterior.covariance
     found = choose_level(reads, before, float(np.sqrt(np.median(original.variance))))
@@ -91,7 +94,7 @@ def recalibrate(
     return Recalibration(
         tensors=original if learned is None else posterior_tensors(original, learned),
         posterior=learned,
-        report=RecalibrationReport.of(found, voltage_v, present),
+        report=RecalibrationReport.of(found, voltage_v, present, outliers=int(outliers.sum())),
     )
 
 

@@ -15,6 +15,7 @@ from crosscal.core.array_types import Currents, Vectors
 from crosscal.core.errors import RangeError, ShapeError, wanted
 from crosscal.runtime.recalibration.conditioning import ColumnReads, condition
 from crosscal.runtime.recalibration.level_choice import LEAST_NOISE, choose_level
+from crosscal.runtime.recalibration.outliers import find_outliers
 from crosscal.runtime.recalibration.posterior import CELLS, OFFSET, ColumnPosterior, RecalibrationLevel
 from crosscal.runtime.recalibration.report import RecalibrationReport
 
@@ -70,12 +71,15 @@ def refit_columns(
     sensitivity = np.stack([np.ones_like(y), y], axis=2)
     mean = np.zeros((len(y), CELLS)) if posterior is None else posterior.mean * units
     residual = np.where(present.T, wanted_y - y - (sensitivity @ mean[:, :, None])[:, :, 0], 0.0)
+    outliers = find_outliers(residual.T, present, LEAST_NOISE)
+    present = present & ~outliers
+    residual = np.where(present.T, residual, 0.0)
     reads = ColumnReads(sensitivity=sensitivity, residual=residual, present=np.ascontiguousarray(present.T))
     before = None if posterior is None else posterior.covariance * np.outer(units, units)
     apparent = np.sqrt((residual**2).sum() / present.sum())
     found = choose_level(reads, before, max(float(apparent), LEAST_NOISE))
     level, spread, _ = found
-    report = RecalibrationReport.of(found, voltage_v, present)
+    report = RecalibrationReport.of(found, voltage_v, present, outliers=int(outliers.sum()))
     if report.independent_vectors < FEWEST_VECTORS:
         raise RangeError(
             wanted(

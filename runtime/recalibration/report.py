@@ -22,6 +22,7 @@ class RecalibrationReport:
         spread: how much, as standard deviations, and that of a reading; lengths in parts of the full scale.
         evidence: logarithm of how probable the readings are, for every level.
         readings_used, readings_missing: of K · M.
+        outliers: of the missing, readings left out because no change of their column explains them.
         silent_columns: columns without one usable reading, from 0; nothing was learned of them.
         independent_vectors: rank of the known vectors that have readings, about their mean, plus one: fewer
             than K when they repeat or have none.
@@ -34,6 +35,7 @@ class RecalibrationReport:
     readings_missing: int
     silent_columns: tuple[int, ...]
     independent_vectors: int
+    outliers: int = 0
 
     @classmethod
     def of(
@@ -41,6 +43,8 @@ class RecalibrationReport:
         found: tuple[RecalibrationLevel, Spread, Mapping[RecalibrationLevel, float]],
         voltage_v: np.ndarray,
         present: np.ndarray,
+        *,
+        outliers: int = 0,
     ) -> RecalibrationReport:
         """Report on `found`, the level with its spreads and the evidence.
 
@@ -58,6 +62,7 @@ class RecalibrationReport:
             evidence=evidence,
             readings_used=used,
             readings_missing=present.size - used,
+            outliers=outliers,
             silent_columns=tuple(int(column) for column in np.flatnonzero(~present.any(axis=0))),
             independent_vectors=1
             + int(np.linalg.matrix_rank(about, tol=_ALIKE * max(np.abs(voltage_v).max(), _ALIKE))),

@@ -78,6 +78,7 @@ def history_entry(
         "level": str(done.report.level),
         "readings_used": done.report.readings_used,
         "readings_missing": done.report.readings_missing,
+        "outliers": done.report.outliers,
         "rms_error_before_a": done.before.rms_a,
         "rms_error_after_a": done.after.rms_a,
         "expected_error_after_a": done.after.expected_a,

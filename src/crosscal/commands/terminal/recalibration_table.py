@@ -37,8 +37,10 @@ def verification_table(done: BoardRecalibration) -> Table:
 def describe_readings(report: RecalibrationReport, plan: RecalibrationPlan) -> str:
     """Describe the readings used, and those left out."""
     said = f"{report.readings_used} readings of {plan.vectors} known vectors"
-    if report.readings_missing:
-        said += f"; [yellow]{report.readings_missing} left out, saturated or missing[/]"
+    if missing := report.readings_missing - report.outliers:
+        said += f"; [yellow]{missing} left out, saturated or missing[/]"
+    if report.outliers:
+        said += f"; [yellow]{report.outliers} left out as outliers[/]"
     if report.silent_columns:
         named = ", ".join(str(column + 1) for column in report.silent_columns[:_SHOWN])
         more = len(report.silent_columns) - _SHOWN

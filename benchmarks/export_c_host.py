@@ -69,7 +69,7 @@ def compiled(source: str, folder: Path, options: Sequence[str]) -> ctypes.CDLL:
     """Compile C and load it."""
     path = folder / f"library_{time.monotonic_ns()}"
     path.with_suffix(".c").write_text(source)
-    # Linked apart: with -ffast-math there, gcc adds start-up code that changes the whole process's arithmetic.
+    # Linked apart: -ffast-math there makes gcc add start-up code that changes the whole process's arithmetic.
     subprocess.run(["cc", "-std=c99", *options, "-c", "-fPIC", f"{path}.c", "-o", f"{path}.o"], check=True)
     subprocess.run(["cc", "-shared", f"{path}.o", "-o", f"{path}.so", "-lm"], check=True)
     return ctypes.CDLL(f"{path}.so")

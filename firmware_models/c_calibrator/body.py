@@ -1,4 +1,4 @@
-"""What a kind of calibrator puts into its header."""
+"""Parts of a header that depend on the kind of calibrator."""
 
 from __future__ import annotations
 

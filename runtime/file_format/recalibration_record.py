@@ -1,4 +1,4 @@
-"""What a calibrator file remembers of recalibrations: for which matrix, what was learned, and when."""
+"""Record of recalibrations in a calibrator file: the matrix, the changes learned, and the time."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ class InverseCorrection:
         """Calibrate with uncertainties: a batch [A], (B, M), finite."""
         return self._read(self._inverse, current_a, deviation=True)
 
-    def _read_in_any_range(self, current_a: Currents, *, deviation: bool) -> InverseReading:
+    def _read_in_any_range(self, current_a: np.ndarray, *, deviation: bool) -> InverseReading:
         """Read with the channels' offsets, and without them where inputs then explain a reading better.
 
         A board that chooses its current range takes small currents in a lower one. Offsets are errors of a

@@ -1,4 +1,4 @@
-"""What `structured` and `whitebox` condense a matrix's circuit to.
+"""Tensors that `structured` and `whitebox` condense a matrix's circuit to.
 
 At program time a calibrator condenses a matrix's circuit to a surrogate that costs a handful of matrix
 products. With standardised inputs `z` (zero mean, unit variance over what the board is driven with) and

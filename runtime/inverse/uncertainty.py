@@ -1,4 +1,4 @@
-"""How far off the answers of `crosscal.runtime.inverse.inverse` may be, read by read.
+"""Uncertainty of the answers of `crosscal.runtime.inverse.inverse`, read by read.
 
 About the likeliest inputs a Gaussian is the posterior's shape in most directions. Along the softest one, that
 of which readings say least, a square crossbar's currents often turn back: two inputs far apart explain the

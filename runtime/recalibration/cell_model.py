@@ -1,4 +1,4 @@
-"""What a matrix's surrogate says of single cells: how readings answer to them, how it changes with them."""
+"""Model of single cells from a matrix's surrogate: their effect on readings, and its change with them."""
 
 from __future__ import annotations
 

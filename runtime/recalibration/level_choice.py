@@ -1,4 +1,4 @@
-"""How far to go: which kinds of change the residuals of K readings are evidence of, and how large they are.
+"""Choice of the level: the kinds of change that the residuals of K readings are evidence of, and their size.
 
 The spreads that may have changed (cells, gains, offsets) and the noise are a handful of numbers that all
 columns share; they are set where they make the residuals most probable, once for each level, and the most

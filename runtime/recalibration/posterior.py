@@ -1,4 +1,4 @@
-"""What is known of a board's columns beyond a calibrator's own word: the prior of the next recalibration."""
+"""Posterior of a board's columns beyond its calibrator: the prior of the next recalibration."""
 
 from __future__ import annotations
 

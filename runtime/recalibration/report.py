@@ -1,4 +1,4 @@
-"""What a recalibration found out, and from what."""
+"""Report of a recalibration: its findings, and the readings they rest on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How wrong calibrated currents are on vectors whose ideal currents are known."""
+"""Verification of calibrated currents on vectors with known ideal currents."""
 
 from __future__ import annotations
 

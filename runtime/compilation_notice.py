@@ -1,4 +1,4 @@
-"""Says that kernels are being compiled: the first use of a kind on a machine would else look like a hang."""
+"""Notice that kernels are being compiled: the first use of a kind would otherwise look like a hang."""
 
 from __future__ import annotations
 

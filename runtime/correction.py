@@ -1,4 +1,4 @@
-"""The two seams a kind of calibrator is written against: what its file folds to, and what a read runs."""
+"""Protocols of a kind of calibrator: the fold of its file, and the correction that a read runs."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class ReadingTestable(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Recalibrated:
-    """What came of a recalibration.
+    """Result of a recalibration.
 
     Attributes:
         correction: what reads run from now on.

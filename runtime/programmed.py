@@ -1,4 +1,4 @@
-"""A calibrator compiled for the matrix that is programmed: what every read goes through."""
+"""Calibrator compiled for the matrix that is programmed; every read goes through it."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class ProgrammedCalibrator:
     Attributes:
         conductance_s: the target matrix [S], (N, M), read-only.
         kind: name of the calibrator.
-        correction: what a read runs.
+        correction: correction of every read.
         limit_a: currents beyond this magnitude are no readings [A].
         current_range_a: measured currents trained on [A]; None if the file does not say.
         voltage_range_v: inputs trained on [V]; None if the file does not say.
-        as_programmed: what a read ran before any recalibration; None if there was none.
+        as_programmed: correction before any recalibration; None if there was none.
         posterior: what recalibrations, now or before the file was written, know of this matrix.
-        report: what the last recalibration found; None before the first since the matrix was programmed.
+        report: report of the last recalibration; None before the first since the matrix was programmed.
         only_explained: whether a reading that no inputs of the trained window explain is refused.
     """
 

@@ -103,7 +103,7 @@ def checked_matrix(conductance_s: Any, rows: int | None, columns: int | None) ->
 def known_readings(
     voltage_v: Any, current_a: Any, usable: Any, shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return known inputs [V], (K, N), what was measured [A], (K, M), and where there is a reading, (K, M).
+    """Return known inputs [V], (K, N), measured currents [A], (K, M), and where there is a reading, (K, M).
 
     Args:
         voltage_v, current_a: anything that makes such arrays; NaN, infinite or masked currents are missing.

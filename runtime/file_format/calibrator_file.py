@@ -104,7 +104,7 @@ def write_recalibrated(
     content = read_calibrator_bytes(source)
     if not is_sealed(content):
         raise CalibratorFileError(
-            f"{os.fspath(source)} is no calibrator file of crosscal, and has no place for what was learned; "
+            f"{os.fspath(source)} is no calibrator file of crosscal, and has no place for the posterior; "
             "train one (crosscal train)"
         )
     model, properties = split_metadata(content)

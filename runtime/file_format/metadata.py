@@ -34,7 +34,7 @@ class CalibratorMetadata(ShortRepr):
         provenance: training data, seed, versions, scores.
         voltage_range_v: smallest and largest input trained on [V]; None if not known.
         reading_window: currents that inputs of `voltage_range_v` cause; None if not known.
-        recalibration: what was learned on a board since; None if nothing was.
+        recalibration: the posterior on a board since; None if nothing was.
     """
 
     kind: str

@@ -27,7 +27,7 @@ class ParityProbes(ShortRepr):
         conductance_s: matrices [S], (P, N, M).
         current_a: measured currents [A], (P, B, M).
         calibrated_a: what the trained model makes of them [A], (P, B, M).
-        relative_tolerance: largest error allowed, in parts of the matrix's largest calibrated current.
+        relative_tolerance: largest error allowed, relative to the matrix's largest calibrated current.
     """
 
     conductance_s: np.ndarray

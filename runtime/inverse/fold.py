@@ -1,4 +1,4 @@
-"""Calibrators that find the inputs: what their file folds to, and what a read of theirs runs."""
+"""Calibrators that find the inputs: the fold of their file, and the correction of a read."""
 
 from __future__ import annotations
 

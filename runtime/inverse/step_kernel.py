@@ -145,7 +145,7 @@ def take_step(surrogate, together, scratch):
     """Fill `stride` with `s`, from `prior_deviation`, `pull`, `weight`, `wrong` and what `predict` left.
 
     Returns:
-        `gradientᵀ move`: the square of the step in parts of the posterior's covariance.
+        `gradientᵀ move`: the square of the step relative to the posterior's covariance.
     """
     answer, stride, pull, wrong = scratch.answer, scratch.stride, scratch.pull, scratch.wrong
     linearise(surrogate, scratch)

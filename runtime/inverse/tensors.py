@@ -47,7 +47,7 @@ class InverseTensors:
         step_tolerance: (2,): a step that moves the inputs by less than the first, as mean square relative to
             their posterior variance, while it adds less noise than the second, relative to the mean
             `variance`, is the last.
-        inflation: (1,): what the posterior's standard deviations are multiplied by, learned from validation
+        inflation: (1,): factor of the posterior's standard deviations, learned from validation
             matrices.
         current_scale, current_shift: (M,): `y = (I − shift) · scale` [1/A], [A].
         expansion: (K,): `v = Σ_k expansion[k] z^k` [V].

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from crosscal.runtime.inverse.inverse import InverseTensors
 
 SOFT = 0.1
-"""Deviation of an input, in parts of its prior's, from which on a circuit bends within it."""
+"""Deviation of an input, relative to its prior's, from which on a circuit bends within it."""
 
 _CHUNK = 32
 """Readings at a time: their derivatives stay in the cache."""

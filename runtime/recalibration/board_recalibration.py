@@ -23,7 +23,7 @@ driver at its compliance limit, over temperature."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecalibrationPlan:
-    """What to measure; validated on construction.
+    """Vectors to measure; validated on construction.
 
     Attributes:
         vectors: known vectors to learn from.
@@ -63,11 +63,11 @@ class RecalibrationPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BoardRecalibration:
-    """What came of it.
+    """Result of a recalibration on a board.
 
     Attributes:
         calibrator: recalibrated; whether to use it is for `verified` to say.
-        report: what was learned, and from what.
+        report: the posterior, and from what.
         before, after: errors on the verification vectors.
     """
 
@@ -97,7 +97,7 @@ def recalibrate_on_board(
     Args:
         port: the board, holding the target that `programmed` was compiled for.
         programmed: its calibrator.
-        plan: what to measure.
+        plan: the measurements to make.
         rng: draws the vectors.
         progress: told after every few vectors how many of how many are measured.
 

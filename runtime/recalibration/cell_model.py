@@ -94,7 +94,7 @@ def with_changes(
         offset: added to each column, scaled.
         relative: (N, M).
         variance: of readings around the new surrogate, (M,), scaled.
-        inflation: what the posterior's standard deviations are multiplied by, (1,).
+        inflation: factor of the posterior's standard deviations, (1,).
     """
     factor = 1.0 + relative
     resting = (resting_currents(tensors) * relative).sum(axis=0) + offset

@@ -29,7 +29,7 @@ from crosscal.runtime.validation import known_readings
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Recalibration:
-    """What came of a recalibration.
+    """Result of a recalibration.
 
     Attributes:
         tensors: what reads are calibrated with from now on.
@@ -57,7 +57,7 @@ def recalibrate(
             since).
         voltage_v: known inputs [V], (K, N); `informative_vectors` makes good ones. K = 1 is enough for
             offsets.
-        current_a: what was measured [A], (K, M).
+        current_a: measured currents [A], (K, M).
         usable: False for a saturated or missing reading, (K, M); NaN is taken as missing in any case.
         posterior: of the last recalibration of this programming; None for the first.
 

@@ -24,7 +24,7 @@ FEWEST_VECTORS = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ColumnRefit:
-    """What came of a refit.
+    """Result of a refit.
 
     Attributes:
         posterior: of offsets [A] and gain errors; None when nothing was learned and nothing known before.
@@ -48,7 +48,7 @@ def refit_columns(
     Args:
         voltage_v: known inputs [V], (K, N).
         calibrated_a: what the calibration, as programmed, makes of the measured currents [A], (K, M).
-        ideal_a: what they should be [A], (K, M).
+        ideal_a: ideal currents [A], (K, M).
         present: whether there is a reading, (K, M).
         posterior: of the last refit; None for the first.
 

@@ -17,7 +17,7 @@ from crosscal.core.array_types import Float
 from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET
 
 _UNREAD = 1e4
-"""Noise variance of a reading that is missing, in parts of the full scale squared: it then says nothing."""
+"""Noise variance of a reading that is missing, relative to full scale squared: it then says nothing."""
 
 _ROUNDING = 1e-13
 """Of a covariance's trace: what float64 leaves of up to `_VECTORS_AT_ONCE` readings that should cancel."""
@@ -34,8 +34,8 @@ class Spread:
     Attributes:
         cell: of a cell's own relative error.
         gain: of the relative error that the cells of a column share.
-        offset: of a column's offset, in parts of the full scale.
-        noise: of a reading, in parts of the full scale.
+        offset: of a column's offset, relative to full scale.
+        noise: of a reading, relative to full scale.
     """
 
     cell: float
@@ -56,7 +56,7 @@ class ColumnReads:
 
     Attributes:
         sensitivity: derivative of a reading by each unknown, (M, K, U).
-        residual: reading less prediction, in parts of the full scale, (M, K); anything where missing.
+        residual: reading less prediction, relative to full scale, (M, K); anything where missing.
         present: whether there is a reading, (M, K).
     """
 
@@ -133,7 +133,7 @@ def condition(
     Args:
         reads: residuals of predictions with the prior's mean.
         prior: covariance, (M, U, U).
-        noise: of a reading, in parts of the full scale.
+        noise: of a reading, relative to full scale.
     """
     residual, variance = np.where(reads.present, reads.residual, 0.0), reads.read_variance(noise)
     mean, covariance = np.zeros(prior.shape[:2]), prior

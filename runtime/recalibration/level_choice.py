@@ -49,7 +49,7 @@ def choose_level(
     Args:
         reads: readings of all columns; without cells among the sensitivities, that level is not tried.
         before: covariance that an earlier recalibration left, (M, U, U); None if there was none.
-        stated_noise: standard deviation of a reading that the calibrator was made with, in parts of the full
+        stated_noise: standard deviation of a reading that the calibrator was made with, relative to the full
             scale.
 
     Returns:

@@ -30,7 +30,7 @@ class ColumnPosterior:
         mean: per column its offset, its relative gain error and, where cells can be told apart, each cell's
             relative error on top of that, (M, 2) or (M, N + 2).
         covariance: of these, (M, U, U).
-        noise: standard deviation of a reading about it. Offsets and noise are in parts of the full scale
+        noise: standard deviation of a reading about it. Offsets and noise are relative to full scale
             where cells are told apart, in amperes where they are not.
     """
 

@@ -19,7 +19,7 @@ class RecalibrationReport:
 
     Attributes:
         level: what the evidence said has changed since the last one; `NOTHING` too is an answer.
-        spread: how much, as standard deviations, and that of a reading; lengths in parts of the full scale.
+        spread: how much, as standard deviations, and that of a reading; lengths relative to full scale.
         evidence: logarithm of how probable the readings are, for every level.
         readings_used, readings_missing: of K · M.
         outliers: of the missing, readings left out because no change of their column explains them.

@@ -26,6 +26,7 @@ from crosscal.core.run_file import read_run
 
 LINE = re.compile(r"^\s*(?:\w[\w ]*:)?\s+(crosscal \S.*?)(?:\s{3,}then open (\S+))?$", re.MULTILINE)
 SMALLER = {
+    "crosscal calibrate": "--matrices 5 --vectors 60",
     "crosscal collect": "--matrices 3 --vectors 12",
     "crosscal evaluate --suite": "--quick --boards 8x8 --calibrators affine",
     "crosscal train": "--epochs 3",
@@ -35,7 +36,7 @@ SMALLER = {
 
 DEFAULT_OUTPUT = {"collect": "run.h5", "import": "run.h5", "train": "calibrator.onnx"}
 SERVERS = ("crosscal bench", "crosscal serve")
-NEEDS = {"--check": "ngspice", "--library": "cc"}
+NEEDS = {"--check": "ngspice", "--library": "cc", "--qemu": "qemu-system-arm"}
 """Programs of the machine without which a line is not run."""
 
 MY_LAB = """
@@ -86,6 +87,8 @@ def write_files(folder: Path, env: dict[str, str]) -> None:
         counts = ["--matrices", "8", "--vectors", "40", "--seed", str(seed), "-o", name]
         collect = ["collect", "GPIB0::9::INSTR", "--backend", "lab-12x16@crosscal", *counts]
         execute([sys.executable, "-m", "crosscal", *collect], folder, env, f"making {name}")
+    export = ["export-c", "b7.onnx", "--matrix", "g.npy", "-o", "b7.h", "--name", "b7"]
+    execute([sys.executable, "-m", "crosscal", *export], folder, env, "making b7.h")
     write_other_formats(folder, env)
 
 

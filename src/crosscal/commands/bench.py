@@ -47,7 +47,7 @@ def command(
     model in place of its converters and, if you give one, an exported calibrator on board.
 
     \b
-    crosscal bench --qemu --pty /tmp/board --array 16x12 --header b7.h --name b7
+    crosscal bench --qemu --pty /tmp/board --array 12x16 --header b7.h --name b7
     """
     require_way_in(port, link)
     if qemu:

@@ -12,6 +12,7 @@ import numpy as np
 import onnxruntime
 
 from crosscal.core.errors import CalibratorFileError, InputError, RangeError, wanted
+from crosscal.runtime.combination import warn_if_singular
 from crosscal.runtime.correction import Correction, Fold, ReadingTestable, Recalibratable
 from crosscal.runtime.file_format.calibrator_file import is_sealed, read_calibrator_bytes
 from crosscal.runtime.file_format.metadata import FORMAT, CalibratorMetadata
@@ -134,6 +135,7 @@ class Calibrator:
         if known is not None and not allow_extrapolation:
             _require_trained(matrix, known.conductance_range_s)
             limit_a = _BEYOND_TRAINED * max(abs(limit) for limit in known.current_range_a)
+        warn_if_singular(matrix)
         correction, posterior = self._correction(matrix), self._remembered(matrix)
         recalibrated = posterior is not None
         return ProgrammedCalibrator(

@@ -66,6 +66,10 @@ class Uncertain(Protocol):
         """Do as `Correction.apply` does, and write the standard deviation of each answer [A] as well."""
         ...
 
+    def correlation(self, current_a: np.ndarray) -> np.ndarray:
+        """Tell how errors of the answers to readings (B, M) go together, (B, M, M)."""
+        ...
+
 
 @runtime_checkable
 class ReadingTestable(Protocol):

@@ -12,6 +12,7 @@ import numpy as np
 
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
+from crosscal.runtime.combination import combined
 from crosscal.runtime.correction import ACCEPTED, Correction, Recalibratable, Recalibrated, Uncertain
 from crosscal.runtime.recalibration.column_refit import refit_columns
 from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET, ColumnPosterior, RecalibrationLevel
@@ -107,7 +108,12 @@ class ProgrammedCalibrator:
         return target if out is None else out
 
     def with_uncertainty(
-        self, current_a: Any, *, allow_nan: bool = False, allow_extrapolation: bool = False
+        self,
+        current_a: Any,
+        *,
+        combine: Any = None,
+        allow_nan: bool = False,
+        allow_extrapolation: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Calibrate measured currents, and tell how far off each may be.
 
@@ -118,9 +124,13 @@ class ProgrammedCalibrator:
 
         Args:
             current_a, allow_nan, allow_extrapolation: as for a call.
+            combine: weights C of sums and differences of columns, (M, P), such as those of differential
+                pairs. Columns share their inputs and so their errors: deviations alone do not tell how far
+                off a difference is.
 
         Returns:
-            Calibrated currents and their standard deviations [A], each of shape and type of `current_a`.
+            Calibrated currents and their standard deviations [A], each of shape and type of `current_a`. With
+            `combine` the P sums [A], (P,) or (B, P), and their covariance [A²], (P, P) or (B, P, P).
 
         Raises:
             InputError: a calibrator of another kind, which does not know.
@@ -145,7 +155,9 @@ class ProgrammedCalibrator:
             if refused < 0 or not allow_nan:
                 raise self._refusal(current_a, refused)
             self._apply_with_gaps(apply, current_a, only_explained, calibrated_a, deviation_a)
-        return calibrated_a, deviation_a
+        if combine is None:
+            return calibrated_a, deviation_a
+        return combined(self.correction, current_a, calibrated_a, deviation_a, combine)
 
     def explains(self, current_a: Any) -> np.ndarray | np.bool_:
         """Tell which vectors inputs of the trained window explain; a call refuses the others.

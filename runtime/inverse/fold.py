@@ -94,6 +94,13 @@ class InverseCorrection:
         reading = self._read_in_any_range(current_a, deviation=True)
         return _take(reading, (calibrated_a, deviation_a), only_explained)
 
+    def correlation(self, current_a: np.ndarray) -> np.ndarray:
+        """See `Uncertain.correlation`."""
+        batch_a = np.ascontiguousarray(current_a, dtype=np.float64)
+        reading = self._read_in_any_range(batch_a, deviation=False)
+        sign = np.sign(self._trim.gain)
+        return self._inverse.correlation(reading.voltage_v) * (sign[:, None] * sign[None, :])
+
     def read(self, current_a: Currents) -> InverseReading:
         """Calibrate with uncertainties: a batch [A], (B, M), finite."""
         return self._read(self._inverse, current_a, deviation=True)

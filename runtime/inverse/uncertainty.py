@@ -83,6 +83,21 @@ class Uncertainty:
             found[part] = np.sqrt(self._variance(current_a[part], voltage_v[part]))
         return float(self._tensors.inflation[0]) * found
 
+    def correlation(self, voltage_v: Vectors) -> np.ndarray:
+        """Correlation of the answers' errors, (B, M, M), of the Gaussian about the likeliest inputs.
+
+        Columns share the inputs, so that their errors go together: where two columns hold nearly the same
+        conductances by nearly all of them.
+
+        Args:
+            voltage_v: inputs that `Inverse.read` found [V], (B, N).
+        """
+        z = self._mode(voltage_v)
+        rates = self._rate(z)[:, :, None] * self._tensors.conductance
+        joint = rates.swapaxes(1, 2) @ (self._covariance(z) @ rates)
+        deviation = np.sqrt(np.maximum(np.diagonal(joint, axis1=1, axis2=2), np.finfo(float).tiny))
+        return joint / (deviation[:, :, None] * deviation[:, None, :])
+
     def _variance(self, current_a: Currents, voltage_v: Vectors) -> Currents:
         tensors = self._tensors
         y = (current_a - tensors.current_shift) * tensors.current_scale - tensors.prediction_bias

@@ -211,7 +211,17 @@ def deviation_inflation(
         reading = inverse.read(np.ascontiguousarray(held.current_a[k, chosen]), deviation=True)
         wrong = reading.calibrated_a - held.voltage_v[k, chosen] @ held.conductance_s[k]
         squares.append(np.mean((wrong / reading.deviation_a) ** 2))
-    return np.array([_INFLATION_WITHOUT_DOUBT * np.sqrt(np.mean(squares))])
+    inflation = _INFLATION_WITHOUT_DOUBT * np.sqrt(np.mean(squares))
+    if not np.isfinite(inflation):
+        raise TrainingError(
+            wanted(
+                got="reads of held-out matrices that do not settle in single precision",
+                allowed="readings with some noise, 1e-5 of the largest or more on arrays with more rows than "
+                "columns",
+                remedy="train affine or concatsquash on this board, or give a simulated one its noise",
+            )
+        )
+    return np.array([inflation])
 
 
 def _mean_response(form: CircuitForm, free: Free, middle_v: float, grid_v: np.ndarray) -> np.ndarray:

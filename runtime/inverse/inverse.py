@@ -110,8 +110,8 @@ class Inverse:
 
     def read_into(
         self,
-        current_a: Currents,
-        calibrated_a: Currents,
+        current_a: np.ndarray,
+        calibrated_a: np.ndarray,
         limit_a: float = np.inf,
         most_misfit: float = np.inf,
     ) -> int:

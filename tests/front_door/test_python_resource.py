@@ -63,10 +63,12 @@ def test_a_module_that_fails_to_import_is_named(tmp_path, monkeypatch):
 
 
 def test_a_class_in_the_present_folder_is_found_and_its_failure_named(tmp_path, monkeypatch):
-    (tmp_path / "my_lab.py").write_text("def board():\n    raise OSError('no such port')\n", encoding="utf-8")
+    (tmp_path / "portless_lab.py").write_text(
+        "def board():\n    raise OSError('no such port')\n", encoding="utf-8"
+    )
     monkeypatch.chdir(tmp_path)
     with pytest.raises(BoardConnectionError, match="OSError: no such port"):
-        crosscal.open_board("python:my_lab:board")
+        crosscal.open_board("python:portless_lab:board")
 
 
 def test_a_backend_does_not_go_with_a_python_board():

@@ -11,7 +11,7 @@ from crosscal.runtime.compilation_notice import announce_compilation
 
 
 def test_a_compilation_is_announced_once_before_and_its_time_told_after(caplog: pytest.LogCaptureFixture):
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "crosscal")
     seen_within = []
     with announce_compilation("structured", about_s=15):
         for constant in (1, 2):
@@ -26,7 +26,7 @@ def test_a_compilation_is_announced_once_before_and_its_time_told_after(caplog: 
 
 
 def test_nothing_is_said_where_all_is_compiled(caplog: pytest.LogCaptureFixture):
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "crosscal")
     compiled = njit(lambda x: x + 1)
     compiled(1)
     with announce_compilation("structured", about_s=15):

@@ -94,11 +94,17 @@ def test_a_recalibrated_calibrator_is_exported_with_what_it_learned(kind: str, t
     before = case.calibrator.program(matrix_s)
     after = before.recalibrated(voltage_v, measured_a)
     current_a = measured_a.astype(np.float32)
+    # A drift by 5 % in a few noisy vectors may leave one that inputs of the window do not explain.
+    current_a = current_a[after.explains(current_a.astype(np.float64))]
+    assert len(current_a) >= 9
     expected_a = after(current_a.astype(np.float64))
     answer_a = exported(after, tmp_path).batch(current_a)
     largest_a = np.abs(expected_a).max()
     assert np.abs(answer_a - expected_a).max() <= ALLOWED[kind] * largest_a
-    assert np.abs(before(current_a) - expected_a).max() > 100 * ALLOWED[kind] * largest_a
+    assert (
+        np.abs(before(current_a, allow_extrapolation=True) - expected_a).max()
+        > 100 * ALLOWED[kind] * largest_a
+    )
 
 
 @pytest.mark.parametrize("kind", ["affine", "concatsquash"])

@@ -63,7 +63,8 @@ def _read(path: Path) -> dict[str, NamedArray]:
         if kind == NUMPY:
             return {path.stem: NamedArray(values=read_numbers(path))}
         if kind == "a .npz archive":
-            with np.load(path, allow_pickle=False) as archive:
+            # Opened here: of a damaged archive numpy would leave its file open.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 return {name: NamedArray(values=archive[name]) for name in archive.files}
         if kind == HDF5:
             return _hdf5(path, turned=False)

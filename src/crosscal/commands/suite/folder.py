@@ -136,7 +136,8 @@ class BoardFolder:
         try:
             outcome = action()
         except FAILURES as error:
-            message = " ".join(str(error).split())
+            # As people named the folder, not as it was opened.
+            message = " ".join(str(error).split()).replace(str(self.path.resolve()), str(self.path))
             logger.warning("%s: %s failed: %s", self.path.name, step, message)
             logger.debug("where it failed", exc_info=True)
             note.write_text(f"{type(error).__name__}: {message}\n", encoding="utf-8")

@@ -11,8 +11,10 @@ from crosscal.simulated_bench.pictures.style import (
     BLUE,
     GREEN,
     ORANGE,
+    column_steps,
     has_two_signs,
     heat_map,
+    legend_below,
     prefixed,
     whole_numbers,
 )
@@ -66,13 +68,13 @@ def _columns(axes: Axes, snapshot: Snapshot, vector: int) -> None:
     columns = np.arange(1, snapshot.target_s.shape[1] + 1)
     for name, (values, colour, line, marker) in shown.items():
         if line:
-            axes.step(columns, factor * values, where="mid", color=colour, label=name)
+            column_steps(axes, factor * values, color=colour, label=name, ls=line)
         else:
             axes.plot(columns, factor * values, marker, color=colour, ms=5, label=name)
     axes.set(title="Column currents", xlabel="column", ylabel=f"current ({unit})")
     axes.margins(y=0.15)
     axes.grid(axis="y", color="#dddddd", lw=0.6)
-    axes.legend(frameon=False, fontsize=8)
+    legend_below(axes)
     whole_numbers(axes.xaxis)
 
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from crosscal.simulated_bench.devices import DrivenLoop
 from crosscal.simulated_bench.devices.meminductor import MeminductorLoop
-from crosscal.simulated_bench.pictures.style import BLUE, GREEN, GREY, ORANGE, prefixed
+from crosscal.simulated_bench.pictures.style import BLUE, GREEN, GREY, ORANGE, legend_below, prefixed
 
 COLOURS = (BLUE, GREEN, ORANGE)
 PINCHED = 0.05
@@ -43,7 +43,7 @@ def draw_law(
     left.set(xlabel="voltage (V)", ylabel=f"current ({unit})", title="Current; dotted: ohmic")
     right.axhline(1.0, color=GREY, lw=0.8, ls=":")
     right.set(xlabel="voltage (V)", ylabel="current / (conductance × voltage)", title="Against an ohmic cell")
-    left.legend(frameon=False, fontsize=8, title="nominal conductance", title_fontsize=8)
+    legend_below(left, title="nominal conductance")
     figure.suptitle(title, fontsize=10)
     return figure
 
@@ -67,7 +67,9 @@ def draw_memristor_loop(loop: DrivenLoop, *, title: str) -> Figure:
     right.margins(y=0.12)
     drive.margins(y=0.12)
     names = [str(line.get_label()) for line in lines]
-    right.legend(lines, names, frameon=False, fontsize=8, loc="upper center", ncols=2)
+    right.legend(
+        lines, names, frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2
+    )
     figure.suptitle(title, fontsize=10)
     return figure
 
@@ -108,7 +110,7 @@ def draw_flux_loops(
         left.plot(flux / np.abs(flux).max(), current / np.abs(current).max(), color=colour, label=name)
     _cross(left)
     left.set(xlabel="flux (part of its peak)", ylabel="current (part of its peak)", title="Pinched loop")
-    left.legend(frameon=False, fontsize=8, loc="upper left")
+    legend_below(left, columns=1)
     right.plot(1e-6 * frequency_hz, 100 * pinch_error, color=BLUE)
     right.axhline(100 * PINCHED, color=GREY, lw=0.8, ls=":")
     right.set(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from crosscal.simulated_bench.pictures.style import BLUE, ORANGE, SKY, prefixed
+from crosscal.simulated_bench.pictures.style import BLUE, ORANGE, SKY, legend_below, prefixed
 
 BANDS = ((5, 95, 0.25, "9 of 10 cells"), (25, 75, 0.5, "half of the cells"))
 SINGLE_CELLS = 6
@@ -38,7 +38,7 @@ def draw_drift(time_s: np.ndarray, conductance_s: np.ndarray, current_a: np.ndar
         ylabel=f"change of conductance ({unit})",
         title="Cells",
     )
-    left.legend(frameon=False, fontsize=8, loc="best")
+    legend_below(left, columns=4)
     scale_a = np.sqrt(np.mean(current_a[0] ** 2))
     off = (current_a[1:] - current_a[0]) / scale_a
     right.plot(later_s, 100 * np.sqrt(np.mean(off**2, axis=1)), color=BLUE, label="rms over columns")
@@ -50,7 +50,7 @@ def draw_drift(time_s: np.ndarray, conductance_s: np.ndarray, current_a: np.ndar
         title="Column currents",
         ylim=(0, None),
     )
-    right.legend(frameon=False, fontsize=8)
+    legend_below(right)
     for axes in (left, right):
         axes.grid(color="#dddddd", lw=0.6)
     figure.suptitle(title, fontsize=10)

@@ -90,6 +90,30 @@ def whole_numbers(axis: Axis) -> None:
     axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
+def legend_below(axes: Axes, *, columns: int = 3, title: str | None = None) -> None:
+    """Put the legend under the axis label, where no curve is."""
+    handles, names = axes.get_legend_handles_labels()
+    axes.legend(
+        handles,
+        names,
+        title=title,
+        title_fontsize=8,
+        fontsize=8,
+        frameon=False,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.13),
+        ncols=columns,
+    )
+
+
+def column_steps(axes: Axes, values: np.ndarray, *, color: str, label: str, ls: str = "-") -> None:
+    """Draw one value per column, counted from 1, as steps of equal width."""
+    edges = np.arange(len(values) + 1) + 0.5
+    axes.stairs(values, edges, baseline=None, color=color, label=label, ls=ls, lw=1.5)
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_axisbelow(True)
+
+
 def require_format(path: Path) -> None:
     """Refuse a picture of a kind that is not drawn.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from crosscal.simulated_bench.pictures.style import BLUE, GREEN, GREY, ORANGE, SKY, prefixed
+from crosscal.simulated_bench.pictures.style import BLUE, GREEN, GREY, ORANGE, SKY, legend_below, prefixed
 
 CONVERTER_BITS = (8, 12, 16)
 
@@ -30,7 +30,7 @@ def draw_transient(time_s: np.ndarray, current_a: np.ndarray, settled_a: np.ndar
         left.plot(second * time_s, ampere * current_a[:, j], color=colour, lw=1.6, label=f"column {j + 1}")
         left.axhline(ampere * settled_a[j], color=colour, lw=0.8, ls=":")
     left.set(xlabel=f"time ({second_unit})", ylabel=f"current ({ampere_unit})", title="Column currents")
-    left.legend(frameon=False, title="dotted: settled", title_fontsize=8, fontsize=8)
+    legend_below(left, title="dotted: settled")
     off = np.abs(current_a - settled_a).max(axis=1) / np.abs(settled_a).max()
     right.semilogy(second * time_s, np.maximum(off, 1e-8), color=BLUE)
     for bits in CONVERTER_BITS:

@@ -28,5 +28,5 @@ def draw_learning_curve(
     axes.set_xticks(list(matrices), [str(count) for count in matrices])
     axes.minorticks_off()
     axes.set(xlabel="matrices trained on", ylabel="NMSE", title="Error on matrices never trained on")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=3)
     return save_figure(figure, path)

@@ -72,18 +72,20 @@ def _error_by_column(evaluation: Evaluation, kind: KindEvaluation) -> Figure:
     ideal = _usable_ua(evaluation, kind, None)
     figure = Figure(figsize=(9.6, 4.0), layout="constrained")
     axes = figure.subplots()
-    columns = np.arange(1, ideal.shape[1] + 1)
     shown = {RAW: (ORANGE, "-", "measured"), CALIBRATED: (BLUE, "-", "calibrated")}
     fits = [method for method in kind.scores if method not in shown]
     if fits:
         shown[fits[-1]] = (GREEN, "--", f"{fits[-1]} known vectors of each matrix")
     for method, (color, line, name) in shown.items():
         rms = np.sqrt(np.mean((_usable_ua(evaluation, kind, method) - ideal) ** 2, axis=0))
-        axes.step(columns, rms, line, where="mid", color=color, label=name)
-    axes.set(xlabel="column", ylabel="rms error (µA)", yscale="log", xlim=(0.5, len(columns) + 0.5))
+        axes.stairs(
+            rms, np.arange(len(rms) + 1) + 0.5, baseline=None, ls=line, lw=1.5, color=color, label=name
+        )
+    axes.set(xlabel="column", ylabel="rms error (µA)", yscale="log", xlim=(0.5, ideal.shape[1] + 0.5))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y", color="#dddddd", lw=0.6)
-    axes.legend(frameon=False)
+    axes.set_axisbelow(True)
+    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
     _title(figure, evaluation, f"{kind.kind} inputs")
     return figure
 
@@ -141,8 +143,13 @@ def _methods(evaluation: Evaluation) -> Figure:
             label = name if place == 0 else None
             axes.plot(score.nmse, place, marker, color=color, ms=8, label=label)
     if evaluation.reference_nmse is not None:
+        # It is that of random inputs: it says nothing of the other rows.
+        places = [place for place, kind in enumerate(evaluation.kinds) if kind.kind.startswith("random")]
         reference = float(np.mean(evaluation.reference_nmse))
-        axes.axvline(reference, color=GREY, lw=1.0, ls=":", label="reference, random inputs")
+        for place in places:
+            label = "reference, random inputs" if place == places[0] else None
+            ends = [place - 0.4, place + 0.4]
+            axes.plot([reference, reference], ends, color=GREY, lw=1.2, ls=":", label=label)
     axes.set(
         xscale="log",
         xlabel="NMSE (squared error over the variance that the inputs cause)",

@@ -87,10 +87,12 @@ def draw_drift(day: DayOfDrift, path: Path) -> Path:
     # Okabe and Ito (2008): told apart by everyone.
     for (moment, error_a), color in zip(day.error_a.items(), ("#555555", "#d55e00", "#0072b2"), strict=True):
         rms_ua = 1e6 * np.sqrt(np.nanmean(error_a**2, axis=0))
-        axes.step(np.arange(1, len(rms_ua) + 1), rms_ua, where="mid", color=color, label=moment)
+        edges = np.arange(len(rms_ua) + 1) + 0.5
+        axes.stairs(rms_ua, edges, baseline=None, lw=1.5, color=color, label=moment)
     axes.set(xlabel="column", ylabel="rms error of calibrated currents (µA)", yscale="log")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y", color="#dddddd", lw=0.6)
+    axes.set_axisbelow(True)
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
     with whole_file(path) as part:
         figure.savefig(part, dpi=130)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import matplotlib.image
@@ -240,3 +241,15 @@ def test_the_paper_s_table_asks_for_the_inputs_it_lacks(
         paper_rows({"concatsquash": (on_training, on_training)})
     with pytest.raises(InputError, match="no evaluation"):
         paper_rows({})
+
+
+def test_the_reference_of_random_inputs_is_drawn_in_their_row_alone():
+    from crosscal.training.evaluation.pictures import _methods
+
+    kinds = [SimpleNamespace(kind=name, scores={}) for name in ("random", "sine", "dc")]
+    evaluation = SimpleNamespace(
+        kinds=kinds, reference_nmse=np.array([1e-4, 3e-4]), calibrator="affine", title="", data=None
+    )
+    (line,) = _methods(evaluation).axes[0].get_lines()
+    assert line.get_xdata().tolist() == pytest.approx([2e-4, 2e-4])
+    assert line.get_ydata().tolist() == [-0.4, 0.4]

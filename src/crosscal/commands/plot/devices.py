@@ -69,7 +69,7 @@ def iv(bench: str, volts: float, output: Path, data: Path | None) -> None:
     type=FiniteNumber(0, min_open=True),
     help="Of the sine [Hz].  [default: 2, 1e5 and 15e6 for the three]",
 )
-@output_options("loop")
+@output_options("loop_{device}")
 def loop(
     device: str, volts: float | None, frequency_hz: float | None, output: Path, data: Path | None
 ) -> None:

@@ -26,15 +26,19 @@ Table = dict[str, np.ndarray]
 def output_options(name: str) -> Callable[[Command], Command]:
     """Add `-o`, `--data` and `--force`; the picture is called `name` unless told otherwise.
 
+    In the name, `{device}` stands for the argument `device`, so that pictures of several do not meet.
     The places are checked before the command runs; it gets `output` and `data`.
     """
 
     def decorate(command: Command) -> Command:
         @wraps(command)
         def checked(*positional: Any, output: Path, data: Path | None, force: bool, **others: Any) -> Any:
+            if output == default:
+                output = Path(str(default).format(**others))
             _require_files(output, data, force=force)
             return command(*positional, output=output, data=data, **others)
 
+        default = Path(f"{name}.png")
         path = click.Path(path_type=Path)
         with_force = force_option(checked)
         with_data = click.option(
@@ -44,7 +48,7 @@ def output_options(name: str) -> Callable[[Command], Command]:
             "-o",
             "--output",
             type=path,
-            default=Path(f"{name}.png"),
+            default=default,
             show_default=True,
             help="Picture to write: .png, .svg or .pdf.",
         )(with_data)

@@ -252,7 +252,8 @@ def _fits(calibration: Calibration, evaluation: Evaluation, deviations: Deviatio
     are, which no calibrator can know beforehand.
     """
     scores = evaluation.kinds[0].scores
-    plain = min(calibration.plain_nmse, scores["nothing"].nmse)
+    # At an NMSE of 1 the mean current of a column would do as well.
+    plain = min(calibration.plain_nmse, scores["nothing"].nmse, 1.0)
     return scores["calibrator"].nmse <= plain and (deviations is None or deviations.honest)
 
 

@@ -56,7 +56,7 @@ def _cache_for_this_process() -> None:
     folder = tempfile.mkdtemp(prefix="crosscal-kernels-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     # numba looks here for every kernel to come, so that this is said once.
-    vars(config)["CACHE_DIR"] = folder
+    config.__dict__["CACHE_DIR"] = folder
     logger.warning(
         "kernels are compiled for this process alone: neither the package's folder nor a cache folder of the "
         "user can be written; set NUMBA_CACHE_DIR to a folder that can, and they are compiled once"

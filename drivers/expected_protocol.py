@@ -140,7 +140,12 @@ def expected_protocol(
     Args:
         pairs: each a message and its answer: text, bytes, None where nothing is asked, a `Refusal`,
             or an exception that the link is to raise.
-        shape, capabilities, identity, conductance_limits_s, ranges_a, settling_s: of the board.
+        shape: rows and columns of the board, (N, M).
+        capabilities: groups that the board has.
+        identity: the board's answer to `*IDN?`.
+        conductance_limits_s: smallest and largest conductance of its cells [S].
+        ranges_a: full scales of its amplifiers [A].
+        settling_s: settling time of its amplifiers [s].
         sequence_most: most vectors that its sequence holds.
 
     Yields:

@@ -123,7 +123,9 @@ class ProgrammedCalibrator:
         not at all, states as much more as remains unexplained.
 
         Args:
-            current_a, allow_nan, allow_extrapolation: as for a call.
+            current_a: as for a call.
+            allow_nan: as for a call.
+            allow_extrapolation: as for a call.
             combine: weights C of sums and differences of columns, (M, P), such as those of differential
                 pairs. Columns share their inputs and so their errors: deviations alone do not tell how far
                 off a difference is.

@@ -33,8 +33,8 @@ def informative_vectors(
         count: vectors wanted, 1 or more; those after a full set of orthogonal ones repeat the set with rows
             reassigned.
         rows: inputs of the crossbar, N.
-        low_v, high_v: range of the inputs [V], such as the smallest and largest input that the calibrator was
-            trained on.
+        low_v: lowest input [V], such as the smallest one that the calibrator was trained on.
+        high_v: highest input [V].
         rng: assigns sequences to rows, so that no row is always among the less balanced.
 
     Raises:

@@ -83,7 +83,9 @@ def charge_budget(
     Args:
         capacitance_f: programmed capacitances [F], (N, M).
         voltage_v: inputs [V], (B, N), at least two different ones.
-        amplifier, parasitics, variation: the whole of the errors.
+        amplifier: errors of the charge amplifier.
+        parasitics: parasitic capacitances and resistances.
+        variation: variation of the capacitances.
         blocks: times eight specimens to draw.
         rng: where they are drawn from.
 

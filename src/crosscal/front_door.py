@@ -7,6 +7,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, cast
 
 from crosscal.core.errors import InputError, wanted
+from crosscal.core.lab_board import PYTHON
 from crosscal.core.user_code import code_allowed
 
 if TYPE_CHECKING:
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     from crosscal.runtime import Calibrator
 
 logger = logging.getLogger(__name__)
-
-PYTHON = "python:"
-"""Prefix of resources that a Python callable opens."""
 
 
 def open_board(

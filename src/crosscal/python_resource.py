@@ -18,9 +18,8 @@ from crosscal.core.errors import (
     InputError,
     wanted,
 )
+from crosscal.core.lab_board import PYTHON
 from crosscal.core.lab_board.board import LabBoard
-
-PREFIX = "python:"
 
 _FORM = "python:module:callable?name=value&…, such as python:my_lab:MyBoard?port=COM3"
 
@@ -46,7 +45,7 @@ class PythonResource:
         Raises:
             InputError: it is of another form.
         """
-        address, _, query = resource.removeprefix(PREFIX).partition("?")
+        address, _, query = resource.removeprefix(PYTHON).partition("?")
         module, colon, name = address.partition(":")
         try:
             pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))

@@ -136,7 +136,12 @@ def command(
         for old in (*folder.glob("round_*.onnx"), folder / "run.h5"):
             old.unlink(missing_ok=True)
     plan = plan_of(matrices=matrices, vectors=vectors, seed=seed, **measured)
-    plan = _with_bench_window(plan, backend)
+    if (bench := simulated_bench(backend)) is not None:
+        # Imported here: a machine beside a physical board need not have the simulated one installed.
+        from crosscal.commands.jobs.simulated_collection import within_bench_window
+        from crosscal.simulated_bench import load_settings
+
+        plan = within_bench_window(plan, load_settings(bench))
     folder.mkdir(parents=True, exist_ok=True)
     with open_board(resource, backend=backend, timeout_s=timeout_s) as board:
         plan = plan.resolved(BoardDescription.of(board))
@@ -176,16 +181,6 @@ def command(
     for trial in folder.glob("round_*.onnx"):
         trial.unlink()
     console.print(f"wrote {output}; measurements and report are in {folder}", highlight=False)
-
-
-def _with_bench_window(plan: CollectionPlan, backend: str | None) -> CollectionPlan:
-    """Take the window of inputs that a simulated board says of itself."""
-    bench = simulated_bench(backend)
-    if bench is None or plan.voltage_range_v is not None or plan.vectors_v is not None:
-        return plan
-    from crosscal.simulated_bench import load_settings
-
-    return replace(plan, voltage_range_v=load_settings(bench).array.inputs_v)
 
 
 @contextmanager

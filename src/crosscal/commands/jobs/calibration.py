@@ -28,6 +28,7 @@ from crosscal.training import (
     calibrate,
     calibrate_run,
     export_calibrator,
+    score,
     train_chosen,
 )
 
@@ -219,10 +220,5 @@ def _plain_nmse(learned: Measurements, test: Measurements, seed: int) -> float:
 
 
 def _nmse(estimate_a: np.ndarray, test: Measurements) -> float:
-    error_a2 = variance_a2 = 0.0
-    for k in range(test.matrices):
-        usable = test.usable[k]
-        ideal_a = test.ideal_a[k, usable]
-        error_a2 += float(np.sum((estimate_a[k, usable] - ideal_a) ** 2))
-        variance_a2 += float(np.sum((ideal_a - ideal_a.mean(axis=0)) ** 2))
-    return error_a2 / variance_a2
+    largest_a = float(np.abs(test.current_a[test.usable]).max())
+    return score(estimate_a, test.ideal_a, test.usable, full_scale_a=largest_a).nmse

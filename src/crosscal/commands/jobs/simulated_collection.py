@@ -67,9 +67,7 @@ def collect_simulated(
     ):
         description = BoardDescription.of(board)
     settings = load_settings(bench)
-    if plan.voltage_range_v is None and settings.array.inputs_v is not None:
-        plan = replace(plan, voltage_range_v=settings.array.inputs_v)
-    plan = plan.resolved(description)
+    plan = within_bench_window(plan, settings).resolved(description)
     console.print(f"{label}: {plan_text(plan)}", highlight=False)
     measure_one = partial(_measure, settings, resource, timeout_s, plan)
 
@@ -80,6 +78,13 @@ def collect_simulated(
     measure = partial(map, measure_one) if scheduler is None else measure_there
     with keeping(lambda: kept_matrices(path)), collection_bar(plan, label) as show:
         return collect_with(measure, description, path, plan, resume=resume, progress=show)
+
+
+def within_bench_window(plan: CollectionPlan, settings: BenchSettings) -> CollectionPlan:
+    """Take a simulated board's own window of inputs, where a plan leaves it to the board."""
+    if plan.voltage_range_v is not None or plan.vectors_v is not None:
+        return plan
+    return replace(plan, voltage_range_v=settings.array.inputs_v)
 
 
 def _measure(

@@ -125,6 +125,8 @@ def test_an_answer_of_another_shape_or_type_is_refused(answer, words):
         (np.full(5, 0.21), RangeError),
         (np.full(5, np.nan), RangeError),
         (np.full(5, True), RangeError),
+        (np.ma.masked_array(np.full(5, 0.1), [False, True, False, False, False]), RangeError),
+        ([[0.1] * 5, [0.1] * 4], RangeError),
     ],
 )
 def test_nothing_is_driven_by_inputs_that_the_board_cannot_take(inputs, error):

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from crosscal.core.array_types import Matrix, Vectors
-from crosscal.core.errors import IncompatibleBoardError, RangeError, ShapeError, wanted
+from crosscal.core.errors import IncompatibleBoardError, InputError, RangeError, ShapeError, wanted
 from crosscal.core.lab_board.facts import LabBoardFacts
 from crosscal.core.readout import Readout, Status
+from crosscal.core.validation import real_array
 
 SCPI_NOT_A_NUMBER = 9.9e37
 """Instruments answer 9.91E37 for no reading and 9.9E37 for an overload (SCPI-1999, 7.2.1)."""
@@ -163,9 +164,7 @@ def _wrong_unit(method: str, got: str, allowed: str, unit: str) -> IncompatibleB
 
 
 def _real(values: ArrayLike, what: str) -> np.ndarray:
-    array = np.asarray(values)
-    if array.dtype.kind not in "iuf":
-        raise RangeError(
-            wanted(got=f"{what} of type {array.dtype}", allowed="real numbers", remedy="convert them first")
-        )
-    return array.astype(float)
+    try:
+        return real_array(values, what)
+    except InputError as error:
+        raise RangeError(str(error)) from error

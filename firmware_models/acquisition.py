@@ -5,10 +5,10 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass, field
 
-from crosscal.firmware_models.hardware import Hardware
+from crosscal.firmware_models.hardware import Hardware, Reading
 from crosscal.firmware_models.numeric import NOT_A_NUMBER
 
-OVER_RANGE, UNDER_RESOLUTION, AMPLIFIER_FAULT = 1, 2, 4
+OVER_RANGE, UNDER_RESOLUTION, AMPLIFIER_FAULT, NOT_CALIBRATED = 1, 2, 4, 8
 
 SLICE_VECTORS = 64
 _HEADROOM = 1.1
@@ -22,16 +22,51 @@ class Trace:
         columns: currents of one vector.
         current_a: [A], points × columns; 9.91E37 where there is no reading.
         status: one byte per current.
+        calibrated_a, deviation_a, uncalibrated: as of `Reading`; empty without group CAL.
     """
 
     columns: int
     current_a: array[float] = field(default_factory=lambda: array("d"))
     status: bytearray = field(default_factory=bytearray)
+    calibrated_a: array[float] = field(default_factory=lambda: array("d"))
+    deviation_a: array[float] = field(default_factory=lambda: array("d"))
+    uncalibrated: bytearray = field(default_factory=bytearray)
 
     @property
     def points(self) -> int:
         """Vectors read so far."""
         return len(self.status) // self.columns
+
+    def extend(self, reading: Reading) -> None:
+        """Append the readings of further vectors."""
+        self.current_a.extend(
+            NOT_A_NUMBER if status & AMPLIFIER_FAULT else current
+            for current, status in zip(reading.current_a, reading.status, strict=True)
+        )
+        self.status += reading.status
+        self.calibrated_a.extend(reading.calibrated_a)
+        self.deviation_a.extend(reading.deviation_a)
+        self.uncalibrated += reading.uncalibrated
+
+    def currents(self, first: int, last: int, *, calibrated: bool) -> array[float]:
+        """Currents of points counted from 0, `last` not included, as a client asked for them."""
+        values_a = self.calibrated_a if calibrated and self.uncalibrated else self.current_a
+        return values_a[first * self.columns : last * self.columns]
+
+    def deviations(self, first: int, last: int) -> array[float]:
+        """Standard deviations of the calibrated currents; 9.91E37 where unknown."""
+        count = (last - first) * self.columns
+        return (
+            self.deviation_a[first * self.columns : last * self.columns] or array("d", [NOT_A_NUMBER]) * count
+        )
+
+    def status_bits(self, first: int, last: int, *, calibrated: bool) -> bytes:
+        """Status of the same points; bit 3 is for clients that asked for calibrated currents."""
+        piece = slice(first * self.columns, last * self.columns)
+        if not (calibrated and self.uncalibrated):
+            return bytes(self.status[piece])
+        pairs = zip(self.status[piece], self.uncalibrated[piece], strict=True)
+        return bytes(bits | NOT_CALIBRATED if doubtful else bits for bits, doubtful in pairs)
 
 
 @dataclass(slots=True)
@@ -84,17 +119,18 @@ class Acquisition:
             averages=self.averages,
             dwell_s=self.dwell_s,
         )
-        self.trace.current_a.extend(
-            NOT_A_NUMBER if status & AMPLIFIER_FAULT else current
-            for current, status in zip(reading.current_a, reading.status, strict=True)
-        )
-        self.trace.status += reading.status
+        self.trace.extend(reading)
         self.over_temperature |= reading.over_temperature
         self.hardware_error |= reading.hardware_error or self._any(AMPLIFIER_FAULT)
         self.compliance |= reading.compliance
 
     def _any(self, bit: int) -> bool:
         return any(status & bit for status in self.trace.status)
+
+    @property
+    def not_calibrated(self) -> bool:
+        """Whether some reading could not be calibrated."""
+        return any(self.trace.uncalibrated)
 
     @property
     def saturated(self) -> bool:

@@ -8,7 +8,7 @@ physical board this is the driver of its converters.
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -23,7 +23,7 @@ class BoardFacts:
     Attributes:
         manufacturer, model, serial, firmware: the four fields of `*IDN?`.
         rows, columns: the array, N and M.
-        capabilities: groups present, out of PROG, READBACK, SEQ, TEMP, SIM, LOCK.
+        capabilities: groups present, out of PROG, READBACK, SEQ, TEMP, SIM, LOCK, CAL.
         conductance_min_s, conductance_max_s: programmable range of a cell [S].
         ranges_a: full scales of the column amplifiers [A], ascending.
         adc_bits, adc_settling_s: converter width; settling time that a dwell may not undercut [s].
@@ -65,11 +65,17 @@ class Reading:
     Attributes:
         current_a: [A], count × M; the signed full scale where saturated.
         status: one `FETCh:STATus?` byte per current.
+        calibrated_a, deviation_a: calibrated currents and their standard deviations [A], of hardware that
+            calibrates (group CAL); empty otherwise. 9.91E37 where there is none.
+        uncalibrated: one byte per current, 1 where it could not be calibrated; empty without group CAL.
         compliance, over_temperature, hardware_error: the run met that condition (+101, +103, -240).
     """
 
     current_a: array[float]
     status: bytes
+    calibrated_a: array[float] = field(default_factory=lambda: array("d"))
+    deviation_a: array[float] = field(default_factory=lambda: array("d"))
+    uncalibrated: bytes = b""
     compliance: bool = False
     over_temperature: bool = False
     hardware_error: bool = False
@@ -84,12 +90,14 @@ class ProgrammingStep:
         cells_failed: cells outside the tolerance at their last verify reading.
         rms_relative_error: of the verify readings, failed cells included.
         cell_stuck: some cell does not respond (+104).
+        iterations: done so far, of hardware that counts them itself; None: one per call.
     """
 
     finished: bool
     cells_failed: int
     rms_relative_error: float
     cell_stuck: bool = False
+    iterations: int | None = None
 
 
 class Hardware(Protocol):
@@ -165,4 +173,28 @@ class Hardware(Protocol):
 
     def true_conductance(self) -> array[float]:
         """The actual nominal conductances (N × M), unknown to any instrument."""
+        ...
+
+
+class CalibratingHardware(Hardware, Protocol):
+    """Hardware with group CAL (decision 25): its readings bring calibrated currents along."""
+
+    def calibration_in_doubt(self) -> bool:
+        """Whether there is no calibration, or evidence against it that has not been cleared up."""
+        ...
+
+    def calibrate(self) -> int:
+        """Verify the calibration, and measure and learn it anew if the evidence asks; 0, or an error code."""
+        ...
+
+    def calibration_age_s(self) -> float | None:
+        """Seconds since the calibration was last verified; None if it never was."""
+        ...
+
+
+class SelfPacedHardware(Hardware, Protocol):
+    """Hardware that writes and verifies by itself: an iteration of its run is one look at it."""
+
+    def limit_iterations(self, iterations_max: int) -> None:
+        """Set the most write-verify iterations of the run that begins next."""
         ...

@@ -12,13 +12,14 @@ from crosscal.firmware_models.board_settings import IMMEDIATE, BoardSettings
 from crosscal.firmware_models.client_lock import ChangeCounts, ClientLock
 from crosscal.firmware_models.commands import COMMANDS
 from crosscal.firmware_models.guarded_hardware import GuardedHardware
-from crosscal.firmware_models.hardware import Hardware
+from crosscal.firmware_models.hardware import CalibratingHardware, Hardware
 from crosscal.firmware_models.header_tree import HeaderTree
 from crosscal.firmware_models.link_fault import LinkFault
 from crosscal.firmware_models.programming import Programming, ProgrammingResult
 from crosscal.firmware_models.scpi_errors import ScpiFault
 from crosscal.firmware_models.session import Session
 from crosscal.firmware_models.status_registers import (
+    CALIBRATION,
     CELL_FAILED,
     CURRENT_OVERRANGE,
     MEASURING,
@@ -59,6 +60,7 @@ class Instrument:
         self._programming: Programming | None = None
         self._waiting = False
         self._driving = False
+        self._calibrated = False
         self._completion_wanted = False
         self._sessions: list[Session] = []
 
@@ -96,6 +98,7 @@ class Instrument:
     def poll(self) -> bool:
         """Do one slice of the running operation and of timeouts; True while work is left."""
         self._advance()
+        self._show_doubt()
         for session in list(self._sessions):
             session.poll()
         return self.running or any(session.has_work for session in self._sessions)
@@ -122,8 +125,10 @@ class Instrument:
         """Something advances by itself."""
         return self.programming or (self.measuring and not self._waiting)
 
-    def initiate(self, voltage_v: array[float], *, auto_range: bool, immediately: bool) -> None:
-        """Begin an acquisition, or arm it for its trigger.
+    def initiate(
+        self, voltage_v: array[float], *, auto_range: bool, immediately: bool, calibrated: bool = False
+    ) -> None:
+        """Begin an acquisition, or arm it for its trigger; +105 is for clients that want it `calibrated`.
 
         Raises:
             ScpiFault: -213 while one is initiated or the array is being programmed.
@@ -133,6 +138,7 @@ class Instrument:
         settings = self.settings
         self.acquisition_failure = ""
         self._driving = settings.output_on
+        self._calibrated = calibrated
         self._acquisition = Acquisition(
             hardware=self.hardware,
             voltage_v=voltage_v if settings.output_on else array("d", [0.0]) * len(voltage_v),
@@ -251,6 +257,11 @@ class Instrument:
             return ScpiFault(-230, f"programming failed: {self._programming_failure}")
         return ScpiFault(-230, "nothing has been programmed yet; send ARRay:PROGram first")
 
+    def _show_doubt(self) -> None:
+        if "CAL" in self.facts.capabilities:
+            in_doubt = cast(CalibratingHardware, self.hardware).calibration_in_doubt()
+            self.status.questionable.set(CALIBRATION, on=in_doubt)
+
     def _start_measuring(self) -> None:
         self.status.operation.set(MEASURING, on=True)
         if self._acquisition is not None:
@@ -291,10 +302,12 @@ class Instrument:
             (101, acquisition.compliance),
             (102, acquisition.saturated),
             (103, acquisition.over_temperature),
+            (105, acquisition.not_calibrated and self._calibrated),
             (-240, acquisition.hardware_error),
         ):
             if met:
                 self.status.report(code)
+        self._show_doubt()
         self._announce_completion()
 
     def _end_programming(self, run: Programming) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, field
+from typing import cast
 
-from crosscal.firmware_models.hardware import Hardware, ProgrammingStep
+from crosscal.firmware_models.hardware import Hardware, ProgrammingStep, SelfPacedHardware
 
 
 @dataclass(slots=True)
@@ -27,15 +28,19 @@ class Programming:
     iterations_max: int
     iterations: int = field(default=0, init=False)
     last: ProgrammingStep | None = field(default=None, init=False)
+    _self_paced: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
+        self._self_paced = hasattr(self.hardware, "limit_iterations")
+        if self._self_paced:
+            cast(SelfPacedHardware, self.hardware).limit_iterations(self.iterations_max)
         self.hardware.begin_programming(self.target_s, self.tolerance)
 
     def step(self) -> bool:
         """Write and verify once; False when nothing is left to do."""
         step = self.last = self.hardware.programming_iteration()
-        self.iterations += 1
-        return not step.finished and self.iterations < self.iterations_max
+        self.iterations = self.iterations + 1 if step.iterations is None else step.iterations
+        return not step.finished and (self._self_paced or self.iterations < self.iterations_max)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ TEXTS = {
     102: "Sense saturated",
     103: "Over temperature",
     104: "Cell stuck",
+    105: "Reading not calibrated",
 }
 
 

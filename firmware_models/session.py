@@ -39,10 +39,12 @@ class Session:
 
     Attributes:
         address: of the client, for other clients.
+        calibrated: whether results are calibrated for this client, where the board can (decision 25).
     """
 
     def __init__(self, board: Instrument, *, message_based: bool, address: str) -> None:
         self.address = address
+        self.calibrated = "CAL" in board.facts.capabilities
         self._board = board
         self._message_based = message_based
         self._framing = Framing()

@@ -13,6 +13,7 @@ PROGRAMMING = 1 << 8
 # Questionable register.
 CURRENT_OVERRANGE = 1 << 1
 TEMPERATURE = 1 << 4
+CALIBRATION = 1 << 8
 CELL_FAILED = 1 << 9
 
 # Status byte.

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from crosscal.core.errors import BoardError, ScpiError, wanted
 from crosscal.drivers.scpi.format import excerpt
 
-COMPLIANCE, SENSE_SATURATED, OVER_TEMPERATURE, CELL_STUCK, HARDWARE = 101, 102, 103, 104, -240
+COMPLIANCE, SENSE_SATURATED, OVER_TEMPERATURE, CELL_STUCK, NOT_CALIBRATED = 101, 102, 103, 104, 105
+HARDWARE = -240
 
-ASYNCHRONOUS = frozenset({COMPLIANCE, SENSE_SATURATED, OVER_TEMPERATURE, CELL_STUCK, HARDWARE})
+ASYNCHRONOUS = frozenset(
+    {COMPLIANCE, SENSE_SATURATED, OVER_TEMPERATURE, CELL_STUCK, NOT_CALIBRATED, HARDWARE}
+)
 """Codes that tell of an acquisition or a programming run, queued when it ends; never of the last command."""
 
 _ENTRY = re.compile(rb'\s*([+-]?\d+)\s*,\s*"((?:[^"]|"")*)"\s*')

@@ -2,6 +2,7 @@
 
 from crosscal.firmware_models.commands import (
     array_subsystem,
+    calibration,
     common,
     diagnostic,
     format_subsystem,
@@ -26,6 +27,7 @@ COMMANDS = (
     *trace.COMMANDS,
     *diagnostic.COMMANDS,
     *simulation.COMMANDS,
+    *calibration.COMMANDS,
 )
 
 __all__ = ["COMMANDS"]

@@ -17,13 +17,19 @@ def _actual(call: Call) -> str:
 
 def _data(call: Call) -> bytes:
     trace, first, last = _piece(call)
-    return call.board.settings.format.encode(trace.current_a[first * trace.columns : last * trace.columns])
+    currents_a = trace.currents(first, last, calibrated=call.session.calibrated)
+    return call.board.settings.format.encode(currents_a)
 
 
 def _status(call: Call) -> bytes:
     trace, first, last = _piece(call)
-    bits = trace.status[first * trace.columns : last * trace.columns]
+    bits = trace.status_bits(first, last, calibrated=call.session.calibrated)
     return call.board.settings.format.encode_integers(bits)
+
+
+def _uncertainty(call: Call) -> bytes:
+    trace, first, last = _piece(call)
+    return call.board.settings.format.encode(trace.deviations(first, last))
 
 
 def _piece(call: Call) -> tuple[Trace, int, int]:
@@ -41,4 +47,5 @@ COMMANDS = (
     Command(header="TRACe:POINts:ACTual", query=_actual, group="SEQ"),
     Command(header="TRACe:DATA", query=_data, group="SEQ"),
     Command(header="TRACe:STATus", query=_status, group="SEQ"),
+    Command(header="TRACe:UNCertainty", query=_uncertainty, group="CAL"),
 )

@@ -14,7 +14,10 @@ def _initiate(call: Call) -> None:
     call.at_most(0)
     settings = call.board.settings
     call.board.initiate(
-        settings.sequence_v or settings.voltage_v, auto_range=settings.auto_range, immediately=False
+        settings.sequence_v or settings.voltage_v,
+        auto_range=settings.auto_range,
+        immediately=False,
+        calibrated=call.session.calibrated,
     )
 
 
@@ -35,13 +38,21 @@ def _source(call: Call) -> str:
 def _fetch(call: Call) -> bytes:
     call.at_most(0)
     trace = _finished_trace(call)
-    return call.board.settings.format.encode(trace.current_a[-trace.columns :])
+    currents_a = trace.currents(trace.points - 1, trace.points, calibrated=call.session.calibrated)
+    return call.board.settings.format.encode(currents_a)
 
 
 def _fetch_status(call: Call) -> bytes:
     call.at_most(0)
     trace = _finished_trace(call)
-    return call.board.settings.format.encode_integers(trace.status[-trace.columns :])
+    bits = trace.status_bits(trace.points - 1, trace.points, calibrated=call.session.calibrated)
+    return call.board.settings.format.encode_integers(bits)
+
+
+def _fetch_uncertainty(call: Call) -> bytes:
+    call.at_most(0)
+    trace = _finished_trace(call)
+    return call.board.settings.format.encode(trace.deviations(trace.points - 1, trace.points))
 
 
 def _read(call: Call) -> bytes:
@@ -57,7 +68,12 @@ def _measure(call: Call) -> bytes:
     """Range once, read the single vector whatever sequence is loaded, without waiting for a trigger."""
     call.at_most(0)
     call.board.abort()
-    call.board.initiate(call.board.settings.voltage_v, auto_range=True, immediately=True)
+    call.board.initiate(
+        call.board.settings.voltage_v,
+        auto_range=True,
+        immediately=True,
+        calibrated=call.session.calibrated,
+    )
     return _fetch(call)
 
 
@@ -77,6 +93,7 @@ COMMANDS = (
     Command(header="TRIGger:SOURce", set=_set_source, query=_source),
     Command(header="FETCh[:CURRent]", query=_fetch),
     Command(header="FETCh:STATus", query=_fetch_status),
+    Command(header="FETCh:UNCertainty", query=_fetch_uncertainty, group="CAL"),
     Command(header="READ[:CURRent]", query=_read, reserved="Q", acts=True),
     Command(header="MEASure:CURRent", query=_measure, reserved="Q", acts=True),
 )

@@ -25,7 +25,11 @@ def test_a_reading_under_resolution_is_still_a_reading() -> None:
 
 @pytest.mark.parametrize(
     ("bit", "what"),
-    [(Status.OVER_RANGE, "over range"), (Status.AMPLIFIER_FAULT, "without a working amplifier")],
+    [
+        (Status.OVER_RANGE, "over range"),
+        (Status.AMPLIFIER_FAULT, "without a working amplifier"),
+        (Status.UNCALIBRATED, "that cannot be calibrated"),
+    ],
 )
 def test_an_unusable_reading_is_refused_with_its_column(bit: Status, what: str) -> None:
     with pytest.raises(ReadingError, match=rf"1 of 6 readings {what}.*columns 3.*0.001 A range"):

@@ -17,9 +17,10 @@ class Status(IntFlag):
     OVER_RANGE = 1
     UNDER_RESOLUTION = 2
     AMPLIFIER_FAULT = 4
+    UNCALIBRATED = 8
 
 
-UNUSABLE = Status.OVER_RANGE | Status.AMPLIFIER_FAULT
+UNUSABLE = Status.OVER_RANGE | Status.AMPLIFIER_FAULT | Status.UNCALIBRATED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +55,21 @@ class Readout:
         where = f"columns {_counted(bad, over_axis=0)}"
         if len(bad) > 1:
             where += f"; vectors {_counted(bad, over_axis=1)}"
-        faulty = (self.status & int(Status.AMPLIFIER_FAULT)).any()
-        fault = "without a working amplifier or over range" if faulty else "over range"
+        fault = self._faults()
         raise ReadingError(
             f"got {int(bad.sum())} of {bad.size} readings {fault} ({where}; counted from 1, in the "
             f"{self.range_a:.3g} A range); allowed: readings inside the range; use a higher range or smaller "
             "inputs, or call read() to get the currents together with their status bits"
         )
+
+    def _faults(self) -> str:
+        names = {
+            Status.UNCALIBRATED: "that cannot be calibrated",
+            Status.AMPLIFIER_FAULT: "without a working amplifier",
+            Status.OVER_RANGE: "over range",
+        }
+        met = [name for bit, name in names.items() if (self.status & int(bit)).any()]
+        return " or ".join(met)
 
 
 def _counted(bad: np.ndarray, *, over_axis: int, shown: int = 8) -> str:

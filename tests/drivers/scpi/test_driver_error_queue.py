@@ -31,12 +31,12 @@ def test_what_is_no_answer_of_the_queue_is_refused(text: bytes) -> None:
         read_error_queue(text)
 
 
-@pytest.mark.parametrize("code", [101, 102, 103, 104, -240])
+@pytest.mark.parametrize("code", [101, 102, 103, 104, 105, -240])
 def test_what_tells_of_a_run_is_asynchronous(code: int) -> None:
     assert Condition(code=code, text="").asynchronous
 
 
-@pytest.mark.parametrize("code", [-102, -113, -213, -222, -230, -310, -350, -410, 100, 105])
+@pytest.mark.parametrize("code", [-102, -113, -213, -222, -230, -310, -350, -410, 100, 106])
 def test_everything_else_is_the_fault_of_a_command(code: int) -> None:
     assert not Condition(code=code, text="").asynchronous
 

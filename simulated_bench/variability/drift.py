@@ -3,12 +3,15 @@
 A law is a function of the cell's age and of one standard normal number that the cell drew when it was
 written. So a conductance depends on the time that has passed, and not on the steps of time. Ages
 below the first that a publication measured count as that one; a cell of age 0 stands where it was written.
+
+Publications give the spread of many cells at an age, not the path of one cell. `path = "walk"`: a random walk,
+each time's change independent of those before. `path = "line"`: the number that a cell drew holds for life.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from msgspec import Meta
@@ -16,9 +19,15 @@ from msgspec import Meta
 from crosscal.core.array_types import Matrix
 from crosscal.simulated_bench.settings.table import NonNegative, Number, Positive, Table
 from crosscal.simulated_bench.variability.programming_error import Wan2022OneDay, Wan2022OneSecond
+from crosscal.simulated_bench.variability.random_walk import walking_quantile
 
 LEAST_PART = 1e-9
 """Of full scale: keeps the logarithm of a cell without conductance finite."""
+
+E_FOLDS = 40.0
+"""Of time after `start_s` in which a cell walks: 7 thousand million years after one second."""
+
+Path = Literal["walk", "line"]
 
 
 class NoDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="none"):
@@ -86,9 +95,11 @@ class CmoHfoxDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="cmo-h
         shift_s, spread_growth_s: change per e-fold of time [S].
         spread_s: deviation at one second [S].
         scale: multiplies all of it.
+        path: what z is between two ages.
 
     Reference:
-        Falcone et al., arXiv:2502.04524 (2025): mean −0.089 ln t µS, σ = 0.412 + 0.042 ln t µS.
+        Falcone et al., arXiv:2502.04524 (2025): mean −0.089 ln t µS, σ = 0.412 + 0.042 ln t µS; the path of
+        a single cell is not published.
     """
 
     start_s: Annotated[float, Meta(ge=1.0, le=1e9)] = 1.0
@@ -96,11 +107,16 @@ class CmoHfoxDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="cmo-h
     spread_s: NonNegative = 0.412e-6
     spread_growth_s: NonNegative = 0.042e-6
     scale: NonNegative = 1.0
+    path: Path = "walk"
 
     def aged_s(self, written_s: Matrix, age_s: Matrix, quantile: Matrix) -> Matrix:
         """Return the conductance of cells of an age [S]; all arrays of one shape."""
         log_age = np.log(np.maximum(age_s, self.start_s))
-        change_s = self.shift_s * log_age + quantile * (self.spread_s + self.spread_growth_s * log_age)
+        deviation_s = self.spread_s + self.spread_growth_s * log_age
+        if self.path == "walk":
+            last_s = self.spread_s + self.spread_growth_s * (math.log(self.start_s) + E_FOLDS)
+            quantile = walking_quantile(quantile, (deviation_s / max(last_s, np.finfo(float).tiny)) ** 2)
+        change_s = self.shift_s * log_age + quantile * deviation_s
         return np.maximum(written_s + self.scale * change_s, 0.0)
 
 
@@ -116,9 +132,10 @@ class FilamentDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="fila
         early_s, late_s: coefficients of the deviations then, as `PolynomialError.coefficients_s` [S].
         full_scale_s: [S].
         scale: multiplies the deviation.
+        path: what a cell does between two ages; as a walk it is Brownian motion in ln t.
 
     Reference:
-        Wan et al. (2022), as `Wan2022OneSecond`; that it is a random walk in ln t is this project's reading.
+        Wan et al. (2022), as `Wan2022OneSecond`; the path of a single cell is not published.
     """
 
     start_s: Positive = 1.0
@@ -127,6 +144,7 @@ class FilamentDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="fila
     late_s: tuple[Number, ...] = Wan2022OneDay().coefficients_s
     full_scale_s: Positive = 40e-6
     scale: NonNegative = 1.0
+    path: Path = "walk"
 
     def __post_init__(self) -> None:
         if self.start_s >= self.end_s:
@@ -140,7 +158,10 @@ class FilamentDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="fila
     def aged_s(self, written_s: Matrix, age_s: Matrix, quantile: Matrix) -> Matrix:
         """Return the conductance of cells of an age [S]; all arrays of one shape."""
         early_s, late_s = self._deviations_s(written_s)
-        way = np.log(np.maximum(age_s / self.start_s, 1.0)) / math.log(self.end_s / self.start_s)
+        e_folds = np.log(np.maximum(age_s / self.start_s, 1.0))
+        way = e_folds / math.log(self.end_s / self.start_s)
+        if self.path == "walk":
+            quantile = walking_quantile(quantile, e_folds / E_FOLDS)
         deviation_s = self.scale * np.sqrt(np.maximum(late_s**2 - early_s**2, 0.0) * way)
         return np.maximum(written_s + deviation_s * quantile, 0.0)
 

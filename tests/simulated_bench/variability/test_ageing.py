@@ -110,7 +110,8 @@ def test_ages_before_the_first_published_one_count_as_that_one():
 def test_a_filaments_variance_at_the_end_is_that_of_one_day():
     written_s = np.array([20e-6])
     ends_s = [
-        FilamentDrift(end_s=end_s).aged_s(written_s, np.array([end_s]), np.ones(1))[0] for end_s in (1e3, 1e6)
+        FilamentDrift(end_s=end_s, path="line").aged_s(written_s, np.array([end_s]), np.ones(1))[0]
+        for end_s in (1e3, 1e6)
     ]
     assert ends_s[0] == pytest.approx(ends_s[1], rel=1e-12)
 

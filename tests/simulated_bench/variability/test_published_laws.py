@@ -83,7 +83,7 @@ def coefficients() -> list[tuple[str, str, int | None]]:
             value = getattr(table, field)
             if isinstance(value, tuple):
                 found += [(name, field, place) for place in range(len(value))]
-            elif field not in AGES or name == "drift pcm":
+            elif isinstance(value, float) and (field not in AGES or name == "drift pcm"):
                 found.append((name, field, None))
     return sorted(found, key=str)
 

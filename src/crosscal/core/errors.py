@@ -8,6 +8,9 @@
     ├── FileFormatError
     │   ├── RunFileError                   a run.h5: not one, cut off, of a newer format
     │   └── CalibratorFileError            a calibrator.onnx: not one, damaged, fails its probes
+    ├── StoreError                         a store: none there, damaged, of a newer version
+    │   ├── StoreFullError                 no room on the disk, or beyond its limit on size
+    │   └── StoreBusyError                 another daemon is writing it
     ├── BoardError
     │   ├── BoardConnectionError           nothing there, lost, or held by another program
     │   │   └── BoardTimeoutError          stopped answering
@@ -55,6 +58,18 @@ class RunFileError(FileFormatError):
 
 class CalibratorFileError(FileFormatError):
     """A calibrator.onnx that cannot be used."""
+
+
+class StoreError(CrosscalError):
+    """A store that cannot be used: none there, damaged, or of a newer version."""
+
+
+class StoreFullError(StoreError):
+    """No room for a record; nothing of it was written, and what was committed before is whole."""
+
+
+class StoreBusyError(StoreError):
+    """Another process is writing the store."""
 
 
 class BoardError(CrosscalError):

@@ -1,0 +1,123 @@
+"""Connection to a store's database: how it is opened, and what its errors mean."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from crosscal.core.errors import StoreError, StoreFullError, wanted
+
+NAME = "history.sqlite"
+
+_BUSY_S = 10.0
+"""Longest wait for another process's write, which takes milliseconds."""
+
+_JOURNAL_BYTES = 4 << 20
+
+_FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
+"""An error when writing is a disk without room far more often than one that is broken."""
+
+
+def connect(folder: Path, *, writable: bool) -> sqlite3.Connection:
+    """Open the database of a store.
+
+    Args:
+        folder: the store.
+        writable: whether to write; otherwise nothing of the store is changed, and its writer may go on.
+
+    Raises:
+        sqlite3.Error: it cannot be opened.
+    """
+    path = folder / NAME
+    if writable:
+        database = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute("PRAGMA foreign_keys = ON")
+        database.execute(f"PRAGMA journal_size_limit = {_JOURNAL_BYTES}")
+        return database
+    name = f"file:{quote(str(path.resolve()))}"
+    try:
+        return _read_only(f"{name}?mode=ro")
+    except sqlite3.OperationalError:
+        # In a folder that cannot be written, without a writer: then nothing changes under us either.
+        if path.with_name(f"{NAME}-wal").exists() or not path.exists():
+            raise
+        return _read_only(f"{name}?immutable=1")
+
+
+def _read_only(uri: str) -> sqlite3.Connection:
+    database = sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+    try:
+        database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+@contextmanager
+def explained(folder: Path) -> Iterator[None]:
+    """Turn errors of the database into errors of the store.
+
+    Raises:
+        StoreFullError: there is no room; nothing of what was to be written is there.
+        StoreError: it is damaged, or cannot be read or written.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", None)
+        if code in _FULL:
+            raise full(folder) from error
+        primary = None if code is None else code & 0xFF
+        if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise StoreError(
+                wanted(
+                    got=f"a damaged database in {folder} ({error})",
+                    allowed="one that this program has written whole",
+                    remedy="restore the folder from a copy, or move it away and begin a new store",
+                )
+            ) from error
+        raise StoreError(
+            wanted(
+                got=f"an error of the database in {folder} ({error})",
+                allowed="a store that can be read, and written by its daemon",
+                remedy="check the folder, its owner and its rights",
+            )
+        ) from error
+
+
+def full(folder: Path, *, limit_bytes: int | None = None) -> StoreFullError:
+    """Phrase a disk without room, or a store at its limit on size."""
+    if limit_bytes is not None:
+        return StoreFullError(
+            wanted(
+                got=f"a store in {folder} that would exceed its limit",
+                allowed=f"{limit_bytes / 1e6:.0f} MB; nothing was written",
+                remedy="raise the limit, or begin a new store",
+            )
+        )
+    return StoreFullError(
+        wanted(
+            got=f"no room for the store in {folder}",
+            allowed="a disk and a file size limit with room; nothing was written",
+            remedy="free some space, or raise the limit (ulimit -f)",
+        )
+    )
+
+
+@contextmanager
+def transaction(database: sqlite3.Connection) -> Iterator[None]:
+    """Write all of the block or nothing."""
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        database.execute("COMMIT")
+    except BaseException:
+        # After some errors SQLite has rolled back by itself.
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise

@@ -4,8 +4,8 @@ A law is a function of the cell's age and of one standard normal number that the
 written. So a conductance depends on the time that has passed, and not on the steps of time. Ages
 below the first that a publication measured count as that one; a cell of age 0 stands where it was written.
 
-Publications give the spread of many cells at an age, not the path of one cell. `path = "walk"`: a random walk,
-each time's change independent of those before. `path = "line"`: the number that a cell drew holds for life.
+Publications give the spread of many cells at an age, not the path of one cell. `path = "walk"`: a random
+walk, each change independent of those before. `path = "line"`: the number that a cell drew holds for life.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from crosscal.core.kernel_cache import njit
 from crosscal.simulated_bench.variability.renewal_kernels import mixed
 
 LEVELS = 26
-"""Halvings of the span; between two midpoints the path is straight, which takes 2^-13 of its deviation away."""
+"""Halvings of the span; between two midpoints the path is straight, a deviation of 2^-13 of the span's."""
 
 _BITS = 12
 _SHIFT = np.uint64(64 - _BITS)

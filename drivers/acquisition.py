@@ -150,6 +150,18 @@ def _reading_s(board: BoardInfo, timing: list[Element] | tuple[Element, ...]) ->
 def _readout(
     currents: np.ndarray, status: np.ndarray, range_a: float, board: BoardInfo, conditions: list[Condition]
 ) -> BoardReadout:
+    require_within_ranges(currents, range_a, board)
+    return BoardReadout(
+        current_a=currents, status=status, range_a=range_a, conditions=tuple(dict.fromkeys(conditions))
+    )
+
+
+def require_within_ranges(currents: np.ndarray, range_a: float, board: BoardInfo) -> None:
+    """Refuse currents that no range of the board holds.
+
+    Raises:
+        BoardError: bits of the reply were altered.
+    """
     most_a = _BEYOND_RANGE * max(range_a, *board.ranges_a)
     # Nothing but this check notices bits that flipped inside a block: SCPI has no checksum.
     if (np.abs(currents[np.isfinite(currents)]) > most_a).any():
@@ -160,9 +172,6 @@ def _readout(
                 remedy="the reply was garbled on the way: repeat the call",
             )
         )
-    return BoardReadout(
-        current_a=currents, status=status, range_a=range_a, conditions=tuple(dict.fromkeys(conditions))
-    )
 
 
 def _require_count(element: Element, count: int, what: str) -> None:

@@ -37,6 +37,7 @@ from crosscal.drivers.scpi.timed_link import TimedLink
 from crosscal.drivers.setting_attributes import CountSetting, NumberSetting, SwitchSetting, require_attribute
 from crosscal.drivers.settings import TARGET, Settings
 from crosscal.drivers.simulation import Simulation
+from crosscal.drivers.stepwise import StepwiseBoard
 from crosscal.drivers.transport.link_opening import open_link
 
 DEFAULT_TIMEOUT_S = 5.0
@@ -328,6 +329,10 @@ class Board:
         """
         with self._session.lock, self._reservation.hold(wait_s), self._reservation.undisturbed() as check:
             yield check
+
+    def stepwise(self) -> StepwiseBoard:
+        """Give the board's operations step by step, for a program that serves others between the steps."""
+        return StepwiseBoard(self._session, self._board_info, self._settings)
 
     def abort(self) -> None:
         """Stop an acquisition or a programming run, whichever client has started it."""

@@ -105,6 +105,10 @@ class Settings:
                 self._applied[header] = value, applied
             self.on_apply(header, applied)
 
+    def applied(self, header: str) -> bytes:
+        """The board's answer when a setting was applied last."""
+        return self._applied[header][1]
+
     def restore(self) -> None:
         """Apply settings again that a restarted board has lost."""
         for header, (value, applied) in self._applied.items():

@@ -15,7 +15,7 @@ from crosscal.drivers.scpi.message import is_query
 from crosscal.drivers.scpi.reply import Block, Element, text_of
 from crosscal.drivers.scpi.session import Session
 
-_BINARY = (b":FORM REAL,64", b":FORM:BORD SWAP")
+BINARY = (b":FORM REAL,64", b":FORM:BORD SWAP")
 _TEXT = b":FORM ASC"
 _ASKED = (b":FORM?", b":FORM:BORD?")
 _ATTEMPTS = 3
@@ -23,7 +23,7 @@ _ATTEMPTS = 3
 
 def array_command(header: bytes, values: np.ndarray) -> tuple[bytes, ...]:
     """Units that send an array in a format of our own choosing, whatever another client has set."""
-    return (*_BINARY, header + b" " + block(values))
+    return (*BINARY, header + b" " + block(values))
 
 
 def ask_array(session: Session, query: bytes, count: int, *, allowance_s: float = 0.0) -> np.ndarray:
@@ -41,7 +41,7 @@ def ask_array(session: Session, query: bytes, count: int, *, allowance_s: float 
     Raises:
         BoardError: garbled, or another client keeps changing the format.
     """
-    return _numbers(_ask(session, (), query, (), count, allowance_s)[0], count)
+    return read_array(_ask(session, (), query, (), count, allowance_s)[0], count)
 
 
 def ask_readings(
@@ -68,7 +68,7 @@ def ask_readings(
         Currents, (count,), NaN where the board sent 9.91E37; status bits, (count,); answers of `before`.
     """
     data, answers = _ask(session, (*before, _TEXT, status), query, after, count, 0.0)
-    return _numbers(data, count), read_status(text_of(answers.pop()), count), answers
+    return read_array(data, count), read_status(text_of(answers.pop()), count), answers
 
 
 def _ask(
@@ -80,7 +80,7 @@ def _ask(
     allowance_s: float,
 ) -> tuple[Element, list[Element]]:
     """Return the array's answer and those of the queries before it."""
-    units = (*before, *_BINARY, query, *_ASKED, *after)
+    units = (*before, *BINARY, query, *_ASKED, *after)
     leading = sum(map(is_query, before))
     for _ in range(_ATTEMPTS):
         answer = session.exchange(*units, numbers=count, allowance_s=allowance_s, repeatable=True)
@@ -99,7 +99,8 @@ def _ask(
     )
 
 
-def _numbers(data: Element, count: int) -> np.ndarray:
+def read_array(data: Element, count: int) -> np.ndarray:
+    """Read an array that came as a block, NaN where the board sent 9.91E37."""
     if not isinstance(data, Block):
         raise garbled(got=excerpt(data), allowed=f"{count} numbers as a block")
     return read_block(data.payload, count)

@@ -52,6 +52,8 @@ class Session:
         lock: hold it for whatever must not be interrupted by other threads; re-entrant.
         on_reconnect: called when a lost link was opened anew.
         stop_units: units that stop the run under way; none if nothing is.
+        renewals: how often the link was opened anew or brought into step again; the board may have been
+            switched off each time.
 
     Raises:
         BoardConnectionError: nothing answers.
@@ -67,6 +69,7 @@ class Session:
         self._probe = 1
         self._reconnecting = False
         self.stop_units: tuple[bytes, ...] = ()
+        self.renewals = 0
         self._process = os.getpid()
         self._only_thread: int | None = None
         self._known = identify(link, block_silence_s=block_silence_s)
@@ -141,6 +144,7 @@ class Session:
         with self.lock:
             self._require_open()
             self._state = State.LOST
+            self.renewals += 1
             self.link.reopen()
             found = identify(self.link, block_silence_s=self._block_silence_s)
             if found.identity != self._known.identity:
@@ -214,6 +218,7 @@ class Session:
 
     def _resynchronize(self) -> None:
         logger.info("%s: a conversation was cut; resynchronizing with the board", self.resource)
+        self.renewals += 1
         probe, self._probe = self._probe, (self._probe + 1) % MAX_PROBES + 1
         try:
             resynchronize(self.link, self._known, probe=probe, block_silence_s=self._block_silence_s)

@@ -1,4 +1,4 @@
-"""Group CAL (decision 25): calibrated currents for each client, bits 3 and 8, +105, the calibration itself."""
+"""Group CAL (decision 25): calibrated currents for each client, bits 3 and 8, +105, the calibration."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Headless daemon: owns a board, calibrates every read, notices drift and repairs itself."""

@@ -2,6 +2,6 @@
 
 from crosscal.firmware_models.hardware import BoardFacts, Hardware, HardwareFailure, ProgrammingStep, Reading
 from crosscal.firmware_models.instrument import Instrument
-from crosscal.firmware_models.session import Session
+from crosscal.firmware_models.sessions.session import Session
 
 __all__ = ["BoardFacts", "Hardware", "HardwareFailure", "Instrument", "ProgrammingStep", "Reading", "Session"]

@@ -10,7 +10,7 @@ from crosscal.firmware_models.scpi_errors import ScpiFault
 
 if TYPE_CHECKING:
     from crosscal.firmware_models.instrument import Instrument
-    from crosscal.firmware_models.session import Session
+    from crosscal.firmware_models.sessions.session import Session
 
 
 class NotYet(Exception):

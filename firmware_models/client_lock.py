@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from crosscal.firmware_models.numeric import Limits
 
 if TYPE_CHECKING:
-    from crosscal.firmware_models.session import Session
+    from crosscal.firmware_models.sessions.session import Session
 
 TIMEOUT_S = Limits(1.0, 86_400.0, 60.0)
 """Silence that ends a lock [s]: the power-on value is the contract's; at most a day."""

@@ -1,33 +1,21 @@
-"""Instrument behind all client links: operations, and the idle step of the main loop."""
+"""Instrument behind all client links, and the idle step of the main loop."""
 
 from __future__ import annotations
 
 import time
-from array import array
 from collections.abc import Callable
 from typing import cast
 
-from crosscal.firmware_models.acquisition import Acquisition, Trace
-from crosscal.firmware_models.board_settings import IMMEDIATE, BoardSettings
+from crosscal.firmware_models.board_settings import BoardSettings
 from crosscal.firmware_models.client_lock import ChangeCounts, ClientLock
 from crosscal.firmware_models.commands import COMMANDS
 from crosscal.firmware_models.guarded_hardware import GuardedHardware
-from crosscal.firmware_models.hardware import CalibratingHardware, Hardware
+from crosscal.firmware_models.hardware import Hardware
 from crosscal.firmware_models.header_tree import HeaderTree
-from crosscal.firmware_models.link_fault import LinkFault
-from crosscal.firmware_models.programming import Programming, ProgrammingResult
-from crosscal.firmware_models.scpi_errors import ScpiFault
-from crosscal.firmware_models.session import Session
-from crosscal.firmware_models.status_registers import (
-    CALIBRATION,
-    CELL_FAILED,
-    CURRENT_OVERRANGE,
-    MEASURING,
-    PROGRAMMING,
-    TEMPERATURE,
-    WAITING_FOR_TRIGGER,
-    StatusRegisters,
-)
+from crosscal.firmware_models.operations import Operations
+from crosscal.firmware_models.sessions.link_fault import LinkFault
+from crosscal.firmware_models.sessions.session import Session
+from crosscal.firmware_models.status_registers import StatusRegisters
 
 
 class Instrument:
@@ -47,21 +35,12 @@ class Instrument:
         self.facts = hardware.facts
         self.clock = clock
         self.settings = BoardSettings(hardware)
-        self.lock = ClientLock(clock, lambda: self.running)
+        self.lock = ClientLock(clock, lambda: self.operations.running)
         self.changes = ChangeCounts()
         self.status = StatusRegisters()
+        self.operations = Operations(self.hardware, self.settings, self.status)
         self.link_fault = LinkFault()
         self.tree = HeaderTree(COMMANDS, hardware.facts.capabilities)
-        self.trace: Trace | None = None
-        self.programming_result: ProgrammingResult | None = None
-        self.acquisition_failure = ""
-        self._programming_failure = ""
-        self._acquisition: Acquisition | None = None
-        self._programming: Programming | None = None
-        self._waiting = False
-        self._driving = False
-        self._calibrated = False
-        self._completion_wanted = False
         self._sessions: list[Session] = []
 
     def release_withheld(self) -> None:
@@ -91,238 +70,30 @@ class Instrument:
 
     def switch_off(self) -> None:
         """Stop everything and take the rows to 0 V: the end of the board."""
-        self.abort()
-        self.abort_programming()
+        self.operations.abort()
+        self.operations.abort_programming()
         self.switch_output(on=False)
 
     def poll(self) -> bool:
         """Do one slice of the running operation and of timeouts; True while work is left."""
-        self._advance()
-        self._show_doubt()
+        self.operations.advance()
+        self.operations.show_doubt()
         for session in list(self._sessions):
             session.poll()
-        return self.running or any(session.has_work for session in self._sessions)
-
-    # Operations
-
-    @property
-    def waiting_for_trigger(self) -> bool:
-        """An acquisition is initiated and waits for its trigger."""
-        return self._waiting
-
-    @property
-    def measuring(self) -> bool:
-        """An acquisition is initiated, triggered or not."""
-        return self._acquisition is not None
-
-    @property
-    def programming(self) -> bool:
-        """A programming run is under way."""
-        return self._programming is not None
-
-    @property
-    def running(self) -> bool:
-        """Something advances by itself."""
-        return self.programming or (self.measuring and not self._waiting)
-
-    def initiate(
-        self, voltage_v: array[float], *, auto_range: bool, immediately: bool, calibrated: bool = False
-    ) -> None:
-        """Begin an acquisition, or arm it for its trigger; +105 is for clients that want it `calibrated`.
-
-        Raises:
-            ScpiFault: -213 while one is initiated or the array is being programmed.
-        """
-        if self.measuring or self.programming:
-            raise ScpiFault(-213, self._occupation())
-        settings = self.settings
-        self.acquisition_failure = ""
-        self._driving = settings.output_on
-        self._calibrated = calibrated
-        self._acquisition = Acquisition(
-            hardware=self.hardware,
-            voltage_v=voltage_v if settings.output_on else array("d", [0.0]) * len(voltage_v),
-            range_index=settings.range_index,
-            auto_range=auto_range,
-            aperture_s=settings.aperture_s,
-            averages=settings.average_count,
-            dwell_s=settings.dwell_s,
-        )
-        self.status.questionable.set(CURRENT_OVERRANGE | TEMPERATURE, on=False)
-        self._waiting = not immediately and settings.trigger_source != IMMEDIATE
-        if self._waiting:
-            self.status.operation.set(WAITING_FOR_TRIGGER, on=True)
-        else:
-            self._start_measuring()
-
-    def _occupation(self) -> str:
-        if self.programming:
-            return "the array is being programmed; wait, or send ARRay:PROGram:ABORt"
-        if self._waiting:
-            return "an acquisition waits for its trigger; send ABORt to end it"
-        return "an acquisition is under way; wait, or send ABORt"
-
-    def trigger(self) -> None:
-        """Take a trigger.
-
-        Raises:
-            ScpiFault: -211 if nothing waits for one on the bus.
-        """
-        if not self._waiting or self.settings.trigger_source != "BUS":
-            raise ScpiFault(-211, "nothing waits for a trigger on the bus")
-        self._waiting = False
-        self.status.operation.set(WAITING_FOR_TRIGGER, on=False)
-        self._start_measuring()
-
-    def abort(self) -> None:
-        """Stop an acquisition; vectors already read stay in the trace."""
-        if self._acquisition is None:
-            return
-        if self._waiting:
-            self._acquisition = None
-        else:
-            self._end_acquisition(self._acquisition)
-        self._waiting = False
-        self.status.operation.set(MEASURING | WAITING_FOR_TRIGGER, on=False)
-        self._announce_completion()
-
-    def start_programming(self) -> None:
-        """Begin to write the target.
-
-        Raises:
-            ScpiFault: -200 while measuring or programming.
-        """
-        if self.measuring or self.programming:
-            raise ScpiFault(-200, self._occupation())
-        settings = self.settings
-        self._programming_failure = ""
-        try:
-            self._programming = Programming(
-                self.hardware, array("d", settings.target_s), settings.tolerance, settings.iterations
-            )
-        except ScpiFault as fault:
-            self.programming_result, self._programming_failure = None, fault.detail
-            raise
-        self.status.operation.set(PROGRAMMING, on=True)
-        self.status.questionable.set(CELL_FAILED, on=False)
-
-    def abort_programming(self) -> None:
-        """Stop a programming run after the iteration in hand."""
-        if self._programming is not None:
-            self._end_programming(self._programming)
-
-    def complete(self) -> None:
-        """Run operations to their end, except an acquisition that waits for its trigger."""
-        while self.running:
-            self._advance()
-
-    def when_complete(self) -> None:
-        """Set the operation-complete bit once nothing is under way (`*OPC`)."""
-        self._completion_wanted = True
-        self._announce_completion()
-
-    def cancel_completion(self) -> None:
-        """Forget `*OPC`, as `*CLS`, `*RST` and a device clear do."""
-        self._completion_wanted = False
+        return self.operations.running or any(session.has_work for session in self._sessions)
 
     def reset(self) -> None:
         """Execute `*RST`; conductances, target, error queue and enables stay."""
-        self.cancel_completion()
-        self.abort()
-        self.abort_programming()
+        self.operations.cancel_completion()
+        self.operations.abort()
+        self.operations.abort_programming()
         self.settings.reset()
-        self.trace = None
-        self.acquisition_failure = ""
-        self.status.questionable.set(CURRENT_OVERRANGE | TEMPERATURE, on=False)
+        self.operations.clear_results()
         self.hardware.rest()
 
     def switch_output(self, *, on: bool) -> None:
         """Switch the drive; off ends an acquisition that drives, and takes the rows to 0 V (decision 21)."""
         self.settings.output_on = on
-        if on:
-            return
-        if self._driving:
-            self.abort()
-        self.hardware.rest()
-
-    def no_reading(self) -> ScpiFault:
-        """Make the error of a query for readings that do not exist, with the reason."""
-        if self.acquisition_failure:
-            return ScpiFault(-230, f"the acquisition failed: {self.acquisition_failure}")
-        return ScpiFault(-230, "nothing has been measured yet; send INITiate first")
-
-    def no_programming_result(self) -> ScpiFault:
-        """Make the error of a query for the result of no programming run, with the reason."""
-        if self._programming_failure:
-            return ScpiFault(-230, f"programming failed: {self._programming_failure}")
-        return ScpiFault(-230, "nothing has been programmed yet; send ARRay:PROGram first")
-
-    def _show_doubt(self) -> None:
-        if "CAL" in self.facts.capabilities:
-            in_doubt = cast(CalibratingHardware, self.hardware).calibration_in_doubt()
-            self.status.questionable.set(CALIBRATION, on=in_doubt)
-
-    def _start_measuring(self) -> None:
-        self.status.operation.set(MEASURING, on=True)
-        if self._acquisition is not None:
-            self.trace = self._acquisition.trace
-
-    def _advance(self) -> None:
-        try:
-            if self._programming is not None:
-                if not self._programming.step():
-                    self._end_programming(self._programming)
-            elif self._acquisition is not None and not self._waiting:
-                more = self._acquisition.step()
-                self.trace = self._acquisition.trace
-                if not more:
-                    self._end_acquisition(self._acquisition)
-        except ScpiFault as fault:
-            # The hardware broke in the middle of an operation: tell the clients, and stay alive for them.
-            self._drop_operation(fault)
-
-    def _drop_operation(self, fault: ScpiFault) -> None:
-        if self._programming is not None:
-            self.programming_result, self._programming_failure = None, fault.detail
-        else:
-            self.acquisition_failure = fault.detail
-        self._programming = None
-        self._acquisition = None
-        self.status.report(fault.code, fault.detail)
-        self.status.operation.set(MEASURING | PROGRAMMING, on=False)
-        self._announce_completion()
-
-    def _end_acquisition(self, acquisition: Acquisition) -> None:
-        self._acquisition = None
-        self.settings.range_index = acquisition.range_index
-        self.status.operation.set(MEASURING, on=False)
-        self.status.questionable.set(CURRENT_OVERRANGE, on=acquisition.saturated)
-        self.status.questionable.set(TEMPERATURE, on=acquisition.over_temperature)
-        for code, met in (
-            (101, acquisition.compliance),
-            (102, acquisition.saturated),
-            (103, acquisition.over_temperature),
-            (105, acquisition.not_calibrated and self._calibrated),
-            (-240, acquisition.hardware_error),
-        ):
-            if met:
-                self.status.report(code)
-        self._show_doubt()
-        self._announce_completion()
-
-    def _end_programming(self, run: Programming) -> None:
-        self._programming = None
-        self.status.operation.set(PROGRAMMING, on=False)
-        if run.last is not None:
-            self.programming_result = ProgrammingResult(
-                run.last.cells_failed, run.last.rms_relative_error, run.iterations
-            )
-            self.status.questionable.set(CELL_FAILED, on=run.last.cells_failed > 0)
-            if run.last.cell_stuck:
-                self.status.report(104)
-        self._announce_completion()
-
-    def _announce_completion(self) -> None:
-        if self._completion_wanted and not self.running and not self._waiting:
-            self._completion_wanted = False
-            self.status.operation_complete()
+        if not on:
+            self.operations.stop_driving()
+            self.hardware.rest()

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from crosscal.firmware_models.framing import block_span
 from crosscal.firmware_models.scpi_errors import ScpiFault
+from crosscal.firmware_models.sessions.framing import block_span
 
 # IEEE 488.2, 7.4.1.2: white space is every control character and the space, the newline excepted.
 _WHITE = bytes([*range(10), *range(11, 33)])

@@ -47,26 +47,26 @@ def _limits(call: Call) -> str:
 
 def _start(call: Call) -> None:
     call.at_most(0)
-    call.board.start_programming()
+    call.board.operations.start_programming()
 
 
 def _abort(call: Call) -> None:
     call.at_most(0)
-    call.board.abort_programming()
+    call.board.operations.abort_programming()
 
 
 def _result(call: Call) -> str:
     call.at_most(0)
-    call.board.complete()
-    result = call.board.programming_result
+    call.board.operations.complete()
+    result = call.board.operations.programming_result
     if result is None:
-        raise call.board.no_programming_result()
+        raise call.board.operations.no_programming_result()
     return f"{result.cells_failed},{number(result.rms_relative_error)},{result.iterations}"
 
 
 def _read_back(call: Call) -> bytes:
     call.at_most(0)
-    call.board.complete()
+    call.board.operations.complete()
     measured_s = call.board.hardware.read_conductance()
     return call.board.settings.format.encode(
         array("d", (NOT_A_NUMBER if math.isnan(value) else value for value in measured_s))

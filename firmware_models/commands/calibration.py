@@ -23,7 +23,7 @@ def _state(call: Call) -> str:
 
 def _calibrate(call: Call) -> str:
     call.at_most(0)
-    call.board.complete()
+    call.board.operations.complete()
     return str(_hardware(call).calibrate())
 
 

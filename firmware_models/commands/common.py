@@ -12,7 +12,7 @@ _BYTE = Limits(0, 255, 0)
 def _clear(call: Call) -> None:
     call.at_most(0)
     call.board.status.clear()
-    call.board.cancel_completion()
+    call.board.operations.cancel_completion()
 
 
 def _set_event_enable(call: Call) -> None:
@@ -43,13 +43,13 @@ def _field(text: str) -> str:
 
 def _complete(call: Call) -> None:
     call.at_most(0)
-    call.board.when_complete()
+    call.board.operations.when_complete()
 
 
 def _wait_until_complete(call: Call) -> None:
     call.at_most(0)
-    call.board.complete()
-    if call.board.waiting_for_trigger:
+    call.board.operations.complete()
+    if call.board.operations.waiting_for_trigger:
         raise NotYet
 
 
@@ -84,7 +84,7 @@ def _status_byte(call: Call) -> str:
 
 def _trigger(call: Call) -> None:
     call.at_most(0)
-    call.board.trigger()
+    call.board.operations.trigger()
 
 
 def _self_test(call: Call) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from crosscal.firmware_models.call import Call
 from crosscal.firmware_models.choices import parse_choice
 from crosscal.firmware_models.header_tree import Command
-from crosscal.firmware_models.link_fault import DROP, GARBLE, STALL
 from crosscal.firmware_models.numeric import CELSIUS, SECOND, Limits
+from crosscal.firmware_models.sessions.link_fault import DROP, GARBLE, STALL
 
 _DURATION_S = Limits(0.0, 1e12, 0.0)
 _TEMPERATURE_C = Limits(-55.0, 150.0, 25.0)
@@ -15,19 +15,19 @@ _SEED = Limits(0, 2**63 - 1, 0)
 
 def _advance(call: Call) -> None:
     duration_s = _DURATION_S.parse(call.only(), SECOND)
-    call.board.complete()
+    call.board.operations.complete()
     call.board.hardware.advance_time(duration_s)
 
 
 def _set_temperature(call: Call) -> None:
     temperature_c = _TEMPERATURE_C.parse(call.only(), CELSIUS)
-    call.board.complete()
+    call.board.operations.complete()
     call.board.hardware.set_temperature(temperature_c)
 
 
 def _seed(call: Call) -> None:
     seed = _SEED.parse_integer(call.only())
-    call.board.complete()
+    call.board.operations.complete()
     call.board.hardware.reseed(seed)
 
 
@@ -36,13 +36,13 @@ def _fault_cell(call: Call) -> None:
     row = _index_limits(call.board.facts.rows).parse_integer(row_text)
     column = _index_limits(call.board.facts.columns).parse_integer(column_text)
     kind = parse_choice(kind_text, ("OPEN", "SHORT", "STUCk"))
-    call.board.complete()
+    call.board.operations.complete()
     call.board.hardware.fault_cell(row, column, kind.upper())
 
 
 def _fault_amplifier(call: Call) -> None:
     column = _index_limits(call.board.facts.columns).parse_integer(call.only())
-    call.board.complete()
+    call.board.operations.complete()
     call.board.hardware.fault_amplifier(column)
 
 
@@ -52,14 +52,14 @@ def _fault_link(call: Call) -> None:
 
 def _clear_faults(call: Call) -> None:
     call.at_most(0)
-    call.board.complete()
+    call.board.operations.complete()
     call.board.hardware.clear_faults()
     call.board.release_withheld()
 
 
 def _truth(call: Call) -> bytes:
     call.at_most(0)
-    call.board.complete()
+    call.board.operations.complete()
     return call.board.settings.format.encode(call.board.hardware.true_conductance())
 
 

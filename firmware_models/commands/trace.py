@@ -11,7 +11,7 @@ from crosscal.firmware_models.scpi_errors import ScpiFault
 
 def _actual(call: Call) -> str:
     call.at_most(0)
-    trace = call.board.trace
+    trace = call.board.operations.trace
     return str(0 if trace is None else trace.points)
 
 
@@ -35,9 +35,9 @@ def _uncertainty(call: Call) -> bytes:
 def _piece(call: Call) -> tuple[Trace, int, int]:
     """Return the trace and the points asked for, counted from 0, the last one not included."""
     first, count = (round(parse_number(parameter, PURE)) for parameter in call.exactly(2))
-    trace = call.board.trace
+    trace = call.board.operations.trace
     if trace is None or not trace.points:
-        raise call.board.no_reading()
+        raise call.board.operations.no_reading()
     if first < 1 or count < 1 or first - 1 + count > trace.points:
         raise ScpiFault(-222, f"points {first} to {first - 1 + count}; allowed: 1 to {trace.points}")
     return trace, first - 1, first - 1 + count

@@ -13,7 +13,7 @@ from crosscal.firmware_models.scpi_errors import ScpiFault
 def _initiate(call: Call) -> None:
     call.at_most(0)
     settings = call.board.settings
-    call.board.initiate(
+    call.board.operations.initiate(
         settings.sequence_v or settings.voltage_v,
         auto_range=settings.auto_range,
         immediately=False,
@@ -23,7 +23,7 @@ def _initiate(call: Call) -> None:
 
 def _abort(call: Call) -> None:
     call.at_most(0)
-    call.board.abort()
+    call.board.operations.abort()
 
 
 def _set_source(call: Call) -> None:
@@ -59,7 +59,7 @@ def _read(call: Call) -> bytes:
     call.at_most(0)
     if call.board.settings.trigger_source != IMMEDIATE:
         raise ScpiFault(-214, "the trigger could never arrive; send INITiate, *TRG, FETCh?")
-    call.board.abort()
+    call.board.operations.abort()
     _initiate(call)
     return _fetch(call)
 
@@ -67,8 +67,8 @@ def _read(call: Call) -> bytes:
 def _measure(call: Call) -> bytes:
     """Range once, read the single vector whatever sequence is loaded, without waiting for a trigger."""
     call.at_most(0)
-    call.board.abort()
-    call.board.initiate(
+    call.board.operations.abort()
+    call.board.operations.initiate(
         call.board.settings.voltage_v,
         auto_range=True,
         immediately=True,
@@ -78,12 +78,12 @@ def _measure(call: Call) -> bytes:
 
 
 def _finished_trace(call: Call) -> Trace:
-    if call.board.waiting_for_trigger:
+    if call.board.operations.waiting_for_trigger:
         raise ScpiFault(-214, "the acquisition waits for a trigger that this query would hold up")
-    call.board.complete()
-    trace = call.board.trace
-    if call.board.acquisition_failure or trace is None or not trace.points:
-        raise call.board.no_reading()
+    call.board.operations.complete()
+    trace = call.board.operations.trace
+    if call.board.operations.acquisition_failure or trace is None or not trace.points:
+        raise call.board.operations.no_reading()
     return trace
 
 

@@ -1,0 +1,1 @@
+"""Client links of the instrument: framing, execution of messages, output, service requests."""

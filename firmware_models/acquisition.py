@@ -22,14 +22,13 @@ class Trace:
         columns: currents of one vector.
         current_a: [A], points × columns; 9.91E37 where there is no reading.
         status: one byte per current.
-        calibrated_a, deviation_a, uncalibrated: as of `Reading`; empty without group CAL.
+        calibrated_a, uncalibrated: as of `Reading`; empty without group CAL.
     """
 
     columns: int
     current_a: array[float] = field(default_factory=lambda: array("d"))
     status: bytearray = field(default_factory=bytearray)
     calibrated_a: array[float] = field(default_factory=lambda: array("d"))
-    deviation_a: array[float] = field(default_factory=lambda: array("d"))
     uncalibrated: bytearray = field(default_factory=bytearray)
 
     @property
@@ -45,20 +44,12 @@ class Trace:
         )
         self.status += reading.status
         self.calibrated_a.extend(reading.calibrated_a)
-        self.deviation_a.extend(reading.deviation_a)
         self.uncalibrated += reading.uncalibrated
 
     def currents(self, first: int, last: int, *, calibrated: bool) -> array[float]:
         """Currents of points counted from 0, `last` not included, as a client asked for them."""
         values_a = self.calibrated_a if calibrated and self.uncalibrated else self.current_a
         return values_a[first * self.columns : last * self.columns]
-
-    def deviations(self, first: int, last: int) -> array[float]:
-        """Standard deviations of the calibrated currents; 9.91E37 where unknown."""
-        count = (last - first) * self.columns
-        return (
-            self.deviation_a[first * self.columns : last * self.columns] or array("d", [NOT_A_NUMBER]) * count
-        )
 
     def status_bits(self, first: int, last: int, *, calibrated: bool) -> bytes:
         """Status of the same points; bit 3 is for clients that asked for calibrated currents."""

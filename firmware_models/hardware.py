@@ -65,8 +65,8 @@ class Reading:
     Attributes:
         current_a: [A], count × M; the signed full scale where saturated.
         status: one `FETCh:STATus?` byte per current.
-        calibrated_a, deviation_a: calibrated currents and their standard deviations [A], of hardware that
-            calibrates (group CAL); empty otherwise. 9.91E37 where there is none.
+        calibrated_a: calibrated currents [A] of hardware that calibrates (group CAL), 9.91E37 where there is
+            none; empty otherwise.
         uncalibrated: one byte per current, 1 where it could not be calibrated; empty without group CAL.
         compliance, over_temperature, hardware_error: the run met that condition (+101, +103, -240).
     """
@@ -74,7 +74,6 @@ class Reading:
     current_a: array[float]
     status: bytes
     calibrated_a: array[float] = field(default_factory=lambda: array("d"))
-    deviation_a: array[float] = field(default_factory=lambda: array("d"))
     uncalibrated: bytes = b""
     compliance: bool = False
     over_temperature: bool = False
@@ -178,6 +177,17 @@ class Hardware(Protocol):
 
 class CalibratingHardware(Hardware, Protocol):
     """Hardware with group CAL (decision 25): its readings bring calibrated currents along."""
+
+    def deviations(self, current_a: array[float], status: bytes) -> array[float]:
+        """Standard deviations [A] of the calibrated currents of readings of the latest acquisition.
+
+        Args:
+            current_a, status: of whole vectors, as measured.
+
+        Returns:
+            One for each current; 9.91E37 where there is none.
+        """
+        ...
 
     def calibration_in_doubt(self) -> bool:
         """Whether there is no calibration, or evidence against it that has not been cleared up."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from crosscal.firmware_models.acquisition import Trace
 from crosscal.firmware_models.call import Call
 from crosscal.firmware_models.choices import parse_boolean
 from crosscal.firmware_models.data_format import number
@@ -31,6 +32,13 @@ def _age(call: Call) -> str:
     call.at_most(0)
     age_s = _hardware(call).calibration_age_s()
     return number(NOT_A_NUMBER if age_s is None else age_s)
+
+
+def encoded_deviations(call: Call, trace: Trace, first: int, last: int) -> bytes:
+    """Encode the deviations of points counted from 0, `last` not included."""
+    piece = slice(first * trace.columns, last * trace.columns)
+    found_a = _hardware(call).deviations(trace.current_a[piece], bytes(trace.status[piece]))
+    return call.board.settings.format.encode(found_a)
 
 
 def _hardware(call: Call) -> CalibratingHardware:

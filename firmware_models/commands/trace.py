@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from crosscal.firmware_models.acquisition import Trace
 from crosscal.firmware_models.call import Call
+from crosscal.firmware_models.commands.calibration import encoded_deviations
 from crosscal.firmware_models.header_tree import Command
 from crosscal.firmware_models.numeric import PURE, parse_number
 from crosscal.firmware_models.scpi_errors import ScpiFault
@@ -29,7 +30,7 @@ def _status(call: Call) -> bytes:
 
 def _uncertainty(call: Call) -> bytes:
     trace, first, last = _piece(call)
-    return call.board.settings.format.encode(trace.deviations(first, last))
+    return encoded_deviations(call, trace, first, last)
 
 
 def _piece(call: Call) -> tuple[Trace, int, int]:

@@ -6,6 +6,7 @@ from crosscal.firmware_models.acquisition import Trace
 from crosscal.firmware_models.board_settings import BUS, EXTERNAL, IMMEDIATE
 from crosscal.firmware_models.call import Call
 from crosscal.firmware_models.choices import parse_choice, short_form
+from crosscal.firmware_models.commands.calibration import encoded_deviations
 from crosscal.firmware_models.header_tree import Command, always
 from crosscal.firmware_models.scpi_errors import ScpiFault
 
@@ -52,7 +53,7 @@ def _fetch_status(call: Call) -> bytes:
 def _fetch_uncertainty(call: Call) -> bytes:
     call.at_most(0)
     trace = _finished_trace(call)
-    return call.board.settings.format.encode(trace.deviations(trace.points - 1, trace.points))
+    return encoded_deviations(call, trace, trace.points - 1, trace.points)
 
 
 def _read(call: Call) -> bytes:

@@ -34,9 +34,11 @@ class DoublingBoard(FakeHardware):
         return replace(
             reading,
             calibrated_a=array("d", doubled_a),
-            deviation_a=array("d", [1e-9]) * len(bad),
             uncalibrated=bad,
         )
+
+    def deviations(self, current_a: array[float], status: bytes) -> array[float]:
+        return array("d", [1e-9]) * len(status)
 
     def calibration_in_doubt(self) -> bool:
         return self.doubtful

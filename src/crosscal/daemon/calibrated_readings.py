@@ -1,0 +1,112 @@
+"""Readings of a board with their calibrated currents, and how far off those may be."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from crosscal.core.errors import RangeError
+from crosscal.core.readout import UNUSABLE
+from crosscal.firmware_models import Reading
+from crosscal.runtime import ProgrammedCalibrator, Uncertain
+
+NOT_A_NUMBER = 9.91e37
+"""SCPI's number where there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibratedReading:
+    """A reading with calibrated currents.
+
+    Attributes:
+        reading: as the firmware takes it.
+        unexplained: how many vectors no inputs of the trained window explain.
+    """
+
+    reading: Reading
+    unexplained: int
+
+
+def uncalibrated(reading: Reading) -> CalibratedReading:
+    """Mark all currents as not calibrated: there is nothing to calibrate them with."""
+    count = len(reading.status)
+    nothing = array("d", [NOT_A_NUMBER]) * count
+    return CalibratedReading(
+        reading=replace(reading, calibrated_a=nothing, uncalibrated=b"\1" * count), unexplained=0
+    )
+
+
+def calibrated(reading: Reading, programmed: ProgrammedCalibrator) -> CalibratedReading:
+    """Calibrate a reading with the calibrator of the matrix that the board holds."""
+    current_a = _usable_currents(programmed, reading.current_a, reading.status)
+    try:
+        values_a, unexplained = programmed(current_a, allow_nan=True), 0
+    except RangeError:
+        values_a, unexplained = _one_by_one(programmed, current_a)
+    missing = ~np.isfinite(values_a)
+    return CalibratedReading(
+        reading=replace(
+            reading,
+            calibrated_a=_packed(values_a),
+            uncalibrated=missing.astype(np.uint8).tobytes(),
+        ),
+        unexplained=unexplained,
+    )
+
+
+def deviations(
+    programmed: ProgrammedCalibrator,
+    current_a: array[float],
+    status: bytes,
+    widening_a: np.ndarray | None,
+) -> array[float]:
+    """State the standard deviations of calibrated currents [A]; 9.91E37 where there are none.
+
+    Args:
+        programmed: calibrator of the readings.
+        current_a, status: of whole vectors.
+        widening_a: deviation [A], (M,), of columns that could not be repaired; None for none.
+    """
+    seen_a = _usable_currents(programmed, current_a, status)
+    found_a = np.full(seen_a.shape, np.nan)
+    for index, vector_a in enumerate(seen_a):
+        try:
+            found_a[index] = _deviation(programmed, vector_a)
+        except RangeError:
+            continue
+    if widening_a is not None:
+        found_a = np.hypot(found_a, widening_a)
+    return _packed(found_a)
+
+
+def _deviation(programmed: ProgrammedCalibrator, vector_a: np.ndarray) -> np.ndarray | float:
+    if isinstance(programmed.correction, Uncertain):
+        return programmed.with_uncertainty(vector_a, allow_nan=True)[1]
+    values_a = programmed(vector_a, allow_nan=True)
+    posterior = programmed.posterior
+    # Of a kind that states none, what a recalibration has seen of its errors.
+    return np.where(np.isfinite(values_a), np.nan if posterior is None else posterior.noise, np.nan)
+
+
+def _usable_currents(programmed: ProgrammedCalibrator, current_a: array[float], status: bytes) -> np.ndarray:
+    """Currents [A], (B, M), NaN where saturated or missing."""
+    columns = programmed.shape[1]
+    values_a = np.frombuffer(current_a, dtype=float).reshape(-1, columns)
+    bad = (np.frombuffer(status, np.uint8).reshape(-1, columns) & int(UNUSABLE)) != 0
+    return np.where(bad, np.nan, values_a) if bad.any() else values_a
+
+
+def _one_by_one(programmed: ProgrammedCalibrator, current_a: np.ndarray) -> tuple[np.ndarray, int]:
+    values_a, unexplained = np.full(current_a.shape, np.nan), 0
+    for index, vector_a in enumerate(current_a):
+        try:
+            values_a[index] = programmed(vector_a, allow_nan=True)
+        except RangeError:
+            unexplained += int(np.isfinite(vector_a).all())
+    return values_a, unexplained
+
+
+def _packed(values: np.ndarray) -> array[float]:
+    return array("d", np.where(np.isfinite(values), values, NOT_A_NUMBER).tobytes())

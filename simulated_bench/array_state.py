@@ -96,4 +96,7 @@ class ArrayState:
         """Give conductances, ages and time, for the cells' noise; other conductances (N, M) may be given."""
         if conductance_s is None:
             conductance_s = self.conductance_s()
-        return CellState(conductance_s=conductance_s, age_s=self.cells.age_s, time_s=self.time_s)
+        cells = self.cells
+        return CellState(
+            conductance_s=conductance_s, written_s=cells.written_s, age_s=cells.age_s, time_s=self.time_s
+        )

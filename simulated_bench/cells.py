@@ -85,6 +85,11 @@ class Cells:
         return np.select([self._open, self._short, self._stuck], ["OPEN", "SHORT", "STUCK"], default="")
 
     @property
+    def written_s(self) -> Matrix:
+        """Conductance of each cell when it was last written, programming error included [S], (N, M)."""
+        return self._written_s.copy()
+
+    @property
     def age_s(self) -> Matrix:
         """Time since each cell was written, if stuck until then [s], (N, M); 0 if never written."""
         return np.maximum(np.minimum(self.time_s, self._halted_s) - self._born_s, 0.0)
@@ -121,7 +126,7 @@ class Cells:
         law = self._programming_error
         if isinstance(law, NoProgrammingError):
             return
-        error_s = law.deviation_s(self._written_s) * rng.standard_normal(where.shape)
+        error_s = law.error_s(self._written_s, rng)
         chosen = where & ~self.unresponsive
         self._written_s[chosen] = np.maximum(self._written_s[chosen] + error_s[chosen], 0.0)
 

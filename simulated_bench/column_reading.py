@@ -16,6 +16,7 @@ from crosscal.simulated_bench.array_state import ArrayState
 from crosscal.simulated_bench.circuit.direct_current.sensitivities import sensitivity
 from crosscal.simulated_bench.circuit.direct_current.solver import solve_currents
 from crosscal.simulated_bench.front_end.channels import REFERENCE_TEMPERATURE_C, FrontEnd
+from crosscal.simulated_bench.front_end.converter_steps import mean_deviation_a
 from crosscal.simulated_bench.front_end.settling import Settling, Timing
 from crosscal.simulated_bench.linear_gaussian import Sensed
 from crosscal.simulated_bench.settings.bench_settings import BenchSettings
@@ -123,8 +124,8 @@ class ColumnReader:
     ) -> Sensed:
         """Give the response of the currents to the inputs, and the noise on them."""
         range_index = self._front_end.range_index(range_a)
-        steps_a = self._front_end.step_a(range_index) / np.sqrt(12.0 * averages)
-        noise_a = np.hypot(self.noise_a(aperture_s=aperture_s, averages=averages), steps_a)
+        single_a = self.noise_a(aperture_s=aperture_s)
+        noise_a = mean_deviation_a(self._front_end.step_a(range_index), single_a, averages)
         circuit: dict[str, Any] = {"wires": self._array.wires(range_index), "device": self._array.device}
         covariance_a2, vectors_v = None, np.atleast_2d(voltage_v)
         if self._fluctuation.active:

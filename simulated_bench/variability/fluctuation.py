@@ -11,7 +11,7 @@ from crosscal.core.array_types import Matrix
 from crosscal.simulated_bench.randomness import RandomStreams
 from crosscal.simulated_bench.settings.bench_settings import BenchSettings
 from crosscal.simulated_bench.variability.read_noise import NoFlicker, NoTelegraph
-from crosscal.simulated_bench.variability.renewal_kernels import refresh
+from crosscal.simulated_bench.variability.renewal_kernels import averaged_variance, refresh, time_charged
 
 DECADES = range(-7, 13)
 """Powers of ten of the times [s] that 1/f noise is put together from, one process each."""
@@ -23,11 +23,13 @@ class CellState:
 
     Attributes:
         conductance_s: nominal conductances [S], (N, M).
+        written_s: those when each was last written [S], (N, M).
         age_s: time since each was written [s], (N, M).
         time_s: bench time [s].
     """
 
     conductance_s: Matrix
+    written_s: Matrix
     age_s: Matrix
     time_s: float
 
@@ -114,7 +116,7 @@ class Fluctuation:
             if weights is not None:
                 factor += self._flicker_at(clock_s, weights)
             if drop is not None:
-                factor *= 1.0 - drop * self._charged_at(clock_s)
+                factor *= 1.0 - drop * self._charged_share(clock_s, pace.duration_s)
         return np.maximum(factors, 0.0)
 
     def relative_variance(self, cells: CellState, *, duration_s: float) -> Matrix:
@@ -129,7 +131,8 @@ class Fluctuation:
         drop = self._drop(cells.conductance_s)
         if drop is not None and not isinstance(self._telegraph, NoTelegraph):
             share = self._telegraph.charged_share
-            variance += share * (1.0 - share) * drop**2
+            averaged = averaged_variance(duration_s / self._interval_s).reshape(self._shape)
+            variance += share * (1.0 - share) * averaged * drop**2
         return variance
 
     def _white(self, duration_s: float) -> float:
@@ -147,7 +150,7 @@ class Fluctuation:
         bounds = np.concatenate([[-np.inf], edges, [np.inf]])[:, None]
         low = np.maximum(bounds[:-1], math.log(2.0 * duration_s))
         folds = np.maximum(np.minimum(bounds[1:], top) - low, 0.0)
-        return law.strength(cells.conductance_s).ravel() * np.sqrt(folds)
+        return law.strength(cells.conductance_s, cells.written_s).ravel() * np.sqrt(folds)
 
     def _flicker_at(self, clock_s: float, weights: np.ndarray) -> Matrix:
         total = np.zeros(weights.shape[1])
@@ -167,9 +170,19 @@ class Fluctuation:
         change = self._telegraph.change(conductance_s)
         return np.where(self._trapped, change / (1.0 + change), 0.0)
 
-    def _charged_at(self, clock_s: float) -> np.ndarray:
+    def _charged_share(self, clock_s: float, duration_s: float) -> Matrix:
+        """Return the part of a reading that ends now for which each trap is charged, (N, M)."""
         if isinstance(self._telegraph, NoTelegraph):
-            return np.zeros(self._shape, dtype=bool)
-        value, until_s = self._trap_value, self._trap_until_s
-        refresh(self._streams.telegraph, clock_s, 0, self._interval_s, False, until_s, value)
-        return (value < self._telegraph.charged_share).reshape(self._shape)
+            return np.zeros(self._shape)
+        share, charged = self._telegraph.charged_share, np.zeros(len(self._interval_s))
+        time_charged(
+            self._streams.telegraph,
+            clock_s - duration_s,
+            clock_s,
+            self._interval_s,
+            share,
+            self._trap_until_s,
+            self._trap_value,
+            charged,
+        )
+        return charged.reshape(self._shape)

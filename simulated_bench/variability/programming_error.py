@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import numpy as np
@@ -43,6 +44,10 @@ class PolynomialError(Table, frozen=True, kw_only=True, tag_field="law", tag="po
         """Return the standard deviation of the remaining error [S], for conductances of any shape [S]."""
         part = np.clip(conductance_s / self.full_scale_s, 0.0, 1.0)
         return self.scale * np.polynomial.polynomial.polyval(part, self.coefficients_s)
+
+    def error_s(self, conductance_s: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw the remaining errors of cells of these conductances [S]."""
+        return self.deviation_s(conductance_s) * rng.standard_normal(conductance_s.shape)
 
 
 class Wan2022OneSecond(PolynomialError, frozen=True, kw_only=True, tag="wan-2022-1s"):
@@ -87,10 +92,18 @@ class Falcone2025(PolynomialError, frozen=True, kw_only=True, tag="falcone-2025"
         Falcone et al., "All-in-one analog AI accelerator: on-chip training and inference with
         conductive-metal-oxide/HfOx ReRAM devices", arXiv:2502.04524 (2025); σ = 0.01122 µS + 0.01129 G as
         fitted in IBM's analog hardware acceleration kit, here with g = G / 90 µS.
+        That σ is what an error even within the window of acceptance has (2 %/√3 = 1.155 %), so it is drawn
+        even; drawn normal, one cell in twelve would lie outside the window it was accepted in.
     """
 
     coefficients_s: tuple[Number, ...] = (0.0112185e-6, 1.0161247e-6)
     full_scale_s: Positive = 90e-6
+
+    def error_s(self, conductance_s: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw the remaining errors [S], even between ±√3 of the deviation."""
+        return self.deviation_s(conductance_s) * rng.uniform(
+            -math.sqrt(3.0), math.sqrt(3.0), conductance_s.shape
+        )
 
 
 ProgrammingErrorSettings = (

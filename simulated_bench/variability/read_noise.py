@@ -41,9 +41,13 @@ class PcmFlicker(Table, frozen=True, kw_only=True, tag_field="law", tag="pcm"):
     start_s: Positive = 20.0
     scale: NonNegative = 1.0
 
-    def strength(self, conductance_s: Matrix) -> Matrix:
-        """Return the q of cells, relative deviation per square root of an e-fold of frequency."""
-        part = np.maximum(conductance_s / self.full_scale_s, LEAST_PART)
+    def strength(self, conductance_s: Matrix, written_s: Matrix) -> Matrix:
+        """Return the q of cells, relative deviation per square root of an e-fold of frequency.
+
+        Joshi et al. give it by what was written, so it does not grow as the cell drifts.
+        """
+        del conductance_s
+        part = np.maximum(written_s / self.full_scale_s, LEAST_PART)
         return self.scale * np.minimum(self.amplitude * part**-self.exponent, self.most)
 
 
@@ -66,8 +70,9 @@ class CmoHfoxFlicker(Table, frozen=True, kw_only=True, tag_field="law", tag="cmo
     start_s: Positive = 1.0
     scale: NonNegative = 1.0
 
-    def strength(self, conductance_s: Matrix) -> Matrix:
-        """Return the q of cells, relative deviation per square root of an e-fold of frequency."""
+    def strength(self, conductance_s: Matrix, written_s: Matrix) -> Matrix:
+        """Return the q of cells as they are now, relative deviation per square root of an e-fold."""
+        del written_s
         micro = np.maximum(conductance_s * 1e6, 1.0)
         return self.scale * self.amplitude_s * 1e6 * np.log10(micro) / micro
 

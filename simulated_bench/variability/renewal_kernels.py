@@ -125,3 +125,71 @@ def next_events(seed, time_s, interval_s, streams, out_s):
     """Find the time of the first event after `time_s` of each stream [s], (S,)."""
     for s in range(len(streams)):
         out_s[s] = next_event(seed, streams[s], time_s / interval_s) * interval_s
+
+
+EVENTS_MOST = 30.0
+"""Mean events of a trap in a window, above which the part it is charged for is drawn as a normal number."""
+
+
+def averaged_variance(events: np.ndarray) -> np.ndarray:
+    """Return the variance of a telegraph signal's mean over a window, relative to that at one instant.
+
+    Args:
+        events: window over mean interval; any shape. The signal forgets its state at each event.
+    """
+    x = np.maximum(events, 1e-4)
+    return 2.0 * (x - 1.0 + np.exp(-x)) / x**2
+
+
+@njit(nogil=True)
+def time_charged(seed, start_s, end_s, interval_s, share, until_s, value, out):
+    """Find the part of a window for which each trap is charged, (S,).
+
+    Args:
+        seed: 64 bits.
+        start_s, end_s: the window [s]; its start is not before the end of the last one.
+        interval_s: mean time between events of each trap [s], (S,).
+        share: part of all time that a trap is charged.
+        until_s: when each value ends [s], (S,); -inf at first; changed in place.
+        value: uniform number of each trap, charged below `share`, (S,); changed in place.
+        out: results in [0, 1], (S,).
+    """
+    for s in range(len(value)):
+        start, end = start_s / interval_s[s], end_s / interval_s[s]
+        if end_s < until_s[s]:
+            out[s] = 1.0 if value[s] < share else 0.0
+            continue
+        if end - start > EVENTS_MOST:
+            out[s] = _mean_of_many_events(seed, s, start, end, share)
+        else:
+            out[s] = _mean_of_few_events(seed, s, start, end, share)
+        key, number, _ = last_event(seed, s, end)
+        value[s] = uniform(key, 100 + 2 * number)
+        until_s[s] = next_event(seed, s, end) * interval_s[s]
+
+
+@njit(nogil=True)
+def _mean_of_few_events(seed, stream, start, end, share):
+    """Add up the stretches between events of a window in slots."""
+    charged, time = 0.0, start
+    while True:
+        key, number, _ = last_event(seed, stream, time)
+        later = min(next_event(seed, stream, time), end)
+        if uniform(key, 100 + 2 * number) < share:
+            charged += later - time
+        if later >= end:
+            break
+        time = later
+    if end > start:
+        return charged / (end - start)
+    return 1.0 if uniform(key, 100 + 2 * number) < share else 0.0
+
+
+@njit(nogil=True)
+def _mean_of_many_events(seed, stream, start, end, share):
+    """Draw the mean over a window of many slots: normal, with the variance of a telegraph signal."""
+    key = mixed(slot_key(seed, stream, math.floor(end)) ^ np.uint64(1 << 30))
+    normal = math.sqrt(-2.0 * math.log(uniform(key, 0))) * math.cos(2.0 * math.pi * uniform(key, 1))
+    x = end - start
+    deviation = math.sqrt(share * (1.0 - share) * 2.0 * (x - 1.0) / x**2)
+    return min(max(share + deviation * normal, 0.0), 1.0)

@@ -179,7 +179,7 @@ class BoardScorer:
         ratio = None
         if deviation_a is not None:
             ratios = (scored_a - part.ideal_a) / deviation_a[:, self._vectors]
-            ratio = float(ratios[part.usable].std())
+            ratio = float(np.sqrt(np.mean(np.square(ratios[part.usable]))))
         found = MethodScore(
             method=method,
             known_vectors=known,

@@ -45,6 +45,15 @@ def scattered(deviation: Callable[[float], float]) -> Percentile:
     return percentile
 
 
+def even(deviation: Callable[[float], float]) -> Percentile:
+    """An error anywhere within the window that was accepted, alike."""
+
+    def percentile(us: float, _age_s: float, share: float) -> float:
+        return us + deviation(us) * math.sqrt(3) * (2 * share - 1)
+
+    return percentile
+
+
 def pcm_drift(us: float, age_s: float, share: float) -> float:
     log_g = math.log(us / 25)
     mean = min(max(-0.0155 * log_g + 0.0244, 0.049), 0.1)

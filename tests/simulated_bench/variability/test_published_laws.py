@@ -34,7 +34,7 @@ CASES = {
     "joshi-2020": Published(
         percentile=law.scattered(lambda us: law.joshi(us / 25)), levels_us=(0.1, 6, 15, 25), ages_s=(0,)
     ),
-    "falcone-2025": Published(percentile=law.scattered(law.falcone), levels_us=(0.04, 40, 90), ages_s=(0,)),
+    "falcone-2025": Published(percentile=law.even(law.falcone), levels_us=(0.04, 40, 90), ages_s=(0,)),
     "drift pcm": Published(
         percentile=law.pcm_drift, levels_us=(0.1, 0.25, 1.25, 3, 7.5, 22.5), ages_s=(3600, 1e7)
     ),
@@ -113,7 +113,9 @@ def distance(name: str, settings: BenchSettings) -> float:
         nominal_s = cells.conductance_s(25.0)
         if fluctuation.active:
             duration_s = READ_S if name != "white" else settings.noise.aperture_s
-            now = CellState(conductance_s=nominal_s, age_s=cells.age_s, time_s=age_s)
+            now = CellState(
+                conductance_s=nominal_s, written_s=cells.written_s, age_s=cells.age_s, time_s=age_s
+            )
             pace = ReadTiming(duration_s=duration_s, spacing_s=duration_s)
             nominal_s = nominal_s * fluctuation.factors(now, pace, 1)[0]
         return nominal_s.reshape(-1, len(case.levels_us)) * 1e6

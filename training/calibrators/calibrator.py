@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from crosscal.core.errors import InputError, wanted
+from crosscal.training.calibrators.preparation import PreparationSteps
 from crosscal.training.measurements import Measurements
 
 if TYPE_CHECKING:
@@ -89,6 +90,14 @@ class TrainableCalibrator(torch.nn.Module, ABC):
     @abstractmethod
     def prepare(self, data: Measurements, rng: np.random.Generator) -> None:
         """Set the state from the training matrices: normalisation, closed-form fits, random first weights."""
+
+    def prepare_in_steps(self, data: Measurements, rng: np.random.Generator, steps: PreparationSteps) -> None:
+        """Do as `prepare` does, keeping what takes long; by default nothing is kept.
+
+        One that keeps steps goes on after them and ends, bit for bit, where `prepare` does.
+        """
+        del steps
+        self.prepare(data, rng)
 
     @abstractmethod
     def stages(self) -> tuple[Stage, ...]:

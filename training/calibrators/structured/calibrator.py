@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,40 +16,27 @@ from crosscal.training.calibrators.graph_writer import (
     GraphFacts,
     GraphWriter,
 )
+from crosscal.training.calibrators.preparation import PreparationSteps
 from crosscal.training.calibrators.structured.backend import Array, Backend, TorchBackend
-from crosscal.training.calibrators.structured.circuit import CircuitForm, CircuitUnknowns, physical_unknowns
-from crosscal.training.calibrators.structured.circuit_fit import Free, fit_circuit
+from crosscal.training.calibrators.structured.circuit import Circuit, CircuitForm
+from crosscal.training.calibrators.structured.circuit_fit import fit_circuit
+from crosscal.training.calibrators.structured.deviations import deviation_inflation, unexplained_variance
+from crosscal.training.calibrators.structured.gradient_rounds import enough_gradient_rounds
 from crosscal.training.calibrators.structured.graph_backend import GraphBackend
+from crosscal.training.calibrators.structured.input_expansion import EXPANSION_ORDERS, input_expansion
+from crosscal.training.calibrators.structured.measured_vectors import VectorSource
 from crosscal.training.calibrators.structured.reader import Reader, ReadRules, tensors_of
-from crosscal.training.calibrators.structured.surrogate import Surrogate, SurrogateDesign, fit_surrogate
-from crosscal.training.calibrators.structured.tuning import (
-    EXPANSION_ORDERS,
+from crosscal.training.calibrators.structured.rounds import with_enough_rounds
+from crosscal.training.calibrators.structured.surrogate import Surrogate, fit_surrogate
+from crosscal.training.calibrators.structured.surrogate_design import (
+    SurrogateDesign,
     design_sizes,
-    deviation_inflation,
     draw_design,
-    enough_rounds,
-    input_expansion,
-    read_rules,
-    unexplained_variance,
-    vector_source,
 )
 from crosscal.training.measurements import Measurements
 
 _SCALES = ("largest_v", "middle_s", "half_s")
 _VECTORS = 1920
-_STEPS = 8
-
-
-GRADIENT_ROUNDS = (60, 120, 240)
-"""Rounds of conjugate gradients that are tried. Matrices uniform over one decade settle within 60; on/off
-matrices in 120; with 90 % of the cells off 240 leave 1e-5 and less."""
-
-_LAST_BIT = 2.0**-24
-_SETTLED = 3e-6
-"""Change of the currents, relative to the largest, that one bit of the conductances may cause: a third of the
-parity tolerance. A settled fit stands at 3e-8, one that is cut off above 1e-5."""
-
-_SETTLED_VECTORS = 4
 
 
 class Structured(TrainableCalibrator):
@@ -98,25 +84,28 @@ class Structured(TrainableCalibrator):
 
     def prepare(self, data: Measurements, rng: np.random.Generator) -> None:
         """Learn the circuit from most matrices, and from the others how far it can be trusted."""
+        self.prepare_in_steps(data, rng, PreparationSteps())
+
+    def prepare_in_steps(self, data: Measurements, rng: np.random.Generator, steps: PreparationSteps) -> None:
+        """Do as `prepare` does, in steps that are kept."""
         learned, held = _divided(data, rng)
-        form, free = self.learn_circuit(learned, rng)
-        self.set_circuit(form, free)
-        expansion, input_bounds = input_expansion(form, free, learned)
-        design = draw_design(form, physical_unknowns(form, free), learned, expansion, input_bounds, rng)
+        circuit = self.learn_circuit(learned, rng, steps.under("circuit"))
+        self.set_circuit(circuit)
+        expansion, input_bounds = input_expansion(circuit, learned)
         self.set_read_model(
-            design,
-            noise=unexplained_variance(form, free, held, rng),
+            draw_design(circuit, learned, expansion, input_bounds, rng),
+            noise=unexplained_variance(circuit, held, rng),
             input_bounds=input_bounds,
             expansion=expansion,
         )
-        self._take_enough_gradient_rounds(learned)
-        self.inflation.copy_(torch.from_numpy(deviation_inflation(self.surrogate_tensors, held)))
+        self.gradient_rounds.fill_(enough_gradient_rounds(self._in_gradient_rounds, learned, steps))
+        self.inflation.copy_(torch.from_numpy(deviation_inflation(self.surrogate_tensors, held, steps)))
 
-    def set_circuit(self, form: CircuitForm, free: Free) -> None:
+    def set_circuit(self, circuit: Circuit) -> None:
         """Take over a circuit."""
-        self.scales.copy_(torch.tensor([getattr(form, name) for name in _SCALES]))
-        self.rounds.fill_(form.rounds)
-        for name, value in free.items():
+        self.scales.copy_(torch.tensor([getattr(circuit.form, name) for name in _SCALES]))
+        self.rounds.fill_(circuit.form.rounds)
+        for name, value in circuit.free.items():
             getattr(self, f"free_{name}").copy_(value)
 
     def set_read_model(
@@ -135,33 +124,19 @@ class Structured(TrainableCalibrator):
         }.items():
             getattr(self, name).copy_(torch.from_numpy(value))
 
-    def _take_enough_gradient_rounds(self, data: Measurements) -> None:
-        """Choose the conjugate gradients' rounds so that surrogates settle, on the most uneven matrices too.
+    @property
+    def circuit(self) -> Circuit:
+        """The circuit that was learned, in the precision of the state."""
+        prefix, scales = "free_", dict(zip(_SCALES, self.scales.tolist(), strict=True))
+        form = CircuitForm(rows=self.shape[0], columns=self.shape[1], rounds=int(self.rounds), **scales)
+        buffers = self.named_buffers()
+        return Circuit.of(
+            form, {name[len(prefix) :]: value for name, value in buffers if name.startswith(prefix)}
+        )
 
-        A fit that was cut off answers to the last bit of a conductance: what single precision cannot resolve
-        would show in the currents. Matrices of one decade settle in the fewest rounds.
-        """
-        uneven = np.std(data.conductance_s / data.conductance_s.mean(axis=(1, 2), keepdims=True), axis=(1, 2))
-        tried = [k for k in np.argsort(-uneven) if data.usable[k].any()][:2]
-        for rounds in GRADIENT_ROUNDS:
-            self.gradient_rounds.fill_(rounds)
-            if all(self._settles(data, k) for k in tried):
-                return
-
-    def _settles(self, data: Measurements, k: int) -> bool:
-        currents = data.current_a[k, np.flatnonzero(data.usable[k])[:_SETTLED_VECTORS]]
-        signs = np.where(np.indices(self.shape).sum(axis=0) % 2, 1.0, -1.0)
-        answers = [
-            self(torch.from_numpy(matrix_s[None]), torch.from_numpy(currents[None])).detach().numpy()
-            for matrix_s in (data.conductance_s[k], data.conductance_s[k] * (1.0 + signs * _LAST_BIT))
-        ]
-        return bool(np.abs(answers[1] - answers[0]).max() <= _SETTLED * np.abs(answers[0]).max())
-
-    def circuit(self) -> tuple[CircuitForm, Free]:
-        """The circuit that is believed in."""
-        return self._form, self._free()
-
-    def learn_circuit(self, learned: Measurements, rng: np.random.Generator) -> tuple[CircuitForm, Free]:
+    def learn_circuit(
+        self, learned: Measurements, rng: np.random.Generator, steps: PreparationSteps
+    ) -> Circuit:
         """Find the circuit that explains the measurements; `whitebox` differs in this step alone."""
         form = CircuitForm(
             rows=self.shape[0],
@@ -170,18 +145,19 @@ class Structured(TrainableCalibrator):
             middle_s=float(0.5 * (learned.conductance_s.max() + learned.conductance_s.min())),
             half_s=float(0.5 * max(np.ptp(learned.conductance_s), 1e-3 * learned.conductance_s.max())),
         )
-        vectors = int(self.options.get("vectors", _VECTORS))
         if not np.ptp(learned.voltage_v[learned.usable]) > 0:
             raise TrainingError(
                 wanted(got="one input voltage", allowed="inputs that vary", remedy="collect random inputs")
             )
-        free, rounds = self._free(), form.rounds
-        draw = vector_source(learned, form, rng)
-        free, _ = fit_circuit(form, draw, free, vectors=vectors)
-        form = enough_rounds(form, free, learned)
-        if form.rounds != rounds:
-            free, _ = fit_circuit(form, vector_source(learned, form, rng), free, vectors=vectors)
-        return form, free
+        vectors = int(self.options.get("vectors", _VECTORS))
+        first = Circuit.of(form, self.circuit.free)
+        draw = VectorSource(learned, form, rng)
+        fitted, _ = fit_circuit(first, draw, vectors=vectors, steps=steps.under("first fit"))
+        circuit = with_enough_rounds(fitted, learned)
+        if circuit.form.rounds != form.rounds:
+            draw = VectorSource(learned, circuit.form, rng)
+            circuit, _ = fit_circuit(circuit, draw, vectors=vectors, steps=steps.under("second fit"))
+        return circuit
 
     def stages(self) -> tuple[Stage, ...]:
         """Gauss–Newton has done it all."""
@@ -210,7 +186,7 @@ class Structured(TrainableCalibrator):
         }
 
     def write_graph(self, graph: GraphWriter) -> GraphFacts:
-        """The same lines that torch runs, written down as nodes."""
+        """Write the same lines that torch runs as nodes."""
         backend = GraphBackend(graph)
         conductance = backend.input(CONDUCTANCE)
         surrogate = self._surrogate(backend, backend.double(conductance))
@@ -225,51 +201,34 @@ class Structured(TrainableCalibrator):
             fold=fold,
             normalisation={
                 "current": "(current - fold_current_shift) * fold_current_scale",
-                "wires_ohm": [
-                    round(float(ohm), 4) for ohm in physical_unknowns(self._form, self._free()).wires_ohm
-                ],
+                "wires_ohm": [round(float(ohm), 4) for ohm in self.circuit.unknowns.wires_ohm],
             },
         )
 
-    @property
-    def _form(self) -> CircuitForm:
-        scales = dict(zip(_SCALES, self.scales.tolist(), strict=True))
-        return CircuitForm(rows=self.shape[0], columns=self.shape[1], rounds=int(self.rounds), **scales)
-
-    def _free(self) -> Free:
-        prefix = "free_"
-        return {name[len(prefix) :]: value for name, value in self.named_buffers() if name.startswith(prefix)}
+    def _in_gradient_rounds(
+        self, rounds: int, conductance_s: np.ndarray, current_a: np.ndarray
+    ) -> np.ndarray:
+        """Calibrate [A], (B, M), on one matrix, its surrogate fitted in so many rounds."""
+        self.gradient_rounds.fill_(rounds)
+        answer = self(torch.from_numpy(conductance_s[None]), torch.from_numpy(current_a[None]))
+        return answer.detach().numpy()[0]
 
     def _rules(self) -> ReadRules:
-        unknowns = physical_unknowns(
-            self._form, {name: value.double() for name, value in self._free().items()}
-        )
-        return read_rules(
-            self._form,
-            unknowns,
-            input_bounds=self.input_bounds.numpy(),
-            expansion=self.expansion.numpy(),
-            steps=_STEPS,
+        return ReadRules.of(
+            self.circuit.double(), input_bounds=self.input_bounds.numpy(), expansion=self.expansion.numpy()
         )
 
     def _surrogate(self, backend: Backend, conductance_s: Array) -> Surrogate:
-        form = self._form
-        unknowns = physical_unknowns(form, {name: value.double() for name, value in self._free().items()})
-        shared = CircuitUnknowns(
-            **{
-                field.name: _constant(backend, field.name, getattr(unknowns, field.name))
-                for field in fields(unknowns)
-            }
-        )
+        circuit = self.circuit.double().on(backend)
         design = SurrogateDesign(
             inputs=self.design_inputs.numpy(),
-            common=design_sizes(form.rows)[1],
+            common=design_sizes(circuit.form.rows)[1],
             drive_v=self.design_drive_v.numpy(),
             orthogonal=self.orthogonal.numpy(),
             rounds=int(self.gradient_rounds),
         )
         noise = backend.constant(self.noise.numpy()[None])
-        return fit_surrogate(backend, form, shared, design, noise, conductance_s)
+        return fit_surrogate(backend, circuit, design, noise, conductance_s)
 
 
 def _divided(data: Measurements, rng: np.random.Generator) -> tuple[Measurements, Measurements]:
@@ -282,13 +241,6 @@ def _divided(data: Measurements, rng: np.random.Generator) -> tuple[Measurements
     order = rng.permutation(kept)
     held = max(1, min(len(order) // 5, 24)) if len(order) > 1 else 0
     return data.of_matrices(np.sort(order[held:])), data.of_matrices(np.sort(order[:held] if held else order))
-
-
-def _constant(backend: Backend, name: str, value: torch.Tensor) -> Any:
-    """Give scalars of the law as Python numbers, for any backend; arrays as constants."""
-    if name in ("law", "kink"):
-        return value.tolist()
-    return backend.constant(value.numpy())
 
 
 _VECTORS_OF_ONE = ("constant", "variance", "offset", "input_variance", "prediction_bias")

@@ -13,7 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from crosscal.training.calibrators.structured.backend import Array, Backend
-from crosscal.training.calibrators.structured.surrogate import Surrogate, moments
+from crosscal.training.calibrators.structured.circuit import Circuit
+from crosscal.training.calibrators.structured.least_squares import moments
+from crosscal.training.calibrators.structured.surrogate import Surrogate
+
+_DAMPING = (2.0, 1.0, 0.5, 0.2, 0.2, 0.2, 0.2, 0.2)
+_STEP_TOLERANCE = (0.3, 0.3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,6 +36,19 @@ class ReadRules:
     expansion: np.ndarray
     current_scale: np.ndarray
     current_shift: np.ndarray
+
+    @classmethod
+    def of(cls, circuit: Circuit, *, input_bounds: np.ndarray, expansion: np.ndarray) -> ReadRules:
+        """Collect the rules for readings of a circuit's board."""
+        form, unknowns = circuit.form, circuit.unknowns
+        return cls(
+            input_bounds=input_bounds,
+            damping=np.array(_DAMPING),
+            step_tolerance=np.array(_STEP_TOLERANCE),
+            expansion=expansion,
+            current_scale=1.0 / (form.unit_a * unknowns.gain.double().numpy()),
+            current_shift=form.unit_a * unknowns.offset.double().numpy(),
+        )
 
 
 class Reader:

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from crosscal.training.calibrators.graph_writer import GraphFacts, GraphWriter
+from crosscal.training.calibrators.preparation import PreparationSteps
 from crosscal.training.calibrators.structured.calibrator import Structured
-from crosscal.training.calibrators.structured.circuit import WIRES, CircuitForm
-from crosscal.training.calibrators.structured.circuit_fit import Free
+from crosscal.training.calibrators.structured.circuit import WIRES, Circuit
 from crosscal.training.calibrators.whitebox.cell_model_form import (
     MAX_CONDUCTANCE_TERMS,
     MAX_KINK_TERMS,
@@ -22,7 +22,7 @@ from crosscal.training.calibrators.whitebox.cell_model_form import (
 from crosscal.training.calibrators.whitebox.circuit_fit import CircuitFit
 from crosscal.training.calibrators.whitebox.model_selection import reads_of, select_circuit
 from crosscal.training.calibrators.whitebox.residual_test import ResidualTest, residual_test
-from crosscal.training.calibrators.whitebox.unknowns import form_with_enough_rounds, free_of
+from crosscal.training.calibrators.whitebox.unknowns import network_with_enough_rounds
 from crosscal.training.measurements import Measurements
 
 logger = logging.getLogger(__name__)
@@ -49,15 +49,16 @@ class Whitebox(Structured):
         for name, size in sizes.items():
             self.register_buffer(name, torch.zeros(size, dtype=torch.float64))
 
-    def learn_circuit(self, learned: Measurements, rng: np.random.Generator) -> tuple[CircuitForm, Free]:
+    def learn_circuit(
+        self, learned: Measurements, rng: np.random.Generator, steps: PreparationSteps
+    ) -> Circuit:
         """Fit the equations' constants, and test the residuals."""
         reads = reads_of(learned, rng)
-        fit = select_circuit(reads)
+        fit = select_circuit(reads, steps)
         verdict = residual_test(fit, reads)
         logger.info("%s", verdict)
         self._remember(fit, verdict)
-        form = form_with_enough_rounds(fit, reads)
-        return form, {name: value.float() for name, value in free_of(fit, form).items()}
+        return network_with_enough_rounds(fit, reads).single()
 
     def write_graph(self, graph: GraphWriter) -> GraphFacts:
         """Write the shared graph, and beside it the constants with standard errors."""

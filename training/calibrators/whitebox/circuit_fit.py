@@ -8,12 +8,13 @@ so gains carry a prior around 1, the only place where an assumption enters.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from crosscal.core.array_types import Currents, Float
 from crosscal.core.errors import TrainingError
+from crosscal.training.calibrators.preparation import PreparationSteps
 from crosscal.training.calibrators.whitebox.circuit_model import CircuitModel
 from crosscal.training.calibrators.whitebox.fit_state import FitState, NormalEquations
 from crosscal.training.calibrators.whitebox.reads import Reads
@@ -52,33 +53,51 @@ class CircuitFit:
         )
 
 
-def fit_circuit(start: CircuitFit, reads: Reads, settled_gain: float = 1e-5) -> CircuitFit:
+def fit_circuit(
+    start: CircuitFit, reads: Reads, settled_gain: float = 1e-5, steps: PreparationSteps | None = None
+) -> CircuitFit:
     """Fit wires, law, gains and offsets, beginning at `start`; the form of its law is kept.
 
     Args:
         start: where to begin.
         reads: measured currents.
         settled_gain: a step that lowers the cost by less than this part of it is the last.
+        steps: keeps each iteration and the result; a fit that finds some goes on from there.
 
     Raises:
         TrainingError: no step from `start` can be solved.
     """
+    steps = PreparationSteps() if steps is None else steps
+    if (done := steps.kept("fit")) is not None:
+        return replace(start, circuit=start.circuit.with_parameters(done.pop("parameters")), **done)
     state = FitState(
         circuit=start.circuit, gain=start.gain, offset_a=start.offset_a, noise_a=start.residual_a
     )
-    damping, settled = _DAMPING_START, False
-    for iteration in range(_ITERATIONS):
+    damping, settled, begin = _DAMPING_START, False, 0
+    if (kept := steps.kept("iteration")) is not None:
+        damping, settled, begin = kept["damping"], kept["settled"], kept["finished"]
+        circuit = start.circuit.with_parameters(kept["parameters"])
+        state = replace(state, circuit=circuit, gain=kept["gain"], offset_a=kept["offset_a"])
+    for iteration in range(_ITERATIONS if settled else begin, _ITERATIONS):
         system = NormalEquations.at(state, reads)
         accepted, cost, damping = _step(state, system, reads, damping)
         gained = 1.0 - cost / system.cost
         logger.debug("iteration %d: cost %.6g, gained %.2e", iteration, system.cost, gained)
-        state = accepted
-        if gained < settled_gain:
-            settled = True
+        state, settled = accepted, gained < settled_gain
+        steps.keep(
+            "iteration",
+            parameters=state.circuit.parameters,
+            gain=state.gain,
+            offset_a=state.offset_a,
+            damping=damping,
+            settled=settled,
+            finished=iteration + 1,
+        )
+        if settled:
             break
     state = state.with_gains_about_one()
     system = NormalEquations.at(state, reads)
-    return CircuitFit(
+    fit = CircuitFit(
         circuit=state.circuit,
         gain=state.gain,
         offset_a=state.offset_a,
@@ -86,6 +105,9 @@ def fit_circuit(start: CircuitFit, reads: Reads, settled_gain: float = 1e-5) -> 
         standard_error=system.standard_error()[: state.circuit.parameters.size],
         settled=settled,
     )
+    results = {field.name: getattr(fit, field.name) for field in fields(fit) if field.name != "circuit"}
+    steps.keep("fit", parameters=fit.circuit.parameters, **results)
+    return fit
 
 
 def _within_bounds(state: FitState, system: NormalEquations, damping: float) -> np.ndarray:

@@ -7,11 +7,12 @@ learns them would otherwise look better than it is.
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from crosscal.core.errors import TrainingError
+from crosscal.training.calibrators.preparation import PreparationSteps
 from crosscal.training.calibrators.whitebox.cell_model_form import (
     MAX_CONDUCTANCE_TERMS,
     MAX_KINK_TERMS,
@@ -73,24 +74,30 @@ def in_first_half(reads: Reads) -> np.ndarray:
     return np.arange(len(reads.matrix)) % 2 == 0
 
 
-def select_circuit(reads: Reads) -> CircuitFit:
-    """Fit ever richer laws; refit the last that predicts held-out matrices better, to all reads."""
+def select_circuit(reads: Reads, steps: PreparationSteps | None = None) -> CircuitFit:
+    """Fit ever richer laws; refit the last that predicts held-out matrices better, to all reads.
+
+    Args:
+        reads: measured currents.
+        steps: keeps the fits; a selection that finds some goes on from there.
+    """
+    steps = PreparationSteps() if steps is None else steps
     first = in_first_half(reads)
     learn, judge = reads.of(np.flatnonzero(first)), reads.of(np.flatnonzero(~first))
-    best = fit_circuit(_first_guess(reads), learn, _SETTLED_WHILE_GROWING)
+    growth = _Growth(reads=learn, steps=steps)
+    best = growth.fit(_first_guess(reads))
     # By way of the cubic, which is easily found; but a cubic alone bends resistances to make up for what it
     # lacks.
-    best = _better(_grown(_grown(best, learn, voltage_terms=3), learn, voltage_terms=5), best, judge)
-    best = _better(
-        _grown(best, learn, voltage_terms=CellModelForm.of(best.circuit.law).voltage_terms + 1), best, judge
-    )
+    best = _better(growth.grown(growth.grown(best, voltage_terms=3), voltage_terms=5), best, judge)
+    more = CellModelForm.of(best.circuit.law).voltage_terms + 1
+    best = _better(growth.grown(best, voltage_terms=more), best, judge)
     for conductance_terms in range(2, MAX_CONDUCTANCE_TERMS + 1):
-        trial = _grown(best, learn, conductance_terms=conductance_terms)
+        trial = growth.grown(best, conductance_terms=conductance_terms)
         if not _predicts_better(trial, best, judge):
             break
         best = trial
     if (reads.voltage_v < 0).any():
-        best = _better(_grown(best, learn, kink_terms=MAX_KINK_TERMS), best, judge)
+        best = _better(growth.grown(best, kink_terms=MAX_KINK_TERMS), best, judge)
     form = CellModelForm.of(best.circuit.law)
     logger.info(
         "cell law with %d × %d coefficients, %d for a bend at 0",
@@ -98,7 +105,25 @@ def select_circuit(reads: Reads) -> CircuitFit:
         form.voltage_terms,
         form.kink_terms,
     )
-    return fit_circuit(best, reads)
+    return fit_circuit(best, reads, steps=steps.under("all reads"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Growth:
+    """Fits of ever richer laws to the same reads, kept under the form of each."""
+
+    reads: Reads
+    steps: PreparationSteps
+
+    def grown(self, fit: CircuitFit, **more: int) -> CircuitFit:
+        """Fit a law with more terms, from where the poorer one ended."""
+        law = replace(CellModelForm.of(fit.circuit.law), **more).applied(fit.circuit.law)
+        return self.fit(replace(fit, circuit=replace(fit.circuit, law=law)))
+
+    def fit(self, start: CircuitFit) -> CircuitFit:
+        """Fit from a start, roughly."""
+        kept = self.steps.under(repr(CellModelForm.of(start.circuit.law)))
+        return fit_circuit(start, self.reads, _SETTLED_WHILE_GROWING, kept)
 
 
 def _first_guess(reads: Reads) -> CircuitFit:
@@ -128,12 +153,6 @@ def _first_guess(reads: Reads) -> CircuitFit:
         standard_error=np.zeros(5),
         settled=False,
     )
-
-
-def _grown(fit: CircuitFit, reads: Reads, **more: int) -> CircuitFit:
-    law = replace(CellModelForm.of(fit.circuit.law), **more).applied(fit.circuit.law)
-    start = replace(fit, circuit=replace(fit.circuit, law=law))
-    return fit_circuit(start, reads, _SETTLED_WHILE_GROWING)
 
 
 def _better(trial: CircuitFit, best: CircuitFit, judge: Reads) -> CircuitFit:

@@ -6,8 +6,6 @@ read) is the same, and written once.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 
@@ -16,12 +14,11 @@ from crosscal.core.errors import TrainingError
 from crosscal.training.calibrators.structured.backend import TorchBackend
 from crosscal.training.calibrators.structured.circuit import (
     SPREADS,
+    Circuit,
     CircuitForm,
-    Relaxation,
-    cell_terms,
     legendre_powers,
-    physical_unknowns,
 )
+from crosscal.training.calibrators.structured.relaxation import Relaxation
 from crosscal.training.calibrators.whitebox.cell_model_form import CellModelForm
 from crosscal.training.calibrators.whitebox.circuit_fit import CircuitFit
 from crosscal.training.calibrators.whitebox.reads import Reads
@@ -54,10 +51,9 @@ def form_of(fit: CircuitFit, rows: int, columns: int, rounds: int = ROUNDS_LEAST
     )
 
 
-def free_of(fit: CircuitFit, form: CircuitForm) -> dict[str, torch.Tensor]:
-    """State the fitted wires, law, gains and offsets as the network's standardised unknowns, float64."""
-    zeros = {name: torch.zeros(shape, dtype=torch.float64) for name, shape in form.free_shapes().items()}
-    first_ohm = physical_unknowns(form, zeros).wires_ohm.numpy()
+def network_of(fit: CircuitFit, form: CircuitForm) -> Circuit:
+    """State the fitted wires, law, gains and offsets as the network's parameters, float64."""
+    blank = Circuit.blank(form, torch.float64)
     wires_ohm = np.maximum(fit.circuit.wires.as_array(), _LEAST_WIRE_OHM)
     powers = legendre_powers(form.voltage_degree).double().numpy()
     law = CellModelForm(
@@ -69,27 +65,26 @@ def free_of(fit: CircuitFit, form: CircuitForm) -> dict[str, torch.Tensor]:
     # The network's law is a deviation from ohmic cells of their nominal conductance.
     series[0, 0] -= 1.0
     found = {
-        "wires": np.log(wires_ohm / first_ohm),
+        "wires": np.log(wires_ohm / blank.unknowns.wires_ohm.numpy()),
         "law": series / SPREADS["law"],
         "kink": law.kink / SPREADS["kink"],
         "gain": (fit.gain - 1.0) / SPREADS["gain"],
         "offset": fit.offset_a / form.unit_a / SPREADS["offset"],
     }
-    return zeros | {name: torch.from_numpy(values) for name, values in found.items()}
+    return blank.changed({name: torch.from_numpy(values) for name, values in found.items()})
 
 
-def relaxed_currents(fit: CircuitFit, form: CircuitForm, reads: Reads) -> Float[np.ndarray, "batch columns"]:
+def relaxed_currents(network: Circuit, reads: Reads) -> Float[np.ndarray, "batch columns"]:
     """Currents before the amplifiers [A], (B, M), as the network computes them in single precision."""
-    free = {name: values.float() for name, values in free_of(fit, form).items()}
-    unknowns, backend = physical_unknowns(form, free), TorchBackend()
+    single = network.single()
     conductance = torch.from_numpy(reads.conductance_s[reads.matrix].astype(np.float32))
     drive = torch.from_numpy(reads.voltage_v.astype(np.float32))[:, :, None]
     with torch.no_grad():
-        relaxation = Relaxation(backend, form, unknowns, cell_terms(form, unknowns, conductance))
-        return relaxation.currents(drive)[:, 0].double().numpy() * form.unit_a
+        relaxation = Relaxation(TorchBackend(), single, conductance)
+        return relaxation.currents(drive)[:, 0].double().numpy() * single.form.unit_a
 
 
-def form_with_enough_rounds(fit: CircuitFit, reads: Reads) -> CircuitForm:
+def network_with_enough_rounds(fit: CircuitFit, reads: Reads) -> Circuit:
     """Find how many rounds bring the network as close to the exact solution as the fit's own residual asks
     for.
 
@@ -101,13 +96,13 @@ def form_with_enough_rounds(fit: CircuitFit, reads: Reads) -> CircuitForm:
     exact = fit.circuit.solve(few.conductance_s, few.matrix, few.voltage_v)
     largest_a = np.abs(exact).max()
     allowed_a = max(_SHARE_OF_RESIDUAL * fit.residual_a, _LEAST_ERROR * largest_a)
-    form = form_of(fit, rows, columns)
+    network = network_of(fit, form_of(fit, rows, columns))
     error_a = np.inf
-    while form.rounds <= ROUNDS_MOST:
-        error_a = np.sqrt(np.mean((relaxed_currents(fit, form, few) - exact) ** 2))
+    for rounds in range(ROUNDS_LEAST, ROUNDS_MOST + 1):
+        network = network.of_rounds(rounds)
+        error_a = np.sqrt(np.mean((relaxed_currents(network, few) - exact) ** 2))
         if error_a <= allowed_a:
-            return form
-        form = replace(form, rounds=form.rounds + 1)
+            return network
     raise TrainingError(
         f"got a circuit whose relaxation errs by {error_a:.1e} A after {ROUNDS_MOST} rounds; "
         f"allowed: {allowed_a:.1e} A; its wires lose too much of the input: train `structured` instead"

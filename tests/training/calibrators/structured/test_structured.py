@@ -16,7 +16,7 @@ from crosscal.core.errors import TrainingError
 from crosscal.runtime import Calibrator, Inverse, InverseTensors
 from crosscal.training import Measurements, TrainingPlan, export_calibrator, train
 from crosscal.training.calibrators.structured.calibrator import Structured
-from crosscal.training.calibrators.structured.tuning import design_sizes
+from crosscal.training.calibrators.structured.surrogate_design import design_sizes
 
 NOISE_A = 5e-8
 VARIANCE_V2 = 0.4**2 / 12

@@ -11,9 +11,10 @@ import torch
 from crosscal.runtime import InverseTensors
 from crosscal.training import Measurements
 from crosscal.training.calibrators.structured.calibrator import Structured
-from crosscal.training.calibrators.structured.circuit import CircuitForm, physical_unknowns
-from crosscal.training.calibrators.structured.circuit_fit import predicted
-from crosscal.training.calibrators.structured.tuning import draw_design, input_expansion
+from crosscal.training.calibrators.structured.circuit import Circuit, CircuitForm
+from crosscal.training.calibrators.structured.derivatives import predicted
+from crosscal.training.calibrators.structured.input_expansion import input_expansion
+from crosscal.training.calibrators.structured.surrogate_design import draw_design
 
 NOISE = 1e-4
 
@@ -33,10 +34,11 @@ def surrogate(rows: int, columns: int) -> tuple[Structured, InverseTensors, np.n
         current_a=np.zeros((1, 200, columns)),
         usable=np.ones((1, 200), dtype=bool),
     )
-    expansion, input_bounds = input_expansion(form, free, data)
-    design = draw_design(form, physical_unknowns(form, free), data, expansion, input_bounds, rng)
+    circuit = Circuit.of(form, free)
+    expansion, input_bounds = input_expansion(circuit, data)
+    design = draw_design(circuit, data, expansion, input_bounds, rng)
     calibrator = Structured((rows, columns))
-    calibrator.set_circuit(form, free)
+    calibrator.set_circuit(circuit)
     calibrator.set_read_model(
         design, noise=np.full(columns, NOISE**2), input_bounds=input_bounds, expansion=expansion
     )
@@ -44,10 +46,8 @@ def surrogate(rows: int, columns: int) -> tuple[Structured, InverseTensors, np.n
 
 
 def circuit_currents(calibrator: Structured, matrix: np.ndarray, voltage_v: np.ndarray) -> np.ndarray:
-    form, free = calibrator.circuit()
-    exact = {name: value.double() for name, value in free.items()}
     many = torch.from_numpy(matrix).expand(len(voltage_v), -1, -1)
-    return predicted(form, exact, many, torch.from_numpy(voltage_v)).numpy()
+    return predicted(calibrator.circuit.double(), many, torch.from_numpy(voltage_v)).numpy()
 
 
 def volts(tensors: InverseTensors, z: np.ndarray) -> np.ndarray:

@@ -11,7 +11,12 @@ from crosscal.core.errors import TrainingError
 from crosscal.training.calibrators.whitebox.circuit_fit import CircuitFit
 from crosscal.training.calibrators.whitebox.circuit_model import CellModel, CircuitModel, WireModel
 from crosscal.training.calibrators.whitebox.reads import Reads
-from crosscal.training.calibrators.whitebox.unknowns import form_of, form_with_enough_rounds, relaxed_currents
+from crosscal.training.calibrators.whitebox.unknowns import (
+    form_of,
+    network_of,
+    network_with_enough_rounds,
+    relaxed_currents,
+)
 
 ROWS, COLUMNS, MATRICES = 9, 13, 3
 
@@ -54,7 +59,7 @@ def reads() -> Reads:
 def test_network_reaches_the_solution_of_the_circuit_model(reads, kink):
     fit = fit_with(kink=kink)
     exact_a = fit.circuit.solve(reads.conductance_s, reads.matrix, reads.voltage_v)
-    relaxed_a = relaxed_currents(fit, form_of(fit, ROWS, COLUMNS, rounds=20), reads)
+    relaxed_a = relaxed_currents(network_of(fit, form_of(fit, ROWS, COLUMNS, rounds=20)), reads)
     np.testing.assert_allclose(relaxed_a, exact_a, rtol=0, atol=3e-6 * np.abs(exact_a).max())
 
 
@@ -62,9 +67,10 @@ def test_rounds_are_as_many_as_the_residual_asks_for(reads):
     precise = fit_with(row_ohm=60.0)
     largest_a = np.abs(precise.circuit.solve(reads.conductance_s, reads.matrix, reads.voltage_v)).max()
     coarse = replace(precise, residual_a=1e-2 * largest_a)
-    assert form_with_enough_rounds(coarse, reads).rounds < form_with_enough_rounds(precise, reads).rounds
+    few, many = (network_with_enough_rounds(fit, reads).form.rounds for fit in (coarse, precise))
+    assert few < many
 
 
 def test_wires_beyond_any_relaxation_are_refused(reads):
     with pytest.raises(TrainingError, match="structured"):
-        form_with_enough_rounds(fit_with(row_ohm=1e6), reads)
+        network_with_enough_rounds(fit_with(row_ohm=1e6), reads)

@@ -1,0 +1,78 @@
+"""Input vectors that the surrogate of every matrix is fitted to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from crosscal.training.calibrators.structured.circuit import Circuit
+from crosscal.training.measurements import Measurements
+
+CHUNK = 32
+"""Vectors relaxed at a time: their cells stay in the cache."""
+
+_COMMON_SHARE = 0.15
+
+_FEW_LEVELS = 8
+"""Levels of the inputs, binary or ternary ones say, that cubic polynomials cannot be told apart on."""
+
+_LEVELS_SEEN = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SurrogateDesign:
+    """The input vectors that the surrogate of every matrix is fitted to.
+
+    Attributes:
+        inputs: standardised, (B, N), B a multiple of `CHUNK`; the first `common` rows are vectors of
+            common inputs, the rest are drawn one by one as in training.
+        common: how many go together.
+        drive_v: their drives [V], (B, N).
+        orthogonal: (4, 4): row k holds the powers of the k-th polynomial that is orthonormal over the inputs.
+        rounds: rounds of conjugate gradients.
+    """
+
+    inputs: np.ndarray
+    common: int
+    drive_v: np.ndarray
+    orthogonal: np.ndarray
+    rounds: int = 60
+
+
+def design_sizes(rows: int) -> tuple[int, int]:
+    """Vectors that a surrogate is fitted to, and how many of them go together."""
+    vectors = max(512, -(-int(3.3 * (3 + 6 * rows)) // CHUNK) * CHUNK)
+    return vectors, int(_COMMON_SHARE * vectors)
+
+
+def draw_design(
+    circuit: Circuit,
+    data: Measurements,
+    expansion: np.ndarray,
+    input_bounds: np.ndarray,
+    rng: np.random.Generator,
+) -> SurrogateDesign:
+    """Draw the vectors that surrogates are fitted to from the run's inputs; some go together."""
+    vectors, common = design_sizes(circuit.form.rows)
+    inputs_v = data.voltage_v[data.usable].ravel()
+    if len(np.unique(inputs_v[:_LEVELS_SEEN])) <= _FEW_LEVELS:
+        # Inputs of a few levels say nothing of what lies between, where reads pass on their way.
+        inputs_v = np.concatenate([inputs_v, rng.uniform(inputs_v.min(), inputs_v.max(), inputs_v.size)])
+    voltage_v = rng.choice(inputs_v, (vectors, circuit.form.rows))
+    level_v, apart = rng.choice(inputs_v, (common, 1)), rng.uniform(0.0, 1.0, (common, 1))
+    voltage_v[:common] = level_v + apart * (voltage_v[:common] - level_v)
+    fine = np.linspace(input_bounds[3], input_bounds[4], 20001)
+    inputs = np.interp(voltage_v, np.polynomial.polynomial.polyval(fine, expansion), fine)
+    voltage_v = np.polynomial.polynomial.polyval(inputs, expansion)
+    alone = inputs[common:].ravel()
+    powers = np.stack([alone**p for p in range(4)])
+    moments = powers @ powers.T / alone.size
+    unknowns = circuit.unknowns
+    drive_v = voltage_v * unknowns.input_gain.numpy() + unknowns.input_offset.numpy()
+    return SurrogateDesign(
+        inputs=inputs,
+        common=common,
+        drive_v=drive_v,
+        orthogonal=np.linalg.inv(np.linalg.cholesky(moments)),
+    )

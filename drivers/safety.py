@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from crosscal.core.errors import BoardError
+from crosscal.core.errors import BoardError, InputError, ScpiError
 from crosscal.core.shutdown import Registration
 from crosscal.drivers.reservation import Reservation
 from crosscal.drivers.scpi.data_format import restore_format
@@ -35,6 +37,46 @@ def switch_off(session: Session, reservation: Reservation, *stop: bytes) -> None
             session.exchange(*stop, OUTPUT_OFF, *(() if reservation.held else reservation.release_units))
     except BoardError as error:
         logger.error("%s: the outputs could not be set to 0 V: %s", session.resource, error)
+
+
+@contextmanager
+def safely(session: Session, reservation: Reservation, *stop: bytes) -> Iterator[None]:
+    """Hold the board for a block; on an error stop its run and leave the outputs at 0 V.
+
+    Args:
+        session: the conversation.
+        reservation: turns of the clients.
+        stop: units that stop the run of the block.
+    """
+    with session.lock:
+        session.stop_units = stop
+        try:
+            with reservation.hold():
+                yield
+        except InputError:
+            # Found before anything was sent: nothing changes.
+            raise
+        except ScpiError:
+            # Nothing of ours was started, and what may be under way is another client's.
+            switch_off(session, reservation)
+            raise
+        except BaseException:
+            switch_off(session, reservation, *stop)
+            raise
+        finally:
+            session.stop_units = ()
+
+
+class Ending:
+    """The end of a session with the program, whatever other threads do."""
+
+    def __init__(self, session: Session, shut_down: Callable[[], object]) -> None:
+        self._session = session
+        self._shut_down = shut_down
+
+    def __call__(self) -> None:
+        self._session.take_over()
+        self._shut_down()
 
 
 def shut_down(

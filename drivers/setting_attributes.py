@@ -10,7 +10,7 @@ from crosscal.drivers.inputs import checked_number
 from crosscal.drivers.scpi.format import number
 
 if TYPE_CHECKING:
-    from crosscal.drivers.board import Board
+    from crosscal.drivers.connected_board import ConnectedBoard
 
 
 class _Setting:
@@ -32,11 +32,11 @@ class _Setting:
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
-    def _read(self, board: Board) -> float:
+    def _read(self, board: ConnectedBoard) -> float:
         board._settings.require(self._group)
         return board._settings.number(self._header)
 
-    def _write(self, board: Board, value: float, *, whole: bool) -> None:
+    def _write(self, board: ConnectedBoard, value: float, *, whole: bool) -> None:
         board._settings.require(self._group)
         limits = board._settings.limits(self._header)
         checked = checked_number(value, self._name, limits, self._unit, whole=whole)
@@ -50,12 +50,12 @@ class NumberSetting(_Setting):
     def __get__(self, board: None, owner: type) -> NumberSetting: ...
 
     @overload
-    def __get__(self, board: Board, owner: type) -> float: ...
+    def __get__(self, board: ConnectedBoard, owner: type) -> float: ...
 
-    def __get__(self, board: Board | None, owner: type) -> NumberSetting | float:
+    def __get__(self, board: ConnectedBoard | None, owner: type) -> NumberSetting | float:
         return self if board is None else self._read(board)
 
-    def __set__(self, board: Board, value: float) -> None:
+    def __set__(self, board: ConnectedBoard, value: float) -> None:
         self._write(board, value, whole=False)
 
 
@@ -66,12 +66,12 @@ class CountSetting(_Setting):
     def __get__(self, board: None, owner: type) -> CountSetting: ...
 
     @overload
-    def __get__(self, board: Board, owner: type) -> int: ...
+    def __get__(self, board: ConnectedBoard, owner: type) -> int: ...
 
-    def __get__(self, board: Board | None, owner: type) -> CountSetting | int:
+    def __get__(self, board: ConnectedBoard | None, owner: type) -> CountSetting | int:
         return self if board is None else int(self._read(board))
 
-    def __set__(self, board: Board, value: int) -> None:
+    def __set__(self, board: ConnectedBoard, value: int) -> None:
         self._write(board, value, whole=True)
 
 
@@ -94,12 +94,12 @@ class SwitchSetting:
     def __get__(self, board: None, owner: type) -> SwitchSetting: ...
 
     @overload
-    def __get__(self, board: Board, owner: type) -> bool: ...
+    def __get__(self, board: ConnectedBoard, owner: type) -> bool: ...
 
-    def __get__(self, board: Board | None, owner: type) -> SwitchSetting | bool:
+    def __get__(self, board: ConnectedBoard | None, owner: type) -> SwitchSetting | bool:
         return self if board is None else board._settings.number(self._header) != 0
 
-    def __set__(self, board: Board, value: bool) -> None:
+    def __set__(self, board: ConnectedBoard, value: bool) -> None:
         if not isinstance(value, bool):
             raise InputError(
                 wanted(

@@ -304,7 +304,7 @@ def test_a_client_that_measures_meanwhile_keeps_its_acquisition() -> None:
         with pytest.raises(ScpiError) as raised:
             board.measure(VECTOR)
         assert raised.value.code == -213
-        assert link.instrument.measuring
+        assert link.instrument.operations.measuring
         assert not output_is_on(link)
 
 

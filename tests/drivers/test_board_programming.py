@@ -76,7 +76,7 @@ def test_a_board_that_is_busy_refuses_and_its_run_is_left_alone() -> None:
         with pytest.raises(ScpiError) as raised:
             board.program(MATRIX)
         assert raised.value.code == -200
-        assert link.instrument.measuring
+        assert link.instrument.operations.measuring
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_an_interrupt_while_measuring_stops_the_board(when: bytes) -> None:
             board.measure(np.zeros((10, 3)))
         link.on_send = lambda _: None
         assert not output_is_on(link)
-        assert not link.instrument.measuring
+        assert not link.instrument.operations.measuring
         assert np.allclose(board.measure(VECTOR), VECTOR @ MATRIX, rtol=1e-9)
 
 
@@ -103,7 +103,7 @@ def test_an_interrupt_while_programming_stops_the_board() -> None:
         with pytest.raises(KeyboardInterrupt):
             board.program(MATRIX)
         link.on_send = lambda _: None
-        assert not link.instrument.programming
+        assert not link.instrument.operations.programming
         assert not output_is_on(link)
         assert board.program(MATRIX).cells_failed == 0
 

@@ -91,18 +91,18 @@ def test_a_signal_switches_the_outputs_off_and_its_default_action_follows(
 
 def test_a_signal_while_the_main_thread_programs_stops_the_run(server: BoardServer) -> None:
     process = start(server, then="board.max_iterations = 100000; board.program([[1e-4, 1e-4]] * 3)")
-    until(lambda: server.board._instrument.programming)
+    until(lambda: server.board._instrument.operations.programming)
     assert end(process, signal.SIGTERM) == -signal.SIGTERM
-    until(lambda: not output_is_on(server) and not server.board._instrument.programming)
+    until(lambda: not output_is_on(server) and not server.board._instrument.operations.programming)
 
 
 def test_a_signal_while_another_thread_programs_stops_the_run(server: BoardServer) -> None:
     before = "board.max_iterations = 100000; run = lambda: board.program([[1e-4, 1e-4]] * 3)"
     then = "threading.Thread(target=run, daemon=True).start(); time.sleep(60)"
     process = start(server, before=before, then=then)
-    until(lambda: server.board._instrument.programming)
+    until(lambda: server.board._instrument.operations.programming)
     assert end(process, signal.SIGTERM) == -signal.SIGTERM
-    until(lambda: not output_is_on(server) and not server.board._instrument.programming)
+    until(lambda: not output_is_on(server) and not server.board._instrument.operations.programming)
 
 
 def test_a_handler_of_the_script_is_left_alone(server: BoardServer) -> None:

@@ -1,0 +1,15 @@
+from crosscal.runtime.drift.diagnosis import Change as Change
+from crosscal.runtime.drift.diagnosis import Diagnosis as Diagnosis
+from crosscal.runtime.drift.diagnosis import diagnose as diagnose
+from crosscal.runtime.drift.drift_test import Alarm as Alarm
+from crosscal.runtime.drift.drift_test import Chart as Chart
+from crosscal.runtime.drift.drift_test import DriftTest as DriftTest
+from crosscal.runtime.drift.learned_noise import LearnedNoise as LearnedNoise
+from crosscal.runtime.drift.monitor import DriftMonitor as DriftMonitor
+from crosscal.runtime.drift.monitor import SentinelReading as SentinelReading
+from crosscal.runtime.drift.planning import sentinel_interval_s as sentinel_interval_s
+from crosscal.runtime.drift.planning import vectors_for as vectors_for
+from crosscal.runtime.drift.reads import ReadsTest as ReadsTest
+from crosscal.runtime.drift.run_length import run_length as run_length
+from crosscal.runtime.drift.run_length import threshold as threshold
+from crosscal.runtime.drift.sentinels import Sentinels as Sentinels

@@ -35,11 +35,15 @@ class ClientLock:
     @property
     def owner(self) -> Session | None:
         """The client that holds the lock; None if it is free."""
-        if self._owner is not None and self._busy():
-            self._heard_at_s = self._clock()
-        elif self._clock() - self._heard_at_s >= self.timeout_s:
+        self.note_operation()
+        if self._clock() - self._heard_at_s >= self.timeout_s:
             self._owner = None
         return self._owner
+
+    def note_operation(self) -> None:
+        """Count an operation under way as a sign of life of the owner, though nobody asks meanwhile."""
+        if self._owner is not None and self._busy():
+            self._heard_at_s = self._clock()
 
     def request(self, client: Session) -> bool:
         """Take the lock, or renew it; False while another client holds it."""

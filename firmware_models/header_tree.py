@@ -57,10 +57,9 @@ def absolute_header(unit: Unit, node: str) -> tuple[str, str]:
     return path, path.rpartition(":")[0]
 
 
-def always(parameters: list[str | Block]) -> bool:
-    """Say that a command is urgent with any parameters."""
-    del parameters
-    return True
+def bare(parameters: list[str | Block]) -> bool:
+    """Say that a command is urgent without parameters: with any, it is an error that can wait."""
+    return not parameters
 
 
 class HeaderTree:

@@ -76,6 +76,7 @@ class Instrument:
 
     def poll(self) -> bool:
         """Do one slice of the running operation and of timeouts; True while work is left."""
+        self.lock.note_operation()
         self.operations.advance()
         self.operations.show_doubt()
         for session in list(self._sessions):

@@ -20,6 +20,8 @@
 #define GROUP_TEMP 0x08U
 #define GROUP_SIM 0x10U
 #define GROUP_CAL 0x20U
+/* Needs nothing of the hardware: for boards with more than one link. */
+#define GROUP_LOCK 0x40U
 
 /* Bits of one `FETCh:STATus?` value. */
 #define READING_OVER_RANGE 0x01U

@@ -4,7 +4,7 @@
  *     INSTRUMENT_ARRAYS(arrays, 64, 64, 64)
  *
  *     instrument_power_on(&board, &hal, &arrays);
- *     struct link *uart = instrument_open_link(&board, false);
+ *     struct link *uart = instrument_open_link(&board, false, "UART");
  *     for (;;) {
  *         count = bytes that arrived; taken = link_receive(uart, bytes, count);
  *         count = link_transmit(uart, bytes, room in the transmitter);
@@ -19,6 +19,7 @@
 #include "engine/acquisition.h"
 #include "engine/array_reply.h"
 #include "engine/board_settings.h"
+#include "engine/client_lock.h"
 #include "engine/link.h"
 #include "engine/memory.h"
 #include "engine/programming.h"
@@ -39,6 +40,8 @@ struct instrument {
     struct link *staging_owner;
     size_t staging_bank;
     bool completion_wanted;
+    struct client_lock lock;
+    struct change_counts changes;
     /* Faults of the link, for tests of clients: asked for, and waiting for the next reply. */
     enum link_fault fault_requested;
     enum link_fault fault_armed;
@@ -50,8 +53,8 @@ struct instrument {
 
 void instrument_power_on(struct instrument *board, const struct hal *hal, const struct instrument_memory *memory);
 /* Open a client link; NULL if all are open. `message_based`: the link has message boundaries (USBTMC, GPIB), so
- * that -410 and -420 can arise. */
-struct link *instrument_open_link(struct instrument *board, bool message_based);
+ * that -410 and -420 can arise. `address`: of the client, as `SYSTem:LOCK:OWNer?` names it; it is not copied. */
+struct link *instrument_open_link(struct instrument *board, bool message_based, const char *address);
 /* Do one slice of what is under way, and what time alone brings; true while work is left. */
 bool instrument_poll(struct instrument *board);
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crosscal.firmware_models.call import Call, NotYet
-from crosscal.firmware_models.header_tree import Command, always
+from crosscal.firmware_models.header_tree import Command, bare
 from crosscal.firmware_models.numeric import Limits
 
 _BYTE = Limits(0, 255, 0)
@@ -93,16 +93,16 @@ def _self_test(call: Call) -> str:
 
 
 COMMANDS = (
-    Command(header="*CLS", set=_clear, reserved="", urgent=always),
+    Command(header="*CLS", set=_clear, reserved="", urgent=bare),
     Command(header="*ESE", set=_set_event_enable, query=_event_enable),
     Command(header="*ESR", query=_event_status),
     Command(header="*IDN", query=_identity),
     Command(header="*OPC", set=_complete, query=_is_complete, reserved=""),
     Command(header="*OPT", query=_options),
-    Command(header="*RST", set=_reset, acts=True, urgent=always),
+    Command(header="*RST", set=_reset, acts=True, urgent=bare),
     Command(header="*SRE", set=_set_request_enable, query=_request_enable),
     Command(header="*STB", query=_status_byte),
-    Command(header="*TRG", set=_trigger, acts=True, urgent=always),
+    Command(header="*TRG", set=_trigger, acts=True, urgent=bare),
     Command(header="*TST", query=_self_test),
     Command(header="*WAI", set=_wait_until_complete, reserved=""),
 )

@@ -7,7 +7,7 @@ from crosscal.firmware_models.board_settings import BUS, EXTERNAL, IMMEDIATE
 from crosscal.firmware_models.call import Call
 from crosscal.firmware_models.choices import parse_choice, short_form
 from crosscal.firmware_models.commands.calibration import encoded_deviations
-from crosscal.firmware_models.header_tree import Command, always
+from crosscal.firmware_models.header_tree import Command, bare
 from crosscal.firmware_models.scpi_errors import ScpiFault
 
 
@@ -90,7 +90,7 @@ def _finished_trace(call: Call) -> Trace:
 
 COMMANDS = (
     Command(header="INITiate[:IMMediate]", set=_initiate, acts=True),
-    Command(header="ABORt", set=_abort, acts=True, urgent=always),
+    Command(header="ABORt", set=_abort, acts=True, urgent=bare),
     Command(header="TRIGger:SOURce", set=_set_source, query=_source),
     Command(header="FETCh[:CURRent]", query=_fetch),
     Command(header="FETCh:STATus", query=_fetch_status),

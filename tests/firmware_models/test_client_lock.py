@@ -113,6 +113,16 @@ def test_an_owner_that_waits_for_a_long_run_is_not_silent(links: Links) -> None:
     assert two.ask("SYST:LOCK:REQ?") == "1"
 
 
+def test_the_time_of_a_run_that_nobody_asks_about_is_no_silence_of_the_owner(links: Links) -> None:
+    rig, one, two = links
+    one.ask("SYST:LOCK:REQ?")
+    one.tell("SOUR:SEQ:DATA " + ",".join(["0"] * 3 * 500) + ";:INIT")
+    while rig.instrument.poll():
+        rig.clock.advance(50.0)
+    rig.clock.advance(9.0)
+    assert two.ask("SYST:LOCK:REQ?") == "0"
+
+
 CHANGES = (
     *("ARR:COND:TARG 1e-4,1e-4,1e-4,1e-4,1e-4,1e-4", "ARR:PROG", "SENS:AVER:COUN 4", "SENS:CURR:RANG 1e-5"),
     *("SOUR:VOLT:LIST 0.1,0.1,0.1", "SOUR:SEQ:DATA 0.1,0.1,0.1", "INIT", "READ?", "MEAS:CURR?"),

@@ -42,9 +42,7 @@ static int set_target(struct call *call) {
             return outside(call, cell, array->values[cell]);
         }
     }
-    for (cell = 0; cell < cells; cell++) {
-        call->board->memory->target_s[cell] = array->values[cell];
-    }
+    call_replace(call, call->board->memory->target_s, array->values, cells);
     return SCPI_OK;
 }
 
@@ -135,15 +133,15 @@ static int read_back(struct call *call) {
 }
 
 static const struct command COMMANDS[] = {
-    {"ARRay:SIZE", NULL, size, GROUP_NONE, false},
-    {"ARRay:CONDuctance:TARGet", set_target, target, GROUP_PROG, true},
-    {"ARRay:CONDuctance:LIMits", NULL, conductance_limits, GROUP_NONE, false},
-    {"ARRay:PROGram[:STARt]", start, NULL, GROUP_PROG, false},
-    {"ARRay:PROGram:ABORt", abort_programming, NULL, GROUP_PROG, false},
-    {"ARRay:PROGram:RESult", NULL, result, GROUP_PROG, false},
-    {"ARRay:PROGram:TOLerance", set_tolerance, tolerance, GROUP_PROG, false},
-    {"ARRay:PROGram:ITERations", set_iterations, iterations, GROUP_PROG, false},
-    {"ARRay:CONDuctance", NULL, read_back, GROUP_READBACK, true},
+    {"ARRay:SIZE", NULL, size, GROUP_NONE, false, 0U},
+    {"ARRay:CONDuctance:TARGet", set_target, target, GROUP_PROG, true, 0U},
+    {"ARRay:CONDuctance:LIMits", NULL, conductance_limits, GROUP_NONE, false, 0U},
+    {"ARRay:PROGram[:STARt]", start, NULL, GROUP_PROG, false, FORM_ACTS},
+    {"ARRay:PROGram:ABORt", abort_programming, NULL, GROUP_PROG, false, FORM_ACTS},
+    {"ARRay:PROGram:RESult", NULL, result, GROUP_PROG, false, 0U},
+    {"ARRay:PROGram:TOLerance", set_tolerance, tolerance, GROUP_PROG, false, 0U},
+    {"ARRay:PROGram:ITERations", set_iterations, iterations, GROUP_PROG, false, 0U},
+    {"ARRay:CONDuctance", NULL, read_back, GROUP_READBACK, true, QUERY_IS_RESERVED},
 };
 
 struct command_table array_commands(void) {

@@ -35,9 +35,9 @@ static int age(struct call *call) {
 }
 
 static const struct command COMMANDS[] = {
-    {"CALibration:STATe", set_state, state, GROUP_CAL, false},
-    {"CALibration[:ALL]", NULL, verify, GROUP_CAL, false},
-    {"CALibration:AGE", NULL, age, GROUP_CAL, false},
+    {"CALibration:STATe", set_state, state, GROUP_CAL, false, SET_IS_FREE},
+    {"CALibration[:ALL]", NULL, verify, GROUP_CAL, false, 0U},
+    {"CALibration:AGE", NULL, age, GROUP_CAL, false, 0U},
 };
 
 struct command_table calibration_commands(void) {

@@ -117,18 +117,18 @@ static int self_test(struct call *call) {
 }
 
 static const struct command COMMANDS[] = {
-    {"*CLS", clear, NULL, GROUP_NONE, false},
-    {"*ESE", set_event_enable, event_enable, GROUP_NONE, false},
-    {"*ESR", NULL, event_status, GROUP_NONE, false},
-    {"*IDN", NULL, identity, GROUP_NONE, false},
-    {"*OPC", complete, is_complete, GROUP_NONE, false},
-    {"*OPT", NULL, options, GROUP_NONE, false},
-    {"*RST", reset, NULL, GROUP_NONE, false},
-    {"*SRE", set_request_enable, request_enable, GROUP_NONE, false},
-    {"*STB", NULL, status_byte_query, GROUP_NONE, false},
-    {"*TRG", trigger, NULL, GROUP_NONE, false},
-    {"*TST", NULL, self_test, GROUP_NONE, false},
-    {"*WAI", wait_until_complete, NULL, GROUP_NONE, false},
+    {"*CLS", clear, NULL, GROUP_NONE, false, SET_IS_FREE | FORM_URGENT | FORGETS_COMPLETION},
+    {"*ESE", set_event_enable, event_enable, GROUP_NONE, false, 0U},
+    {"*ESR", NULL, event_status, GROUP_NONE, false, 0U},
+    {"*IDN", NULL, identity, GROUP_NONE, false, 0U},
+    {"*OPC", complete, is_complete, GROUP_NONE, false, SET_IS_FREE},
+    {"*OPT", NULL, options, GROUP_NONE, false, 0U},
+    {"*RST", reset, NULL, GROUP_NONE, false, FORM_ACTS | FORM_URGENT | FORGETS_COMPLETION},
+    {"*SRE", set_request_enable, request_enable, GROUP_NONE, false, 0U},
+    {"*STB", NULL, status_byte_query, GROUP_NONE, false, 0U},
+    {"*TRG", trigger, NULL, GROUP_NONE, false, FORM_ACTS | FORM_URGENT},
+    {"*TST", NULL, self_test, GROUP_NONE, false, 0U},
+    {"*WAI", wait_until_complete, NULL, GROUP_NONE, false, SET_IS_FREE},
 };
 
 struct command_table common_commands(void) {

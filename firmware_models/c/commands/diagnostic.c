@@ -23,8 +23,8 @@ static int dac(struct call *call) {
 }
 
 static const struct command COMMANDS[] = {
-    {"DIAGnostic:ADC:INFO", NULL, adc, GROUP_NONE, false},
-    {"DIAGnostic:DAC:INFO", NULL, dac, GROUP_NONE, false},
+    {"DIAGnostic:ADC:INFO", NULL, adc, GROUP_NONE, false, 0U},
+    {"DIAGnostic:DAC:INFO", NULL, dac, GROUP_NONE, false, 0U},
 };
 
 struct command_table diagnostic_commands(void) {

@@ -71,8 +71,8 @@ static int border(struct call *call) {
 }
 
 static const struct command COMMANDS[] = {
-    {"FORMat[:DATA]", set_data, data, GROUP_NONE, false},
-    {"FORMat:BORDer", set_border, border, GROUP_NONE, false},
+    {"FORMat[:DATA]", set_data, data, GROUP_NONE, false, 0U},
+    {"FORMat:BORDer", set_border, border, GROUP_NONE, false, 0U},
 };
 
 struct command_table format_commands(void) {

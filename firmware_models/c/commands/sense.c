@@ -87,12 +87,12 @@ static int temperature(struct call *call) {
 }
 
 static const struct command COMMANDS[] = {
-    {"SENSe:CURRent:RANGe[:UPPer]", set_range, range, GROUP_NONE, false},
-    {"SENSe:CURRent:RANGe:AUTO", set_auto, automatic, GROUP_NONE, false},
-    {"SENSe:CURRent:RANGe:LIST", NULL, range_list, GROUP_NONE, false},
-    {"SENSe:CURRent:APERture", set_aperture, aperture, GROUP_NONE, false},
-    {"SENSe:AVERage:COUNt", set_average, average, GROUP_NONE, false},
-    {"SENSe:TEMPerature", NULL, temperature, GROUP_TEMP, false},
+    {"SENSe:CURRent:RANGe[:UPPer]", set_range, range, GROUP_NONE, false, 0U},
+    {"SENSe:CURRent:RANGe:AUTO", set_auto, automatic, GROUP_NONE, false, 0U},
+    {"SENSe:CURRent:RANGe:LIST", NULL, range_list, GROUP_NONE, false, 0U},
+    {"SENSe:CURRent:APERture", set_aperture, aperture, GROUP_NONE, false, 0U},
+    {"SENSe:AVERage:COUNt", set_average, average, GROUP_NONE, false, 0U},
+    {"SENSe:TEMPerature", NULL, temperature, GROUP_TEMP, false, 0U},
 };
 
 struct command_table sense_commands(void) {

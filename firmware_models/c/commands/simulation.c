@@ -114,14 +114,14 @@ static int truth(struct call *call) {
 }
 
 static const struct command COMMANDS[] = {
-    {"SIMulation:TIME:ADVance", advance, NULL, GROUP_SIM, false},
-    {"SIMulation:TEMPerature", set_temperature, NULL, GROUP_SIM, false},
-    {"SIMulation:SEED", seed, NULL, GROUP_SIM, false},
-    {"SIMulation:FAULt:CELL", fault_cell, NULL, GROUP_SIM, false},
-    {"SIMulation:FAULt:AMPLifier", fault_amplifier, NULL, GROUP_SIM, false},
-    {"SIMulation:FAULt:LINK", fault_link, NULL, GROUP_SIM, false},
-    {"SIMulation:FAULt:CLEar", clear_faults, NULL, GROUP_SIM, false},
-    {"SIMulation:TRUTh:CONDuctance", NULL, truth, GROUP_SIM, true},
+    {"SIMulation:TIME:ADVance", advance, NULL, GROUP_SIM, false, FORM_ACTS},
+    {"SIMulation:TEMPerature", set_temperature, NULL, GROUP_SIM, false, FORM_ACTS},
+    {"SIMulation:SEED", seed, NULL, GROUP_SIM, false, FORM_ACTS},
+    {"SIMulation:FAULt:CELL", fault_cell, NULL, GROUP_SIM, false, FORM_ACTS},
+    {"SIMulation:FAULt:AMPLifier", fault_amplifier, NULL, GROUP_SIM, false, FORM_ACTS},
+    {"SIMulation:FAULt:LINK", fault_link, NULL, GROUP_SIM, false, 0U},
+    {"SIMulation:FAULt:CLEar", clear_faults, NULL, GROUP_SIM, false, FORM_ACTS},
+    {"SIMulation:TRUTh:CONDuctance", NULL, truth, GROUP_SIM, true, 0U},
 };
 
 struct command_table simulation_commands(void) {

@@ -32,7 +32,6 @@ static int drive(struct call *call, double *values, size_t count) {
 static int set_vector(struct call *call) {
     struct array_parameter *array = &call->link->array;
     size_t rows = call->board->facts->rows;
-    size_t row;
     int code = array_end(array, &call->detail);
     if (code == SCPI_OK) {
         code = array_require_length(array, rows, &call->detail);
@@ -40,8 +39,8 @@ static int set_vector(struct call *call) {
     if (code == SCPI_OK) {
         code = drive(call, array->values, rows);
     }
-    for (row = 0; code == SCPI_OK && row < rows; row++) {
-        call->board->memory->voltage_v[row] = array->values[row];
+    if (code == SCPI_OK) {
+        call_replace(call, call->board->memory->voltage_v, array->values, rows);
     }
     return code;
 }
@@ -118,6 +117,10 @@ static int set_sequence(struct call *call) {
     }
     if (code == SCPI_OK) {
         /* The bank that it arrived in is the sequence now; the old one is free once no acquisition reads it. */
+        if (array->count == call->board->settings.sequence_values) {
+            call_note_difference(call, call->board->memory->banks[call->board->settings.sequence_bank],
+                                 array->values, array->count);
+        }
         call->board->settings.sequence_bank = call->board->staging_bank;
         call->board->settings.sequence_values = array->count;
     }
@@ -148,14 +151,23 @@ static int clear_sequence(struct call *call) {
 }
 
 static int set_output(struct call *call) {
-    int code = call_boolean(call, &call->board->settings.output_on);
-    if (code == SCPI_OK && !call->board->settings.output_on) {
+    bool on = false;
+    int code = call_boolean(call, &on);
+    /* Anyone may switch it off, always. */
+    if (code == SCPI_OK && on && lock_excludes(call->link, &call->detail)) {
+        code = SCPI_SETTINGS_CONFLICT;
+    }
+    if (code != SCPI_OK) {
+        return code;
+    }
+    call->board->settings.output_on = on;
+    if (!on) {
         if (call->board->acquisition.initiated && !call->board->acquisition.at_rest) {
             instrument_abort(call->board);
         }
         call->board->hal->rest(call->board->hal->context);
     }
-    return code;
+    return SCPI_OK;
 }
 
 static int output(struct call *call) {
@@ -164,13 +176,13 @@ static int output(struct call *call) {
 }
 
 static const struct command COMMANDS[] = {
-    {"SOURce:VOLTage[:LEVel]:LIST", set_vector, vector, GROUP_NONE, true},
-    {"SOURce:VOLTage:PROTection", set_protection, protection, GROUP_NONE, false},
-    {"SOURce:SEQuence:DATA", set_sequence, NULL, GROUP_SEQ, true},
-    {"SOURce:SEQuence:POINts", NULL, points, GROUP_SEQ, false},
-    {"SOURce:SEQuence:DWELl", set_dwell, dwell, GROUP_SEQ, false},
-    {"SOURce:SEQuence:CLEar", clear_sequence, NULL, GROUP_SEQ, false},
-    {"OUTPut[:STATe]", set_output, output, GROUP_NONE, false},
+    {"SOURce:VOLTage[:LEVel]:LIST", set_vector, vector, GROUP_NONE, true, 0U},
+    {"SOURce:VOLTage:PROTection", set_protection, protection, GROUP_NONE, false, 0U},
+    {"SOURce:SEQuence:DATA", set_sequence, NULL, GROUP_SEQ, true, 0U},
+    {"SOURce:SEQuence:POINts", NULL, points, GROUP_SEQ, false, 0U},
+    {"SOURce:SEQuence:DWELl", set_dwell, dwell, GROUP_SEQ, false, 0U},
+    {"SOURce:SEQuence:CLEar", clear_sequence, NULL, GROUP_SEQ, false, 0U},
+    {"OUTPut[:STATe]", set_output, output, GROUP_NONE, false, SET_IS_FREE | URGENT_IF_OFF},
 };
 
 struct command_table source_commands(void) {

@@ -73,13 +73,13 @@ static int preset(struct call *call) {
 }
 
 static const struct command COMMANDS[] = {
-    {"STATus:OPERation[:EVENt]", NULL, operation_event, GROUP_NONE, false},
-    {"STATus:OPERation:CONDition", NULL, operation_condition, GROUP_NONE, false},
-    {"STATus:OPERation:ENABle", set_operation_enable, operation_enable, GROUP_NONE, false},
-    {"STATus:QUEStionable[:EVENt]", NULL, questionable_event, GROUP_NONE, false},
-    {"STATus:QUEStionable:CONDition", NULL, questionable_condition, GROUP_NONE, false},
-    {"STATus:QUEStionable:ENABle", set_questionable_enable, questionable_enable, GROUP_NONE, false},
-    {"STATus:PRESet", preset, NULL, GROUP_NONE, false},
+    {"STATus:OPERation[:EVENt]", NULL, operation_event, GROUP_NONE, false, 0U},
+    {"STATus:OPERation:CONDition", NULL, operation_condition, GROUP_NONE, false, 0U},
+    {"STATus:OPERation:ENABle", set_operation_enable, operation_enable, GROUP_NONE, false, 0U},
+    {"STATus:QUEStionable[:EVENt]", NULL, questionable_event, GROUP_NONE, false, 0U},
+    {"STATus:QUEStionable:CONDition", NULL, questionable_condition, GROUP_NONE, false, 0U},
+    {"STATus:QUEStionable:ENABle", set_questionable_enable, questionable_enable, GROUP_NONE, false, 0U},
+    {"STATus:PRESet", preset, NULL, GROUP_NONE, false, 0U},
 };
 
 struct command_table status_commands(void) {

@@ -1,4 +1,4 @@
-/* SYSTem: errors, version, capabilities. */
+/* SYSTem: errors, version, capabilities, lock. */
 #include "engine/call.h"
 #include "engine/capabilities.h"
 #include "engine/commands.h"
@@ -47,12 +47,52 @@ static int capability(struct call *call) {
     return call_at_most(call, 0);
 }
 
+static int request_lock(struct call *call) {
+    int code = call_at_most(call, 0);
+    if (code == SCPI_OK) {
+        call_reply_whole(call, lock_request(call->link) ? 1 : 0);
+    }
+    return code;
+}
+
+static int release_lock(struct call *call) {
+    int code = call_at_most(call, 0);
+    if (code == SCPI_OK) {
+        lock_release(call->link);
+    }
+    return code;
+}
+
+static int owner_of_lock(struct call *call) {
+    const struct link *owner = lock_owner(call->board);
+    text_string(&call->reply, owner == NULL ? "NONE" : owner->address);
+    return call_at_most(call, 0);
+}
+
+static int set_lock_timeout(struct call *call) {
+    return call_set_real(call, UNIT_SECOND, lock_timeout_limits(), &call->board->lock.timeout_s);
+}
+
+static int lock_timeout(struct call *call) {
+    return call_answer_real(call, lock_timeout_limits(), call->board->lock.timeout_s);
+}
+
+static int changes(struct call *call) {
+    call_reply_whole(call, (int64_t)changes_by_others(call->link));
+    return call_at_most(call, 0);
+}
+
 static const struct command COMMANDS[] = {
-    {"SYSTem:ERRor[:NEXT]", NULL, next_error, GROUP_NONE, false},
-    {"SYSTem:ERRor:COUNt", NULL, error_count, GROUP_NONE, false},
-    {"SYSTem:ERRor:ALL", NULL, all_errors, GROUP_NONE, false},
-    {"SYSTem:VERSion", NULL, version, GROUP_NONE, false},
-    {"SYSTem:CAPability", NULL, capability, GROUP_NONE, false},
+    {"SYSTem:ERRor[:NEXT]", NULL, next_error, GROUP_NONE, false, 0U},
+    {"SYSTem:ERRor:COUNt", NULL, error_count, GROUP_NONE, false, 0U},
+    {"SYSTem:ERRor:ALL", NULL, all_errors, GROUP_NONE, false, 0U},
+    {"SYSTem:VERSion", NULL, version, GROUP_NONE, false, 0U},
+    {"SYSTem:CAPability", NULL, capability, GROUP_NONE, false, 0U},
+    {"SYSTem:LOCK:REQuest", NULL, request_lock, GROUP_LOCK, false, 0U},
+    {"SYSTem:LOCK:RELease", release_lock, NULL, GROUP_LOCK, false, SET_IS_FREE},
+    {"SYSTem:LOCK:OWNer", NULL, owner_of_lock, GROUP_LOCK, false, 0U},
+    {"SYSTem:LOCK:TIMeout", set_lock_timeout, lock_timeout, GROUP_LOCK, false, 0U},
+    {"SYSTem:CHANges", NULL, changes, GROUP_LOCK, false, 0U},
 };
 
 struct command_table system_commands(void) {

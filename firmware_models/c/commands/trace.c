@@ -74,10 +74,10 @@ static int uncertainty(struct call *call) {
 }
 
 static const struct command COMMANDS[] = {
-    {"TRACe:POINts:ACTual", NULL, actual, GROUP_SEQ, false},
-    {"TRACe:DATA", NULL, data, GROUP_SEQ, true},
-    {"TRACe:STATus", NULL, status, GROUP_SEQ, true},
-    {"TRACe:UNCertainty", NULL, uncertainty, GROUP_SEQ | GROUP_CAL, true},
+    {"TRACe:POINts:ACTual", NULL, actual, GROUP_SEQ, false, 0U},
+    {"TRACe:DATA", NULL, data, GROUP_SEQ, true, 0U},
+    {"TRACe:STATus", NULL, status, GROUP_SEQ, true, 0U},
+    {"TRACe:UNCertainty", NULL, uncertainty, GROUP_SEQ | GROUP_CAL, true, 0U},
 };
 
 struct command_table trace_commands(void) {

@@ -106,14 +106,14 @@ static int measure(struct call *call) {
 }
 
 static const struct command COMMANDS[] = {
-    {"INITiate[:IMMediate]", initiate, NULL, GROUP_NONE, false},
-    {"ABORt", abort_acquisition, NULL, GROUP_NONE, false},
-    {"TRIGger:SOURce", set_source, source, GROUP_NONE, false},
-    {"FETCh[:CURRent]", NULL, fetch, GROUP_NONE, true},
-    {"FETCh:STATus", NULL, fetch_status, GROUP_NONE, true},
-    {"FETCh:UNCertainty", NULL, fetch_uncertainty, GROUP_CAL, true},
-    {"READ[:CURRent]", NULL, read, GROUP_NONE, true},
-    {"MEASure:CURRent", NULL, measure, GROUP_NONE, true},
+    {"INITiate[:IMMediate]", initiate, NULL, GROUP_NONE, false, FORM_ACTS},
+    {"ABORt", abort_acquisition, NULL, GROUP_NONE, false, FORM_ACTS | FORM_URGENT},
+    {"TRIGger:SOURce", set_source, source, GROUP_NONE, false, 0U},
+    {"FETCh[:CURRent]", NULL, fetch, GROUP_NONE, true, 0U},
+    {"FETCh:STATus", NULL, fetch_status, GROUP_NONE, true, 0U},
+    {"FETCh:UNCertainty", NULL, fetch_uncertainty, GROUP_CAL, true, 0U},
+    {"READ[:CURRent]", NULL, read, GROUP_NONE, true, QUERY_IS_RESERVED | FORM_ACTS},
+    {"MEASure:CURRent", NULL, measure, GROUP_NONE, true, QUERY_IS_RESERVED | FORM_ACTS},
 };
 
 struct command_table trigger_commands(void) {

@@ -46,7 +46,7 @@ int main(void) {
     processor_start();
     hal = emulated_board_power_on(processor_now_s);
     instrument_power_on(&board, &hal, emulated_board_memory());
-    link = instrument_open_link(&board, false);
+    link = instrument_open_link(&board, false, "UART");
     for (;;) {
         bool moved = serve(link);
         if (!instrument_poll(&board) && !moved) {

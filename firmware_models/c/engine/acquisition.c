@@ -151,6 +151,8 @@ static bool change_range(struct instrument *board) {
 static void fail(struct instrument *board, const char *failure) {
     board->acquisition.initiated = false;
     condition_set(&board->status.operation, OPERATION_MEASURING, false);
+    /* Whatever broke, nothing is driven any more (decision 21). */
+    board->hal->rest(board->hal->context);
     instrument_announce_completion(board);
     instrument_report_text(board, SCPI_HARDWARE_ERROR, failure);
 }

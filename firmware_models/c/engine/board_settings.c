@@ -80,3 +80,17 @@ void settings_reset(struct board_settings *settings, const struct board_facts *f
     settings->average_count = 1;
     settings->trigger_source = TRIGGER_IMMEDIATE;
 }
+
+static bool same(double one, double other) {
+    return !(one < other) && !(one > other);
+}
+
+bool settings_differ(const struct board_settings *one, const struct board_settings *other) {
+    return !same(one->tolerance, other->tolerance) || one->iterations != other->iterations ||
+           one->format.kind != other->format.kind || one->format.swapped != other->format.swapped ||
+           one->sequence_values != other->sequence_values || !same(one->protection_v, other->protection_v) ||
+           !same(one->dwell_s, other->dwell_s) || one->output_on != other->output_on ||
+           one->range_index != other->range_index || one->auto_range != other->auto_range ||
+           !same(one->aperture_s, other->aperture_s) || one->average_count != other->average_count ||
+           one->trigger_source != other->trigger_source;
+}

@@ -33,6 +33,9 @@ void settings_power_on(struct board_settings *settings, const struct board_facts
 void settings_reset(struct board_settings *settings, const struct board_facts *facts,
                     const struct instrument_memory *memory);
 
+/* Whether two states differ to a client; values of arrays are compared where they are set. */
+bool settings_differ(const struct board_settings *one, const struct board_settings *other);
+
 struct limits protection_limits(const struct board_facts *facts);
 struct limits dwell_limits(const struct board_facts *facts);
 struct limits aperture_limits(const struct board_facts *facts);

@@ -28,7 +28,28 @@ int call_at_most(struct call *call, size_t count) {
 }
 
 int call_hardware(struct call *call, const char *failure) {
-    return failure == NULL ? SCPI_OK : call_fail(call, SCPI_HARDWARE_ERROR, failure);
+    if (failure == NULL) {
+        return SCPI_OK;
+    }
+    call->board->hal->rest(call->board->hal->context);
+    return call_fail(call, SCPI_HARDWARE_ERROR, failure);
+}
+
+void call_note_difference(struct call *call, const double *kept, const double *values, size_t count) {
+    size_t index;
+    for (index = 0; index < count; index++) {
+        if (kept[index] < values[index] || kept[index] > values[index]) {
+            call->board->changes.array_changed = true;
+        }
+    }
+}
+
+void call_replace(struct call *call, double *kept, const double *values, size_t count) {
+    size_t index;
+    call_note_difference(call, kept, values, count);
+    for (index = 0; index < count; index++) {
+        kept[index] = values[index];
+    }
 }
 
 void call_reply_array(struct call *call, size_t count, bool whole) {

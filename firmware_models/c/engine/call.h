@@ -24,6 +24,10 @@ int call_fail(struct call *call, int code, const char *detail);
 /* Write a hardware failure as the detail of -310; SCPI_OK if there was none. */
 int call_hardware(struct call *call, const char *failure);
 
+/* Copy values into an array of the board; other clients are told if they differ from those that were there. */
+void call_replace(struct call *call, double *kept, const double *values, size_t count);
+void call_note_difference(struct call *call, const double *kept, const double *values, size_t count);
+
 /* Answer `count` values of the instrument's reply array. */
 void call_reply_array(struct call *call, size_t count, bool whole);
 void call_reply_whole(struct call *call, int64_t value);

@@ -134,6 +134,13 @@ bool input_find_next(const struct input *input, struct framing framing, bool at_
     return find_end(input, fresh, *start, end);
 }
 
+bool input_find_following(const struct input *input, size_t *start, size_t *end) {
+    struct framing fresh;
+    framing_reset(&fresh);
+    *start = *end + 1U;
+    return find_end(input, fresh, *start, end);
+}
+
 void input_remove(struct input *input, size_t start, size_t end) {
     size_t count = end + 1U - start;
     (void)memmove(input->bytes + start, input->bytes + end + 1U, input->end - end - 1U);

@@ -37,6 +37,8 @@ bool input_is_ready(struct input *input);
 enum byte_kind input_next(struct input *input, struct framing *framing, char *byte);
 /* The whole message behind the one being read by `framing`, or the first one if `at_start`; false if none. */
 bool input_find_next(const struct input *input, struct framing framing, bool at_start, size_t *start, size_t *end);
+/* The whole message behind the one from `start` to `end`. */
+bool input_find_following(const struct input *input, size_t *start, size_t *end);
 /* Take a message out of the middle: bytes from `start`, its end at `end` included. */
 void input_remove(struct input *input, size_t start, size_t end);
 

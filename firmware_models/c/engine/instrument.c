@@ -11,13 +11,14 @@ void instrument_power_on(struct instrument *board, const struct hal *hal, const 
     board->memory = memory;
     settings_power_on(&board->settings, board->facts, memory);
     status_power_on(&board->status);
+    lock_power_on(&board->lock);
 }
 
-struct link *instrument_open_link(struct instrument *board, bool message_based) {
+struct link *instrument_open_link(struct instrument *board, bool message_based, const char *address) {
     size_t index;
     for (index = 0; index < (size_t)LINKS_MAX; index++) {
         if (!board->links[index].open) {
-            link_open(&board->links[index], board, message_based);
+            link_open(&board->links[index], board, message_based, address);
             return &board->links[index];
         }
     }
@@ -51,6 +52,10 @@ static void advance(struct instrument *board) {
 
 bool instrument_poll(struct instrument *board) {
     size_t index;
+    if (instrument_running(board)) {
+        /* Its owner is not silent meanwhile. */
+        (void)lock_owner(board);
+    }
     advance(board);
     for (index = 0; index < (size_t)LINKS_MAX; index++) {
         if (board->links[index].open) {

@@ -5,8 +5,9 @@
 #include "engine/scpi_errors.h"
 #include "instrument.h"
 
-void link_open(struct link *link, struct instrument *board, bool message_based) {
+void link_open(struct link *link, struct instrument *board, bool message_based, const char *address) {
     link->board = board;
+    link->address = address;
     link->open = true;
     link->message_based = message_based;
     input_clear(&link->input);
@@ -49,6 +50,10 @@ size_t link_receive(struct link *link, const char *bytes, size_t count) {
     size_t chunk;
     give_up_silent_block(link);
     link->heard_at_s = instrument_now_s(link->board);
+    /* Bytes that find no room are handed over again and again. */
+    if (count > 0U && !input_is_full(&link->input)) {
+        lock_hear(link);
+    }
     do {
         chunk = input_feed(&link->input, bytes + taken, count - taken);
         taken += chunk;
@@ -99,6 +104,8 @@ void link_query_unterminated(struct link *link) {
 void link_close(struct link *link) {
     if (link->open) {
         execution_drop_message(link);
+        lock_release(link);
+        changes_forget(link);
         link->open = false;
     }
 }

@@ -15,6 +15,8 @@ enum long_reply { REPLY_NONE, REPLY_ARRAY, REPLY_ERRORS };
 
 struct link {
     struct instrument *board;
+    /* Of the client, for other clients. */
+    const char *address;
     bool open;
     bool message_based;
     struct input input;
@@ -68,7 +70,7 @@ bool link_service_requested(struct link *link);
 
 /* For the engine's own modules. */
 
-void link_open(struct link *link, struct instrument *board, bool message_based);
+void link_open(struct link *link, struct instrument *board, bool message_based, const char *address);
 void link_poll(struct link *link);
 void link_release_withheld(struct link *link);
 /* Answer `*STB?`: the status byte with the master summary in bit 6. */

@@ -18,6 +18,34 @@ void execution_drop_message(struct link *link) {
     link->replied = false;
 }
 
+/* Whether the lock of another client refuses a form. */
+static bool is_locked_out(const struct command *command, bool query, struct call *call) {
+    bool reserved = query ? (command->forms & QUERY_IS_RESERVED) != 0U : (command->forms & SET_IS_FREE) == 0U;
+    return reserved && lock_excludes(call->link, &call->detail);
+}
+
+/* Errors of a unit whose acquisition or programming was begun; others change nothing. */
+static bool has_run(int code) {
+    return code == SCPI_OK || code == SCPI_DATA_STALE || code == SCPI_HARDWARE_ERROR;
+}
+
+int execution_run_command(const struct command *command, bool query, struct call *call) {
+    struct instrument *board = call->board;
+    struct board_settings before = board->settings;
+    int code;
+    if (is_locked_out(command, query, call)) {
+        return SCPI_SETTINGS_CONFLICT;
+    }
+    board->changes.array_changed = false;
+    code = query ? command->query(call) : command->set(call);
+    if (code != SCPI_WAIT &&
+        (((command->forms & FORM_ACTS) != 0U && has_run(code)) ||
+         (!query && (board->changes.array_changed || settings_differ(&before, &board->settings))))) {
+        changes_note(call->link);
+    }
+    return code;
+}
+
 void execution_trigger(struct link *link) {
     char bytes[ERROR_DETAIL_BYTES];
     struct text detail = text_begin(bytes, sizeof bytes);
@@ -119,7 +147,7 @@ static int run_handler(struct link *link, struct call *call) {
     if (link->parser.too_long) {
         return call_fail(call, SCPI_TOO_MUCH_DATA, "the parameters are longer than the board's buffer");
     }
-    return handler(call);
+    return execution_run_command(link->command, link->parser.query, call);
 }
 
 /* Execute the unit that is whole; false if it has to wait. */

@@ -4,7 +4,8 @@
 
 #include "engine/link.h"
 
-/* Take a message out of the input that stands behind the very unit that waits; false if there is none. */
+/* Obey a message of urgent commands alone and take it out of the input, where it stands behind the very unit that
+ * waits; false if there is none. */
 bool out_of_turn(struct link *link);
 
 #endif

@@ -12,6 +12,7 @@ int programming_start(struct instrument *board, struct text *detail) {
     }
     failure = board->hal->begin_programming(board->hal->context, board->memory->target_s, board->settings.tolerance);
     if (failure != NULL) {
+        board->hal->rest(board->hal->context);
         text_string(detail, failure);
         return SCPI_HARDWARE_ERROR;
     }
@@ -30,6 +31,7 @@ void programming_advance(struct instrument *board) {
     if (failure != NULL) {
         run->running = false;
         condition_set(&board->status.operation, OPERATION_PROGRAMMING, false);
+        board->hal->rest(board->hal->context);
         instrument_announce_completion(board);
         instrument_report_text(board, SCPI_HARDWARE_ERROR, failure);
         return;

@@ -24,7 +24,7 @@ from crosscal.firmware_models.c_sources import FOLDER, WARNINGS, engine_sources
 from crosscal.firmware_models.guarded_hardware import failure_text
 
 COMPILERS = ("cc", "gcc", "clang")
-GROUPS = ("PROG", "READBACK", "SEQ", "TEMP", "SIM", "CAL")
+GROUPS = ("PROG", "READBACK", "SEQ", "TEMP", "SIM", "CAL", "LOCK")
 LINKS_MAX = 8
 DOUBLES = ctypes.POINTER(ctypes.c_double)
 BYTES = ctypes.POINTER(ctypes.c_uint8)
@@ -201,7 +201,7 @@ def library(input_bytes: int) -> ctypes.CDLL:
     loaded = ctypes.CDLL(str(target))
     loaded.host_instrument_bytes.restype = ctypes.c_size_t
     loaded.instrument_open_link.restype = ctypes.c_void_p
-    loaded.instrument_open_link.argtypes = (ctypes.c_void_p, ctypes.c_bool)
+    loaded.instrument_open_link.argtypes = (ctypes.c_void_p, ctypes.c_bool, ctypes.c_char_p)
     loaded.instrument_poll.restype = ctypes.c_bool
     for name in ("link_receive", "link_transmit"):
         getattr(loaded, name).restype = ctypes.c_size_t
@@ -223,7 +223,6 @@ class HalOfPython:
 
     def __init__(self, hardware: Hardware, clock: Callable[[], float], calibrator: Calibrator | None) -> None:
         self.failed: BaseException | None = None
-        self.rests = 0
         self._hardware = hardware
         self._clock = clock
         self._text: ctypes.Array[ctypes.c_char] | None = None
@@ -288,7 +287,7 @@ class HalOfPython:
         return self._clock()
 
     def _rest(self) -> None:
-        self.rests += 1
+        self._hardware.rest()
 
     def _round_voltage(self, voltage_v: ctypes.Array, count: int, protection_v: float) -> None:
         rounded_v = self._hardware.round_voltage(array("d", voltage_v[:count]), protection_v)
@@ -396,10 +395,12 @@ class Instrument:
             calibrated_a=(ctypes.c_float * columns)(),
         )
 
-    def open_session(self, *, message_based: bool) -> Session:
-        address = self.library.instrument_open_link(self.address, message_based)
-        assert address is not None, "all links are open"
-        session = Session(self, address)
+    def open_session(self, *, message_based: bool, address: str = "unnamed") -> Session:
+        # The engine keeps the text where it is.
+        name = ctypes.create_string_buffer(address.encode())
+        link = self.library.instrument_open_link(self.address, message_based, name)
+        assert link is not None, "all links are open"
+        session = Session(self, link, name)
         self.sessions.append(session)
         return session
 
@@ -414,8 +415,9 @@ class Instrument:
 class Session:
     """`struct link` with the interface of the Python one; what C has no room for is kept."""
 
-    def __init__(self, board: Instrument, address: int) -> None:
+    def __init__(self, board: Instrument, address: int, name: ctypes.Array[ctypes.c_char]) -> None:
         self._board = board
+        self._name = name
         self._library = board.library
         self._address = address
         self._not_taken = bytearray()

@@ -72,7 +72,7 @@ static size_t act(struct instrument *board, const uint8_t *data, size_t size) {
         break;
     case 14:
         link_close(*link);
-        *link = instrument_open_link(board, data[0] % 2U == 1U);
+        *link = instrument_open_link(board, data[0] % 2U == 1U, "again");
         fuzz_require(*link != NULL);
         break;
     default:
@@ -104,7 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     size_t at = 0;
     size_t client;
     for (client = 0; client < CLIENTS; client++) {
-        links[client] = instrument_open_link(board, client % 2U == 1U);
+        links[client] = instrument_open_link(board, client % 2U == 1U, "client");
     }
     while (at < size) {
         at += act(board, data + at, size - at);

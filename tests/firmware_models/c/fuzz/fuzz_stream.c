@@ -30,7 +30,7 @@ static void collect(struct link *link, struct answers *answers) {
 /* Answers to the bytes in chunks of `chunk`; nothing that is under way advances in between. */
 static void answer(const uint8_t *data, size_t size, size_t chunk, struct answers *answers) {
     struct instrument *board = fuzz_power_on();
-    struct link *link = instrument_open_link(board, false);
+    struct link *link = instrument_open_link(board, false, "stream");
     size_t at = 0;
     int patience = 3;
     answers->count = 0;

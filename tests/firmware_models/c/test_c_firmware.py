@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import re
 import subprocess
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import pyvisa
+from engine_rig import EngineRig
 from serial_client import SerialClient
 from transcript_format import Transcript, load_transcripts
-from transcript_replay import replay
+from transcript_replay import Receiver, Sender, replay
 
 from crosscal.core.errors import InputError
 from crosscal.firmware_models.emulator import EmulatedBoard, Firmware, missing_tools
@@ -45,9 +48,37 @@ def client(reference_elf: Path, tmp_path: Path) -> Iterator[SerialClient]:
         yield client
 
 
+class Recorded:
+    """A way to a board that is sent in pieces, and that notes what came."""
+
+    def __init__(self, name: str, send: Sender, receive: Receiver) -> None:
+        self.came = bytearray()
+        self._cuts = random.Random(name)
+        self._send, self._receive = send, receive
+
+    def send(self, data: bytes) -> None:
+        """Send a message in up to five pieces."""
+        places = (self._cuts.randrange(len(data)) for _ in range(self._cuts.randrange(5)))
+        for start, end in pairwise(sorted({0, len(data), *places})):
+            self._send(data[start:end])
+
+    def receive(self) -> bytes:
+        """Bytes that came next."""
+        came = self._receive()
+        self.came += came
+        return came
+
+
 @pytest.mark.parametrize("transcript", OVER_THE_LINE, ids=lambda t: t.name)
-def test_transcript_holds_over_the_serial_line(transcript: Transcript, client: SerialClient) -> None:
-    replay(transcript, client.send, client.receive)
+def test_transcript_in_pieces_is_answered_over_the_serial_line_with_the_bytes_of_the_host(
+    transcript: Transcript, client: SerialClient
+) -> None:
+    line = Recorded(transcript.name, client.send, client.receive)
+    replay(transcript, line.send, line.receive)
+    link = EngineRig().open_link()
+    host = Recorded(transcript.name, link.send, link.receive)
+    replay(transcript, host.send, host.receive)
+    assert line.came == host.came
 
 
 def test_pyvisa_drives_it_as_any_serial_instrument(reference_elf: Path, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ struct instrument *fuzz_power_on(void) {
     crossbar_board_power_on(&crossbar);
     hal = crossbar_board_hal(&crossbar);
     facts = REFERENCE_FACTS;
-    facts.groups |= GROUP_CAL;
+    facts.groups |= GROUP_CAL | GROUP_LOCK;
     hal.facts = &facts;
     hal.calibrator = &CALIBRATOR;
     instrument_power_on(&board, &hal, &arrays);

@@ -24,11 +24,14 @@ def train_chosen(
     checkpoint: Path | None = None,
     resume: bool = False,
     progress: Callable[[EpochReport], None] | None = None,
+    on_step: Callable[[], None] | None = None,
 ) -> TrainingResult:
     """Train the calibrator of the plan; `auto` is the one that fits the board.
 
     Args:
-        plan, data, validation, checkpoint, resume, progress: as for `train`.
+        plan, data, validation, resume, progress, on_step: as for `train`.
+        checkpoint: as for `train`; with `auto` the fit of `whitebox` has a file beside it
+            (`checkpoint_files`).
 
     Returns:
         The result; its plan names the calibrator that was chosen.
@@ -38,13 +41,29 @@ def train_chosen(
     """
     if plan.calibrator != AUTO:
         return train(
-            plan, data, validation=validation, checkpoint=checkpoint, resume=resume, progress=progress
+            plan,
+            data,
+            validation=validation,
+            checkpoint=checkpoint,
+            resume=resume,
+            progress=progress,
+            on_step=on_step,
         )
     from crosscal.training.calibrators.whitebox.calibrator import Whitebox
 
-    white, general = replace(plan, calibrator="whitebox"), replace(plan, calibrator="structured")
+    def trained(calibrator: str, kept: Path | None) -> TrainingResult:
+        return train(
+            replace(plan, calibrator=calibrator),
+            data,
+            validation=validation,
+            checkpoint=kept,
+            resume=resume,
+            progress=progress,
+            on_step=on_step,
+        )
+
     try:
-        result = train(white, data, validation=validation, progress=progress)
+        result = trained("whitebox", None if checkpoint is None else _of_whitebox(checkpoint))
     except TrainingError as error:
         logger.info("whitebox cannot be fitted (%s); structured is trained", error)
     else:
@@ -53,6 +72,13 @@ def train_chosen(
             logger.info("whitebox is chosen: %s", found.verdict)
             return result
         logger.info("structured is trained, for %s", found.findings()[0])
-    return train(
-        general, data, validation=validation, checkpoint=checkpoint, resume=resume, progress=progress
-    )
+    return trained("structured", checkpoint)
+
+
+def checkpoint_files(checkpoint: Path) -> tuple[Path, ...]:
+    """List the files that `train_chosen` may have left for a checkpoint of this name."""
+    return checkpoint, _of_whitebox(checkpoint)
+
+
+def _of_whitebox(checkpoint: Path) -> Path:
+    return checkpoint.with_name(f"{checkpoint.name}.whitebox")

@@ -14,7 +14,8 @@ import torch
 from crosscal.core.errors import TrainingError
 
 FORMAT = "crosscal-checkpoint"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2: with finished steps of the preparation."""
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -33,10 +34,11 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
             os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise TrainingError(
             f"the checkpoint {path} cannot be written: {error}; choose a folder with room in it"
         ) from error
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

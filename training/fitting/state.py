@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from crosscal.core.errors import TrainingError
 from crosscal.training.calibrators.calibrator import TrainableCalibrator
-from crosscal.training.fitting.checkpoint import load_checkpoint, save_checkpoint
-from crosscal.training.fitting.plan import EpochReport, TrainingPlan
-from crosscal.training.measurements import Measurements
+from crosscal.training.fitting.plan import EpochReport
 
 
 class TrainingState:
@@ -30,24 +24,13 @@ class TrainingState:
         history: a dictionary per epoch.
     """
 
-    def __init__(self, calibrator: TrainableCalibrator, fingerprint: str) -> None:
+    def __init__(self, calibrator: TrainableCalibrator) -> None:
         self.calibrator = calibrator
         self.stage, self.epoch, self.waited = -1, 0, 0
         self.best_error = float("inf")
         self.history: list[dict[str, Any]] = []
         self._optimiser: torch.optim.Adam | None = None
         self._best = _copied(calibrator)
-        self._fingerprint = fingerprint
-
-    @staticmethod
-    def fingerprint(plan: TrainingPlan, data: Measurements, validation: Measurements) -> str:
-        """Digest of all that decides the result, so that a checkpoint of another training is refused."""
-        settings = {name: value for name, value in asdict(plan).items() if name != "threads"}
-        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-        for part in (data, validation):
-            for array in (part.conductance_s, part.voltage_v, part.current_a, part.usable):
-                digest.update(np.ascontiguousarray(array).tobytes())
-        return digest.hexdigest()
 
     def begin(self, stage: int, validate: Callable[[], float]) -> None:
         """Enter a stage afresh, its first state the best so far; nothing if a checkpoint is inside it."""
@@ -86,10 +69,9 @@ class TrainingState:
         """Leave a stage with its best state."""
         self.calibrator.load_state_dict(self._best)
 
-    def save(self, path: Path) -> None:
-        """Write everything to a checkpoint."""
-        state = {
-            "fingerprint": self._fingerprint,
+    def to_checkpoint(self) -> dict[str, Any]:
+        """Return everything, as a checkpoint holds it."""
+        return {
             "place": [self.stage, self.epoch, self.waited],
             "best_error": self.best_error,
             "history": self.history,
@@ -97,26 +79,15 @@ class TrainingState:
             "best": self._best,
             "optimiser": self.optimiser.state_dict(),
         }
-        save_checkpoint(path, state)
 
-    def load(self, path: Path) -> None:
-        """Take everything from a checkpoint.
-
-        Raises:
-            TrainingError: not a checkpoint, or one of a training with other data, seed or options.
-        """
-        state = load_checkpoint(path)
-        if state["fingerprint"] != self._fingerprint:
-            raise TrainingError(
-                f"{path} belongs to a training with other data, seed or options; resume with those it began "
-                "with, or start anew without --resume"
-            )
-        self.stage, self.epoch, self.waited = state["place"]
-        self.best_error, self.history = state["best_error"], state["history"]
-        self.calibrator.load_state_dict(state["calibrator"])
-        self._best = state["best"]
+    def take(self, checkpoint: dict[str, Any]) -> None:
+        """Take over everything from a checkpoint."""
+        self.stage, self.epoch, self.waited = checkpoint["place"]
+        self.best_error, self.history = checkpoint["best_error"], checkpoint["history"]
+        self.calibrator.load_state_dict(checkpoint["calibrator"])
+        self._best = checkpoint["best"]
         self._optimiser = _adam(self.calibrator)
-        self._optimiser.load_state_dict(state["optimiser"])
+        self._optimiser.load_state_dict(checkpoint["optimiser"])
 
 
 def _adam(calibrator: TrainableCalibrator) -> torch.optim.Adam:

@@ -22,6 +22,7 @@ from crosscal.training.calibrators.registry import calibrator_class
 from crosscal.training.fitting.batches import TensorData
 from crosscal.training.fitting.plan import EpochReport, TrainingPlan
 from crosscal.training.fitting.state import TrainingState
+from crosscal.training.fitting.training_checkpoint import TrainingCheckpoint, fingerprint
 from crosscal.training.measurements import Measurements, split_matrices
 
 logger = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ def train(
     checkpoint: Path | None = None,
     resume: bool = False,
     progress: Callable[[EpochReport], None] | None = None,
+    on_step: Callable[[], None] | None = None,
 ) -> TrainingResult:
     """Train a calibrator.
 
@@ -63,10 +65,12 @@ def train(
         plan: calibrator, split and limits.
         data: measured matrices.
         validation: matrices to validate on; None to keep some of `data` for it.
-        checkpoint: where the state is saved after every epoch; None not to.
+        checkpoint: where finished steps of a long preparation, and the state after every epoch, are saved;
+            None not to.
         resume: go on from the checkpoint, to the result that an uninterrupted training gives; starts one if
             there is no checkpoint yet.
         progress: called after every epoch.
+        on_step: called after every step of a long preparation; may raise to stop.
 
     Raises:
         InputError: options that the calibrator does not have.
@@ -78,17 +82,19 @@ def train(
         data, validation = split_matrices(data, plan.validation_share, rng)
     _require_fit(data, validation)
     learnt, checked = data.with_variation(), validation.with_variation()
+    kept = TrainingCheckpoint(checkpoint, fingerprint(plan, data, validation))
+    before = kept.resumed() if resume else None
     with _torch_threads(plan.threads):
-        with _seeded(plan.seed, _PREPARE):
+        with _seeded(plan.seed, _PREPARE), kept.preparation(on_step) as steps:
             calibrator = _untrained(plan, data.shape)
-            calibrator.prepare(learnt, np.random.default_rng([plan.seed, _PREPARE]))
-        state = TrainingState(calibrator, TrainingState.fingerprint(plan, data, validation))
-        if resume and checkpoint is not None and checkpoint.exists():
-            state.load(checkpoint)
+            calibrator.prepare_in_steps(learnt, np.random.default_rng([plan.seed, _PREPARE]), steps)
+        state = TrainingState(calibrator)
+        if before is not None:
+            state.take(before)
         tensors = TensorData(learnt), TensorData(checked)
         for index, stage in enumerate(_capped(plan, calibrator)):
             if index >= state.stage:
-                _run_stage(plan.seed, index, stage, state, tensors, checkpoint, progress)
+                _run_stage(plan.seed, index, stage, state, tensors, kept, progress)
         calibrator.eval()
     return TrainingResult(
         calibrator=calibrator,
@@ -120,7 +126,7 @@ def _run_stage(
     stage: Stage,
     state: TrainingState,
     tensors: tuple[TensorData, TensorData],
-    checkpoint: Path | None,
+    kept: TrainingCheckpoint,
     progress: Callable[[EpochReport], None] | None,
 ) -> None:
     training, validation = tensors
@@ -141,8 +147,7 @@ def _run_stage(
             best_error=state.best_error,
         )
         state.remember(report)
-        if checkpoint is not None:
-            state.save(checkpoint)
+        kept.save(state.to_checkpoint())
         if progress is not None:
             progress(report)
     state.finish()

@@ -82,8 +82,8 @@ def command(
 ) -> None:
     """Learn a calibrator from RUN, a run.h5, and export it to one ONNX file.
 
-    A checkpoint is kept beside the output after every epoch; after Ctrl-C, --resume ends where an
-    uninterrupted training would have ended. The checkpoint goes when the ONNX file is written.
+    A checkpoint is kept beside the output, after every epoch and about every second of a fit; after Ctrl-C,
+    --resume ends where an uninterrupted training would have ended. It goes when the ONNX file is written.
 
     Before training, currents are compared with those of the targets and inputs beside them: a wrong unit,
     sign or order ends here, with the --correct that mends it. Afterwards the calibrator is compared with

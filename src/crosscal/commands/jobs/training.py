@@ -11,6 +11,7 @@ from crosscal.training import (
     Measurements,
     TrainingPlan,
     TrainingResult,
+    checkpoint_files,
     export_calibrator,
     require_better_than_affine,
     train_chosen,
@@ -52,20 +53,27 @@ def train_and_export(
 
         with show_log_beside_bar(bar, task, "crosscal.training"):
             result = train_chosen(
-                plan, data, validation=validation, checkpoint=checkpoint, resume=resume, progress=show
+                plan,
+                data,
+                validation=validation,
+                checkpoint=checkpoint,
+                resume=resume,
+                progress=show,
+                on_step=check,
             )
     if not accept_worse:
         with working("comparing with affine on held-out matrices"):
             require_better_than_affine(result)
     export_calibrator(result, output, provenance=provenance)
-    checkpoint.unlink(missing_ok=True)
+    for file in checkpoint_files(checkpoint):
+        file.unlink(missing_ok=True)
     for finding in result.calibrator.findings():
         console.print(f"[yellow]{result.calibrator.name}: {finding}", highlight=False, soft_wrap=True)
     return result
 
 
 def _kept_training(checkpoint: Path) -> str | None:
-    if not checkpoint.exists():
+    if not any(file.exists() for file in checkpoint_files(checkpoint)):
         return None
     return f"the training so far is kept in {checkpoint}: --resume goes on from there"
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "export-c": "write a programmed calibrator as one C99 header for a microcontroller",
     "export-spice": "write the array of a simulated board as a netlist for ngspice, and check it",
     "import": "turn data that exist already into run.h5, after checking them",
+    "network": "whole neural networks on crossbars: map, evaluate, train, study",
     "plot": "pictures of a simulated board: voltages, currents, drift, transients, devices; an HTML page",
     "recalibrate": "adapt a calibrator to a board as it is now, from a few known vectors",
     "serve": "make a SCPI instrument of a board with a Python API",
@@ -34,6 +35,7 @@ _MODULES = {
     "export": "export_run",
     "export-c": "export_c.command",
     "import": "import_run",
+    "network": "network.group",
     "plot": "plot.group",
 }
 """Modules of the commands that are not called like the command."""

@@ -1,0 +1,1 @@
+"""Networks on crossbars: map, evaluate, inspect, train, study."""

@@ -1,0 +1,118 @@
+"""Chips of an evaluation: each is a task of its own, and finished ones are kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from crosscal.core.whole_file import write_whole_text
+from crosscal.simulated_bench.tiles.chip import Chip
+from crosscal.simulated_bench.tiles.chip_settings import ChipSettings
+from crosscal.training.networks.mapping.mapped_network import MappedNetwork
+from crosscal.training.networks.running.chip_run import ChipRun
+from crosscal.training.networks.running.column_calibration import calibrate_columns
+from crosscal.training.networks.running.scoring import ChipScore, score_chip
+from crosscal.training.networks.running.software import SoftwareRun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChipTask:
+    """Everything that decides a chip's score.
+
+    Attributes:
+        network: mapped.
+        settings: of the chips.
+        seed: of all chips.
+        x, y: inputs and classes.
+        known: inputs that columns are calibrated with; None: no calibration.
+    """
+
+    network: MappedNetwork
+    settings: ChipSettings
+    seed: int
+    x: np.ndarray
+    y: np.ndarray
+    known: np.ndarray | None
+
+    def score(self, number: int, advance: Callable[[int], None] = lambda _: None) -> ChipScore:
+        """Program a chip and score it."""
+        device = self.settings.device
+        chip = Chip(self.settings, seed=self.seed, number=number)
+        merged = self.settings.mode == "merged"
+        run = ChipRun(self.network, chip, merged=merged, seed=self.seed + number, device=device)
+        software = SoftwareRun(self.network, device)
+        if self.known is not None:
+            calibrate_columns(run, software, torch.from_numpy(self.known))
+        x, y = torch.from_numpy(self.x), torch.from_numpy(self.y)
+        return score_chip(run, software, x, y, number=number, advance=advance)
+
+    def fingerprint(self, settings: dict[str, Any]) -> str:
+        """Tell tasks apart by everything that decides their scores."""
+        found = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=16)
+        for layer in self.network.layers:
+            for array in (layer.matrix.weight, layer.matrix.bias, *(codes.codes for codes in layer.codes)):
+                found.update(np.ascontiguousarray(array).tobytes())
+            found.update(np.ascontiguousarray(layer.codes[0].adc_range).tobytes())
+        for given in (self.x, self.y, self.known):
+            if given is not None:
+                found.update(np.ascontiguousarray(given).tobytes())
+        return found.hexdigest()
+
+
+class KeptScores:
+    """Scores of finished chips, in a file beside the report.
+
+    Args:
+        path: the file.
+        fingerprint: of the task; scores of another are not used.
+    """
+
+    def __init__(self, path: Path, fingerprint: str) -> None:
+        self._path, self._fingerprint = path, fingerprint
+        self.scores: dict[int, ChipScore] = {}
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            if document["fingerprint"] == fingerprint:
+                self.scores = {each["number"]: _score(each) for each in document["chips"]}
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            self.scores = {}
+
+    def keep(self, score: ChipScore) -> None:
+        """Add a score, and write the file anew."""
+        self.scores[score.number] = score
+        chips = [asdict(self.scores[number]) for number in sorted(self.scores)]
+        write_whole_text(self._path, json.dumps({"fingerprint": self._fingerprint, "chips": chips}) + "\n")
+
+
+def _score(values: dict[str, Any]) -> ChipScore:
+    lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    return ChipScore(**{**values, **lists})
+
+
+def scores_on_cluster(task: ChipTask, numbers: list[int], scheduler: str) -> Iterator[ChipScore]:
+    """Score chips on a Dask cluster, as they come."""
+    from crosscal.commands.jobs.cluster import cluster, map_unordered
+
+    with cluster(scheduler) as client:
+        shared = client.scatter(task, broadcast=True)
+        yield from map_unordered(client, _Scored(shared), numbers)
+
+
+class _Scored:
+    """Task of one chip, whose data the workers hold already."""
+
+    def __init__(self, shared: Any) -> None:
+        self._shared = shared
+
+    def __call__(self, number: int) -> ChipScore:
+        from distributed import Future
+
+        task = self._shared.result() if isinstance(self._shared, Future) else self._shared
+        return task.score(number)

@@ -1,0 +1,179 @@
+"""`crosscal network evaluate`: accuracy of a mapped network on simulated chips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from crosscal.commands.files.output import require_output_folder
+from crosscal.commands.network.options import (
+    cells_help,
+    chips_option,
+    device_option,
+    require_device,
+    seed_option,
+)
+from crosscal.commands.options.scheduler import scheduler_option
+from crosscal.commands.terminal.interrupt import interruptible, keeping
+from crosscal.commands.terminal.progress import console, progress_bar
+
+
+@click.command("evaluate")
+@click.argument("mapped", type=click.Path(path_type=Path))
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="An npz file with x_test and y_test, a folder of IDX files, or of images by class.",
+)
+@click.option("--report", type=click.Path(path_type=Path), required=True, help="Folder for the report.")
+@chips_option
+@seed_option
+@click.option(
+    "--mode",
+    type=click.Choice(["exact", "converted", "merged"]),
+    default="converted",
+    show_default=True,
+    help="The solver vector by vector; every conversion; or all folded into one matrix.",
+)
+@click.option("--wires", type=click.FloatRange(0), default=0.0, show_default=True, help="Ohms per segment.")
+@click.option(
+    "--driver", type=click.FloatRange(0), default=0.0, show_default=True, help="Ohms of each driver."
+)
+@click.option(
+    "--age", type=click.FloatRange(0), default=0.0, show_default=True, help="Seconds since writing."
+)
+@click.option("--cells", help=f"{cells_help}  [default: those mapped for]")
+@click.option(
+    "--calibrate",
+    type=click.Path(path_type=Path),
+    metavar="DATA",
+    help="Calibrate gain and offset of every column with known inputs, x_train of this file.",
+)
+@click.option("--known", type=click.IntRange(2), default=200, show_default=True, help="Known inputs.")
+@click.option("--inputs", type=click.IntRange(1), help="Only the first inputs.  [default: all]")
+@device_option
+@scheduler_option
+def command(mapped: Path, data: Path, report: Path, scheduler: str | None, chips: int, **given: Any) -> None:
+    """Score MAPPED on simulated chips with labelled data.
+
+    Writes report.json, pictures and one HTML page. Chips that are finished are kept in the folder: the same
+    command goes on where it was cut off.
+
+    \b
+    crosscal network evaluate net.mapped --data data.npz --report out/
+    crosscal network evaluate net.mapped --data data.npz --wires 2 --chips 3 \\
+      --calibrate data.npz --report calibrated/
+    """
+    import torch
+
+    from crosscal.commands.network.chips import KeptScores, scores_on_cluster
+    from crosscal.training.networks.reporting.report import NetworkReport, write_network_report
+    from crosscal.training.networks.running.scoring import accuracy_of
+    from crosscal.training.networks.running.software import SoftwareRun
+
+    require_device(given["device"])
+    task = _task(mapped, data, given)
+    require_output_folder(report)
+    settings = _settings(task, given)
+    kept = KeptScores(report / "chips.json", task.fingerprint(settings))
+    with keeping(lambda: f"finished chips are kept in {report}: the same command goes on from there"):
+        software = SoftwareRun(task.network, given["device"])
+        x, y = torch.from_numpy(task.x), torch.from_numpy(task.y)
+        missing = [number for number in range(chips) if number not in kept.scores]
+        with progress_bar() as bar, interruptible() as check:
+            before = (chips - len(missing)) * len(x)
+            line = bar.add_task("chips", total=chips * len(x), completed=before, note="")
+            if scheduler is not None:
+                for score in scores_on_cluster(task, missing, scheduler):
+                    kept.keep(score)
+                    bar.advance(line, len(x))
+
+            def advance(done: int) -> None:
+                check()
+                bar.advance(line, done)
+
+            for number in [] if scheduler is not None else missing:
+                score = task.score(number, advance)
+                kept.keep(score)
+                bar.update(line, note=f"chip {number + 1}: {100 * score.accuracy:.2f} %")
+        software_accuracy = accuracy_of(software.run, x, y)
+    found = NetworkReport(
+        network=task.network,
+        scores=[kept.scores[number] for number in range(chips)],
+        software_accuracy=software_accuracy,
+        inputs=len(x),
+        settings={**settings, "data": str(data), "network": str(mapped)},
+    )
+    _print(found)
+    for path in write_network_report(found, report):
+        console.print(f"wrote {path}")
+
+
+def _task(mapped: Path, data: Path, given: dict[str, Any]) -> Any:
+    from crosscal.commands.network.chips import ChipTask
+    from crosscal.core.network.cell_profile import load_cell_profile
+    from crosscal.simulated_bench import Wires
+    from crosscal.simulated_bench.tiles.chip_settings import ChipSettings
+    from crosscal.training.networks.data import fit_shape, read_data
+    from crosscal.training.networks.mapping.mapped_file import load_mapped
+
+    network = load_mapped(mapped)
+    cells = network.options.cells if given["cells"] is None else load_cell_profile(given["cells"])
+    ohm = given["wires"]
+    settings = ChipSettings(
+        cells=cells,
+        wires=Wires(row_ohm=ohm, column_ohm=ohm, source_ohm=given["driver"]),
+        mode=given["mode"],
+        age_s=given["age"],
+        device=given["device"],
+    )
+    test = read_data(data, "test")
+    known = None
+    if given["calibrate"] is not None:
+        known = read_data(given["calibrate"], "train", labels=False).x[: given["known"]]
+        known = fit_shape(known, network.graph.input_shape)
+    count = given["inputs"] or len(test.x)
+    return ChipTask(
+        network=network,
+        settings=settings,
+        seed=given["seed"],
+        x=fit_shape(test.x[:count], network.graph.input_shape),
+        y=test.y[:count],
+        known=known,
+    )
+
+
+def _settings(task: Any, given: dict[str, Any]) -> dict[str, Any]:
+    import msgspec
+
+    return {
+        "mode": given["mode"],
+        "wires_ohm": given["wires"],
+        "driver_ohm": given["driver"],
+        "age_s": given["age"],
+        "seed": given["seed"],
+        "calibration": "none" if task.known is None else f"gain and offset, {len(task.known)} known inputs",
+        "cells": msgspec.to_builtins(task.settings.cells),
+    }
+
+
+def _print(found: Any) -> None:
+    out = Console()
+    spread = f" ± {100 * found.accuracy_std:.2f}" if len(found.scores) > 1 else ""
+    first = found.scores[0]
+    out.print(
+        f"accuracy {100 * found.accuracy:.2f} %{spread} over {len(found.scores)} chips; "
+        f"software {100 * found.software_accuracy:.2f} %",
+        highlight=False,
+        soft_wrap=True,
+    )
+    out.print(
+        f"{1e6 * first.energy_j:.3g} µJ and {first.conversions:,} conversions per input; "
+        f"{first.tiles} tiles, {1e6 * first.area_m2:.3g} mm²",
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,26 @@
+"""`crosscal network`: whole networks on crossbars."""
+
+from __future__ import annotations
+
+import click
+
+from crosscal.commands.network.evaluate import command as evaluate
+from crosscal.commands.network.inspect import command as inspect
+from crosscal.commands.network.map import command as map_
+
+
+@click.group("network")
+def command() -> None:
+    """Map a neural network to crossbars, and find out how good it is there.
+
+    A network is any ONNX file of convolutions, matrix products, pooling, normalisation and activations.
+    Products by weights go to tiles of cells; all else stays digital.
+
+    \b
+    crosscal network map net.onnx -o net.mapped
+    crosscal network evaluate net.mapped --data data.npz --report out/
+    """
+
+
+for each in (map_, inspect, evaluate):
+    command.add_command(each)

@@ -1,0 +1,76 @@
+"""Options that the commands of networks share."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+
+class TileSize(click.ParamType):
+    """Rows and columns of a tile, such as `128x128`."""
+
+    name = "ROWSxCOLUMNS"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """See `click.ParamType`."""
+        if isinstance(value, tuple):
+            return value
+        found = re.fullmatch(r"(\d+)[x×](\d+)", value.strip())
+        if found is None:
+            self.fail(f"{value!r} is no size of a tile; write rows and columns, such as 128x128", param, ctx)
+        return int(found[1]), int(found[2])
+
+
+class Bits(click.ParamType):
+    """A number of bits, or `none` for converters that do not round."""
+
+    name = "BITS"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        """See `click.ParamType`."""
+        if value is None or isinstance(value, int):
+            return value
+        if value.strip().lower() == "none":
+            return None
+        try:
+            return int(value)
+        except ValueError:
+            self.fail(f"{value!r} is no number of bits; write one, or none", param, ctx)
+
+
+cells_help = "Cells: a profile that comes along, or a TOML file."
+
+device_option = click.option(
+    "--device", default="cpu", show_default=True, help="Torch's device, such as cpu or cuda."
+)
+
+chips_option = click.option(
+    "--chips", type=click.IntRange(1), default=10, show_default=True, help="Chips, each with its own cells."
+)
+
+seed_option = click.option(
+    "--seed", type=click.IntRange(0), default=1, show_default=True, help="Everything random."
+)
+
+
+def require_device(device: str) -> None:
+    """Refuse a device that torch does not have here.
+
+    Raises:
+        InputError: the name is unknown, or nothing answers to it.
+    """
+    import torch
+
+    from crosscal.core.errors import InputError, wanted
+
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0][:120]
+        raise InputError(
+            wanted(got=f"the device {device!r} ({reason})", allowed="a device of torch's", remedy="use cpu")
+        ) from error

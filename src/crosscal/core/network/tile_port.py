@@ -1,0 +1,54 @@
+"""Port to tiles: program a layer's codes, multiply a batch, state the cost; simulated or physical."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from crosscal.core.network.layer_codes import LayerCodes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerCost:
+    """Cost of one layer.
+
+    Attributes:
+        tiles: that hold it.
+        conversions: for one input vector.
+        energy_j: for one input vector [J].
+        latency_s: of one input vector, all tiles at work at once [s].
+        area_m2: of the tiles with their converters and registers [m²].
+    """
+
+    tiles: int
+    conversions: int
+    energy_j: float
+    latency_s: float
+    area_m2: float
+
+
+@runtime_checkable
+class ProgrammedLayer(Protocol):
+    """A layer in its tiles. Arrays are torch tensors on the device that the tiles were made for."""
+
+    @property
+    def cost(self) -> LayerCost:
+        """Cost of the layer."""
+        ...
+
+    def multiply(self, inputs: Any) -> Any:
+        """Multiply whole numbers (B, K) by the matrix, with every conversion: sums (B, O)."""
+        ...
+
+    def folded(self) -> tuple[Any, Any]:
+        """Return the matrix as one, (K, O), and the deviation that conversion adds to each sum, (O,)."""
+        ...
+
+
+@runtime_checkable
+class Tiles(Protocol):
+    """Tiles that layers are programmed into, one after another."""
+
+    def program(self, layer: LayerCodes) -> ProgrammedLayer:
+        """Write a layer's codes into tiles of its own."""
+        ...

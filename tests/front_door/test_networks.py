@@ -1,0 +1,118 @@
+"""Networks from an ONNX file to a report, through the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from support.made_networks import striped_images, trained_network
+
+from crosscal.command_line import crosscal
+from crosscal.core.errors import CrosscalError
+from crosscal.training.networks.graph.torch_module import module_to_onnx
+
+
+def call(*arguments: object) -> str:
+    result = CliRunner().invoke(crosscal, [str(each) for each in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network that nobody prepared, its data, and the network mapped without any option."""
+    folder = tmp_path_factory.mktemp("network")
+    (folder / "net.onnx").write_bytes(module_to_onnx(trained_network(), (1, 12, 12)))
+    x_test, y_test = striped_images(100, 2)
+    np.savez(folder / "data.npz", x_train=striped_images(100, 3)[0], x_test=x_test, y_test=y_test)
+    call("network", "map", folder / "net.onnx", "-o", folder / "net.mapped")
+    return folder
+
+
+def test_a_mapping_without_options_keeps_the_accuracy_of_software(files: Path) -> None:
+    shown = call(
+        "network", "evaluate", files / "net.mapped", "--data", files / "data.npz", "--report", files / "out"
+    )
+    report = json.loads((files / "out" / "report.json").read_text(encoding="utf-8"))
+    assert report["software_accuracy"] > 0.9
+    assert report["accuracy"] >= report["software_accuracy"] - 0.05
+    assert len(report["accuracy_per_chip"]) == 10
+    assert report["accuracy"] == pytest.approx(np.mean(report["accuracy_per_chip"]))
+    assert f"accuracy {100 * report['accuracy']:.2f} %" in shown
+    assert report["energy_j"] > 0
+    assert report["area_m2"] > 0
+    page = (files / "out" / "report.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == 2
+
+
+def test_finished_chips_are_kept_and_others_are_not_mistaken_for_them(files: Path) -> None:
+    data = ["--data", files / "data.npz", "--report", files / "kept", "--inputs", 20, "--mode", "merged"]
+    call("network", "evaluate", files / "net.mapped", *data, "--chips", 1)
+    path = files / "kept" / "chips.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    document["chips"][0]["accuracy"] = 0.123
+    path.write_text(json.dumps(document), encoding="utf-8")
+    call("network", "evaluate", files / "net.mapped", *data, "--chips", 2)
+    report = json.loads((files / "kept" / "report.json").read_text(encoding="utf-8"))
+    assert report["accuracy_per_chip"][0] == 0.123
+    assert report["accuracy_per_chip"][1] > 0.5
+    call("network", "evaluate", files / "net.mapped", *data, "--chips", 1, "--seed", 5)
+    report = json.loads((files / "kept" / "report.json").read_text(encoding="utf-8"))
+    assert report["accuracy_per_chip"][0] > 0.5
+
+
+def test_calibration_repairs_what_wires_did(files: Path) -> None:
+    call(
+        *(
+            "network",
+            "map",
+            files / "net.onnx",
+            "--ranges-from",
+            files / "data.npz",
+            "--cells",
+            "radar-baked",
+        ),
+        *("-o", files / "radar.mapped"),
+    )
+    accuracy = {}
+    for name, more in (("raw", []), ("calibrated", ["--calibrate", files / "data.npz"])):
+        call(
+            *("network", "evaluate", files / "radar.mapped", "--data", files / "data.npz", "--wires", 30),
+            *("--chips", 2, "--report", files / name, *more),
+        )
+        report = json.loads((files / name / "report.json").read_text(encoding="utf-8"))
+        accuracy[name] = report["accuracy"], np.mean([layer["output_error"] for layer in report["layers"]])
+    assert accuracy["calibrated"][0] > accuracy["raw"][0] - 0.02
+    assert accuracy["calibrated"][1] < 0.7 * accuracy["raw"][1]
+
+
+def test_inspect_prints_layers_and_reasons(files: Path) -> None:
+    shown = call("network", "inspect", files / "net.mapped")
+    assert "128x16" in shown
+    assert "scatter of the cells moves weights by" in shown
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--adc-bits", "0"], "an ADC of 0 bits"),
+        (["--cells", "unobtainium"], "the cells 'unobtainium'"),
+        (["--tile", "128x2"], "tiles of 128x2"),
+        (["--dac", "9"], "converters of 9 bits"),
+    ],
+)
+def test_bad_options_of_a_mapping_are_one_clear_error(files: Path, options: list[str], message: str) -> None:
+    with pytest.raises(CrosscalError, match=message):
+        call("network", "map", files / "net.onnx", "-o", files / "bad.mapped", *options)
+    assert not (files / "bad.mapped").exists()
+
+
+def test_data_of_another_shape_are_one_clear_error(files: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "data.npz", x_test=np.zeros((3, 20, 20)), y_test=np.zeros(3, dtype=int))
+    with pytest.raises(CrosscalError, match=r"inputs of shape \(20, 20\); allowed: \(1, 12, 12\)"):
+        call(
+            "network", "evaluate", files / "net.mapped", "--data", tmp_path / "data.npz", "--report", tmp_path
+        )

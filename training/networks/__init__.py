@@ -1,0 +1,1 @@
+"""Networks on crossbars: read, mapped, trained, planned, run and reported."""

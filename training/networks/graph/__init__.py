@@ -1,0 +1,1 @@
+"""Graph of a network: read from ONNX or torch, and run."""

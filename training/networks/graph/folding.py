@@ -1,0 +1,53 @@
+"""Folding of a graph: nodes that depend on constants alone are evaluated once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from crosscal.training.networks.graph.graph import Graph, Node
+from crosscal.training.networks.graph.operators import OPERATORS
+
+
+def fold_constants(graph: Graph) -> Graph:
+    """Evaluate what depends on constants alone, and drop nodes and constants that nothing uses."""
+    constants, kept = dict(graph.constants), []
+    for node in graph.nodes:
+        if node.inputs and all(not name or name in constants for name in node.inputs):
+            values = [
+                None if not name else torch.from_numpy(np.array(constants[name])) for name in node.inputs
+            ]
+            found = OPERATORS[node.operator](node, *values)
+            for name, value in zip(
+                node.outputs, found if isinstance(found, tuple) else (found,), strict=False
+            ):
+                constants[name] = value.numpy()
+            continue
+        kept.append(_marked(node, graph, constants))
+    used, needed = [], {graph.output}
+    for node in reversed(kept):
+        if needed & set(node.outputs):
+            used.append(node)
+            needed |= set(node.inputs)
+    return replace(
+        graph,
+        nodes=tuple(reversed(used)),
+        constants={name: _single(value) for name, value in constants.items() if name in needed},
+    )
+
+
+def _marked(node: Node, graph: Graph, constants: dict[str, np.ndarray]) -> Node:
+    """Mark a reshape to a fixed batch, so that it takes any."""
+    fixed = graph.fixed_batch
+    if node.operator != "Reshape" or fixed is None:
+        return node
+    shape = constants.get(node.inputs[1]) if len(node.inputs) > 1 else node.attributes.get("shape")
+    if shape is None or len(np.atleast_1d(shape)) < 2 or int(np.atleast_1d(shape)[0]) != fixed:
+        return node
+    return replace(node, attributes={**node.attributes, "fixed_batch": fixed})
+
+
+def _single(value: np.ndarray) -> np.ndarray:
+    return value.astype(np.float32) if value.dtype.kind == "f" else value

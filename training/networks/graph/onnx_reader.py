@@ -1,0 +1,133 @@
+"""Reader of ONNX files; operators that cannot be run are named with their nodes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crosscal.core.errors import FileFormatError, InputError, wanted
+from crosscal.training.networks.graph.folding import fold_constants
+from crosscal.training.networks.graph.graph import Graph, Node
+from crosscal.training.networks.graph.operators import OPERATORS
+
+SOFTMAX_PER_AXIS = 13
+"""Since this version of the operators, Softmax works along one axis; before, on all from one axis on."""
+
+ONCE_INFERENCE = {"Dropout": "ratio", "BatchNormalization": ""}
+
+
+def read_onnx(path: str | Path) -> Graph:
+    """Read a network.
+
+    Raises:
+        FileFormatError: no ONNX file.
+        InputError: operators that cannot be run, or several inputs; each node is named.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load(str(path))
+    except FileNotFoundError:
+        raise
+    except (DecodeError, onnx.checker.ValidationError, ValueError, RuntimeError) as error:
+        got = f"{path}, no ONNX file ({' '.join(str(error).split())[:120]})"
+        raise FileFormatError(
+            wanted(got=got, allowed="a network in ONNX", remedy="export it again")
+        ) from error
+    if not model.graph.node:
+        raise FileFormatError(
+            wanted(got=f"{path} without a node", allowed="a network in ONNX", remedy="export it again")
+        )
+    return graph_of_model(model, str(path))
+
+
+def graph_of_model(model: Any, origin: str) -> Graph:
+    """Turn a loaded model into a graph.
+
+    Raises:
+        InputError: see `read_onnx`.
+    """
+    from onnx import numpy_helper
+
+    constants = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
+    opset = max((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), default=1)
+    nodes = []
+    for place, each in enumerate(model.graph.node):
+        attributes = {attribute.name: _value(attribute) for attribute in each.attribute}
+        if each.op_type == "Constant":
+            constants[each.output[0]] = _constant(attributes)
+            continue
+        if each.op_type in ("Softmax", "LogSoftmax") and opset < SOFTMAX_PER_AXIS:
+            attributes = {"axis": attributes.get("axis", 1), "flattened": 1}
+        plain = {name: value for name, value in attributes.items() if not isinstance(value, np.ndarray)}
+        for name, value in attributes.items():
+            if isinstance(value, np.ndarray):
+                plain[name] = value.ravel().tolist()
+        nodes.append(
+            Node(
+                operator=each.op_type if each.domain in ("", "ai.onnx") else f"{each.domain}.{each.op_type}",
+                name=each.name or f"{each.op_type}_{place}",
+                inputs=tuple(each.input),
+                outputs=tuple(each.output),
+                attributes=plain,
+            )
+        )
+    _require_known(nodes, origin)
+    inputs = [each for each in model.graph.input if each.name not in constants]
+    if len(inputs) != 1 or not model.graph.output:
+        got = f"{origin} with the inputs {', '.join(each.name for each in inputs) or 'none'}"
+        raise InputError(
+            wanted(got=got, allowed="one input and an output", remedy="export a network of one input")
+        )
+    dims = inputs[0].type.tensor_type.shape.dim
+    shape = tuple(dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else None for dim in dims)
+    return fold_constants(
+        Graph(
+            nodes=tuple(nodes),
+            constants=constants,
+            input=inputs[0].name,
+            input_shape=shape[1:],
+            fixed_batch=shape[0] if shape else None,
+            output=model.graph.output[0].name,
+        )
+    )
+
+
+def _require_known(nodes: list[Node], origin: str) -> None:
+    unknown = [node for node in nodes if node.operator not in OPERATORS]
+    if unknown:
+        named = ", ".join(f"{node.operator} (node {node.name!r})" for node in unknown[:5])
+        more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+        raise InputError(
+            wanted(
+                got=f"{origin} with {named}{more}",
+                allowed=", ".join(sorted(OPERATORS)),
+                remedy="replace these layers, or end the network before them",
+            )
+        )
+
+
+def _value(attribute: Any) -> Any:
+    import onnx
+    from onnx import numpy_helper
+
+    value = onnx.helper.get_attribute_value(attribute)
+    if isinstance(value, onnx.TensorProto):
+        return numpy_helper.to_array(value)
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if isinstance(value, int | float | str):
+        return value
+    if isinstance(value, onnx.GraphProto | onnx.SparseTensorProto | onnx.TypeProto):
+        return attribute.name
+    return [each.decode(errors="replace") if isinstance(each, bytes) else each for each in value]
+
+
+def _constant(attributes: dict[str, Any]) -> np.ndarray:
+    value = next(iter(attributes.values()))
+    if isinstance(value, np.ndarray):
+        return value
+    return np.array(value, dtype=np.float32 if isinstance(np.asarray(value).flat[0], float) else np.int64)

@@ -1,0 +1,1 @@
+"""Mapping of a network to codes of cells and ranges of converters."""

@@ -1,0 +1,1 @@
+"""Report of a mapped network: JSON, pictures, one HTML page."""

@@ -1,0 +1,1 @@
+"""Run of a mapped network on tiles, its score and report."""

@@ -1,0 +1,54 @@
+"""Calibration of columns inside a network: gain and offset of every output, from known inputs."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from crosscal.training.networks.running.chip_run import ChipRun, ColumnCorrection
+from crosscal.training.networks.running.software import SoftwareRun
+
+
+@torch.no_grad()
+def calibrate_columns(run: ChipRun, software: SoftwareRun, known: Tensor) -> None:
+    """Fit gain and offset of every output of every layer, first to last, by least squares.
+
+    The inputs of a layer are those that the chip itself gives, with the layers before it calibrated; they are
+    multiplied in floats for comparison.
+
+    Args:
+        run: programmed; gains `corrections`.
+        software: the same network in floats.
+        known: inputs, (B, …), some hundred.
+    """
+    run.corrections.clear()
+
+    def multiply(number: int, x: Tensor) -> Tensor:
+        matrix = run.network.layers[number].matrix
+        found = run.product(number, x)
+        bias = torch.from_numpy(matrix.bias).to(found.device)
+        exact = software.multiply(number, x) - matrix.per_output(bias)
+        run.corrections[number] = fit_columns(*(_by_output(each, matrix.window) for each in (found, exact)))
+        return run.multiply(number, x)
+
+    run.run_with(known, multiply)
+
+
+def fit_columns(found: Tensor, exact: Tensor) -> ColumnCorrection:
+    """Fit `exact ≈ gain · found + offset` for every output.
+
+    Args:
+        found, exact: (B, O).
+    """
+    mean_found, mean_exact = found.mean(dim=0), exact.mean(dim=0)
+    centred = found - mean_found
+    variance = centred.pow(2).mean(dim=0)
+    covariance = (centred * (exact - mean_exact)).mean(dim=0)
+    gain = torch.where(variance > 0, covariance / variance.clamp_min(1e-30), torch.ones_like(variance))
+    return ColumnCorrection(gain=gain, offset=mean_exact - gain * mean_found)
+
+
+def _by_output(values: Tensor, window: tuple[int, ...]) -> Tensor:
+    """Put outputs last and everything else first, (B', O)."""
+    moved = values.movedim(1, -1) if window else values
+    return moved.reshape(-1, moved.shape[-1])

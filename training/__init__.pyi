@@ -13,6 +13,7 @@ from crosscal.training.collecting.board_description import BoardDescription as B
 from crosscal.training.collecting.collection import collect as collect
 from crosscal.training.collecting.collection import collect_with as collect_with
 from crosscal.training.collecting.collection import measure_matrix as measure_matrix
+from crosscal.training.collecting.collection import measure_undisturbed as measure_undisturbed
 from crosscal.training.collecting.inputs import INPUT_KINDS as INPUT_KINDS
 from crosscal.training.collecting.inputs import Segment as Segment
 from crosscal.training.collecting.inputs import draw_vectors as draw_vectors

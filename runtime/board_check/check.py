@@ -11,7 +11,7 @@ import numpy as np
 
 from crosscal.core.array_types import Matrix, Vectors
 from crosscal.core.errors import InputError, RangeError, wanted
-from crosscal.core.port import CrossbarPort
+from crosscal.core.port import CrossbarPort, known_target, target_restored, undisturbed
 from crosscal.core.readout import Readout
 from crosscal.runtime.board_check.behaviour import (
     linearity_finding,
@@ -81,12 +81,15 @@ def check_board(
 
     Raises:
         InputError: nothing is programmed and `plan.program` is off.
+        DisturbedError: another client changed the board during the check.
         BoardError: from the board.
     """
     rng = np.random.default_rng(plan.seed)
-    with _matrix(port, plan, rng) as target_s:
-        check = _Check(port, plan, rng, progress)
-        return list(check.findings(target_s, rest))
+    with undisturbed(port) as require_unchanged, _matrix(port, plan, rng) as target_s:
+        findings = list(_Check(port, plan, rng, progress).findings(target_s, rest))
+        # Before the matrix is restored, which would hide that another had programmed its own.
+        require_unchanged()
+        return findings
 
 
 class _Check:
@@ -199,19 +202,14 @@ def _readable(readout: Readout) -> Finding:
 @contextmanager
 def _matrix(port: CrossbarPort, plan: CheckPlan, rng: np.random.Generator) -> Iterator[Matrix | None]:
     """Hold the matrix that is checked with; the old target is written again afterwards."""
-    found_s = port.target_s if "PROG" in port.capabilities else None
-    known = found_s is not None and bool(np.isfinite(found_s).all()) and bool(np.any(found_s))
     if not plan.program:
-        yield found_s if known else None
+        yield known_target(port)
         return
-    if found_s is None:
+    if "PROG" not in port.capabilities:
         raise InputError(
             wanted(got="a board that cannot be programmed", allowed="PROG", remedy="leave --program out")
         )
     own_s = rng.uniform(*port.conductance_limits_s, port.shape)
-    try:
+    with target_restored(port):
         port.program(own_s)
         yield own_s
-    finally:
-        if known:
-            port.program(found_s)

@@ -7,16 +7,21 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import crosscal
+from crosscal.commands import recalibrate
+from crosscal.commands.jobs.measuring import Measuring
 from crosscal.core.errors import BoardConnectionError, DisturbedError, IncompatibleBoardError
 from crosscal.core.run_file import read_run
 from crosscal.drivers import Board
+from crosscal.runtime.board_check.check import CheckPlan, check_board
 from crosscal.simulated_bench import Bench, BenchServer, serve_tcp
-from crosscal.training import CollectionPlan, collect
+from crosscal.training import CollectionPlan, Measurements, TrainingPlan, collect, export_calibrator, train
 from crosscal.training.collecting.board_description import BoardDescription
 from crosscal.training.collecting.collection import measure_matrix
 
@@ -134,6 +139,123 @@ def test_a_board_in_use_is_told_with_the_address_of_its_user(tmp_path: Path) -> 
         with other.undisturbed(), in_use, board.undisturbed(wait_s=0.1):
             pass
         assert collect(board, tmp_path / "run.h5", PLAN).finished == PLAN.matrices
+
+
+# Jobs of several calls
+
+
+def interference(server: BenchServer, other: Board) -> Callable[[], object]:
+    """Give another client's change: outputs off, which a lock admits; without one, another target."""
+    if "LOCK" in server.board.hardware.facts.capabilities:
+        return lambda: other.send("OUTP OFF")
+    return lambda: other._session.exchange(*target(np.full(other.shape, 3e-5)))
+
+
+@pytest.fixture(scope="module")
+def calibrator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("calibrator")
+    with serve_tcp(small_bench()) as serving, open_board(serving) as board:
+        collect(board, folder / "run.h5", CollectionPlan(matrices=4, vectors=40, seed=2))
+    data = Measurements.from_run(read_run(folder / "run.h5"))
+    export_calibrator(train(TrainingPlan(calibrator="affine", seed=1), data), folder / "affine.onnx")
+    return folder / "affine.onnx"
+
+
+def disturbed_reads(board: Board, jobs: list[Callable[[], object]]) -> None:
+    """Let another client do its jobs, one after each reading: outputs are on then, and go off by a job."""
+    read = board.read
+
+    def done(voltage_v: np.ndarray) -> object:
+        readout = read(voltage_v)
+        if jobs:
+            jobs.pop(0)()
+        return readout
+
+    object.__setattr__(board, "read", done)
+
+
+def ignore(state: object) -> None:
+    """Take a report that no test looks at."""
+
+
+def recalibrated(server: BenchServer, calibrator: Path, output: Path) -> BaseException | None:
+    """Run the command here, so that a test can step between its calls; its error."""
+    arguments = [server.resource, str(calibrator), "--backend", "@py", "--vectors", "8", "--verify", "4"]
+    return CliRunner().invoke(recalibrate.command, [*arguments, "-o", str(output)]).exception
+
+
+def test_a_recalibration_that_another_client_disturbed_is_not_written(
+    server: BenchServer, calibrator: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure = recalibrate.recalibrate_with_bar
+    with open_board(server) as other:
+        other.program(np.full(other.shape, 5e-5))
+        interfere = interference(server, other)
+
+        def measured(*given: Any) -> Any:
+            done = measure(*given)
+            interfere()
+            return done
+
+        monkeypatch.setattr(recalibrate, "recalibrate_with_bar", measured)
+        assert isinstance(recalibrated(server, calibrator, tmp_path / "new.onnx"), DisturbedError)
+        assert not (tmp_path / "new.onnx").exists()
+        monkeypatch.setattr(recalibrate, "recalibrate_with_bar", measure)
+        assert not isinstance(recalibrated(server, calibrator, tmp_path / "new.onnx"), DisturbedError)
+
+
+def test_a_check_that_another_client_disturbed_finds_nothing(server: BenchServer) -> None:
+    with open_board(server) as board, open_board(server) as other:
+        board.program(np.full(board.shape, 5e-5))
+        plan = CheckPlan(voltage_range_v=(0.0, 0.3), program=True)
+        disturbed_reads(board, [interference(server, other)])
+        with pytest.raises(DisturbedError):
+            check_board(board, plan)
+        assert check_board(board, plan)
+
+
+def test_a_matrix_that_another_client_disturbed_during_a_calibration_is_measured_again(
+    server: BenchServer, tmp_path: Path
+) -> None:
+    with open_board(server) as board, open_board(server) as other:
+        plan = PLAN.resolved(description(board))
+        disturbed_reads(board, [interference(server, other)])
+        with Measuring(board, tmp_path / "run.h5", plan, ignore, ignore) as measuring:
+            programmed = recorded_targets(board)
+            measuring.until(plan.matrices).result()
+            assert len(programmed) == plan.matrices + 1
+    np.testing.assert_array_equal(programmed[0], programmed[1])
+    run = read_run(tmp_path / "run.h5")
+    assert np.abs(run.true_conductance_s / run.target_s - 1).max() < 0.2
+
+
+def recorded_targets(board: Board) -> list[np.ndarray]:
+    """Keep what is programmed from now on."""
+    program, programmed = board.program, []
+
+    def recording(target_s: np.ndarray) -> object:
+        programmed.append(target_s)
+        return program(target_s)
+
+    object.__setattr__(board, "program", recording)
+    return programmed
+
+
+@pytest.mark.parametrize("interfered", [False, True])
+def test_a_calibration_restores_the_matrix_it_found_but_not_over_that_of_another_client(
+    server: BenchServer, tmp_path: Path, interfered: bool
+) -> None:
+    outcomes: list[bool | None] = []
+    with open_board(server) as board, open_board(server) as other:
+        found_s, other_s = np.full(board.shape, 5e-5), np.full(board.shape, 3e-5)
+        board.program(found_s)
+        plan = PLAN.resolved(description(board))
+        with Measuring(board, tmp_path / "run.h5", plan, ignore, outcomes.append) as measuring:
+            measuring.until(1).result()
+            if interfered:
+                other.program(other_s)
+        np.testing.assert_array_equal(board.target_s, other_s if interfered else found_s)
+    assert outcomes == [not interfered]
 
 
 # A port is not believed

@@ -83,7 +83,9 @@ def collect(
 
         def measure(indices: Sequence[int]) -> Iterator[tuple[int, MatrixRecord]]:
             for index in indices:
-                yield index, _measure_alone(port, plan, index, board, check)
+                record = measure_undisturbed(port, plan, index, board, check)
+                _require_believable(record, index)
+                yield index, record
 
         return collect_with(measure, board, path, plan, resume=resume, progress=progress)
 
@@ -153,7 +155,7 @@ def measure_matrix(port: CrossbarPort, plan: CollectionPlan, index: int) -> Matr
     )
 
 
-def _measure_alone(
+def measure_undisturbed(
     port: CrossbarPort,
     plan: CollectionPlan,
     index: int,
@@ -161,6 +163,13 @@ def _measure_alone(
     check: Callable[[], None],
 ) -> MatrixRecord:
     """Measure a matrix, again if another client changed the board meanwhile.
+
+    Args:
+        port: the board, inside `crosscal.core.port.undisturbed`.
+        plan: resolved for the board.
+        index: matrix of the plan.
+        board: the board as the run describes it.
+        check: of `undisturbed`.
 
     Raises:
         DisturbedError: the settings are no longer those of the run, or it happens again and again.
@@ -177,7 +186,6 @@ def _measure_alone(
                 raise
             logger.warning("matrix %d is measured again: %s", index, error)
         else:
-            _require_believable(record, index)
             return record
 
 

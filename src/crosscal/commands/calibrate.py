@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -149,10 +147,9 @@ def command(
         console.print(f"{board.identity}: {rows} rows, {columns} columns", highlight=False)
         console.print(plan_text(plan), highlight=False)
         try:
-            with _target_restored(board):
-                calibration = _calibrate_with_bar(
-                    board, folder, plan, calibrator, time_s=60.0 * minutes, accept_worse=accept_worse
-                )
+            calibration = _calibrate_with_bar(
+                board, folder, plan, calibrator, time_s=60.0 * minutes, accept_worse=accept_worse
+            )
         except NoModelFits as error:
             console.print(f"[red]no model fits this board: {error}", highlight=False, soft_wrap=True)
             console.print(
@@ -183,19 +180,11 @@ def command(
     console.print(f"wrote {output}; measurements and report are in {folder}", highlight=False)
 
 
-@contextmanager
-def _target_restored(board: CrossbarPort) -> Iterator[None]:
-    """Write the matrix that was found on the board again, whatever happens meanwhile."""
-    found_s = board.target_s
-    if not np.isfinite(found_s).all() or not found_s.any():
-        console.print("[yellow]no matrix is known on the board: none will be restored")
-        yield
-        return
-    try:
-        yield
-    finally:
-        board.program(found_s)
-        console.print("the matrix found on the board is written again")
+_RESTORED = {
+    True: "the matrix found on the board is written again",
+    False: "[yellow]another client has programmed the board meanwhile: its matrix stays",
+    None: "[yellow]no matrix was known on the board: none is restored",
+}
 
 
 def _calibrate_with_bar(
@@ -231,7 +220,10 @@ def _calibrate_with_bar(
                 highlight=False,
             )
 
-        told = Told(measured=measured, trained=trained, began=began, tested=tested)
+        def restored(outcome: bool | None) -> None:
+            bar.console.print(_RESTORED[outcome], highlight=False)
+
+        told = Told(measured=measured, trained=trained, began=began, tested=tested, restored=restored)
         with show_log_beside_bar(bar, training, "crosscal.training"):
             return calibrate_in_rounds(
                 board,

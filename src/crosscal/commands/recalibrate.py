@@ -25,6 +25,7 @@ from crosscal.commands.terminal.recalibration_table import (
     describe_readings,
     verification_table,
 )
+from crosscal.core.port import undisturbed
 from crosscal.core.signed_pairs import signed_pairs
 from crosscal.front_door import load_calibrator, open_board
 from crosscal.runtime import RecalibrationPlan, write_recalibrated
@@ -133,15 +134,17 @@ def command(
         require_same_board(loaded, board)
         if signed is not None:
             target_s = signed_pairs(signed, board.conductance_limits_s).conductance_s
-        programmed = program_target(loaded, board, target_s, program=program)
-        plan = RecalibrationPlan(
-            vectors=vectors,
-            verification=verification,
-            voltage_range_v=input_range(programmed, board, voltage_range_v),
-        )
-        temperature_c = board.temperature_c
-        rng = np.random.default_rng([seed, recalibration_count(loaded)])
-        done = recalibrate_with_bar(board, programmed, plan, rng)
+        # Target, programming and vectors belong together: no other client may come between.
+        with undisturbed(board):
+            programmed = program_target(loaded, board, target_s, program=program)
+            plan = RecalibrationPlan(
+                vectors=vectors,
+                verification=verification,
+                voltage_range_v=input_range(programmed, board, voltage_range_v),
+            )
+            temperature_c = board.temperature_c
+            rng = np.random.default_rng([seed, recalibration_count(loaded)])
+            done = recalibrate_with_bar(board, programmed, plan, rng)
         identity = board.identity
     console.print(describe_readings(done.report, plan))
     console.print(f"evidence: {describe_changes(done.report)}")

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+
 from crosscal.core.array_types import Currents, Matrix, Vectors
 from crosscal.core.readout import Readout
 
@@ -29,6 +31,43 @@ def undisturbed(port: CrossbarPort) -> Iterator[Callable[[], None]]:
         return
     with hold() as check:
         yield check
+
+
+def known_target(port: CrossbarPort) -> Matrix | None:
+    """Ask for the matrix that a board was last programmed with [S], (N, M); None if nobody knows it."""
+    if "PROG" not in port.capabilities:
+        return None
+    target_s = port.target_s
+    return target_s if bool(np.isfinite(target_s).all()) and bool(np.any(target_s)) else None
+
+
+@contextmanager
+def target_restored(
+    port: CrossbarPort,
+    *,
+    is_ours: Callable[[Matrix], bool] | None = None,
+    told: Callable[[bool | None], object] | None = None,
+) -> Iterator[None]:
+    """Write the matrix found on a board again at the end, whatever happens meanwhile.
+
+    Args:
+        port: the board.
+        is_ours: tells a target of the block from one that another client has programmed, for blocks during
+            which others may use the board; theirs is left alone. None: all are ours.
+        told: called at the end: True if the matrix was written again, False if another client's was left
+            alone, None if no matrix was known.
+    """
+    found_s = known_target(port)
+    try:
+        yield
+    finally:
+        restored = None
+        if found_s is not None:
+            restored = is_ours is None or is_ours(port.target_s)
+            if restored:
+                port.program(found_s)
+        if told is not None:
+            told(restored)
 
 
 @runtime_checkable

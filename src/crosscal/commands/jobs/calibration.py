@@ -98,12 +98,14 @@ class Told:
         trained: called after each epoch.
         began: called with the number of matrices before a training begins.
         tested: called after each round.
+        restored: called at the end, as `crosscal.core.port.target_restored` does.
     """
 
     measured: Callable[[CollectionProgress], None]
     trained: Callable[[EpochReport], None]
     began: Callable[[int], None]
     tested: Callable[[Round], None]
+    restored: Callable[[bool | None], None]
 
 
 def calibrate_in_rounds(
@@ -120,7 +122,7 @@ def calibrate_in_rounds(
     """Measure and train until more matrices no longer help, or the matrices or the time are used up.
 
     While a round is trained, the matrices of the next are measured; once training has shown that they are
-    not needed, measuring ends with the matrix in hand.
+    not needed, measuring ends with the matrix in hand. The matrix found on the board is written again.
 
     Args:
         board: the board.
@@ -143,7 +145,7 @@ def calibrate_in_rounds(
     counts = counts or [plan.matrices - TEST_MATRICES]
     tried: list[tuple[Round, TrainingResult, Path]] = []
     ended = f"all {plan.matrices} matrices are used"
-    with Measuring(board, run_path, plan, told.measured) as measuring:
+    with Measuring(board, run_path, plan, told.measured, told.restored) as measuring:
         coming = measuring.until(counts[0] + TEST_MATRICES)
         for count, following in zip(counts, [*counts[1:], None], strict=True):
             coming.result()

@@ -1,12 +1,12 @@
 from crosscal.runtime.calibrator import Calibrator as Calibrator
+from crosscal.runtime.calibrator_writing import write_calibrator as write_calibrator
+from crosscal.runtime.calibrator_writing import write_recalibrated as write_recalibrated
 from crosscal.runtime.correction import Uncertain as Uncertain
-from crosscal.runtime.file_format.calibrator_file import write_calibrator as write_calibrator
-from crosscal.runtime.file_format.calibrator_file import write_recalibrated as write_recalibrated
 from crosscal.runtime.file_format.metadata import CalibratorMetadata as CalibratorMetadata
 from crosscal.runtime.file_format.parity_probes import LOOSEST_TOLERANCE as LOOSEST_TOLERANCE
 from crosscal.runtime.file_format.parity_probes import ParityProbes as ParityProbes
 from crosscal.runtime.inverse.inverse import Inverse as Inverse
-from crosscal.runtime.inverse.inverse import InverseTensors as InverseTensors
+from crosscal.runtime.inverse.tensors import InverseTensors as InverseTensors
 from crosscal.runtime.programmed import ProgrammedCalibrator as ProgrammedCalibrator
 from crosscal.runtime.reading_window import ReadingWindow as ReadingWindow
 from crosscal.runtime.recalibration.board_recalibration import BoardRecalibration as BoardRecalibration

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from crosscal.core.array_types import Currents, Float
-
-if TYPE_CHECKING:
-    from crosscal.runtime.inverse.inverse import InverseTensors
+from crosscal.runtime.inverse.tensors import InverseTensors
 
 Inputs = Float[np.ndarray, "batch rows"]
 

@@ -17,15 +17,13 @@ soft direction, which counts as the Gaussian has it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from crosscal.core.array_types import Currents, Float, Vectors
 from crosscal.runtime.inverse.derivative import pulled, slopes
-
-if TYPE_CHECKING:
-    from crosscal.runtime.inverse.inverse import InverseTensors
+from crosscal.runtime.inverse.tensors import InverseTensors
 
 SOFT = 0.1
 """Deviation of an input, relative to its prior's, from which on a circuit bends within it."""

@@ -2,62 +2,45 @@
 
 from __future__ import annotations
 
-import ast
-import os
 import re
 from collections import Counter
-from collections.abc import Iterator
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-import crosscal
+import pytest
+from support.import_graph import FOR_TYPES, IN_A_FUNCTION, LOADING, circles, modules
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 MOST_MODULES = 22
-PACKAGE = "__init__"
+CIRCLES = {
+    "inside a function": {LOADING, IN_A_FUNCTION},
+    "for types alone": {LOADING, FOR_TYPES},
+}
+"""The page's word for a kind of circle, and the imports that make it."""
 
 
-def modules() -> dict[str, Path]:
-    """Every module of the package by its dotted name."""
-    found = {}
-    for home in crosscal.__path__:
-        for folder, _, files in os.walk(home, followlinks=True):
-            for file in files:
-                if file.endswith(".py"):
-                    path = Path(folder) / file
-                    parts = ["crosscal", *path.relative_to(home).with_suffix("").parts]
-                    found[".".join(parts).removesuffix(f".{PACKAGE}")] = path
-    return found
+def test_no_file_imports_itself_through_others_when_it_is_loaded() -> None:
+    assert len(modules()) > 300, "the walk finds the rooms"
+    assert circles({LOADING}) == []
 
 
-def imported_on_loading(statements: list[ast.stmt]) -> Iterator[str]:
-    """Names imported when a module is loaded; imports for types alone and inside functions are not."""
-    for statement in statements:
-        if isinstance(statement, ast.ImportFrom) and statement.module:
-            yield statement.module
-            yield from (f"{statement.module}.{name.name}" for name in statement.names)
-        elif isinstance(statement, ast.Import):
-            yield from (name.name for name in statement.names)
-        elif isinstance(statement, ast.Try) or (
-            isinstance(statement, ast.If) and "TYPE_CHECKING" not in ast.unparse(statement.test)
-        ):
-            yield from imported_on_loading([*statement.body, *statement.orelse])
+@pytest.mark.parametrize(("kind", "kinds"), CIRCLES.items())
+def test_circles_of_files_are_those_that_the_page_names(kind: str, kinds: set[str]) -> None:
+    """Imports inside functions, and those for types, hide circles from the interpreter, not from a reader."""
+    named = [
+        set(re.findall(r"`([\w.]+)`", row)) for row in re.findall(rf"^\| {kind} \|(.*)\|.*\|$", PAGE, re.M)
+    ]
+    assert named
+    found = circles(kinds)
+    for circle in found:
+        assert any(all(is_named(module, row) for module in circle) for row in named), " ↔ ".join(circle)
+    for row in named:
+        assert any(is_named(module, row) for circle in found for module in circle), f"no circle in {row}"
 
 
-def test_no_file_imports_itself_through_others() -> None:
-    known = modules()
-    assert len(known) > 300, "the walk finds the rooms"
-    graph = {}
-    for name, path in known.items():
-        imported = set(imported_on_loading(ast.parse(path.read_text(encoding="utf-8")).body))
-        # `from package import module` needs the package only for its `__init__`, which comes first anyway.
-        needed = {i for i in imported if i in known and not any(j.startswith(f"{i}.") for j in imported)}
-        graph[name] = needed - {name}
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as circle:
-        raise AssertionError(" → ".join(circle.args[1])) from circle
+def is_named(module: str, row: set[str]) -> bool:
+    """Whether a row holds the module, or a folder above it."""
+    return any(f"{module}.".startswith(f"crosscal.{name}.") for name in row)
 
 
 def test_no_folder_has_more_modules_than_a_reader_takes_in() -> None:

@@ -1,7 +1,7 @@
 """Exports of a package that are imported on first use; the names stand once, in its stub `__init__.pyi`.
 
 Type checkers and editors read the stub as they read any other. A script pays for the names it uses:
-writing a calibrator file does not wait for onnxruntime, collecting does not wait for torch.
+planning a recalibration does not wait for onnxruntime, collecting does not wait for torch.
 """
 
 from __future__ import annotations

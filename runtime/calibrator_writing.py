@@ -1,0 +1,94 @@
+"""Calibrator files that are written only after they have been loaded again and checked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from crosscal.core.errors import CalibratorFileError
+from crosscal.runtime.calibrator import Calibrator
+from crosscal.runtime.file_format.calibrator_file import (
+    is_sealed,
+    read_calibrator_bytes,
+    seal_calibrator,
+    write_calibrator_bytes,
+)
+from crosscal.runtime.file_format.metadata import CalibratorMetadata
+from crosscal.runtime.file_format.protobuf import split_metadata
+from crosscal.runtime.file_format.recalibration_record import RecalibrationRecord, target_digest
+from crosscal.runtime.programmed import ProgrammedCalibrator
+
+_TRIALS = 5
+_SAME = 1e-6
+"""Relative: what runs again on the same machine is the same but for the order of sums."""
+
+
+def write_calibrator(path: str | PathLike[str], model: bytes, metadata: CalibratorMetadata) -> None:
+    """Write a calibrator file; at any kill the old file or the whole new one is there.
+
+    Args:
+        path: the file, replaced if it exists.
+        model: serialised ONNX model with the documented inputs and output, without external data.
+        metadata: what the file is to say of itself.
+
+    Raises:
+        CalibratorFileError: the file cannot be written, or does not load again (`Calibrator.load` says why).
+    """
+    content = seal_calibrator(model, metadata)
+    Calibrator.from_bytes(content, origin=f"the model for {os.fspath(path)}")
+    write_calibrator_bytes(path, content)
+
+
+def write_recalibrated(
+    path: str | PathLike[str],
+    source: str | PathLike[str],
+    programmed: ProgrammedCalibrator,
+    *,
+    facts: Mapping[str, Any],
+) -> None:
+    """Write the calibrator file `source` once more, with what `programmed` has learned since.
+
+    The graph and the probes stay; plain onnxruntime runs them as before. What was learned is an entry of the
+    metadata, which `Calibrator.program` applies.
+
+    Args:
+        path: the file, replaced if it exists; it may be `source`. At any kill the old file or the whole new
+            one is there.
+        source: the calibrator file that `programmed` came from.
+        programmed: recalibrated.
+        facts: what the history is to say of this recalibration, plain JSON values.
+
+    Raises:
+        CalibratorFileError: the source is no calibrator file of ours, the new file cannot be written, or,
+            loaded again, does not answer as `programmed` does.
+    """
+    content = read_calibrator_bytes(source)
+    if not is_sealed(content):
+        raise CalibratorFileError(
+            f"{os.fspath(source)} is no calibrator file of crosscal, and has no place for the posterior; "
+            "train one (crosscal train)"
+        )
+    model, properties = split_metadata(content)
+    metadata = CalibratorMetadata.from_properties(properties)
+    before = () if metadata.recalibration is None else metadata.recalibration.history
+    record = RecalibrationRecord(
+        target_sha256=target_digest(programmed.conductance_s),
+        posterior=programmed.posterior,
+        history=(*before, facts),
+    )
+    content = seal_calibrator(model, replace(metadata, recalibration=record))
+    again = Calibrator.from_bytes(content, origin=f"the recalibrated {os.fspath(source)}").program(
+        programmed.conductance_s, allow_extrapolation=True
+    )
+    current_a = np.linspace(*metadata.current_range_a, _TRIALS)[:, None] * np.ones(metadata.columns)
+    answers_a = [one(current_a, allow_extrapolation=True) for one in (again, programmed)]
+    if not np.allclose(*answers_a, rtol=_SAME, atol=0.0):
+        raise CalibratorFileError(
+            f"{os.fspath(source)} is not the file that the recalibrated calibrator came from; give that one"
+        )
+    write_calibrator_bytes(path, content)

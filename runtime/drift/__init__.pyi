@@ -10,6 +10,5 @@ from crosscal.runtime.drift.monitor import SentinelReading as SentinelReading
 from crosscal.runtime.drift.planning import sentinel_interval_s as sentinel_interval_s
 from crosscal.runtime.drift.planning import vectors_for as vectors_for
 from crosscal.runtime.drift.reads import ReadsTest as ReadsTest
-from crosscal.runtime.drift.run_length import run_length as run_length
-from crosscal.runtime.drift.run_length import threshold as threshold
+from crosscal.runtime.drift.run_length import cusum_run_length as cusum_run_length
 from crosscal.runtime.drift.sentinels import Sentinels as Sentinels

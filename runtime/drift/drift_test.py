@@ -29,7 +29,7 @@ _LEAST_K = 0.5
 _KINDS = 3
 _TRIALS = 200
 _WARM_UP = 64
-_LONGEST = 100_000
+_LONGEST = 10_000_000
 
 
 class Chart(StrEnum):
@@ -101,6 +101,16 @@ class DriftTest:
         return self._run_length
 
     @property
+    def taken_off(self) -> Float[np.ndarray, " kinds"]:
+        """k of the chart of what all share, of a column's, and of the chart of all."""
+        return self._taken_off
+
+    @property
+    def thresholds(self) -> Float[np.ndarray, " kinds"]:
+        """Thresholds, likewise."""
+        return self._thresholds
+
+    @property
     def statistic(self) -> float:
         """The chart nearest to its alarm: 0 for none, above 1 an alarm."""
         return float(np.max(self._relative()))
@@ -150,13 +160,14 @@ class DriftTest:
         *,
         rng: np.random.Generator,
         trials: int = _TRIALS,
+        warm_up: int = _WARM_UP,
     ) -> np.ndarray:
         """Readings from a sudden change to its alarm, trial by trial, simulated on white noise.
 
         Args:
             shift: of the whitened residuals, (S, M).
             pattern: of what all share, (S, M), of any length.
-            rng: draws the noise. trials: how many.
+            rng: draws the noise. trials: how many. warm_up: readings before the change.
         """
         unit = np.ascontiguousarray((pattern / np.linalg.norm(pattern)).T)
         moved = np.ascontiguousarray(shift.T)
@@ -168,7 +179,7 @@ class DriftTest:
                     unit,
                     self._taken_off,
                     self._thresholds,
-                    _WARM_UP,
+                    warm_up,
                     MOST_DEVIATIONS,
                     _LONGEST,
                     rng,

@@ -65,3 +65,39 @@ def advance(
             m[i] += carried[i] * z[e] / deviation
             for j in range(unknowns):
                 p[i, j] -= carried[i] * carried[j] / variance
+
+
+@njit(nogil=True)
+def whiten(
+    mean: np.ndarray,
+    covariance: np.ndarray,
+    residual: np.ndarray,
+    present: np.ndarray,
+    gain: np.ndarray,
+    weight: np.ndarray,
+    warmer: float,
+    kept: np.ndarray,
+    slow: np.ndarray,
+    noise: np.ndarray,
+    most_z: float,
+    z: np.ndarray,
+) -> None:
+    """Whiten one reading: what all residuals share first, then each, judged by the slope that all share.
+
+    Args:
+        residual: (E − 1,). present: whether there is a reading, (E − 1,).
+        gain: effect of a relative change of all currents on each residual, (E − 1,).
+        weight: weights that read such a change from the residuals, (E − 1,).
+        mean, covariance, slow, noise, z: filters: first that of what all share, then one for each residual.
+        warmer, kept, most_z: as for `advance`.
+    """
+    together, weighed = 0.0, 0.0
+    for e in range(residual.size):
+        if present[e]:
+            together += weight[e] * residual[e]
+            weighed += weight[e] * gain[e]
+    shared = np.array([together / weighed if weighed > 0.0 else 0.0])
+    there = np.array([weighed > 0.0])
+    advance(mean[:1], covariance[:1], shared, there, warmer, kept, slow[:1], noise[:1], most_z, z[:1])
+    own = residual - mean[0, SLOPE] * warmer * gain
+    advance(mean[1:], covariance[1:], own, present, warmer, kept, slow[1:], noise[1:], most_z, z[1:])

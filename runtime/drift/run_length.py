@@ -36,7 +36,7 @@ _TERMS_BEYOND = 9.0
 """Standard deviations of a Poisson distribution beyond which its terms are left out: 1e-17 of the whole."""
 
 
-def run_length(k: float, h: float, *, shift: float = 0.0) -> float:
+def cusum_run_length(k: float, h: float, *, shift: float = 0.0) -> float:
     """Mean number of readings to the alarm of the plain two-sided CUSUM of Page on white normal noise.
 
     `1/L = 1/L₊ + 1/L₋` with its two sides (Van Dobben de Bruyn, 1968), each begun at 0.
@@ -70,7 +70,7 @@ def plain_threshold(k: float, wanted_run_length: float) -> float:
     Raises:
         InputError: a run length below 2.
     """
-    return _solved(lambda h: run_length(k, h), wanted_run_length, 0.0)
+    return _solved(lambda h: cusum_run_length(k, h), wanted_run_length, 0.0)
 
 
 @lru_cache(maxsize=64)

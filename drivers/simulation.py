@@ -72,9 +72,20 @@ class Simulation:
 
     def true_conductance_s(self) -> np.ndarray:
         """The actual nominal conductances [S], (N, M), unknown to any instrument."""
+        return self._matrix(b":SIM:TRUT:COND?")
+
+    def cell_age_s(self) -> np.ndarray:
+        """Time since each cell was last written [s], (N, M), on boards with the group AGE."""
+        return self._matrix(b":SIM:TRUT:AGE?")
+
+    def written_s(self) -> np.ndarray:
+        """Conductance of each cell when it was last written [S], (N, M), on boards with the group AGE."""
+        return self._matrix(b":SIM:TRUT:WRIT?")
+
+    def _matrix(self, query: bytes) -> np.ndarray:
         rows, columns = self._shape
         with self._session.lock, self._reservation.hold():
-            values = ask_array(self._session, b":SIM:TRUT:COND?", rows * columns)
+            values = ask_array(self._session, query, rows * columns)
         return values.reshape(rows, columns)
 
 

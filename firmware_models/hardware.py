@@ -23,7 +23,7 @@ class BoardFacts:
     Attributes:
         manufacturer, model, serial, firmware: the four fields of `*IDN?`.
         rows, columns: the array, N and M.
-        capabilities: groups present, out of PROG, READBACK, SEQ, TEMP, SIM, LOCK, CAL.
+        capabilities: groups present, out of PROG, READBACK, SEQ, TEMP, SIM, AGE, LOCK, CAL.
         conductance_min_s, conductance_max_s: programmable range of a cell [S].
         ranges_a: full scales of the column amplifiers [A], ascending.
         adc_bits, adc_settling_s: converter width; settling time that a dwell may not undercut [s].
@@ -172,6 +172,18 @@ class Hardware(Protocol):
 
     def true_conductance(self) -> array[float]:
         """The actual nominal conductances (N × M), unknown to any instrument."""
+        ...
+
+
+class AgeingHardware(Hardware, Protocol):
+    """Hardware with group AGE: a simulated board that tells how old its cells are."""
+
+    def cell_age(self) -> array[float]:
+        """Time since each cell was last written (N × M) [s]; 0 for one that never was."""
+        ...
+
+    def written_conductance(self) -> array[float]:
+        """The actual nominal conductance of each cell when it was last written (N × M)."""
         ...
 
 

@@ -202,6 +202,19 @@ class ArrayBench(Bench):
         self._array.set_line_faults(())
         self._front_end.faulty[:] = False
 
+    def cell_age(self) -> array[float]:
+        """See `Bench.cell_age`."""
+        return pack(self._cells.age_s)
+
+    def written_conductance(self) -> array[float]:
+        """See `Bench.written_conductance`."""
+        return pack(self._cells.written_s)
+
+    def recall(self, written_s: Matrix, age_s: Matrix, temperature_c: float) -> None:
+        """See `Bench.recall`."""
+        self._cells.recall(written_s, age_s)
+        self._array.temperature_c = temperature_c
+
     def true_conductance(self) -> array[float]:
         """See `Bench.true_conductance`."""
         return pack(self._array.conductance_s())

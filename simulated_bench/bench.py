@@ -212,5 +212,23 @@ class Bench(ABC):
         """Heal every fault, those of the settings too."""
 
     @abstractmethod
+    def cell_age(self) -> array[float]:
+        """Return the time since each cell was last written (N × M) [s]; 0 for one that never was."""
+
+    @abstractmethod
+    def written_conductance(self) -> array[float]:
+        """Return the actual conductance of each cell when it was last written (N × M) [S]."""
+
+    @abstractmethod
+    def recall(self, written_s: Matrix, age_s: Matrix, temperature_c: float) -> None:
+        """Put the board in a state that it had: cells as written, their ages, and the temperature.
+
+        Args:
+            written_s: what `written_conductance` told then [S], (N, M).
+            age_s: what `cell_age` told then [s], (N, M).
+            temperature_c: of the board [°C].
+        """
+
+    @abstractmethod
     def true_conductance(self) -> array[float]:
         """Return the actual nominal conductances (N × M), at the present temperature; 0 where open."""

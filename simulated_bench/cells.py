@@ -101,6 +101,12 @@ class Cells:
         actual_s[self._open] = 0.0
         return actual_s
 
+    def recall(self, written_s: Matrix, age_s: Matrix) -> None:
+        """Take conductances [S] and ages [s] that the cells had, (N, M) both; age 0: never written."""
+        self._written_s[...] = written_s
+        self._born_s[...] = np.where(age_s > 0, self.time_s - age_s, np.inf)
+        self._halted_s[...] = np.inf
+
     def shift(self, change_s: Matrix, where: np.ndarray) -> None:
         """Change the present conductance [S] of the cells chosen, (N, M) both; broken ones stay."""
         chosen = where & ~self.unresponsive

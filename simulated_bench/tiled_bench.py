@@ -192,6 +192,20 @@ class TiledBench(Bench):
         """See `Bench.read_conductance`."""
         return self._layout.joined({place: tile.read_conductance() for place, tile in self._tiles.items()})
 
+    def cell_age(self) -> array[float]:
+        """See `Bench.cell_age`."""
+        return self._layout.joined({place: tile.cell_age() for place, tile in self._tiles.items()})
+
+    def written_conductance(self) -> array[float]:
+        """See `Bench.written_conductance`."""
+        return self._layout.joined({place: tile.written_conductance() for place, tile in self._tiles.items()})
+
+    def recall(self, written_s: Matrix, age_s: Matrix, temperature_c: float) -> None:
+        """See `Bench.recall`."""
+        for place, tile in self._tiles.items():
+            span = self._layout.span(place)
+            tile.recall(written_s[span], age_s[span], temperature_c)
+
     def true_conductance(self) -> array[float]:
         """See `Bench.true_conductance`."""
         return self._layout.joined({place: tile.true_conductance() for place, tile in self._tiles.items()})

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from crosscal.firmware_models.call import Call
 from crosscal.firmware_models.choices import parse_choice
+from crosscal.firmware_models.hardware import AgeingHardware
 from crosscal.firmware_models.header_tree import Command
 from crosscal.firmware_models.numeric import CELSIUS, SECOND, Limits
 from crosscal.firmware_models.sessions.link_fault import DROP, GARBLE, STALL
@@ -63,6 +66,21 @@ def _truth(call: Call) -> bytes:
     return call.board.settings.format.encode(call.board.hardware.true_conductance())
 
 
+def _age(call: Call) -> bytes:
+    return call.board.settings.format.encode(_ageing(call).cell_age())
+
+
+def _written(call: Call) -> bytes:
+    return call.board.settings.format.encode(_ageing(call).written_conductance())
+
+
+def _ageing(call: Call) -> AgeingHardware:
+    call.at_most(0)
+    call.board.operations.complete()
+    # The group is in the table of hardware that can tell alone.
+    return cast(AgeingHardware, call.board.hardware)
+
+
 def _index_limits(count: int) -> Limits:
     return Limits(1, count, 1)
 
@@ -76,4 +94,6 @@ COMMANDS = (
     Command(header="SIMulation:FAULt:LINK", set=_fault_link, group="SIM"),
     Command(header="SIMulation:FAULt:CLEar", set=_clear_faults, group="SIM", acts=True),
     Command(header="SIMulation:TRUTh:CONDuctance", query=_truth, group="SIM"),
+    Command(header="SIMulation:TRUTh:AGE", query=_age, group="AGE"),
+    Command(header="SIMulation:TRUTh:WRITten", query=_written, group="AGE"),
 )

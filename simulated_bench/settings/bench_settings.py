@@ -33,7 +33,7 @@ from crosscal.simulated_bench.variability.read_noise import (
     TelegraphSettings,
 )
 
-GROUPS = frozenset({"PROG", "READBACK", "SEQ", "TEMP", "SIM", "LOCK"})
+GROUPS = frozenset({"PROG", "READBACK", "SEQ", "TEMP", "SIM", "AGE", "LOCK"})
 """Optional command groups of the board's interface."""
 
 
@@ -49,7 +49,7 @@ class BoardSettings(Table, frozen=True, kw_only=True):
     serial: str = "SIM0001"
     firmware: str = "1.0"
     seed: Seed = 1
-    capabilities: tuple[str, ...] = ("PROG", "READBACK", "SEQ", "TEMP", "SIM", "LOCK")
+    capabilities: tuple[str, ...] = ("PROG", "READBACK", "SEQ", "TEMP", "SIM", "AGE", "LOCK")
 
     def __post_init__(self) -> None:
         for key in ("manufacturer", "model", "serial", "firmware"):

@@ -26,6 +26,7 @@ PLAN = RunPlan(
     seed=7,
     identity="crosscal,sim,1,0",
     has_truth=True,
+    has_ages=True,
 )
 
 
@@ -42,6 +43,8 @@ def record(k: int) -> MatrixRecord:
         cells_failed=k,
         program_rms_error=0.01,
         true_conductance_s=rng.random((3, 2)),
+        written_s=rng.random((3, 2)),
+        cell_age_s=rng.random((3, 2)),
     )
 
 

@@ -17,6 +17,7 @@ class BoardDescription:
         identity: maker, model, serial number and firmware.
         conductance_limits_s: limits of its cells [S].
         has_truth: whether it is simulated and can tell its cells' actual conductances.
+        has_ages: whether it can also tell when its cells were written.
         settings: every setting by its SCPI header.
     """
 
@@ -24,6 +25,7 @@ class BoardDescription:
     identity: str
     conductance_limits_s: tuple[float, float]
     has_truth: bool
+    has_ages: bool
     settings: dict[str, Any]
 
     @classmethod
@@ -34,5 +36,6 @@ class BoardDescription:
             identity=port.identity,
             conductance_limits_s=port.conductance_limits_s,
             has_truth="SIM" in port.capabilities,
+            has_ages={"SIM", "AGE"} <= port.capabilities,
             settings=port.settings(),
         )

@@ -151,7 +151,7 @@ def measure_matrix(port: CrossbarPort, plan: CollectionPlan, index: int) -> Matr
         time_s=time.time(),
         cells_failed=getattr(report, "cells_failed", -1),
         program_rms_error=getattr(report, "rms_relative_error", np.nan),
-        true_conductance_s=_truth(port) if "SIM" in port.capabilities else None,
+        **_truth(port),
     )
 
 
@@ -235,6 +235,7 @@ def _run_plan(board: BoardDescription, plan: CollectionPlan) -> RunPlan:
         seed=plan.seed,
         identity=board.identity,
         has_truth=board.has_truth,
+        has_ages=board.has_ages,
         draw=plan.draw_text,
         conductance_range_s=plan.conductance_range_s,
         voltage_range_v=plan.voltage_range_v,
@@ -265,8 +266,14 @@ def _require_same_draw(path: Path, run: Run, index: int, plan: CollectionPlan) -
         )
 
 
-def _truth(port: Any) -> Matrix:
-    return port.simulation.true_conductance_s()
+def _truth(port: Any) -> dict[str, Matrix]:
+    """Ask a simulated board for the state of its cells, by the names of `MatrixRecord`."""
+    if "SIM" not in port.capabilities:
+        return {}
+    told = {"true_conductance_s": port.simulation.true_conductance_s()}
+    if "AGE" in port.capabilities:
+        told |= {"written_s": port.simulation.written_s(), "cell_age_s": port.simulation.cell_age_s()}
+    return told
 
 
 def _after(state: CollectionProgress, record: MatrixRecord) -> CollectionProgress:

@@ -27,7 +27,10 @@ AXES = {
     "cells_failed": ("matrix",),
     "program_rms_error": ("matrix",),
     "true_conductance_s": ("matrix", "row", "column"),
+    "written_s": ("matrix", "row", "column"),
+    "cell_age_s": ("matrix", "row", "column"),
 }
+TIMES = ("time_s", "cell_age_s")
 UNITS = {"_s": "S", "_v": "V", "_a": "A", "_c": "degC"}
 TABLES = {
     "target": ("target_s", "row", "S"),
@@ -115,7 +118,7 @@ def _write_netcdf(run: Run, path: Path) -> None:
             kind = "d" if array.dtype.kind == "f" else "i"
             variable = file.createVariable(name, kind, AXES[name])
             variable[:] = array
-            unit = UNITS.get(name[-2:])
-            if unit is not None and name != "time_s":
+            unit = "s" if name in TIMES else UNITS.get(name[-2:])
+            if unit is not None:
                 variable.units = unit
         file.board = run.plan.identity

@@ -38,6 +38,7 @@ class Run(ShortRepr):
         target_s: (K, N, M) [S]. voltage_v: (K, V, N) [V]. current_a: (K, V, M) [A]. status: (K, V, M).
         range_a, temperature_c, time_s, cells_failed, program_rms_error: (K,), as in `MatrixRecord`.
         true_conductance_s: (K, N, M) [S], or None if the board was not simulated.
+        written_s, cell_age_s: (K, N, M) [S] and [s], as in `MatrixRecord`, or None if the board did not tell.
     """
 
     plan: RunPlan
@@ -52,6 +53,8 @@ class Run(ShortRepr):
     cells_failed: np.ndarray
     program_rms_error: np.ndarray
     true_conductance_s: np.ndarray | None
+    written_s: np.ndarray | None = None
+    cell_age_s: np.ndarray | None = None
 
     @classmethod
     def from_arrays(

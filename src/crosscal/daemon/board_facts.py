@@ -24,7 +24,7 @@ def facts_of(board: Board) -> BoardFacts:
     sequences = "SEQ" in board.capabilities
     low_s, high_s = board.conductance_limits_s
     rows, columns = board.shape
-    groups = sorted(board.capabilities - {"LOCK", "CAL"})
+    groups = sorted(board.capabilities - {"LOCK", "CAL", "AGE"})
     return BoardFacts(
         manufacturer=manufacturer,
         model=model,

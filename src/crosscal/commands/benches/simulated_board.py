@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crosscal.commands.terminal.progress import progress_bar
+from crosscal.commands.terminal.progress import console, progress_bar
 from crosscal.core.errors import InputError, wanted
 from crosscal.core.run_file import Run
 from crosscal.front_door import open_board
 
 if TYPE_CHECKING:
     from crosscal.drivers import Board
+    from crosscal.simulated_bench import Bench
 
 RESOURCE = "TCPIP0::localhost::inst0::INSTR"
 """One of the names that every simulated board answers to."""
@@ -39,12 +40,17 @@ def simulated_bench(backend: str | None) -> str | None:
 
 
 def linear_gaussian_reference(truth: str, run: Run) -> np.ndarray:
-    """Compute the NMSE that read noise alone sets, for each matrix of a run on a simulated board, (K,).
+    """Compute the NMSE that noise alone sets, for each matrix of a run on a simulated board, (K,).
+
+    The board is taken as it was at the end of each matrix's readings: its temperature, and the ages of its
+    cells, on which their own noise depends. A run that does not tell them (before format version 3) is taken
+    as freshly written, which is said if it matters.
 
     Raises:
         InputError: the run holds no true conductances, or is of another size than the bench.
     """
     from crosscal.simulated_bench import Bench
+    from crosscal.simulated_bench.variability.read_noise import NoFlicker
 
     if run.true_conductance_s is None:
         raise InputError(
@@ -64,10 +70,17 @@ def linear_gaussian_reference(truth: str, run: Run) -> np.ndarray:
                 remedy="give its bench.toml or profile, or leave --truth out",
             )
         )
+    if run.cell_age_s is None and not isinstance(bench.settings.flicker, NoFlicker):
+        console.print(
+            "[yellow]this run does not tell how old its cells were: the reference assumes that they were "
+            "written just before, without 1/f noise",
+            soft_wrap=True,
+        )
     with progress_bar() as bar:
         task = bar.add_task("linear-Gaussian reference", total=len(run.target_s), note="")
         references = []
         for k in range(len(run.target_s)):
+            _recall(bench, run, k)
             references.append(
                 bench.linear_gaussian_reference(
                     run.target_s[k],
@@ -80,3 +93,13 @@ def linear_gaussian_reference(truth: str, run: Run) -> np.ndarray:
             )
             bar.advance(task)
     return np.array(references)
+
+
+def _recall(bench: Bench, run: Run, k: int) -> None:
+    """Put a bench in the state in which matrix `k` was read, as far as the run tells it."""
+    told_c = float(run.temperature_c[k])
+    temperature_c = told_c if np.isfinite(told_c) else bench.settings.temperature_c
+    written_s = run.true_conductance_s if run.written_s is None else run.written_s
+    age_s = np.zeros_like(run.target_s) if run.cell_age_s is None else run.cell_age_s
+    if written_s is not None:
+        bench.recall(written_s[k], age_s[k], temperature_c)

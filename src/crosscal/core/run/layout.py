@@ -23,7 +23,7 @@ from crosscal.core.file_errors import hdf5_error, remedy_of
 from crosscal.core.short_repr import ShortRepr
 
 FORMAT = "crosscal-run"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,7 @@ class RunPlan:
         seed: seed that matrices and vectors are drawn from.
         identity: the board's `*IDN?`.
         has_truth: whether the board is simulated and tells its true conductances.
+        has_ages: whether it also tells its cells' ages; False in files of format version 2 and before.
         draw: distribution of a cell within the range, such as `uniform` or `off:0.9`.
         conductance_range_s: range that targets were drawn from [S]; None in files of format version 1.
         voltage_range_v: window of inputs [V]; None in files of format version 1.
@@ -51,6 +52,7 @@ class RunPlan:
     seed: int
     identity: str
     has_truth: bool
+    has_ages: bool = False
     draw: str = "uniform"
     conductance_range_s: tuple[float, float] | None = None
     voltage_range_v: tuple[float, float] | None = None
@@ -71,6 +73,8 @@ class MatrixRecord(ShortRepr):
         cells_failed: cells that write-verify gave up on; -1 if unknown.
         program_rms_error: relative rms error of the verify readings; NaN if unknown.
         true_conductance_s: actual conductances [S], (N, M), of a simulated board; None on hardware.
+        written_s: those when the cells were last written [S], (N, M); None if the board cannot tell.
+        cell_age_s: time since each cell was last written [s], (N, M); None if the board cannot tell.
     """
 
     target_s: np.ndarray
@@ -83,6 +87,8 @@ class MatrixRecord(ShortRepr):
     cells_failed: int
     program_rms_error: float
     true_conductance_s: np.ndarray | None = None
+    written_s: np.ndarray | None = None
+    cell_age_s: np.ndarray | None = None
 
 
 def dataset_layout(plan: RunPlan) -> dict[str, tuple[tuple[int, ...], str, str]]:
@@ -102,6 +108,9 @@ def dataset_layout(plan: RunPlan) -> dict[str, tuple[tuple[int, ...], str, str]]
     }
     if plan.has_truth:
         layout["true_conductance_s"] = ((k, n, m), "f8", "S")
+    if plan.has_ages:
+        layout["written_s"] = ((k, n, m), "f8", "S")
+        layout["cell_age_s"] = ((k, n, m), "f8", "s")
     return layout
 
 
@@ -163,6 +172,7 @@ def read_plan(file: h5py.File, path: Path) -> RunPlan:
         inputs=str(attributes["inputs"]),
         identity=str(attributes["identity"]),
         has_truth=bool(attributes["has_truth"]),
+        has_ages=bool(attributes.get("has_ages", False)),
         draw=str(attributes.get("draw", "uniform")),
         conductance_range_s=_pair(attributes.get("conductance_range_s")),
         voltage_range_v=_pair(attributes.get("voltage_range_v")),

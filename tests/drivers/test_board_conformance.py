@@ -90,6 +90,9 @@ def use_simulation(board: Board, vectors: np.ndarray) -> None:
     board.simulation.fault_link("DROP")
     board.simulation.clear_faults()
     assert board.simulation.true_conductance_s().shape == board.shape
+    if "AGE" in board.capabilities:
+        assert board.simulation.cell_age_s().shape == board.shape
+        assert board.simulation.written_s().shape == board.shape
 
 
 def interrupt(board: Board, link: EngineLink) -> None:
@@ -118,7 +121,7 @@ def test_a_board_takes_all_that_the_driver_sends_whatever_groups_it_has(absent: 
 
 def test_no_command_in_the_drivers_code_was_left_out() -> None:
     messages: list[bytes] = []
-    for groups in ((*ALL_GROUPS, "LOCK"), groups_without("SEQ")):
+    for groups in ((*ALL_GROUPS, "AGE", "LOCK"), groups_without("SEQ")):
         with board_on_paper(PaperBoard(capabilities=groups)) as (board, link, _):
             with board.undisturbed():
                 use_everything(board)

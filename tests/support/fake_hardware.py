@@ -222,6 +222,14 @@ class FakeHardware:
         self._meet_failure("true_conductance")
         return self._conductance_s()
 
+    def cell_age(self) -> array[float]:
+        """Time since the cells were written [s]: this board's are always new."""
+        return array("d", [0.0]) * len(self._written_s)
+
+    def written_conductance(self) -> array[float]:
+        """The conductances that were written."""
+        return array("d", self._written_s)
+
     def _conductance_s(self) -> array[float]:
         conductance_s = array("d", self._written_s)
         for cell, kind in self._broken.items():

@@ -7,6 +7,7 @@ from crosscal.runtime.file_format.parity_probes import LOOSEST_TOLERANCE as LOOS
 from crosscal.runtime.file_format.parity_probes import ParityProbes as ParityProbes
 from crosscal.runtime.inverse.inverse import Inverse as Inverse
 from crosscal.runtime.inverse.tensors import InverseTensors as InverseTensors
+from crosscal.runtime.inverse.tensors import SurrogateTensors as SurrogateTensors
 from crosscal.runtime.programmed import ProgrammedCalibrator as ProgrammedCalibrator
 from crosscal.runtime.reading_window import ReadingWindow as ReadingWindow
 from crosscal.runtime.recalibration.board_recalibration import BoardRecalibration as BoardRecalibration

@@ -9,6 +9,7 @@ import numpy as np
 
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import CalibratorFileError, ShapeError, wanted
+from crosscal.core.validation import real_array
 from crosscal.runtime.calibrator import Calibrator
 from crosscal.runtime.programmed import ProgrammedCalibrator
 from crosscal.runtime.recalibration.column_refit import refit_columns
@@ -107,7 +108,7 @@ class ProgrammedTiles:
         Raises:
             ShapeError: vectors of another board.
         """
-        vectors_v = np.asarray(voltage_v, dtype=np.float64)
+        vectors_v = real_array(voltage_v, "vectors")
         rows, tall = self.shape[0], self.grid[0]
         if vectors_v.ndim != 2 or vectors_v.shape[1] != rows:
             got = f"vectors of shape {vectors_v.shape}"
@@ -175,7 +176,7 @@ class ProgrammedTiles:
         return replace(tiles, left=refit.posterior, report=refit.report)
 
     def _parts(self, partial_a: Any) -> np.ndarray:
-        parts_a = np.asarray(partial_a, dtype=np.float64)
+        parts_a = real_array(partial_a, "partial currents", masked_as_nan=True)
         allowed = self.grid[0], self.shape[1]
         if parts_a.ndim not in (2, 3) or parts_a.shape[-2:] != allowed:
             got = f"partial currents of shape {parts_a.shape}"

@@ -1,4 +1,4 @@
-"""Checks the arrays that callers hand in, before anything is computed from them or written into."""
+"""Validation of arrays that callers hand in, before anything is computed from them or written into."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
+from crosscal.core.validation import real_array, require_finite
 
 _READING_TYPES = (np.dtype(np.float64), np.dtype(np.float32))
 
@@ -23,7 +24,7 @@ def readable_currents(current_a: Any, columns: int) -> np.ndarray:
         ShapeError: another shape.
     """
     if type(current_a) is not np.ndarray or current_a.dtype not in _READING_TYPES:
-        current_a = _real(current_a, "currents")
+        current_a = real_array(current_a, "currents", keep_float32=True, masked_as_nan=True)
     if current_a.ndim not in (1, 2) or current_a.shape[-1] != columns:
         raise ShapeError(
             wanted(
@@ -79,7 +80,7 @@ def checked_matrix(conductance_s: Any, rows: int | None, columns: int | None) ->
     Raises:
         InputError, ShapeError, RangeError: no real numbers; not rows × columns; negative or not finite.
     """
-    matrix = np.array(_real(conductance_s, "a matrix"), dtype=np.float64, order="C")
+    matrix = np.array(real_array(conductance_s, "conductances", masked_as_nan=True), order="C")
     allowed = f"({'any' if rows is None else rows}, {'any' if columns is None else columns})"
     fits = matrix.ndim == 2 and matrix.size > 0
     if not fits or rows not in (None, matrix.shape[0]) or columns not in (None, matrix.shape[1]):
@@ -116,8 +117,8 @@ def known_readings(
         RangeError: inputs that are not finite.
     """
     rows, columns = shape
-    voltage_v = _real(voltage_v, "known inputs").astype(np.float64)
-    current_a = _real(current_a, "known currents").astype(np.float64)
+    voltage_v = real_array(voltage_v, "known inputs", masked_as_nan=True)
+    current_a = real_array(current_a, "known currents", masked_as_nan=True)
     trusted = np.isfinite(current_a) if usable is None else np.asarray(usable)
     shapes = voltage_v.shape, current_a.shape, trusted.shape
     count = len(voltage_v) if voltage_v.ndim == 2 else 0
@@ -137,16 +138,7 @@ def known_readings(
                 remedy="give readout.usable, or leave it out",
             )
         )
-    if not np.isfinite(voltage_v).all():
-        vector, row = np.argwhere(~np.isfinite(voltage_v))[0]
-        raise RangeError(
-            wanted(
-                got=f"an input of {voltage_v[vector, row]} V in vector {vector + 1}, row {row + 1} (counted "
-                "from 1)",
-                allowed="finite volts",
-                remedy="give the vectors that were driven",
-            )
-        )
+    require_finite(voltage_v, "known inputs", remedy="give the vectors that were driven")
     present = trusted & np.isfinite(current_a)
     if not present.any():
         raise InputError(
@@ -157,23 +149,3 @@ def known_readings(
             )
         )
     return voltage_v, current_a, present
-
-
-def _real(values: Any, what: str) -> np.ndarray:
-    """Return an array of real numbers; float32 stays, everything else becomes float64."""
-    if isinstance(values, np.ma.MaskedArray):
-        # What is masked must not come back as whatever number lies under the mask.
-        values = np.ma.filled(values.astype(np.float64), np.nan)
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise InputError(f"got {what} that make no array ({error}); allowed: rows of equal length") from error
-    if array.dtype.kind not in "fiu":
-        raise InputError(
-            wanted(
-                got=f"{what} of type {array.dtype}",
-                allowed="real numbers",
-                remedy="convert them, in SI units",
-            )
-        )
-    return array.astype(np.float32 if array.dtype == np.float32 else np.float64, copy=False)

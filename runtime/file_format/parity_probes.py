@@ -12,6 +12,7 @@ import numpy as np
 
 from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
 from crosscal.core.short_repr import ShortRepr
+from crosscal.core.validation import require_finite
 
 LOOSEST_TOLERANCE = 1e-3
 """Tolerance beyond which a file is refused: good boards read to a thousandth of the largest current."""
@@ -46,10 +47,7 @@ class ParityProbes(ShortRepr):
                         remedy="give at least one matrix and one vector of currents",
                     )
                 )
-            if not np.isfinite(array).all():
-                raise RangeError(
-                    f"got probes with NaN or infinity in {name}; allowed: finite float32 numbers"
-                )
+            require_finite(array, f"numbers in the probes' {name}", remedy="export the calibrator again")
             object.__setattr__(self, name, array)
         matrices, _, columns = self.conductance_s.shape
         expected = (matrices, self.current_a.shape[1], columns)

@@ -1,6 +1,6 @@
-"""Tensors that `structured` and `whitebox` condense a matrix's circuit to.
+"""Tensors that a read of `structured` and `whitebox` takes: a surrogate of the matrix's circuit.
 
-At program time a calibrator condenses a matrix's circuit to a surrogate that costs a handful of matrix
+At program time a calibrator fits a matrix's circuit with a surrogate that costs a handful of matrix
 products. With standardised inputs `z` (zero mean, unit variance over what the board is driven with) and
 scaled currents `y`,
 
@@ -19,20 +19,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from crosscal.core.array_types import Currents, Float, Matrix
 from crosscal.core.errors import RangeError, ShapeError, wanted
+from crosscal.core.validation import require_finite
+
+A = TypeVar("A")
+"""An array: numpy's here, one of another library where a calibrator's graph is written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class InverseTensors:
-    """What depends on the matrix alone, as the calibrator's graph computes it; checked on construction.
+class SurrogateTensors(Generic[A]):
+    """Tensors that depend on the matrix alone, as the calibrator's graph computes them.
 
     Attributes:
         polynomial: (3, N, M). coupling: (J, N, M), J 1 or 2. quadratic: (N, M). column_terms: (2, M).
-            loading: (N, M). moment: (J, N). constant: (M,). As above.
+            loading: (N, M). constant: (M,). As above.
         variance: noise plus misfit of the surrogate, (M,), of scaled currents.
         input_variance: (N,): posterior variance of each input that the linear prediction leaves. The mean
             of the volts lies above their mode by half their second derivative times this.
@@ -40,6 +45,28 @@ class InverseTensors:
             raise the expected reading. Both matter where readings are fewer than inputs, or noisy.
         gain, linear, offset: (N, M), (N, M), (M,): the best linear estimate is `gain (y − offset)`,
             belonging to the linear prediction `y = offset + linearᵀ z`.
+    """
+
+    polynomial: A
+    coupling: A
+    quadratic: A
+    column_terms: A
+    loading: A
+    constant: A
+    variance: A
+    input_variance: A
+    prediction_bias: A
+    gain: A
+    linear: A
+    offset: A
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class InverseTensors(SurrogateTensors[np.ndarray]):
+    """Tensors of one matrix beside those that all matrices of a board share; checked on construction.
+
+    Attributes:
+        moment: (J, N), as above.
         input_bounds: (5,): inputs trained on, low and high; the penalty on the square of an excess beyond
             them, relative to the prior's own; least and most that `z` may become.
         damping: (S,): a Gauss–Newton step for each, at most; this many times the residual (root mean square
@@ -54,19 +81,7 @@ class InverseTensors:
         conductance: target matrix [S], (N, M).
     """
 
-    polynomial: Float[np.ndarray, "3 rows columns"]
-    coupling: Float[np.ndarray, "modes rows columns"]
-    quadratic: Matrix
-    column_terms: Float[np.ndarray, "2 columns"]
-    loading: Matrix
     moment: Float[np.ndarray, "modes rows"]
-    constant: Float[np.ndarray, " columns"]
-    variance: Float[np.ndarray, " columns"]
-    input_variance: Float[np.ndarray, " rows"]
-    prediction_bias: Float[np.ndarray, " columns"]
-    gain: Matrix
-    linear: Matrix
-    offset: Float[np.ndarray, " columns"]
     input_bounds: Float[np.ndarray, " 5"]
     damping: Float[np.ndarray, " steps"]
     step_tolerance: Float[np.ndarray, " 2"]
@@ -117,11 +132,11 @@ class InverseTensors:
                     )
                 )
         for field in fields(self):
-            if not np.isfinite(getattr(self, field.name)).all():
-                raise RangeError(
-                    f"got a number in {field.name} that is not finite; allowed: finite numbers; "
-                    "is the matrix inside the range that the calibrator was trained on?"
-                )
+            require_finite(
+                getattr(self, field.name),
+                f"numbers in {field.name}",
+                remedy="check that the matrix is inside the range that the calibrator was trained on",
+            )
         if modes not in (1, 2) or (self.moment[0] != 1.0).any():
             raise RangeError(
                 wanted(

@@ -8,7 +8,7 @@ import numpy as np
 
 from crosscal.core.array_types import Float, Vectors
 from crosscal.core.errors import RangeError, wanted
-from crosscal.runtime.inverse.inverse import InverseTensors
+from crosscal.runtime.inverse.tensors import InverseTensors
 
 _NEWTON_STEPS = 30
 

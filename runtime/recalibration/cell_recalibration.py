@@ -13,7 +13,7 @@ import numpy as np
 
 from crosscal.core.array_types import Currents, Vectors
 from crosscal.core.errors import ShapeError, wanted
-from crosscal.runtime.inverse.inverse import InverseTensors
+from crosscal.runtime.inverse.tensors import InverseTensors
 from crosscal.runtime.recalibration.cell_model import (
     cell_sensitivity,
     standardised_inputs,

@@ -28,6 +28,7 @@ class Interrupting(logging.Handler):
         self.left = 3
 
     def emit(self, record: logging.LogRecord) -> None:
+        del record
         self.left -= 1
         if self.left == 0:
             signal.raise_signal(signal.SIGINT)

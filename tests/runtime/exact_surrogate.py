@@ -10,7 +10,7 @@ from crosscal.core.errors import InputError
 from crosscal.core.readout import Readout, Status
 from crosscal.runtime.feedforward.affine import AffineCorrection
 from crosscal.runtime.inverse.fold import InverseCorrection
-from crosscal.runtime.inverse.inverse import InverseTensors
+from crosscal.runtime.inverse.tensors import InverseTensors
 from crosscal.runtime.programmed import ProgrammedCalibrator
 
 MIDDLE_V, DEVIATION_V = 0.3, 0.4 / np.sqrt(12)

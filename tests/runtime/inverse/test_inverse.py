@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from crosscal.core.errors import RangeError, ShapeError
-from crosscal.runtime.inverse.inverse import Inverse, InverseTensors
+from crosscal.runtime.inverse.inverse import Inverse
+from crosscal.runtime.inverse.tensors import InverseTensors
 
 SHAPES = [(7, 10), (10, 7), (16, 16), (5, 3)]
 
@@ -199,7 +200,7 @@ def test_refuses_tensors_that_cannot_be_read_with(rng):
     tensors = surrogate(7, 10, rng)
     with pytest.raises(ShapeError, match="gain of shape"):
         replace(tensors, gain=tensors.gain.T)
-    with pytest.raises(RangeError, match="linear that is not finite"):
+    with pytest.raises(RangeError, match="numbers in linear that are NaN or infinite"):
         replace(tensors, linear=np.full_like(tensors.linear, np.nan))
     with pytest.raises(RangeError, match="variance"):
         replace(tensors, variance=np.zeros(10))

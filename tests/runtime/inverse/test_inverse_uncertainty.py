@@ -10,7 +10,8 @@ from test_inverse import read_as_measured, surrogate, volts
 
 from crosscal.runtime.inverse import uncertainty as inverse_uncertainty
 from crosscal.runtime.inverse.derivative import pulled, slopes
-from crosscal.runtime.inverse.inverse import Inverse, InverseTensors
+from crosscal.runtime.inverse.inverse import Inverse
+from crosscal.runtime.inverse.tensors import InverseTensors
 
 SHAPES = [(7, 10), (10, 7), (6, 6)]
 

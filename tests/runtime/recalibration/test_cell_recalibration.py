@@ -11,7 +11,8 @@ from exact_surrogate import DEVIATION_V, FULL_SCALE_A
 from exact_surrogate import exact_tensors as tensors_of
 
 from crosscal.core.errors import InputError, RangeError, ShapeError
-from crosscal.runtime.inverse.inverse import Inverse, InverseTensors
+from crosscal.runtime.inverse.inverse import Inverse
+from crosscal.runtime.inverse.tensors import InverseTensors
 from crosscal.runtime.recalibration.cell_model import cell_sensitivity, standardised_inputs, with_changes
 from crosscal.runtime.recalibration.cell_recalibration import posterior_tensors, recalibrate
 from crosscal.runtime.recalibration.conditioning import ColumnReads, Evidence, Spread, condition

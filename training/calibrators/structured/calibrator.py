@@ -176,7 +176,7 @@ class Structured(TrainableCalibrator):
         return torch.stack(answers).to(current_a.dtype)
 
     def surrogate_tensors(self, conductance_s: np.ndarray) -> dict[str, np.ndarray]:
-        """Tensors of `crosscal.runtime.inverse.inverse.InverseTensors` for one matrix [S], (N, M)."""
+        """Tensors of `crosscal.runtime.InverseTensors` for one matrix [S], (N, M)."""
         backend = TorchBackend()
         with torch.no_grad():
             surrogate = self._surrogate(backend, torch.from_numpy(np.array(conductance_s, dtype=np.float64)))

@@ -7,11 +7,11 @@ batch, so that the ONNX file answers as the kernel does.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
+from crosscal.runtime import InverseTensors
 from crosscal.training.calibrators.structured.backend import Array, Backend
 from crosscal.training.calibrators.structured.circuit import Circuit
 from crosscal.training.calibrators.structured.least_squares import moments
@@ -23,7 +23,7 @@ _STEP_TOLERANCE = (0.3, 0.3)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ReadRules:
-    """Rules for readings of all matrices of a board; see `crosscal.runtime.inverse.inverse.InverseTensors`.
+    """Rules for readings of all matrices of a board; see `crosscal.runtime.InverseTensors`.
 
     Attributes:
         input_bounds: (5,). damping: (S,). step_tolerance: (2,). expansion: (K,). current_scale,
@@ -161,28 +161,6 @@ def tensors_of(
     surrogate: Surrogate, rules: ReadRules, inflation: float, shape: tuple[int, int]
 ) -> dict[str, object]:
     """Name every tensor of `InverseTensors` but the target; stacks are lists still."""
-    constants: dict[str, object] = {
-        "moment": moments(shape[0]),
-        "input_bounds": rules.input_bounds,
-        "damping": rules.damping,
-        "step_tolerance": rules.step_tolerance,
-        "inflation": np.array([inflation]),
-        "current_scale": rules.current_scale,
-        "current_shift": rules.current_shift,
-        "expansion": rules.expansion,
-    }
-    names: Sequence[str] = (
-        "polynomial",
-        "coupling",
-        "quadratic",
-        "column_terms",
-        "loading",
-        "constant",
-        "variance",
-        "input_variance",
-        "prediction_bias",
-        "gain",
-        "linear",
-        "offset",
-    )
-    return {**{name: getattr(surrogate, name) for name in names}, **constants}
+    found = {field.name: getattr(part, field.name) for part in (surrogate, rules) for field in fields(part)}
+    found |= {"moment": moments(shape[0]), "inflation": np.array([inflation])}
+    return {field.name: found[field.name] for field in fields(InverseTensors) if field.name in found}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from crosscal.runtime import SurrogateTensors
 from crosscal.training.calibrators.structured.backend import Array, Backend
 from crosscal.training.calibrators.structured.circuit import Circuit, CircuitForm
 from crosscal.training.calibrators.structured.least_squares import SurrogateLeastSquares, moments
@@ -19,21 +20,8 @@ from crosscal.training.calibrators.structured.surrogate_design import CHUNK, Sur
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Surrogate:
-    """The tensors of `InverseTensors` that depend on the matrix, of one backend; columns are (1, M)."""
-
-    polynomial: list[Array]
-    coupling: list[Array]
-    quadratic: Array
-    column_terms: Array
-    loading: Array
-    constant: Array
-    variance: Array
-    input_variance: Array
-    prediction_bias: Array
-    gain: Array
-    linear: Array
-    offset: Array
+class Surrogate(SurrogateTensors[Array]):
+    """Tensors of one matrix on one backend: of columns (1, M), of inputs (N, 1), stacks as lists."""
 
 
 def fit_surrogate(

@@ -29,6 +29,9 @@ SMALLER = {
     "crosscal calibrate": "--matrices 5 --vectors 60",
     "crosscal collect": "--matrices 3 --vectors 12",
     "crosscal evaluate --suite": "--quick --boards 8x8 --calibrators affine",
+    "crosscal network train": "--epochs 1",
+    "crosscal network evaluate": "--chips 1 --inputs 20",
+    "crosscal network study biased": "--epochs 1 --chips 1 --test-inputs 20",
     "crosscal train": "--epochs 3",
     "crosscal study": "--matrices 6 --test-matrices 1 --calibrators affine",
 }
@@ -91,6 +94,23 @@ def write_files(folder: Path, env: dict[str, str]) -> None:
     export = ["export-c", "b7.onnx", "--matrix", "g.npy", "-o", "b7.h", "--name", "b7"]
     execute([sys.executable, "-m", "crosscal", *export], folder, env, "making b7.h")
     write_other_formats(folder, env)
+    write_network(folder, env)
+
+
+def write_network(folder: Path, env: dict[str, str]) -> None:
+    """Write a small set of images, and a network for them as ONNX and mapped."""
+    rng = np.random.default_rng(3)
+    arrays = {}
+    for part, count in (("train", 120), ("test", 30)):
+        y = rng.integers(0, 3, count)
+        x = rng.integers(0, 60, (count, 12, 12)) + 60 * y[:, None, None]
+        arrays |= {f"x_{part}": x.astype(np.uint8), f"y_{part}": y}
+    np.savez(folder / "data.npz", **arrays)
+    for words in (
+        ["train", "data.npz", "--epochs", "1", "-o", "net.onnx"],
+        ["map", "net.onnx", "-o", "net.mapped"],
+    ):
+        execute([sys.executable, "-m", "crosscal", "network", *words], folder, env, f"making {words[-1]}")
 
 
 def write_other_formats(folder: Path, env: dict[str, str]) -> None:

@@ -100,6 +100,15 @@ def fit_shape(x: np.ndarray, shape: tuple[int | None, ...]) -> np.ndarray:
     )
 
 
+def channels_first(x: np.ndarray) -> np.ndarray:
+    """Bring images to (B, channels, height, width); a missing channel is added."""
+    if x.ndim == 3:
+        return x[:, None]
+    if x.ndim == 4 and x.shape[3] in (1, 3, 4) and x.shape[1] not in (1, 3, 4):
+        return np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+    return x
+
+
 def _read_npz(path: Path, part: str, *, labels: bool) -> tuple[np.ndarray, np.ndarray | None]:
     needed = [f"x_{part}", *([f"y_{part}"] if labels else [])]
     try:

@@ -38,6 +38,7 @@ class Graph:
         input_shape: without the batch, None where an axis is free.
         fixed_batch: of a graph that was written for one size of batch; None if it takes any.
         output: name of the output.
+        factors: digital factors that weights were trained for, by name of the weight.
     """
 
     nodes: tuple[Node, ...]
@@ -46,3 +47,4 @@ class Graph:
     input_shape: tuple[int | None, ...]
     fixed_batch: int | None
     output: str
+    factors: dict[str, float] = field(default_factory=dict)

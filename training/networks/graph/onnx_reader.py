@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from crosscal.training.networks.graph.operators import OPERATORS
 SOFTMAX_PER_AXIS = 13
 """Since this version of the operators, Softmax works along one axis; before, on all from one axis on."""
 
-ONCE_INFERENCE = {"Dropout": "ratio", "BatchNormalization": ""}
+FACTORS = "crosscal_factors"
+"""Key of the metadata with the digital factors that weights were trained for."""
 
 
 def read_onnx(path: str | Path) -> Graph:
@@ -92,6 +94,7 @@ def graph_of_model(model: Any, origin: str) -> Graph:
             input_shape=shape[1:],
             fixed_batch=shape[0] if shape else None,
             output=model.graph.output[0].name,
+            factors=_factors(model),
         )
     )
 
@@ -108,6 +111,19 @@ def _require_known(nodes: list[Node], origin: str) -> None:
                 remedy="replace these layers, or end the network before them",
             )
         )
+
+
+def _factors(model: Any) -> dict[str, float]:
+    for each in model.metadata_props:
+        if each.key == FACTORS:
+            try:
+                return {str(name): float(value) for name, value in json.loads(each.value).items()}
+            except (ValueError, TypeError, AttributeError) as error:
+                got = f"{FACTORS} = {each.value[:40]!r} in the metadata"
+                raise FileFormatError(
+                    wanted(got=got, allowed="one number for each weight", remedy="train the network again")
+                ) from error
+    return {}
 
 
 def _value(attribute: Any) -> Any:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import warnings
 
 import torch
 
 from crosscal.core.errors import InputError, wanted
 from crosscal.training.networks.graph.graph import Graph
-from crosscal.training.networks.graph.onnx_reader import graph_of_model
+from crosscal.training.networks.graph.onnx_reader import FACTORS, graph_of_model
 
 OPSET = 17
 
@@ -30,8 +31,15 @@ def graph_of_module(module: torch.nn.Module, input_shape: tuple[int, ...]) -> Gr
     return graph_of_model(onnx.load_from_string(model_bytes), type(module).__name__)
 
 
-def module_to_onnx(module: torch.nn.Module, input_shape: tuple[int, ...]) -> bytes:
+def module_to_onnx(
+    module: torch.nn.Module, input_shape: tuple[int, ...], *, factors: dict[str, float] | None = None
+) -> bytes:
     """Export a module as it infers, for batches of any size.
+
+    Args:
+        module: any that torch can export.
+        input_shape: of one input, without the batch.
+        factors: digital factors of weights by name, for the mapping; kept in the file's metadata.
 
     Raises:
         InputError: torch cannot.
@@ -50,6 +58,8 @@ def module_to_onnx(module: torch.nn.Module, input_shape: tuple[int, ...]) -> byt
                 buffer,
                 dynamo=False,
                 opset_version=OPSET,
+                # Otherwise normalisation is folded into weights that were trained for the cells' levels.
+                training=torch.onnx.TrainingMode.PRESERVE,
                 input_names=["input"],
                 output_names=["output"],
                 dynamic_axes={"input": {0: "batch"}, "output": {0: "batch"}},
@@ -63,4 +73,10 @@ def module_to_onnx(module: torch.nn.Module, input_shape: tuple[int, ...]) -> byt
         ) from error
     finally:
         module.train(training)
-    return buffer.getvalue()
+    if not factors:
+        return buffer.getvalue()
+    import onnx
+
+    model = onnx.load_from_string(buffer.getvalue())
+    model.metadata_props.add(key=FACTORS, value=json.dumps(factors))
+    return model.SerializeToString()

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from crosscal.core.errors import InputError, wanted
 from crosscal.core.network.cell_profile import load_cell_profile
 from crosscal.core.network.input_coding import InputCoding
 from crosscal.core.network.layer_codes import LayerCodes
@@ -16,7 +17,7 @@ from crosscal.training.networks.graph.running import GraphRunner
 from crosscal.training.networks.graph.torch_module import graph_of_module
 from crosscal.training.networks.mapping.mapped_network import MappedLayer, MappedNetwork
 from crosscal.training.networks.mapping.matrix_layer import MatrixLayer, split_matrix_layers
-from crosscal.training.networks.mapping.options import AUTO, MappingOptions
+from crosscal.training.networks.mapping.options import AUTO, TRAINED, MappingOptions
 from crosscal.training.networks.mapping.planner import choose_representation
 from crosscal.training.networks.mapping.random_inputs import random_inputs
 from crosscal.training.networks.mapping.ranges import converter_ranges, input_range, whole_numbers
@@ -55,6 +56,7 @@ def map_graph(
     options = options or MappingOptions(cells=load_cell_profile(DEFAULT_CELLS))
     split, matrices = split_matrix_layers(graph)
     notes = []
+    options = replace(options, scale=_scale(matrices, options))
     if options.representation == AUTO:
         choice = choose_representation(matrices, options)
         options = replace(options, representation=choice.representation)
@@ -69,6 +71,21 @@ def map_graph(
     seen = _layer_inputs(split, matrices, inputs)
     layers = [_map_layer(layer, x, options, own=own) for layer, x in zip(matrices, seen, strict=True)]
     return MappedNetwork(graph=split, layers=tuple(layers), options=options, notes=tuple(notes))
+
+
+def _scale(layers: list[MatrixLayer], options: MappingOptions) -> str:
+    trained = all(layer.factor is not None for layer in layers)
+    if options.scale == AUTO:
+        return TRAINED if trained else "column"
+    if options.scale == TRAINED and not trained:
+        raise InputError(
+            wanted(
+                got="the scale 'trained' for a network without factors of its own",
+                allowed="a file of crosscal network train, of a method other than plain",
+                remedy="choose --scale column",
+            )
+        )
+    return options.scale
 
 
 def _layer_inputs(graph: Graph, layers: list[MatrixLayer], inputs: Tensor) -> list[Tensor]:
@@ -88,7 +105,7 @@ def _layer_inputs(graph: Graph, layers: list[MatrixLayer], inputs: Tensor) -> li
 def _map_layer(layer: MatrixLayer, seen: Tensor, options: MappingOptions, *, own: bool) -> MappedLayer:
     found = input_range(seen, options.input_bits, own=own)
     coding = InputCoding(bits=options.input_bits, digit_bits=options.dac_bits, signed=found.signed)
-    encoded = [encode_weights(group, options, options.representation) for group in layer.weight]
+    encoded = [encode_weights(group, options, options.representation, layer.factor) for group in layer.weight]
     numbers, _ = whole_numbers(seen, found, coding)
     vectors, _ = layer.vectors(numbers)
     ranges = converter_ranges(

@@ -24,6 +24,7 @@ class MatrixLayer:
         bias: added digitally, (outputs,).
         window: of a convolution, its kernel by axis; empty for a plain product.
         attributes: strides, pads and dilations of a convolution, as ONNX has them.
+        factor: digital factor that the weights were trained for; None if they were not.
     """
 
     name: str
@@ -31,6 +32,7 @@ class MatrixLayer:
     bias: np.ndarray
     window: tuple[int, ...] = ()
     attributes: dict
+    factor: float | None = None
 
     @property
     def groups(self) -> int:
@@ -127,6 +129,8 @@ def split_matrix_layers(graph: Graph) -> tuple[Graph, list[MatrixLayer]]:
     nodes = []
     for node in graph.nodes:
         layer = _layer_of(node, graph.constants)
+        if layer is not None and node.inputs[1] in graph.factors:
+            layer = replace(layer, factor=graph.factors[node.inputs[1]])
         if layer is None:
             nodes.append(node)
             continue

@@ -11,7 +11,8 @@ from crosscal.core.network.layer_codes import require_adc_bits, require_tile
 
 OFFSET, DIFFERENTIAL, AUTO = "offset", "differential", "auto"
 REPRESENTATIONS = (AUTO, OFFSET, DIFFERENTIAL)
-SCALES = ("column", "layer")
+TRAINED = "trained"
+SCALES = (AUTO, "column", "layer", TRAINED)
 WEIGHT_BITS_MOST = 16
 
 
@@ -25,7 +26,9 @@ class MappingOptions:
         weight_bits: of a weight, with its sign.
         representation: `offset` (one column, shifted by half the range, as ISAAC does),
             `differential` (a pair of columns), or `auto`: the one that the cells' scatter harms less.
-        scale: `column` or `layer`, one digital factor for each, or the range of weights, such as `2`.
+        scale: `column` or `layer`, one digital factor for each; `trained`, the factors that the network was
+            trained for; the range of all weights, such as `2`; or `auto`: `trained` where there are such
+            factors, `column` otherwise.
         input_bits: of an input, with its sign if there are inputs below 0.
         dac_bits: of one digit.
         adc_bits: of the converters; None if they do not round.
@@ -39,7 +42,7 @@ class MappingOptions:
     tile_columns: int = 128
     weight_bits: int = 8
     representation: str = AUTO
-    scale: str = "column"
+    scale: str = AUTO
     input_bits: int = 8
     dac_bits: int = 1
     adc_bits: int | None = 8
@@ -58,7 +61,9 @@ class MappingOptions:
         if self.scale not in SCALES and self.fixed_range is None:
             got = f"the scale {self.scale!r}"
             raise InputError(
-                wanted(got=got, allowed="column, layer, or a range above 0", remedy="choose one")
+                wanted(
+                    got=got, allowed="auto, column, layer, trained, or a range above 0", remedy="choose one"
+                )
             )
         require_tile(self.tile_rows, self.tile_columns, self.slices)
 

@@ -42,7 +42,7 @@ def choose_representation(layers: list[MatrixLayer], options: MappingOptions) ->
     for representation in (DIFFERENTIAL, OFFSET):
         each = [
             weight_noise(
-                encode_weights(layer.weight[0], options, representation),
+                encode_weights(layer.weight[0], options, representation, layer.factor),
                 options.cells.deviation,
                 options.cells.unit,
             )

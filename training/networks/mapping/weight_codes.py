@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crosscal.training.networks.mapping.level_table import LevelTable, level_table
-from crosscal.training.networks.mapping.options import DIFFERENTIAL, OFFSET, MappingOptions
+from crosscal.training.networks.mapping.options import DIFFERENTIAL, OFFSET, TRAINED, MappingOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,16 +29,21 @@ class WeightCodes:
     weight: np.ndarray
 
 
-def encode_weights(weight: np.ndarray, options: MappingOptions, representation: str) -> WeightCodes:
+def encode_weights(
+    weight: np.ndarray, options: MappingOptions, representation: str, trained: float | None = None
+) -> WeightCodes:
     """Cut weights (O, K) into slices of cells.
 
     Args:
         weight: of one group of a layer.
         options: cells, bits and scale.
         representation: `offset` or `differential`.
+        trained: digital factor that the weights were trained for, where that is the scale.
     """
     table = level_table(options.cells, options.slices)
     factor = _factors(weight, table, options, representation)
+    if options.scale == TRAINED and trained is not None:
+        factor = np.full(len(weight), trained)
     wanted = weight / factor[:, None]
     if representation == OFFSET:
         place = table.nearest(wanted + table.middle)

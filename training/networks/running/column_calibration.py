@@ -8,6 +8,9 @@ from torch import Tensor
 from crosscal.training.networks.running.chip_run import ChipRun, ColumnCorrection
 from crosscal.training.networks.running.software import SoftwareRun
 
+GAIN_MOST = 4.0
+"""A column that is further off has no signal left: 2 to 10 give the same accuracies."""
+
 
 @torch.no_grad()
 def calibrate_columns(run: ChipRun, software: SoftwareRun, known: Tensor) -> None:
@@ -35,16 +38,19 @@ def calibrate_columns(run: ChipRun, software: SoftwareRun, known: Tensor) -> Non
 
 
 def fit_columns(found: Tensor, exact: Tensor) -> ColumnCorrection:
-    """Fit `exact ≈ gain · found + offset` for every output.
+    """Fit `found = (exact − offset) / gain` with noise on what was found, for every output.
+
+    The other way round, noise would make gains smaller, and columns of one layer by different factors.
 
     Args:
         found, exact: (B, O).
     """
     mean_found, mean_exact = found.mean(dim=0), exact.mean(dim=0)
-    centred = found - mean_found
+    centred = exact - mean_exact
     variance = centred.pow(2).mean(dim=0)
-    covariance = (centred * (exact - mean_exact)).mean(dim=0)
-    gain = torch.where(variance > 0, covariance / variance.clamp_min(1e-30), torch.ones_like(variance))
+    slope = ((found - mean_found) * centred).mean(dim=0) / variance.clamp_min(1e-30)
+    slope = torch.where(variance > 0, slope, torch.ones_like(slope))
+    gain = 1.0 / slope.clamp(1.0 / GAIN_MOST, GAIN_MOST)
     return ColumnCorrection(gain=gain, offset=mean_exact - gain * mean_found)
 
 

@@ -7,6 +7,8 @@ import click
 from crosscal.commands.network.evaluate import command as evaluate
 from crosscal.commands.network.inspect import command as inspect
 from crosscal.commands.network.map import command as map_
+from crosscal.commands.network.study.command import command as study
+from crosscal.commands.network.train import command as train
 
 
 @click.group("network")
@@ -22,5 +24,5 @@ def command() -> None:
     """
 
 
-for each in (map_, inspect, evaluate):
+for each in (train, map_, inspect, evaluate, study):
     command.add_command(each)

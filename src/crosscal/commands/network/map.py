@@ -30,9 +30,10 @@ from crosscal.commands.terminal.progress import console, working
 )
 @click.option(
     "--scale",
-    default="column",
+    default="auto",
     show_default=True,
-    help="One digital factor for each column or layer, or the range of all weights, such as 2.",
+    help="One digital factor for each column or layer, the trained ones, or the range of all weights, "
+    "such as 2; auto takes the trained ones where there are some, one for each column otherwise.",
 )
 @click.option("--input-bits", type=int, default=8, show_default=True, help="Bits of an input.")
 @click.option("--dac", type=int, default=1, show_default=True, help="Bits of the converters of inputs.")

@@ -1,0 +1,1 @@
+"""Studies of networks on crossbars: published figures, and figures of our own."""

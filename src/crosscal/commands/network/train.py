@@ -1,0 +1,130 @@
+"""`crosscal network train`: train a network for crossbars and export it to ONNX."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crosscal.commands.files.output import force_option, require_output_file
+from crosscal.commands.network.options import cells_help, device_option, require_device, seed_option
+from crosscal.commands.terminal.interrupt import interruptible, keeping
+from crosscal.commands.terminal.progress import console, progress_bar
+from crosscal.core.whole_file import whole_file
+
+
+@click.command("train")
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="ONNX file to write.")
+@force_option
+@click.option(
+    "--network",
+    type=click.Choice(["lenet5", "vgg8"]),
+    default="lenet5",
+    show_default=True,
+    help="Definition.",
+)
+@click.option("--width", type=click.IntRange(1), help="Channels of its first layer.  [default: its own]")
+@click.option(
+    "--method",
+    type=click.Choice(["plain", "quantised", "noise", "biased", "biased-noise"]),
+    default="plain",
+    show_default=True,
+    help="Plain floats; the cells' levels; with their scatter injected; biased to favourable codes; or both.",
+)
+@click.option("--cells", default="wan-2022", show_default=True, help=cells_help)
+@click.option(
+    "--representation",
+    type=click.Choice(["offset", "differential"]),
+    default="differential",
+    show_default=True,
+    help="One shifted column for each weight, or a pair.",
+)
+@click.option(
+    "--scale",
+    default="layer",
+    show_default=True,
+    help="One digital factor per layer, or the range, such as 2.",
+)
+@click.option(
+    "--favourable",
+    default="III-A",
+    show_default=True,
+    help="Codes to bias to: a reading of the paper, device (all but the one that scatters most), or 0,1,3.",
+)
+@click.option(
+    "--columns",
+    type=click.FloatRange(0, 1),
+    default=1.0,
+    show_default=True,
+    help="Part of the columns biased.",
+)
+@click.option("--epochs", type=click.IntRange(1), default=5, show_default=True, help="Passes over the data.")
+@click.option("--batch", type=click.IntRange(1), default=64, show_default=True, help="Inputs of a step.")
+@click.option(
+    "--rate", type=click.FloatRange(0, min_open=True), default=1e-3, show_default=True, help="Of Adam."
+)
+@click.option("--inputs", type=click.IntRange(2), help="Only the first inputs.  [default: all]")
+@seed_option
+@device_option
+@click.option("--resume", is_flag=True, help="Go on with a training that was cut off.")
+def command(
+    data: Path, output: Path, force: bool, resume: bool, device: str, inputs: int | None, **given: Any
+) -> None:
+    """Train a network on DATA (x_train and y_train of an npz file, IDX files, or a
+    folder of images) and export it.
+
+    The epoch that does best on a tenth of the data, held out, is kept. Networks of your own need no training
+    here: map their ONNX files.
+
+    \b
+    crosscal network train data.npz -o lenet5.onnx
+    crosscal network train data.npz --method biased-noise --cells radar-baked \\
+      --representation offset -o biased.onnx
+    """
+    require_output_file(output, force=force)
+    require_device(device)
+    import torch
+
+    from crosscal.core.network.cell_profile import load_cell_profile
+    from crosscal.training.networks.data import channels_first, read_data
+    from crosscal.training.networks.graph.torch_module import module_to_onnx
+    from crosscal.training.networks.learning.plan import LearningPlan
+    from crosscal.training.networks.learning.trainer import NetworkTrainer
+    from crosscal.training.networks.mapping.options import MappingOptions
+
+    options = MappingOptions(
+        cells=load_cell_profile(given.pop("cells")),
+        representation=given.pop("representation"),
+        scale=given.pop("scale"),
+    )
+    plan = LearningPlan(options=options, **given)
+    found = read_data(data, "train")
+    x = torch.from_numpy(channels_first(found.x[:inputs]))
+    y = torch.from_numpy(found.y[:inputs])
+    checkpoint = output.with_suffix(".training")
+    if not resume:
+        checkpoint.unlink(missing_ok=True)
+    trainer = NetworkTrainer(plan, x, y, device=device)
+    kept = f"finished epochs are kept in {checkpoint}: the same command with --resume goes on"
+    with (
+        keeping(lambda: kept if checkpoint.exists() else ""),
+        progress_bar() as bar,
+        interruptible() as check,
+    ):
+        line = bar.add_task("inputs", total=plan.epochs * trainer.learnt, note="")
+
+        def advance(done: int) -> None:
+            check()
+            bar.advance(line, done)
+
+        for report in trainer.epochs(advance, checkpoint):
+            note = f"epoch {report.epoch}: {100 * report.validation_accuracy:.2f} % on held-out inputs"
+            bar.update(line, completed=report.epoch * trainer.learnt, note=note)
+    best = trainer.best_accuracy
+    network, factors = trainer.finished()
+    with whole_file(output) as part:
+        part.write_bytes(module_to_onnx(network, tuple(x.shape[1:]), factors=factors))
+    checkpoint.unlink(missing_ok=True)
+    console.print(f"best epoch: {100 * best:.2f} % on held-out inputs; wrote {output}", highlight=False)

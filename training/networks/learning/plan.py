@@ -1,0 +1,74 @@
+"""Plan of a training: network, method, epochs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crosscal.core.errors import InputError, RangeError, wanted
+from crosscal.training.networks.mapping.options import MappingOptions
+
+METHODS = ("plain", "quantised", "noise", "biased", "biased-noise")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearningPlan:
+    """Plan of a training.
+
+    Attributes:
+        network: name of a definition.
+        method: `plain`; `quantised` to the cells' levels; `noise`, with their scatter injected; `biased` to
+            favourable codes; or both.
+        options: of the mapping that it is trained for.
+        favourable: codes that the most significant slice is biased to; see `favourable_codes`.
+        columns: part of the columns that are biased, the most important ones, 0 to 1.
+        width: of the network; None: its own.
+        epochs, batch: passes over the data, and inputs of a step.
+        warm_up: part of the epochs before quantising and biasing begin.
+        rate: of Adam.
+        validation: part of the training data that the best epoch is chosen by.
+        seed: of weights, order and scatter.
+    """
+
+    options: MappingOptions
+    network: str = "lenet5"
+    method: str = "plain"
+    favourable: str = "III-A"
+    columns: float = 1.0
+    width: int | None = None
+    epochs: int = 5
+    batch: int = 64
+    warm_up: float = 0.4
+    rate: float = 1e-3
+    validation: float = 0.1
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            got = f"the method {self.method!r}"
+            raise InputError(wanted(got=got, allowed=", ".join(METHODS), remedy="choose one"))
+        for name, value in (("columns", self.columns), ("warm_up", self.warm_up)):
+            if not 0 <= value <= 1:
+                raise RangeError(wanted(got=f"{name} = {value}", allowed="0 to 1", remedy="correct it"))
+        if not 0 < self.validation < 1 or self.epochs < 1 or self.batch < 1:
+            got = f"validation = {self.validation}, epochs = {self.epochs}, batch = {self.batch}"
+            raise RangeError(wanted(got=got, allowed="0 to 1, 1 or more, 1 or more", remedy="correct it"))
+
+    @property
+    def mapped(self) -> bool:
+        """Whether weights are held as cells hold them."""
+        return self.method != "plain"
+
+    @property
+    def biased(self) -> bool:
+        """Whether columns are biased."""
+        return self.method in ("biased", "biased-noise")
+
+    @property
+    def scatter(self) -> bool:
+        """Whether scatter is injected."""
+        return self.method in ("noise", "biased-noise")
+
+    @property
+    def warm_up_epochs(self) -> int:
+        """Epochs of plain training that come first."""
+        return min(int(self.warm_up * self.epochs), self.epochs - 1) if self.mapped else 0

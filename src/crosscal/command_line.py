@@ -22,10 +22,13 @@ COMMANDS = {
     "export": "write the data of run.h5 as .csv, .npz or .nc",
     "export-c": "write a programmed calibrator as one C99 header for a microcontroller",
     "export-spice": "write the array of a simulated board as a netlist for ngspice, and check it",
+    "history": "calibrations, decisions and alarms that a daemon's store remembers",
     "import": "turn data that exist already into run.h5, after checking them",
     "network": "whole neural networks on crossbars: map, evaluate, train, study",
     "plot": "pictures of a simulated board: voltages, currents, drift, transients, devices; an HTML page",
     "recalibrate": "adapt a calibrator to a board as it is now, from a few known vectors",
+    "report": "pictures of a span of time in a daemon's store",
+    "rollback": "go back to an earlier calibration of a daemon's store",
     "serve": "make a SCPI instrument of a board with a Python API",
     "study": "reproduce a published table, resumable",
     "train": "learn a calibrator from run.h5 and export it to ONNX",
@@ -34,9 +37,12 @@ COMMANDS = {
 _MODULES = {
     "export": "export_run",
     "export-c": "export_c.command",
+    "history": "store.history",
     "import": "import_run",
     "network": "network.group",
     "plot": "plot.group",
+    "report": "store.report",
+    "rollback": "store.rollback",
 }
 """Modules of the commands that are not called like the command."""
 

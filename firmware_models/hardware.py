@@ -220,3 +220,7 @@ class SelfPacedHardware(Hardware, Protocol):
     def limit_iterations(self, iterations_max: int) -> None:
         """Set the most write-verify iterations of the run that begins next."""
         ...
+
+    def stop_programming(self) -> None:
+        """Stop the run that is under way."""
+        ...

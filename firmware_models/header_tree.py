@@ -27,7 +27,7 @@ class Command:
         header: as the standard writes it: short form in capitals, optional nodes in brackets.
         set: handler of the command; None if it can only be asked.
         query: handler of the query; None if it cannot be asked.
-        group: optional group that it belongs to.
+        group: optional group that it belongs to, or several, `SEQ, CAL`, of which it needs all.
         reserved: forms that another client's lock refuses, out of `S` (set) and `Q` (query).
         acts: whether each execution is a change to other clients, whatever the settings.
         urgent: whether a link hears it, with these parameters, while a query waits for a trigger.
@@ -74,7 +74,7 @@ class HeaderTree:
         present = set(groups)
         self._commands: dict[str, Command] = {}
         for command in commands:
-            if command.group is None or command.group in present:
+            if command.group is None or present.issuperset(command.group.split(", ")):
                 for spelling in spellings(command.header):
                     self._commands[spelling] = command
 

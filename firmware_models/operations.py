@@ -155,8 +155,10 @@ class Operations:
 
     def abort_programming(self) -> None:
         """Stop a programming run after the iteration in hand."""
-        if self._programming is not None:
-            self._end_programming(self._programming)
+        run = self._programming
+        if run is not None:
+            self._end_programming(run)
+            run.stop()
 
     def complete(self) -> None:
         """Run operations to their end, except an acquisition that waits for its trigger."""

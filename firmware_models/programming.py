@@ -42,6 +42,11 @@ class Programming:
         self.iterations = self.iterations + 1 if step.iterations is None else step.iterations
         return not step.finished and (self._self_paced or self.iterations < self.iterations_max)
 
+    def stop(self) -> None:
+        """Stop hardware that would go on by itself."""
+        if self._self_paced:
+            cast(SelfPacedHardware, self.hardware).stop_programming()
+
 
 @dataclass(frozen=True, slots=True)
 class ProgrammingResult:

@@ -67,10 +67,22 @@ def write_recalibrated(
         CalibratorFileError: the source is no calibrator file of ours, the new file cannot be written, or,
             loaded again, does not answer as `programmed` does.
     """
-    content = read_calibrator_bytes(source)
+    origin = os.fspath(source)
+    content = recalibrated_content(read_calibrator_bytes(source), programmed, facts=facts, origin=origin)
+    write_calibrator_bytes(path, content)
+
+
+def recalibrated_content(
+    content: bytes, programmed: ProgrammedCalibrator, *, facts: Mapping[str, Any], origin: str
+) -> bytes:
+    """Do as `write_recalibrated` does with a file's content; `origin` names it in errors.
+
+    Raises:
+        CalibratorFileError: see `write_recalibrated`.
+    """
     if not is_sealed(content):
         raise CalibratorFileError(
-            f"{os.fspath(source)} is no calibrator file of crosscal, and has no place for the posterior; "
+            f"{origin} is no calibrator file of crosscal, and has no place for the posterior; "
             "train one (crosscal train)"
         )
     model, properties = split_metadata(content)
@@ -82,13 +94,13 @@ def write_recalibrated(
         history=(*before, facts),
     )
     content = seal_calibrator(model, replace(metadata, recalibration=record))
-    again = Calibrator.from_bytes(content, origin=f"the recalibrated {os.fspath(source)}").program(
+    again = Calibrator.from_bytes(content, origin=f"the recalibrated {origin}").program(
         programmed.conductance_s, allow_extrapolation=True
     )
     current_a = np.linspace(*metadata.current_range_a, _TRIALS)[:, None] * np.ones(metadata.columns)
     answers_a = [one(current_a, allow_extrapolation=True) for one in (again, programmed)]
     if not np.allclose(*answers_a, rtol=_SAME, atol=0.0):
         raise CalibratorFileError(
-            f"{os.fspath(source)} is not the file that the recalibrated calibrator came from; give that one"
+            f"{origin} is not the file that the recalibrated calibrator came from; give that one"
         )
-    write_calibrator_bytes(path, content)
+    return content

@@ -48,5 +48,5 @@ COMMANDS = (
     Command(header="TRACe:POINts:ACTual", query=_actual, group="SEQ"),
     Command(header="TRACe:DATA", query=_data, group="SEQ"),
     Command(header="TRACe:STATus", query=_status, group="SEQ"),
-    Command(header="TRACe:UNCertainty", query=_uncertainty, group="CAL"),
+    Command(header="TRACe:UNCertainty", query=_uncertainty, group="SEQ, CAL"),
 )

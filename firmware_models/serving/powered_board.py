@@ -35,6 +35,11 @@ class PoweredBoard(Generic[HardwareT]):
         self._instrument = Instrument(hardware, clock=clock)
         self._worked_until_s = clock()
 
+    @property
+    def instrument(self) -> Instrument:
+        """The instrument; hold `lock` to touch it while links are open."""
+        return self._instrument
+
     def open_session(self, *, message_based: bool, address: str) -> Session:
         """Connect a link; arguments as in `Instrument.open_session`."""
         with self.lock:

@@ -89,7 +89,7 @@ class BoardServer(Generic[BoardT]):
         """Serve in the caller's thread until `stop` is called, from another thread or a signal handler."""
         try:
             while not self._stopping.is_set():
-                self._step()
+                self.step()
         finally:
             self.close()
 
@@ -150,8 +150,9 @@ class BoardServer(Generic[BoardT]):
         self._wake_in.close()
         self._wake_out.close()
 
-    def _step(self) -> None:
-        ready = self._selector.select(0.0 if self._busy else IDLE_S)
+    def step(self, wait_s: float = IDLE_S) -> bool:
+        """Serve what has come, waiting at most `wait_s` for it [s]; True while the board is busy."""
+        ready = self._selector.select(0.0 if self._busy else wait_s)
         with self.board.lock:
             for key, _ in ready:
                 key.data()
@@ -159,6 +160,12 @@ class BoardServer(Generic[BoardT]):
             for link in list(self._links):
                 link.pump(busy=self._busy)
                 self._attend(link)
+        return self._busy
+
+    @property
+    def clients(self) -> int:
+        """Clients that are connected."""
+        return len(self._links)
 
     def _accept(self, port: TcpPort) -> None:
         stream = port.accept()

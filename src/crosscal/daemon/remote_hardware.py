@@ -104,6 +104,11 @@ class RemoteHardware:
         self.board.output_on = False
         self._steps.forget_preparations()
 
+    def hold(self, vector_v: array[float]) -> None:
+        """Drive one vector, and go on driving it."""
+        self._steps.load(np.asarray(vector_v, dtype=float))
+        self.board.output_on = True
+
     def limit_iterations(self, iterations_max: int) -> None:
         """Set the most write-verify iterations of the run that begins next."""
         self._iterations_max = iterations_max

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import FrameType
 
@@ -67,8 +68,19 @@ def command(settings: Path, check: bool, log: str) -> None:
         _fail(error, BUSY)
     except CrosscalError as error:
         _fail(error, UNUSABLE)
-    with daemon:
+    with daemon, _http(daemon):
         _serve(daemon)
+
+
+def _http(daemon: Daemon) -> AbstractContextManager[object]:
+    """Serve status, metrics and page, where the settings ask for them."""
+    settings = daemon.settings
+    if settings.http is None:
+        return nullcontext()
+    # Imported here: without [http] its packages need not be installed.
+    from crosscal.daemon.web.serving import HttpServer
+
+    return HttpServer(settings.http, daemon.status, settings.store_path, monotonic=daemon.monotonic)
 
 
 def _serve(daemon: Daemon) -> None:

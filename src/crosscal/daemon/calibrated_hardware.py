@@ -165,6 +165,14 @@ class CalibratedHardware:
         """Read the actual conductances of a simulated board."""
         return self._call("true_conductance")
 
+    def cell_age(self) -> array[float]:
+        """Read how long ago each cell of a simulated board was written."""
+        return self._call("cell_age")
+
+    def written_conductance(self) -> array[float]:
+        """Read the conductances of a simulated board when they were written."""
+        return self._call("written_conductance")
+
     # Group CAL
 
     def deviations(self, current_a: array[float], status: bytes) -> array[float]:

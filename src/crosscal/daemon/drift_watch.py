@@ -32,6 +32,14 @@ _SENTINELS_SHARE = 0.5
 _WORSE = 1.3
 """Error of sentinels relative to that just after the calibration, from which it is renewed;
 the mean then stays within 1.5 of a board that is recalibrated before each read."""
+_LEAST_PER_FOLD = 1e-3
+"""Drift per e-fold of time that is reckoned with before any was seen."""
+_GROWTH = 2.0
+"""Most by which an interval is longer than the one before."""
+_LONGEST_S, _QUIET_SHARE = 1800.0, 0.1
+"""A quiet board is looked at every half hour, or with a tenth of the share where that takes longer."""
+_FELT_C = 0.5
+"""Gains change by some 1e-3 per degree."""
 _SMOOTHING = 0.25
 """Weight of the newest reading in the mean error: some four readings, of 8 M numbers each."""
 _BASELINE = 2
@@ -89,7 +97,8 @@ class DriftWatch:
     ) -> None:
         self._programmed, self._settings = programmed, settings
         self._vector_s, self._began_s = vector_s, now_s
-        self._calibrated_c = temperature_c
+        self._calibrated_c = self._taken_c = temperature_c
+        self._taken_s = now_s
         if before is None:
             self._changed_s = now_s
             self._per_fold = 0.0
@@ -104,6 +113,7 @@ class DriftWatch:
         else:
             self._changed_s, self._per_fold = before._changed_s, before._per_fold
             self._monitor = before._monitor.restarted(programmed, temperature_c=temperature_c)
+        self._interval_s = settings.interval_s[0] / _GROWTH
         self._baseline: list[float] = []
         self._mean_nmse = math.nan
 
@@ -121,6 +131,8 @@ class DriftWatch:
         reading = self._monitor.update(
             known.current_a, time_s=now_s, usable=known.usable, temperature_c=temperature_c
         )
+        self._interval_s = max(now_s - self._taken_s, self._settings.interval_s[0])
+        self._taken_s, self._taken_c = now_s, temperature_c
         self._follow(reading, now_s)
         diagnosis = None
         alarm, text = "", self._worse(temperature_c)
@@ -141,14 +153,23 @@ class DriftWatch:
 
     def interval_s(self, now_s: float) -> float:
         """Time to the next reading of the sentinels [s]."""
-        return sentinel_interval_s(
-            seconds_since_change=max(now_s - self._changed_s, self._settings.interval_s[0]),
-            drift_per_e_fold=self._per_fold,
+        reading_s, share = SENTINELS * self._vector_s, self._settings.board_share
+        low_s, high_s = self._settings.interval_s
+        planned_s = sentinel_interval_s(
+            seconds_since_change=max(now_s - self._changed_s, low_s),
+            drift_per_e_fold=max(abs(self._per_fold), _LEAST_PER_FOLD),
             tolerance=self._tolerance,
             bounds_s=self._settings.interval_s,
-            reading_s=SENTINELS * self._vector_s,
-            share=_SENTINELS_SHARE * self._settings.board_share,
+            reading_s=reading_s,
+            share=_SENTINELS_SHARE * share,
         )
+        # Not only drift that goes by the clock is to be noticed: a fault comes when it likes.
+        longest_s = max(_LONGEST_S, reading_s / (_QUIET_SHARE * share))
+        return max(low_s, min(planned_s, _GROWTH * self._interval_s, longest_s, high_s))
+
+    def felt(self, temperature_c: float) -> bool:
+        """Tell whether the temperature has moved so far that the sentinels should be read."""
+        return self._taken_c is not None and abs(temperature_c - self._taken_c) > _FELT_C
 
     def vectors_to_learn(self, finding: Finding | None, *, affordable: int, verification: int) -> int:
         """Choose how many known vectors a recalibration is worth.

@@ -138,9 +138,7 @@ class RemoteHardware:
 
     def read_conductance(self) -> array[float]:
         """Measure every cell (N × M)."""
-        found_s = self.board.read_conductance()
-        self._steps.forget_preparations()
-        return array("d", np.ascontiguousarray(found_s, dtype=float).tobytes())
+        return self._asked(self.board.read_conductance())
 
     def temperature_c(self) -> float:
         """Read the board's thermometer."""
@@ -175,9 +173,20 @@ class RemoteHardware:
 
     def true_conductance(self) -> array[float]:
         """Read the actual conductances of a simulated board (N × M)."""
-        found_s = self.board.simulation.true_conductance_s()
+        return self._asked(self.board.simulation.true_conductance_s())
+
+    def cell_age(self) -> array[float]:
+        """Read how long ago each cell of a simulated board was written (N × M)."""
+        return self._asked(self.board.simulation.cell_age_s())
+
+    def written_conductance(self) -> array[float]:
+        """Read the conductances of a simulated board when they were written (N × M)."""
+        return self._asked(self.board.simulation.written_s())
+
+    def _asked(self, values: np.ndarray) -> array[float]:
+        # Arrays are asked for in a format of the driver's own.
         self._steps.forget_preparations()
-        return array("d", np.ascontiguousarray(found_s, dtype=float).tobytes())
+        return array("d", np.ascontiguousarray(values, dtype=float).tobytes())
 
     def _require_unchanged(self) -> None:
         if self._steps.changed():

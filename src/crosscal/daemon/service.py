@@ -196,6 +196,7 @@ class Daemon:
                 self._probe_s = self._clock.monotonic() + _PROBE_S
                 if hardware.attached is not None and hardware.attached.changed():
                     self._upkeep.look_again("another client changed the board")
+                self._upkeep.feel()
         except Exception as error:  # noqa: BLE001  (a board's class may raise anything; the daemon goes on)
             self._lose(error)
 
@@ -316,6 +317,11 @@ class Daemon:
 
     # What is shown
 
+    @property
+    def monotonic(self) -> Callable[[], float]:
+        """The board thread's clock [s]."""
+        return self._clock.monotonic
+
     def _feed(self) -> None:
         self._notifier.send("WATCHDOG=1")
         self.status.beat(self._clock.monotonic())
@@ -341,8 +347,6 @@ class Daemon:
         if hardware is None or hardware.attached is None or server is None:
             return State.FAULT if self._fault else State.DISCONNECTED
         operations = server.board.instrument.operations
-        if self._upkeep.condition.programmed is None and not operations.programming and not self._upkeep.busy:
-            return State.FAULT
         if self._upkeep.busy:
             return State.CALIBRATING
         if operations.running:

@@ -19,7 +19,7 @@ class State(StrEnum):
     DRIFTED = "DRIFTED"
     """The calibration is in doubt."""
     FAULT = "FAULT"
-    """Something needs a person: another board at the address, a matrix that cannot be calibrated."""
+    """Something needs a person: another board at the address."""
 
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0

@@ -15,7 +15,8 @@ from crosscal.daemon.clock import DaemonClock
 from crosscal.daemon.journal import Journal
 from crosscal.daemon.settings import DaemonSettings
 from crosscal.daemon.states import State
-from crosscal.daemon.upkeep import Upkeep
+from crosscal.daemon.upkeep import Condition, Upkeep
+from crosscal.runtime.recalibration.posterior import CELLS, GAIN
 
 _ALIVE_S = 60.0
 """Longest silence that counts as alive: a board that answers nothing takes some timeouts of 5 s."""
@@ -29,12 +30,15 @@ class Snapshot:
         document: answer of `/status`.
         metrics: numbers for `/metrics`, by name.
         drift_map: whitened residuals of the last sentinels, rms by column, (M,); None before the first.
+        cell_map: relative change of each cell since it was programmed, (N, M), as recalibrations have learned
+            it; None where they tell no cells apart.
         last_read_a: calibrated currents of the last vector read [A], (M,); None before the first.
     """
 
     document: Mapping[str, Any]
     metrics: Mapping[str, float]
     drift_map: np.ndarray | None = None
+    cell_map: np.ndarray | None = None
     last_read_a: np.ndarray | None = None
 
     @classmethod
@@ -87,10 +91,18 @@ class Snapshot:
             document=document,
             metrics=metrics,
             drift_map=None if finding is None else np.sqrt(np.nanmean(finding.residual**2, axis=0)),
+            cell_map=_cell_map(condition),
             last_read_a=None
             if last is None or hardware is None
             else np.array(last.calibrated_a[-hardware.facts.columns :]),
         )
+
+
+def _cell_map(condition: Condition) -> np.ndarray | None:
+    posterior = None if condition.compiled is None else condition.compiled.programmed.posterior
+    if posterior is None or not posterior.cells_known:
+        return None
+    return (posterior.mean[:, GAIN, None] + posterior.mean[:, CELLS:]).T
 
 
 @dataclass(slots=True)

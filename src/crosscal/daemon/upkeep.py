@@ -233,6 +233,16 @@ class Upkeep:
         if self._due_s > self._clock.monotonic() and self._affordable(len(self._sentinel_vectors())):
             self._due_s = self._clock.monotonic()
 
+    def feel(self) -> None:
+        """Ask for the temperature, which costs no board time; when it has moved, the sentinels are due.
+
+        Raises:
+            BoardError: from the board.
+        """
+        temperature_c = self._temperature_c()
+        if temperature_c is not None and self.watch is not None and self.watch.felt(temperature_c):
+            self._due_s = min(self._due_s, self._clock.monotonic())
+
     # Slices of work
 
     @property

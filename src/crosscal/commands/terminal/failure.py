@@ -23,6 +23,9 @@ EXTRA_OF = {
     "pyvisa_sim": "bench",
     "tomli_w": "bench",
     "distributed": "cluster",
+    "prometheus_client": "daemon",
+    "starlette": "daemon",
+    "uvicorn": "daemon",
 }
 """The extra of `pip install crosscal[…]` that brings a package."""
 

@@ -1,0 +1,1 @@
+"""Status, metrics and the page of a daemon, over HTTP."""

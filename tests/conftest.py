@@ -4,10 +4,20 @@ Modules with compiled kernels are left out: a kernel must reach numba as it stan
 """
 
 import re
+import signal
 from importlib.util import find_spec
 from pathlib import Path
 
 from jaxtyping import install_import_hook
+
+# A run in the background, or under nohup, ignores these, and so would every program that a test starts.
+for name, action in (
+    ("SIGINT", signal.default_int_handler),
+    ("SIGHUP", signal.SIG_DFL),
+    ("SIGQUIT", signal.SIG_DFL),
+):
+    if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:
+        signal.signal(getattr(signal, name), action)
 
 KERNELS = re.compile(r"\bnjit\b|^(?:from|import) numba\b", re.MULTILINE)
 ROOMS = ("drivers", "runtime", "training")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numba
 import numpy as np
 
 from crosscal.core.kernel_cache import njit
@@ -91,7 +92,7 @@ def _sinh_by_table(
 def compiled_law(current: Callable[..., float], slope: Callable[..., float]) -> Callable[..., None]:
     """Make the kernel of a law given as two compiled functions `f(conductance, voltage)`."""
 
-    @njit(nogil=True, error_model="numpy")
+    @numba.njit(nogil=True, error_model="numpy")
     def law(
         conductance_s: np.ndarray, voltage_v: np.ndarray, current_a: np.ndarray, slope_s: np.ndarray
     ) -> None:

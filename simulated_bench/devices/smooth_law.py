@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numba
 import numpy as np
 from numba.core.errors import NumbaError
 
 from crosscal.core.errors import InputError, wanted
-from crosscal.core.kernel_cache import njit
 from crosscal.simulated_bench.devices.law_kernels import compiled_law
 
 PROBE_S = 50e-6
@@ -97,4 +97,6 @@ def _kernel(current: Callable[..., float], slope: Callable[..., float]) -> Calla
 
 
 def _compiled(function: Callable[..., float]) -> Callable[..., float]:
-    return function if hasattr(function, "py_func") else njit(nogil=True, error_model="numpy")(function)
+    # Not kept on disk: numba knows a kept function by its line and its operations, and would take a law with
+    # other numbers, in the text or in globals of a script, for the same.
+    return function if hasattr(function, "py_func") else numba.njit(nogil=True, error_model="numpy")(function)

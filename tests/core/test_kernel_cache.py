@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from numba.core.caching import IndexDataCacheFile
+
+import crosscal.core.kernel_cache
 
 MODULE = """
 from numba import types
@@ -63,6 +66,30 @@ def test_a_damaged_cache_file_is_compiled_again_with_a_line_that_says_so(
     assert "Traceback" not in mended.stderr
     afterwards = run(tmp_path, NUMBA_CACHE_DIR=str(cache))
     assert (afterwards.stdout, afterwards.stderr) == ("4.0 6.0\n", "")
+
+
+def cache_file(folder: Path, *, source: str) -> IndexDataCacheFile:
+    """Give the cache of a kernel, by numba's class as our module leaves it."""
+    assert IndexDataCacheFile.save is crosscal.core.kernel_cache._save_named
+    return IndexDataCacheFile(cache_path=str(folder), filename_base="kernel", source_stamp=source)
+
+
+def test_code_of_an_older_source_is_not_run_while_another_process_writes_the_new(tmp_path: Path):
+    cache_file(tmp_path, source="old").save("float64", "old code")
+    writing, reading = (cache_file(tmp_path, source="new") for _ in range(2))
+    # The other process has come as far as the index, which names the file that the old source left.
+    writing._save_index({"float64": writing._data_name(1)})
+    assert reading.load("float64") is None
+    writing.save("float64", "new code")
+    assert reading.load("float64") == "new code"
+
+
+def test_code_of_one_type_is_not_run_for_another_when_two_processes_number_their_files_alike(tmp_path: Path):
+    one, other = (cache_file(tmp_path, source="same") for _ in range(2))
+    one.save("float64", "for float64")
+    # The other process read an empty index, and has not written its own.
+    other._save_data(other._data_name(1), ("same", "int64", "for int64"))
+    assert one.load("float64") is None
 
 
 def test_without_a_folder_to_write_in_kernels_run_and_one_line_names_the_variable(tmp_path: Path):

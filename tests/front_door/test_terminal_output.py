@@ -260,7 +260,7 @@ def test_v_logs_transitions_and_vv_no_other_libraries(capsys: pytest.CaptureFixt
         (["evaluate", "--suite", "--boards"], "wires-6", {"wires-6"}),
         (["evaluate", "--truth"], "pcm", {"pcm-24x32"}),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else str(value)[:20],
+    ids=lambda value: " ".join(sorted(value) if isinstance(value, set) else value)[:20],
 )
 def test_a_shell_completes_commands_profiles_boards_and_calibrators(
     words: list[str], incomplete: str, offered: set[str]

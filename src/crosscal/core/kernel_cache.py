@@ -1,7 +1,8 @@
 """`njit` of kernels that are kept on disk, whatever state the disk is in.
 
 A kernel with a damaged cache file is compiled again, and a process without a folder to write in compiles for
-itself; one line in the log says so. numba itself ends either with a traceback, at every start.
+itself; one line in the log says so. numba itself ends either with a traceback, at every start. Each cache
+file names its kernel, so that processes that compile at the same time never run the code of another.
 """
 
 from __future__ import annotations
@@ -64,12 +65,26 @@ def _cache_for_this_process() -> None:
 
 
 _load = IndexDataCacheFile.load
+_save = IndexDataCacheFile.save
+
+
+def _save_named(self: IndexDataCacheFile, key: Any, data: Any) -> None:
+    """Save a kernel together with its key and its source's stamp.
+
+    numba names a cache file in the index before it writes the file, and numbers the files by the index that
+    it read: for that long the name stands for the file of an older source or of another process.
+    """
+    _save(self, key, (self._source_stamp, key, data))
 
 
 def _load_or_forget(self: IndexDataCacheFile, key: Any) -> Any:
     """Load a kernel from its cache file; forget a damaged file, and let the kernel be compiled."""
     try:
-        return _load(self, key)
+        named = _load(self, key)
+        if named is None:
+            return None
+        stamp, of_key, data = named
+        return data if (stamp, of_key) == (self._source_stamp, key) else None
     except _DAMAGE as error:
         logger.warning(
             "compiling a kernel again: its cache file %s is damaged (%s)",
@@ -80,4 +95,5 @@ def _load_or_forget(self: IndexDataCacheFile, key: Any) -> Any:
         return None
 
 
+IndexDataCacheFile.save = _save_named
 IndexDataCacheFile.load = _load_or_forget

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -81,6 +82,23 @@ def test_a_smooth_law_is_taken_as_plain_python_or_already_compiled(compiled: boo
     current, slope = (njit(cubic_a), njit(cubic_s)) if compiled else (cubic_a, cubic_s)
     law = SmoothLaw(current=current, slope=slope)
     np.testing.assert_allclose(cell_current(law, 2e-5, [0.5, -0.5]), [1.25e-5, -1.25e-5])
+
+
+LAW = """
+law = SmoothLaw(current=lambda g, v: {number} * g * v, slope=lambda g, v: {number} * g + 0.0 * v)
+"""
+
+
+@pytest.mark.parametrize("number", ["{scale}", "scale"], ids=["in the text", "in a global"])
+def test_laws_that_differ_by_a_number_alone_are_two_laws(tmp_path: Path, number: str) -> None:
+    """As in a script that is run twice: its functions are at the same place and do the same operations."""
+    script = tmp_path / "script.py"
+    script.write_text("")
+    for scale in (1.0, 2.0):
+        code = LAW.format(number=number.format(scale=scale))
+        names = {"SmoothLaw": SmoothLaw, "scale": scale}
+        exec(compile(code, str(script), "exec"), names)
+        assert cell_current(names["law"], 5e-5, 0.2) == pytest.approx(scale * 1e-5, rel=1e-14)
 
 
 def test_a_smooth_law_may_use_the_math_module() -> None:

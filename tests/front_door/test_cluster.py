@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from command_process import crosscal_process
-from distributed import Client
+from distributed import Client, LocalCluster
 
 from crosscal.commands.jobs import cluster as cluster_module
 from crosscal.commands.jobs import simulated_collection
@@ -199,6 +199,26 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPat
         cluster("tcp://127.0.0.1:9"),
     ):
         pass
+
+
+def test_a_scheduler_without_a_worker_is_told_of_at_once_and_leaves_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cluster_module, "WORKERS_S", 0.3)
+    bench, path = tmp_path / "bench.toml", tmp_path / "run.h5"
+    bench.write_text(BENCH)
+    alone = {"n_workers": 0, "processes": False, "protocol": "tcp://", "dashboard_address": ":0"}
+    plan = CollectionPlan(matrices=2, vectors=3, seed=5)
+    with LocalCluster(**alone, host="127.0.0.1") as started:
+        address = started.scheduler_address
+        with pytest.raises(
+            ClusterError, match=rf"{address} without a worker for 0\.3 s.*leave --scheduler out"
+        ):
+            collect_simulated(bench, path, plan, resume=False, scheduler=address)
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"the scheduler at {address} has no worker yet; waiting for one" in said
+    assert f"dask worker {address}" in said
+    assert not path.exists()
 
 
 def test_an_address_that_is_none_is_refused() -> None:

@@ -3,12 +3,34 @@
 Modules with compiled kernels are left out: a kernel must reach numba as it stands in its file.
 """
 
+import os
 import re
 import signal
 from importlib.util import find_spec
 from pathlib import Path
 
+import pytest
 from jaxtyping import install_import_hook
+
+WORKERS_MOST = 4
+"""Each takes about 1 GB, most of it torch and compiled kernels."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Share the whole suite between processes where pytest-xdist is there; files that are named run in one.
+
+    By whole files, which share fixtures; -n, --dist, --pdb and -s are left as they are given.
+    """
+    option = config.option
+    asked = getattr(option, "numprocesses", 0) is not None or option.dist != "no"
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if asked or not whole or option.usepdb or option.capture == "no":
+        return
+    workers = min(WORKERS_MOST, os.cpu_count() or 1)
+    if workers > 1:
+        option.numprocesses, option.dist, option.tx = workers, "loadfile", ["popen"] * workers
+
 
 # A run in the background, or under nohup, ignores these, and so would every program that a test starts.
 for name, action in (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,16 @@ class WrittenCells:
     quantile: np.ndarray | None
     stuck: np.ndarray
     drift: str
+
+    def replaced(self, fresh: WrittenCells, changed: np.ndarray) -> WrittenCells:
+        """Return the cells with some of them written afresh; those that are stuck stay as they are."""
+        changed = changed & ~self.stuck
+        quantile = self.quantile
+        if quantile is not None and fresh.quantile is not None:
+            quantile = np.where(changed, fresh.quantile, quantile)
+        # A cell sticks from the start or never.
+        value = np.where(changed & ~fresh.stuck, fresh.value, self.value)
+        return replace(self, value=value, quantile=quantile)
 
     def aged(self, age_s: float) -> np.ndarray:
         """Return the values at an age [s]; 0 is the moment after writing."""

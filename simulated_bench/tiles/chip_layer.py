@@ -33,13 +33,14 @@ class ChipLayer:
         self, layer: LayerCodes, *, settings: ChipSettings, readout: TileReadout, rng: np.random.Generator
     ) -> None:
         self._layer, self._settings, self._readout = layer, settings, readout
+        self._rng, self._codes = rng, layer.codes
         self._cells = write_cells(layer.codes, settings.cells, rng)
         self._converters = Converters(layer)
         seed = int(rng.integers(2**31))
         self._torch_rng = torch.Generator(device=settings.device).manual_seed(seed)
         self._unit = settings.cells.unit
         self._cost = layer_cost(layer, settings.parts, settings.counts)
-        self.age(settings.age_s)
+        self._age_s, self._formed = settings.age_s, False
 
     @property
     def cost(self) -> LayerCost:
@@ -47,8 +48,27 @@ class ChipLayer:
         return self._cost
 
     def age(self, age_s: float) -> None:
-        """Let the cells reach an age after writing [s], and find the matrices that they form then."""
-        values = self._cells.aged(age_s)
+        """Let the cells reach an age after writing [s]."""
+        self._age_s, self._formed = age_s, False
+
+    def read_cells(self) -> np.ndarray:
+        """See `ProgrammedLayer`; every cell is read once, just after writing, with the noise of a read."""
+        normal = self._rng.standard_normal(self._codes.shape)
+        return self._cells.value * (1.0 + self._settings.cells.cycle_relative * normal)
+
+    def rewrite(self, codes: np.ndarray) -> None:
+        """See `ProgrammedLayer`."""
+        changed = codes != self._codes
+        fresh = write_cells(codes, self._settings.cells, self._rng)
+        self._cells = self._cells.replaced(fresh, changed)
+        self._codes, self._formed = codes, False
+
+    def _form(self) -> None:
+        """Find the matrices that the cells form at their age."""
+        if self._formed:
+            return
+        self._formed = True
+        values = self._cells.aged(self._age_s)
         row_tiles, outputs = self._layer.tile_counts[0], self._layer.shape[1]
         slices = self._layer.codes.shape[2]
         exact = self._settings.mode == "exact"
@@ -87,6 +107,7 @@ class ChipLayer:
 
     def multiply(self, inputs: torch.Tensor) -> torch.Tensor:
         """See `ProgrammedLayer`."""
+        self._form()
         if self._settings.device != "cpu":
             return self._multiply_torch(inputs)
         numbers = inputs.to(torch.int16).numpy()
@@ -109,6 +130,7 @@ class ChipLayer:
 
     def folded(self) -> tuple[torch.Tensor, torch.Tensor]:
         """See `ProgrammedLayer`."""
+        self._form()
         slices, outputs = self._layer.codes.shape[2], self._layer.shape[1]
         device = self._settings.device
         significance = torch.as_tensor(self._layer.significance, dtype=torch.float32, device=device)

@@ -80,7 +80,7 @@ def test_calibration_repairs_what_wires_did(files: Path) -> None:
     accuracy = {}
     for name, more in (("raw", []), ("calibrated", ["--calibrate", files / "data.npz"])):
         call(
-            *("network", "evaluate", files / "radar.mapped", "--data", files / "data.npz", "--wires", 30),
+            *("network", "evaluate", files / "radar.mapped", "--data", files / "data.npz", "--wires", 4),
             *("--chips", 2, "--report", files / name, *more),
         )
         report = json.loads((files / name / "report.json").read_text(encoding="utf-8"))

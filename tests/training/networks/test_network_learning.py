@@ -59,7 +59,10 @@ def test_a_weight_in_training_is_the_weight_that_is_mapped(
     mapped = map_graph(
         graph_of_model(onnx.load_from_string(model), "net"),
         MappingOptions(
-            cells=cells, representation=representation, scale="auto" if scale == "layer" else scale
+            cells=cells,
+            representation=representation,
+            scale="auto" if scale == "layer" else scale,
+            read_back=False,
         ),
     )
     assert mapped.layers[0].weight_error < 1e-5

@@ -19,12 +19,14 @@ class LevelTable:
         codes: of the slices that form each value, (V, S).
         significance: of the slices, (S,).
         pedestal: sum of a weight of value 0, for its first level is no zero conductance.
+        levels: of one cell, from 0, (L,).
     """
 
     values: np.ndarray
     codes: np.ndarray
     significance: np.ndarray
     pedestal: float
+    levels: np.ndarray
 
     @property
     def span(self) -> float:
@@ -63,4 +65,4 @@ def level_table(cells: CellProfile, slices: int) -> LevelTable:
     values = levels[codes] @ weights
     order = np.argsort(values, kind="stable")
     pedestal = float(cells.levels[0] / cells.unit * weights.sum())
-    return LevelTable(values[order], codes[order], weights, pedestal)
+    return LevelTable(values[order], codes[order], weights, pedestal, levels)

@@ -56,7 +56,11 @@ def map_graph(
     options = options or MappingOptions(cells=load_cell_profile(DEFAULT_CELLS))
     split, matrices = split_matrix_layers(graph)
     notes = []
-    options = replace(options, scale=_scale(matrices, options))
+    scale = _scale(matrices, options)
+    read_back = scale != TRAINED if options.read_back is None else options.read_back
+    options = replace(options, scale=scale, read_back=read_back)
+    if read_back:
+        notes.append("cells are read after writing: lower slices make up for errors of higher ones")
     if options.representation == AUTO:
         choice = choose_representation(matrices, options)
         options = replace(options, representation=choice.representation)

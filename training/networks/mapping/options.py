@@ -32,6 +32,8 @@ class MappingOptions:
         input_bits: of an input, with its sign if there are inputs below 0.
         dac_bits: of one digit.
         adc_bits: of the converters; None if they do not round.
+        read_back: whether cells are read after writing, and lower slices make up for errors of higher ones;
+            None: unless the network was trained for its cells, where codes have been chosen already.
 
     Raises:
         InputError, RangeError: options that no tile can have.
@@ -46,6 +48,7 @@ class MappingOptions:
     input_bits: int = 8
     dac_bits: int = 1
     adc_bits: int | None = 8
+    read_back: bool | None = None
 
     def __post_init__(self) -> None:
         require_adc_bits(self.adc_bits)

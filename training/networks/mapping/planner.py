@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,11 +38,12 @@ def choose_representation(layers: list[MatrixLayer], options: MappingOptions) ->
 
     Equal scatter, as of perfect cells, is decided for pairs: sums about 0 need less of the converters.
     """
+    plain = replace(options, read_back=False)  # the errors that there are before read-back
     noise = {}
     for representation in (DIFFERENTIAL, OFFSET):
         each = [
             weight_noise(
-                encode_weights(layer.weight[0], options, representation, layer.factor),
+                encode_weights(layer.weight[0], plain, representation, layer.factor),
                 options.cells.deviation,
                 options.cells.unit,
             )

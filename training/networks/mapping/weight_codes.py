@@ -9,6 +9,10 @@ import numpy as np
 from crosscal.training.networks.mapping.level_table import LevelTable, level_table
 from crosscal.training.networks.mapping.options import DIFFERENTIAL, OFFSET, TRAINED, MappingOptions
 
+HEADROOM = 0.875
+"""Part of the range that weights take where lower slices are to make up for errors: the largest weight, too,
+may come out too small. 0.8 leaves the same error, 0.95 twice as much (at a scatter of 0.15 levels)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightCodes:
@@ -50,12 +54,13 @@ def encode_weights(
         codes = table.codes[place][..., None]
         found = table.values[place] - table.middle
         reference = table.pedestal + table.middle
+    elif options.read_back:
+        codes, found = balanced_codes(np.clip(wanted, -_most(table, options), _most(table, options)), table)
+        reference = 0.0
     else:
         place = table.nearest(np.abs(wanted))
         if options.fixed_range is not None:
-            # Weights of the fixed range have one bit less for their magnitude.
-            most = int(table.nearest(np.array([table.middle - table.values[1]]))[0])
-            place = np.minimum(place, most)
+            place = np.minimum(place, int(table.nearest(np.array([_most(table, options)]))[0]))
         some, none = table.codes[place], np.zeros_like(table.codes[place])
         negative = (wanted < 0)[..., None]
         codes = np.stack([np.where(negative, none, some), np.where(negative, some, none)], axis=-1)
@@ -70,6 +75,42 @@ def encode_weights(
     )
 
 
+def _most(table: LevelTable, options: MappingOptions) -> float:
+    """Return the largest magnitude of pairs; a fixed range leaves them one bit less."""
+    return table.span if options.fixed_range is None else table.middle - float(table.values[1])
+
+
+def balanced_codes(target: np.ndarray, table: LevelTable) -> tuple[np.ndarray, np.ndarray]:
+    """Cut values into pairs of slices with the nearest level first, so that lower slices have either sign.
+
+    That leaves them room for errors of both signs in the slices above.
+
+    Args:
+        target: (O, K).
+        table: of the cell.
+
+    Returns:
+        Codes, (O, K, S, 2), and the values that they form.
+    """
+    slices = len(table.significance)
+    codes = np.zeros((*target.shape, slices, 2), dtype=np.uint8)
+    missing = target.copy()
+    for place in range(slices - 1, -1, -1):
+        give_slice(codes, place, missing, table)
+        given = table.levels[codes[:, :, place, 0]] - table.levels[codes[:, :, place, 1]]
+        missing = missing - table.significance[place] * given
+    return codes, target - missing
+
+
+def give_slice(codes: np.ndarray, place: int, missing: np.ndarray, table: LevelTable) -> None:
+    """Set one slice of pairs to the level nearest to what is missing, and the slices below it to none."""
+    codes[:, :, :place] = 0
+    middles = (table.levels[1:] + table.levels[:-1]) / 2
+    some = np.searchsorted(middles, np.abs(missing) / table.significance[place])
+    codes[:, :, place, 0] = np.where(missing < 0, 0, some)
+    codes[:, :, place, 1] = np.where(missing < 0, some, 0)
+
+
 def _factors(
     weight: np.ndarray, table: LevelTable, options: MappingOptions, representation: str
 ) -> np.ndarray:
@@ -77,6 +118,8 @@ def _factors(
     if options.fixed_range is not None:
         return np.full(outputs, options.fixed_range / table.middle)
     reach = table.span if representation == DIFFERENTIAL else table.span - table.middle
+    if representation == DIFFERENTIAL and options.read_back:
+        reach *= HEADROOM
     largest = np.abs(weight).max(axis=1)
     if options.scale == "layer":
         largest = np.full(outputs, largest.max())

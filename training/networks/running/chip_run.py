@@ -11,6 +11,7 @@ from crosscal.core.network.tile_port import LayerCost, Tiles
 from crosscal.training.networks.graph.running import GraphRunner, Multiply
 from crosscal.training.networks.mapping.mapped_network import MappedNetwork
 from crosscal.training.networks.mapping.ranges import whole_numbers
+from crosscal.training.networks.running.read_back import compensate
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,6 +46,10 @@ class ChipRun:
         self._device, self._merged = device, merged
         self._runner = GraphRunner(network.graph, device)
         self._programmed = [[tiles.program(codes) for codes in layer.codes] for layer in network.layers]
+        if network.options.read_back:
+            for layer, programmed in zip(network.layers, self._programmed, strict=True):
+                for group, each in enumerate(programmed):
+                    compensate(each, layer, group, network.options)
         self._noise = torch.Generator(device=device).manual_seed(seed)
         self._factors = [torch.from_numpy(layer.factor).to(device) for layer in network.layers]
         self._biases = [torch.from_numpy(layer.matrix.bias).to(device) for layer in network.layers]

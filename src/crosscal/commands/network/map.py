@@ -41,6 +41,12 @@ from crosscal.commands.terminal.progress import console, working
     "--adc-bits", type=Bits(), default="8", show_default=True, help="Bits of the converters of sums, or none."
 )
 @click.option(
+    "--read-back/--no-read-back",
+    default=None,
+    help="Read cells after writing, and let lower slices make up for the errors of higher ones.  "
+    "[default: unless the network was trained for its cells]",
+)
+@click.option(
     "--ranges-from",
     type=click.Path(path_type=Path),
     metavar="DATA",
@@ -62,6 +68,7 @@ def command(
     input_bits: int,
     dac: int,
     adc_bits: int | None,
+    read_back: bool | None,
     ranges_from: Path | None,
     ranges_inputs: int,
 ) -> None:
@@ -94,6 +101,7 @@ def command(
             input_bits=input_bits,
             dac_bits=dac,
             adc_bits=adc_bits,
+            read_back=read_back,
         )
         graph = read_onnx(network)
         inputs = None

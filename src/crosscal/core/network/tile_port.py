@@ -36,6 +36,14 @@ class ProgrammedLayer(Protocol):
         """Cost of the layer."""
         ...
 
+    def read_cells(self) -> Any:
+        """Read every cell once: values in the unit of their levels, a numpy array of the codes' shape."""
+        ...
+
+    def rewrite(self, codes: Any) -> None:
+        """Write the cells with codes that differ from those before; the others stay as they are."""
+        ...
+
     def multiply(self, inputs: Any) -> Any:
         """Multiply whole numbers (B, K) by the matrix, with every conversion: sums (B, O)."""
         ...

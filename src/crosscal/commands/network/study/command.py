@@ -67,7 +67,7 @@ def command(name: str, data: Path | None, output: Path, **given: Any) -> None:
 
     \b
     crosscal network study table-1
-    crosscal network study biased --data data.npz -o biased/
+    crosscal network study wires --data data.npz -o wires/
     """
     if name == "table-1":
         _print_table_1()

@@ -44,7 +44,7 @@ def _row(
     representation: str,
     mode: str,
 ) -> StudyRow:
-    options = MappingOptions(cells=cells, representation=representation, scale=scale)
+    options = MappingOptions(cells=cells, representation=representation, scale=scale, read_back=False)
     if plan.method == "plain":
         # Cells play no part in it: one network serves all rows.
         trained = replace(plan, options=MappingOptions(cells=load_cell_profile("ideal-2bit"), scale="layer"))
@@ -68,7 +68,11 @@ def biased_rows(plan: LearningPlan, cells: tuple[str, ...], scatter: float, mode
                         "representation": representation,
                     }
                     own = replace(plan, method=kind, favourable=reading)
-                    yield _row(labels, own, profile, scale=scale, representation=representation, mode=mode)
+                    row = _row(labels, own, profile, scale=scale, representation=representation, mode=mode)
+                    yield row
+                    if method == "conventional":
+                        labels = {**labels, "training": "conventional, read-back"}
+                        yield replace(row, labels=labels, mapping=replace(row.mapping, read_back=True))
 
 
 def column_rows(plan: LearningPlan, cells: tuple[str, ...], scatter: float, mode: str) -> Iterator[StudyRow]:

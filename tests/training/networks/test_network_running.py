@@ -1,0 +1,113 @@
+"""Mapped networks on tiles of the tests' own: products, corrections, and compensation by read-back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from support.made_networks import small_network, striped_images
+
+from crosscal.core.network.cell_profile import CellProfile
+from crosscal.core.network.layer_codes import LayerCodes
+from crosscal.core.network.tile_port import LayerCost
+from crosscal.training.networks.mapping.mapped_network import MappedNetwork
+from crosscal.training.networks.mapping.mapper import map_network
+from crosscal.training.networks.mapping.options import MappingOptions
+from crosscal.training.networks.running.chip_run import ChipRun
+from crosscal.training.networks.running.column_calibration import calibrate_columns, fit_columns
+from crosscal.training.networks.running.scoring import layer_errors
+from crosscal.training.networks.running.software import SoftwareRun
+
+EVEN = CellProfile(levels_s=(1e-6, 2e-6, 3e-6, 4e-6))
+X = torch.from_numpy(striped_images(60, 1)[0])
+
+
+class PlainLayer:
+    """Cells in plain numpy, with errors that a test chooses, and outputs with gains and offsets."""
+
+    cost = LayerCost(tiles=1, conversions=1, energy_j=1.0, latency_s=1.0, area_m2=1.0)
+
+    def __init__(self, layer: LayerCodes, scatter: float, gain: float) -> None:
+        self._layer, self._rng, self._scatter, self._gain = layer, np.random.default_rng(1), scatter, gain
+        self._codes = layer.codes
+        self._values = self._written(layer.codes)
+
+    def _written(self, codes: np.ndarray) -> np.ndarray:
+        levels = np.array(EVEN.levels_s)
+        return levels[codes] + self._scatter * 1e-6 * self._rng.standard_normal(codes.shape)
+
+    def read_cells(self) -> np.ndarray:
+        return self._values
+
+    def rewrite(self, codes: np.ndarray) -> None:
+        self._values = np.where(codes == self._codes, self._values, self._written(codes))
+        self._codes = codes.copy()
+
+    def matrix(self) -> np.ndarray:
+        values = self._values / EVEN.unit
+        joined = values[..., 0] - (values[..., 1] if values.shape[3] == 2 else 0.0)
+        return joined @ self._layer.significance
+
+    def multiply(self, inputs: torch.Tensor) -> torch.Tensor:
+        product = inputs.double() @ torch.from_numpy(self.matrix())
+        steps = 1 + self._gain * torch.linspace(-1, 1, product.shape[1], dtype=torch.float64)
+        return (product * steps).float()
+
+    def folded(self) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.from_numpy(self.matrix()).float(), torch.zeros(self._layer.shape[1])
+
+
+class PlainTiles:
+    def __init__(self, scatter: float = 0.0, gain: float = 0.0) -> None:
+        self._scatter, self._gain = scatter, gain
+
+    def program(self, layer: LayerCodes) -> PlainLayer:
+        return PlainLayer(layer, self._scatter, self._gain)
+
+
+def mapped(**more: object) -> MappedNetwork:
+    options = MappingOptions(
+        **{"cells": EVEN, "adc_bits": None, "input_bits": 12, "read_back": False, **more}
+    )
+    return map_network(small_network().eval(), (1, 12, 12), options, ranges_from=X)
+
+
+def mean_error(network: MappedNetwork, tiles: PlainTiles) -> float:
+    return float(np.mean(layer_errors(ChipRun(network, tiles), SoftwareRun(network), X)[0]))
+
+
+@pytest.mark.parametrize("representation", ["offset", "differential"])
+@pytest.mark.parametrize("merged", [False, True])
+def test_perfect_tiles_give_the_float_networks_outputs(representation: str, merged: bool) -> None:
+    network = mapped(representation=representation, weight_bits=14)
+    run = ChipRun(network, PlainTiles(), merged=merged)
+    exact = SoftwareRun(network).run(X)
+    assert (run.run(X) - exact).abs().max() < 2e-3 * exact.abs().max()  # 12-bit inputs, four layers
+
+
+@pytest.mark.parametrize("representation", ["offset", "differential"])
+def test_read_back_leaves_the_scatter_of_the_lowest_slice_alone(representation: str) -> None:
+    scatter = 0.15
+    raw = mean_error(mapped(representation=representation), PlainTiles(scatter))
+    compensated = mean_error(mapped(representation=representation, read_back=True), PlainTiles(scatter))
+    perfect = mean_error(mapped(representation=representation), PlainTiles())
+    # Offsets cannot make up for a high slice that lies too high already; pairs can.
+    assert compensated < (0.35 if representation == "offset" else 0.12) * raw
+    assert compensated > perfect
+
+
+def test_calibrated_columns_lose_their_gains() -> None:
+    network = mapped()
+    run, software = ChipRun(network, PlainTiles(gain=0.2)), SoftwareRun(network)
+    before = np.mean(layer_errors(run, software, X)[0])
+    calibrate_columns(run, software, X)
+    assert np.mean(layer_errors(run, software, X)[0]) < 0.02 * before
+
+
+def test_noise_on_reads_makes_no_gain_smaller() -> None:
+    generator = torch.Generator().manual_seed(0)
+    exact = torch.randn(20_000, 2, generator=generator)
+    found = exact * torch.tensor([0.5, 2.0]) + 1.0 + torch.randn(20_000, 2, generator=generator)
+    correction = fit_columns(found, exact)
+    assert correction.gain.tolist() == pytest.approx([2.0, 0.5], rel=0.03)
+    assert (found * correction.gain + correction.offset).mean().item() == pytest.approx(0.0, abs=0.03)

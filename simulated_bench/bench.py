@@ -14,6 +14,7 @@ from crosscal.core.errors import SettingsError, wanted
 from crosscal.firmware_models import BoardFacts, ProgrammingStep, Reading
 from crosscal.simulated_bench.circuit.wires import Wires
 from crosscal.simulated_bench.devices import CellLaw
+from crosscal.simulated_bench.linear_gaussian import PRIOR_SIGMA_V
 from crosscal.simulated_bench.settings.bench_settings import BenchSettings
 from crosscal.simulated_bench.settings.bench_toml import load_settings, profile_names
 from crosscal.simulated_bench.settings.board_facts import board_facts
@@ -145,6 +146,8 @@ class Bench(ABC):
         *,
         aperture_s: float = 1e-3,
         averages: int = 1,
+        cell_variance_s2: Matrix | None = None,
+        prior_sigma_v: float = PRIOR_SIGMA_V,
     ) -> float:
         """NMSE of the linear-Gaussian reference on a matrix, whatever it knows of this board.
 
@@ -158,6 +161,9 @@ class Bench(ABC):
             range_a: full scale that the currents were taken in [A].
             aperture_s: integration time [s].
             averages: readings averaged.
+            cell_variance_s2: of what nobody knows of each cell [S²], (N, M), as `programming_variance_s2`
+                estimates it: noise of the currents too; None where the cells are known.
+            prior_sigma_v: standard deviation of the inputs [V].
 
         Raises:
             RangeError, ShapeError: the board has no such range, or arrays do not fit it.

@@ -121,6 +121,7 @@ class ColumnReader:
         *,
         aperture_s: float,
         averages: int,
+        cell_variance_s2: Matrix | None = None,
     ) -> Sensed:
         """Give the response of the currents to the inputs, and the noise on them."""
         range_index = self._front_end.range_index(range_a)
@@ -128,10 +129,15 @@ class ColumnReader:
         noise_a = mean_deviation_a(self._front_end.step_a(range_index), single_a, averages)
         circuit: dict[str, Any] = {"wires": self._array.wires(range_index), "device": self._array.device}
         covariance_a2, vectors_v = None, np.atleast_2d(voltage_v)
+        variance = np.zeros(true_conductance_s.shape)
         if self._fluctuation.active:
-            variance = self._fluctuation.relative_variance(
+            variance += self._fluctuation.relative_variance(
                 self._array.cell_state(true_conductance_s), duration_s=aperture_s * averages
             )
+        if cell_variance_s2 is not None:
+            conducting = true_conductance_s > 0
+            variance[conducting] += cell_variance_s2[conducting] / true_conductance_s[conducting] ** 2
+        if variance.any():
             covariance_a2 = current_covariance(true_conductance_s, vectors_v, variance, **circuit)
         return Sensed(
             jacobian_s=sensitivity(true_conductance_s, vectors_v, **circuit),

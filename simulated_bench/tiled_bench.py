@@ -16,7 +16,7 @@ from crosscal.simulated_bench.bench import Bench
 from crosscal.simulated_bench.circuit.wires import Wires
 from crosscal.simulated_bench.column_reading import UnsolvedCircuit
 from crosscal.simulated_bench.devices import CellLaw
-from crosscal.simulated_bench.linear_gaussian import Sensed, reference_of_sensed
+from crosscal.simulated_bench.linear_gaussian import PRIOR_SIGMA_V, Sensed, reference_of_sensed
 from crosscal.simulated_bench.packing import pack
 from crosscal.simulated_bench.settings.bench_settings import BenchSettings
 from crosscal.simulated_bench.tile_layout import TileLayout, tile_seed
@@ -147,6 +147,8 @@ class TiledBench(Bench):
         *,
         aperture_s: float = 1e-3,
         averages: int = 1,
+        cell_variance_s2: Matrix | None = None,
+        prior_sigma_v: float = PRIOR_SIGMA_V,
     ) -> float:
         """See `Bench.linear_gaussian_reference`: of the sums."""
         parts = []
@@ -158,9 +160,11 @@ class TiledBench(Bench):
                 range_a,
                 aperture_s=aperture_s,
                 averages=averages,
+                cell_variance_s2=None if cell_variance_s2 is None else cell_variance_s2[rows, columns],
             )
             parts.append((rows, columns, part))
-        return reference_of_sensed(Sensed.summed(parts, self._shape), target_s).nmse
+        summed = Sensed.summed(parts, self._shape)
+        return reference_of_sensed(summed, target_s, prior_sigma_v=prior_sigma_v).nmse
 
     def rest(self) -> None:
         """See `Bench.rest`."""

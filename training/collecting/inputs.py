@@ -91,6 +91,9 @@ _KINDS: dict[str, Callable[[int, int, Window, np.random.Generator], Vectors]] = 
 
 INPUT_KINDS = tuple(_KINDS)
 
+INDEPENDENT = ("random", "binary", "ternary")
+"""Kinds that draw every element on its own, as the prior of the linear-Gaussian reference has it."""
+
 GIVEN = "given"
 """Kind of inputs that nobody drew: the vectors that a board is used with."""
 

@@ -18,7 +18,7 @@ from crosscal.core.run_file import Run
 from crosscal.core.short_repr import ShortRepr
 from crosscal.runtime import Calibrator, CalibratorMetadata
 from crosscal.training.calibrators.affine_fit import affine_per_matrix
-from crosscal.training.collecting.inputs import Segment, parse_inputs
+from crosscal.training.collecting.inputs import INDEPENDENT, Segment, parse_inputs
 from crosscal.training.evaluation.score import Score, score
 from crosscal.training.measurements import Measurements
 
@@ -56,7 +56,8 @@ class Evaluation(ShortRepr):
         estimates_a: by method, estimates of every vector [A], (K, V, M); NaN where the calibrator was not
             asked because a reading was not usable.
         full_scale_a: largest usable measured current of the run [A], to which the RMSE is relative.
-        reference_nmse: the linear-Gaussian reference on random inputs, (K,); None if the truth is not known.
+        reference_nmse: the linear-Gaussian reference on inputs of the first kind, (K,); None if the truth is
+            not known.
         kinds: scores by kind of input.
         skipped: affine baselines that the run has too few vectors for.
     """
@@ -105,7 +106,7 @@ def evaluate(
     Args:
         calibrator: as loaded by the runtime.
         run: matrices never trained on.
-        reference_nmse: linear-Gaussian reference of each matrix, (K,), on random inputs.
+        reference_nmse: linear-Gaussian reference of each matrix, (K,), on inputs of the first kind.
         progress: called with matrices done and their number.
 
     Raises:
@@ -124,7 +125,14 @@ def evaluate(
     estimates[CALIBRATED] = calibrate_run(calibrator, data, progress=progress)
     full_scale_a = float(np.abs(data.current_a[data.usable]).max())
     kinds = tuple(
-        _score_kind(data, estimates, kind, vectors, full_scale_a, reference_nmse)
+        _score_kind(
+            data,
+            estimates,
+            kind,
+            vectors,
+            full_scale_a,
+            reference_nmse if kind == segments[0].kind and kind in INDEPENDENT else None,
+        )
         for kind, vectors in _scored(segments, max(known, default=0))
     )
     return Evaluation(
@@ -191,8 +199,7 @@ def _score_kind(
             ideal_a,
             part.usable,
             full_scale_a=full_scale_a,
-            # The reference's prior is that of random inputs; other inputs have another.
-            reference_nmse=reference_nmse if kind == "random" else None,
+            reference_nmse=reference_nmse,
         )
         for name, estimate_a in estimates.items()
     }

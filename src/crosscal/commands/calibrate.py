@@ -16,6 +16,7 @@ from crosscal.commands.benches.simulated_board import simulated_bench
 from crosscal.commands.files.output import require_output_file
 from crosscal.commands.jobs.calibration import (
     FEWEST,
+    TELLABLE,
     TEST_MATRICES,
     Calibration,
     NoModelFits,
@@ -49,10 +50,6 @@ from crosscal.training import (
 )
 
 NO_MODEL_FITS = 3
-
-TELLABLE = 1.2
-"""Ratio of two errors that two test matrices with a hundred scored vectors each can tell from 1: single
-matrices of one calibrator differ by some 15 %. On a board that needs no calibration all are alike."""
 
 
 @click.command("calibrate")

@@ -20,6 +20,10 @@ from crosscal.training.measurements import Measurements
 
 _NOISE_VECTORS, _TRUST_VECTORS, _TRUST_MATRICES = 640, 200, 24
 _LEAST_NOISE = 1e-6
+_TRUSTED_AS_MATRICES = 4
+"""Held-out matrices that outweigh the trust in the posterior's own deviations: where cells scatter, all
+errors of a matrix are of one draw, and one or two of them tell an inflation to a factor of 1.5 only."""
+
 _INFLATION_WITHOUT_DOUBT = 1e6
 """An inflation by which no reading is so far from its prediction that a read itself doubts it, for
 learning the scale of the posterior's own deviations."""
@@ -68,7 +72,8 @@ def deviation_inflation(
         wrong = reading.calibrated_a - held.voltage_v[k, chosen] @ held.conductance_s[k]
         squares.append(float(np.mean((wrong / reading.deviation_a) ** 2)))
         steps.keep("inflation", squares=list(squares))
-    inflation = _INFLATION_WITHOUT_DOUBT * np.sqrt(np.mean(squares))
+    square = _INFLATION_WITHOUT_DOUBT**2 * np.sum(squares)
+    inflation = np.sqrt((square + _TRUSTED_AS_MATRICES) / (len(squares) + _TRUSTED_AS_MATRICES))
     if not np.isfinite(inflation):
         raise TrainingError(
             wanted(

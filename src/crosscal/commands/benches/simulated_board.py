@@ -39,18 +39,30 @@ def simulated_bench(backend: str | None) -> str | None:
     return name or DEFAULT_BENCH
 
 
-def linear_gaussian_reference(truth: str, run: Run) -> np.ndarray:
-    """Compute the NMSE that noise alone sets, for each matrix of a run on a simulated board, (K,).
+PROGRAMMINGS = 48
+"""Times that a target is written to estimate its scatter: each cell's variance is off by 20 %, a column's sum
+by some 5 %."""
 
+
+def linear_gaussian_reference(truth: str, run: Run, *, cells_known: bool = True) -> np.ndarray:
+    """Compute the linear-Gaussian reference of each matrix of a run on a simulated board, (K,).
+
+    The prior has the standard deviation of the run's inputs, those of the first kind if there are several.
     The board is taken as it was at the end of each matrix's readings: its temperature, and the ages of its
     cells, on which their own noise depends. A run that does not tell them (before format version 3) is taken
     as freshly written, which is said if it matters.
 
+    Args:
+        truth: bench.toml or profile.
+        run: measured on it.
+        cells_known: noise alone sets the reference. Otherwise what programming leaves of each cell does too.
+
     Raises:
         InputError: the run holds no true conductances, or is of another size than the bench.
     """
-    from crosscal.simulated_bench import Bench
+    from crosscal.simulated_bench import Bench, programming_variance_s2
     from crosscal.simulated_bench.variability.read_noise import NoFlicker
+    from crosscal.training import parse_inputs
 
     if run.true_conductance_s is None:
         raise InputError(
@@ -76,11 +88,24 @@ def linear_gaussian_reference(truth: str, run: Run) -> np.ndarray:
             "written just before, without 1/f noise",
             soft_wrap=True,
         )
+    first = parse_inputs(run.plan.inputs, run.plan.vectors)[0]
+    sigma_v = float(np.sqrt(run.voltage_v[:, : first.count].var(axis=(0, 1)).mean()))
+    rng = np.random.default_rng(run.plan.seed)
     with progress_bar() as bar:
         task = bar.add_task("linear-Gaussian reference", total=len(run.target_s), note="")
         references = []
         for k in range(len(run.target_s)):
             _recall(bench, run, k)
+            variance_s2 = None
+            if not cells_known:
+                variance_s2 = programming_variance_s2(
+                    bench.settings,
+                    run.target_s[k],
+                    tolerance=float(run.settings["ARR:PROG:TOL"]),
+                    iterations_max=int(run.settings["ARR:PROG:ITER"]),
+                    repeats=PROGRAMMINGS,
+                    rng=rng,
+                )
             references.append(
                 bench.linear_gaussian_reference(
                     run.target_s[k],
@@ -89,6 +114,8 @@ def linear_gaussian_reference(truth: str, run: Run) -> np.ndarray:
                     float(run.range_a[k]),
                     aperture_s=float(run.settings["SENS:CURR:APER"]),
                     averages=int(run.settings["SENS:AVER:COUN"]),
+                    cell_variance_s2=variance_s2,
+                    prior_sigma_v=sigma_v,
                 )
             )
             bar.advance(task)

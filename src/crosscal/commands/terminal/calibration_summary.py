@@ -19,7 +19,7 @@ def summary(calibration: Calibration, evaluation: Evaluation, deviations: Deviat
     said += [f"{finding[0].upper()}{finding[1:]}." for finding in calibrator.findings() if finding]
     trained = result.training.matrices + result.validation.matrices
     said.append(
-        f"{calibrator.name} was trained on {trained} matrices, the best of {len(calibration.rounds)} rounds; "
+        f"{calibrator.name} was trained on {trained} matrices, in {len(calibration.rounds)} rounds; "
         f"{calibration.matrices_used} matrices were programmed in all; {calibration.ended}."
     )
     said.append(_error(evaluation))

@@ -48,7 +48,8 @@ class Cells:
         self._drift = settings.drift
         self._short_s = faults.short_s
         self.time_s = 0.0
-        self._written_s = np.full(shape, _of_new_cells_s(settings))
+        self._new_s = _of_new_cells_s(settings)
+        self._written_s = np.full(shape, self._new_s)
         self._born_s, self._halted_s = np.full(shape, np.inf), np.full(shape, np.inf)
         self._quantile = np.zeros(shape)
         self._open, self._short, self._stuck = (np.zeros(shape, dtype=bool) for _ in range(3))
@@ -119,6 +120,17 @@ class Cells:
         chosen = where & ~self.unresponsive
         self._written_s[chosen] = after_s(self._aged_s())[chosen]
         self._born_s[chosen] = self.time_s
+
+    def unform(self, where: np.ndarray) -> None:
+        """Put cells, (N, M), back to where they were never formed: they conduct nothing and do not age."""
+        chosen = where & ~self.unresponsive
+        self._written_s[chosen] = 0.0
+        self._born_s[chosen] = np.inf
+
+    def form(self, where: np.ndarray) -> None:
+        """Make those of some cells, (N, M), that were never formed cells like those of a new board."""
+        chosen = where & ~self.unresponsive & (self._written_s == 0.0)
+        self._written_s[chosen] = self._new_s
 
     def renew(self, where: np.ndarray, rng: np.random.Generator) -> None:
         """Have cells that were just written, (N, M), drift another way than before."""

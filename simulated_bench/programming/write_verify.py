@@ -35,14 +35,15 @@ class VerifyResult:
 class WriteVerify:
     """One programming run.
 
-    The first iteration writes every cell, for a cell that happens to read within tolerance of the new target
+    Cells with a target of 0 S are taken for never formed: no pulse is given to them, and none makes them whole.
+    The first iteration writes every other cell, for a cell that happens to read within tolerance of the new target
     has not been written to it. Later iterations write those that verified outside.
 
     Args:
         cells: the array, changed as the run goes on.
         writer: gives the pulses, and learns from the readings that follow them.
         residual_error: relaxation of a cell after its last verify, rms, in parts of the target.
-        target_s: conductances to reach [S], (N, M).
+        target_s: conductances to reach [S], (N, M); 0 for cells that are not there.
         tolerance: largest relative distance of a verify reading from its target.
         read: reads all cells [S], (N, M).
         rng: scatter of the pulses, and relaxation after them.
@@ -69,14 +70,18 @@ class WriteVerify:
         self._read = read
         self._rng = rng
         self._relaxation = relaxation
+        self._absent = target_s == 0.0
+        cells.unform(self._absent)
+        cells.form(~self._absent)
         self._reading_s = read()
-        self._failed = np.ones(target_s.shape, dtype=bool)
+        self._left = self._absent & cells.unresponsive & (cells.faults != "OPEN")
+        self._failed = ~self._absent | self._left
         self._iterations = 0
 
     def iterate(self) -> VerifyResult:
         """Write every cell that is off target, and verify those: once, or as often as the writer's train."""
         for _ in range(self._writer.train):
-            hopeful = self._failed & ~self._writer.given_up
+            hopeful = self._failed & ~self._writer.given_up & ~self._absent
             if not hopeful.any():
                 break
             before_s = self._reading_s
@@ -86,14 +91,15 @@ class WriteVerify:
             self._writer.learn(before_s, self._reading_s, self._target_s, hopeful)
         self._iterations += 1
         stuck = self._failed & self._cells.unresponsive
-        given_up = self._writer.given_up | (stuck if self._iterations >= GIVE_UP_PULSES else False)
-        error = self._reading_s / self._target_s - 1.0
-        known = error[~np.isnan(error)]
+        given_up = self._writer.given_up | (stuck if self._iterations >= GIVE_UP_PULSES else self._left)
+        unread = np.isnan(self._reading_s)
+        known = ~unread & ~self._absent
+        error = self._reading_s[known] / self._target_s[known] - 1.0
         return VerifyResult(
             failed=self._failed.copy(),
             stuck=stuck,
-            rms_relative_error=float(np.sqrt(np.mean(known**2))) if known.size else float("nan"),
-            finished=not (self._failed & ~given_up & ~np.isnan(error)).any(),
+            rms_relative_error=float(np.sqrt(np.mean(error**2))) if error.size else float("nan"),
+            finished=not (self._failed & ~given_up & ~unread).any(),
         )
 
     def _verify(self, where: np.ndarray) -> None:

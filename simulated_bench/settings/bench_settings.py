@@ -63,11 +63,14 @@ class BoardSettings(Table, frozen=True, kw_only=True):
 
 
 class ArraySettings(Table, frozen=True, kw_only=True):
-    """`[array]`: N rows (inputs), M columns (outputs), and the limits of a cell's conductance."""
+    """`[array]`: N rows (inputs), M columns (outputs), and the limits of a cell's conductance.
+
+    With `conductance_min_s = 0` cells may be left out: one with a target of 0 S is taken for never formed.
+    """
 
     rows: Lines
     columns: Lines
-    conductance_min_s: Positive = 16.6e-6
+    conductance_min_s: NonNegative = 16.6e-6
     conductance_max_s: Positive = 100e-6
     inputs_v: tuple[Number, Number] | None = None
 

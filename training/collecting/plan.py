@@ -119,7 +119,15 @@ class CollectionPlan:
             "V",
             "ask for smaller inputs: the board's protection is what its cells are meant to bear",
         )
-        MatrixDraw.parse(self.draw).within(*range_s)
+        if given_s is None:
+            _require_reached(
+                "conductances",
+                MatrixDraw.parse(self.draw).within(*range_s),
+                limits_s,
+                "S",
+                "draw cells that are off at a conductance that the board reaches; at 0 S only where its "
+                "limits begin there",
+            )
         return replace(self, conductance_range_s=range_s, voltage_range_v=range_v)
 
     def draw_matrix(self, shape: tuple[int, int], index: int) -> tuple[Matrix, Vectors]:

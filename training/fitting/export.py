@@ -54,8 +54,7 @@ def export_calibrator(
         kind=result.calibrator.name,
         rows=rows,
         columns=columns,
-        conductance_range_s=result.training.conductance_range_s
-        or _range_of_uniform(result.training.conductance_s),
+        conductance_range_s=_conductance_range(result.training),
         current_range_a=_range(result.training.current_a[result.training.usable]),
         voltage_range_v=result.training.voltage_range_v
         or _range(result.training.voltage_v[result.training.usable]),
@@ -141,6 +140,15 @@ def _provenance(result: TrainingResult) -> dict[str, Any]:
 
 def _range(values: np.ndarray) -> tuple[float, float]:
     return float(values.min()), float(values.max())
+
+
+def _conductance_range(data: Measurements) -> tuple[float, float]:
+    """Range that targets were drawn from, with the cells that were left out of it, such as those of 0 S."""
+    if data.conductance_range_s is None:
+        return _range_of_uniform(data.conductance_s)
+    low_s, high_s = data.conductance_range_s
+    least_s, largest_s = _range(data.conductance_s)
+    return min(low_s, least_s), max(high_s, largest_s)
 
 
 def _range_of_uniform(values: np.ndarray) -> tuple[float, float]:

@@ -180,6 +180,8 @@ def operating_point(
             for m in range(columns):
                 for k in range(LANES):
                     left = voltage[n, k] - cell_v[n, m, k] - drop[n, m, k]
+                    # A cell that was never formed takes no current at any voltage: its own is nobody's.
+                    left = left if conductance[n, m, k] != 0.0 else 0.0
                     square += left * left
                     root[n, m, k] = np.sqrt(root[n, m, k])
                     residual[n, m, k] = root[n, m, k] * left
@@ -192,5 +194,5 @@ def operating_point(
         for n in range(rows):
             for m in range(columns):
                 for k in range(LANES):
-                    cell_v[n, m, k] += step[n, m, k] / root[n, m, k]
+                    cell_v[n, m, k] += step[n, m, k] / root[n, m, k] if conductance[n, m, k] != 0.0 else 0.0
     return worst

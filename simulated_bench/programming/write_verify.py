@@ -35,9 +35,9 @@ class VerifyResult:
 class WriteVerify:
     """One programming run.
 
-    Cells with a target of 0 S are taken for never formed: no pulse is given to them, and none makes them whole.
-    The first iteration writes every other cell, for a cell that happens to read within tolerance of the new target
-    has not been written to it. Later iterations write those that verified outside.
+    Cells with a target of 0 S are taken for never formed: no pulse is given to them. The first iteration
+    writes every other cell, for one that happens to read within tolerance of the new target has not been
+    written to it. Later iterations write those that verified outside.
 
     Args:
         cells: the array, changed as the run goes on.

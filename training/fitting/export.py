@@ -16,6 +16,7 @@ from crosscal.training.calibrators.calibrator import TrainableCalibrator
 from crosscal.training.calibrators.graph_writer import GraphWriter
 from crosscal.training.fitting.reading_window import fit_reading_window
 from crosscal.training.fitting.trainer import TrainingResult
+from crosscal.training.measurements import Measurements
 
 _PROBE_MATRICES = 3
 _COSTLY = {"structured", "whitebox"}

@@ -57,6 +57,8 @@ def deviation_inflation(
 ) -> Float[np.ndarray, " 1"]:
     """Root mean square of held-out errors relative to the deviations that the posterior gives them, (1,).
 
+    Drawn to 1 as by a few more matrices with errors as large as stated.
+
     Args:
         tensors_of_matrix: fits the surrogate of a target [S], (N, M).
         held: matrices that the circuit was not fitted to.

@@ -70,6 +70,10 @@ class Uncertain(Protocol):
         """Tell how errors of the answers to readings (B, M) go together, (B, M, M)."""
         ...
 
+    def plausible(self, current_a: np.ndarray) -> np.ndarray:
+        """Tell behind which readings (B, M) inputs were found that look like those trained on, (B,)."""
+        ...
+
 
 @runtime_checkable
 class ReadingTestable(Protocol):

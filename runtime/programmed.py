@@ -14,6 +14,8 @@ from crosscal.core.array_types import Matrix
 from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
 from crosscal.runtime.combination import combined
 from crosscal.runtime.correction import ACCEPTED, Correction, Recalibratable, Recalibrated, Uncertain
+from crosscal.runtime.quantiles import standard_quantiles
+from crosscal.runtime.reading_kernel import first_unreadable
 from crosscal.runtime.recalibration.column_refit import refit_columns
 from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET, ColumnPosterior, RecalibrationLevel
 from crosscal.runtime.recalibration.report import RecalibrationReport
@@ -120,7 +122,8 @@ class ProgrammedCalibrator:
         `structured` and `whitebox` can; it takes several times as long as calibrating alone. The deviation is
         that of the answer from the ideal current, by what noise, the circuit's misfit and the inputs' spread
         leave open; its scale was learned from validation matrices. A reading that inputs explain badly, or
-        not at all, states as much more as remains unexplained.
+        not at all, states as much more as remains unexplained; one whose inputs are no likely draw of those
+        trained on (`inputs_plausible`), as much more as that may have filled in wrongly.
 
         Args:
             current_a: as for a call.
@@ -138,20 +141,11 @@ class ProgrammedCalibrator:
             InputError: a calibrator of another kind, which does not know.
             ShapeError, RangeError: as for a call.
         """
-        if not isinstance(self.correction, Uncertain):
-            raise InputError(
-                wanted(
-                    got=f"a request for uncertainties of a calibrator of kind {self.kind!r}",
-                    allowed="kinds that find the inputs: structured, whitebox",
-                    remedy="train one of these (crosscal train --calibrator structured)",
-                )
-            )
+        correction = self._uncertain
         current_a = readable_currents(current_a, self.conductance_s.shape[1])
         calibrated_a, deviation_a = np.empty_like(current_a), np.empty_like(current_a)
-        apply, only_explained = (
-            self.correction.apply_with_deviation,
-            self.only_explained and not allow_extrapolation,
-        )
+        apply = correction.apply_with_deviation
+        only_explained = self.only_explained and not allow_extrapolation
         refused = apply(current_a, calibrated_a, deviation_a, self.limit_a, only_explained)
         if refused != ACCEPTED:
             if refused < 0 or not allow_nan:
@@ -159,7 +153,56 @@ class ProgrammedCalibrator:
             self._apply_with_gaps(apply, current_a, only_explained, calibrated_a, deviation_a)
         if combine is None:
             return calibrated_a, deviation_a
-        return combined(self.correction, current_a, calibrated_a, deviation_a, combine)
+        return combined(correction, current_a, calibrated_a, deviation_a, combine)
+
+    def quantiles(
+        self, current_a: Any, levels: Any, *, allow_nan: bool = False, allow_extrapolation: bool = False
+    ) -> np.ndarray:
+        """Calibrate measured currents, and give quantiles of what the ideal current may be.
+
+        Args:
+            current_a: as for a call.
+            levels: probabilities between 0 and 1, one or (L,); [0.05, 0.95] bound an interval of 90 %.
+            allow_nan, allow_extrapolation: as for a call.
+
+        Returns:
+            Quantiles [A], float64: (M,) or (B, M) for one level, (L, M) or (L, B, M) for several. Half of all
+            ideal currents lie below that of level 0.5, which is the calibrated current.
+
+        Raises:
+            InputError: a calibrator of a kind that does not know.
+            RangeError: levels that are no probabilities; otherwise as for a call.
+        """
+        standard = standard_quantiles(levels)
+        calibrated_a, deviation_a = self.with_uncertainty(
+            current_a, allow_nan=allow_nan, allow_extrapolation=allow_extrapolation
+        )
+        return calibrated_a + standard.reshape(*standard.shape, *[1] * calibrated_a.ndim) * deviation_a
+
+    def inputs_plausible(self, current_a: Any) -> np.ndarray | np.bool_:
+        """Tell behind which vectors the inputs look like those trained on: independent, of that spread.
+
+        Others are calibrated as well, and their deviations grow, but the calibration relies on inputs that it
+        was not trained on: nearly all rows low, rows that go together, images.
+
+        Args:
+            current_a: [A], (M,) or (B, M), finite.
+
+        Returns:
+            True where they do, () or (B,). Of independent inputs, one vector in some hundred is taken for
+            another.
+
+        Raises:
+            InputError: a calibrator of a kind that does not find the inputs.
+            RangeError: currents that are no readings.
+        """
+        correction = self._uncertain
+        current_a = readable_currents(current_a, self.conductance_s.shape[1])
+        unreadable = first_unreadable(current_a.reshape(-1), self.limit_a)
+        if unreadable >= 0:
+            raise self._refusal(current_a, unreadable)
+        plausible = correction.plausible(current_a.reshape(-1, current_a.shape[-1]))
+        return plausible.reshape(current_a.shape[:-1])[()]
 
     def explains(self, current_a: Any) -> np.ndarray | np.bool_:
         """Tell which vectors inputs of the trained window explain; a call refuses the others.
@@ -259,6 +302,18 @@ class ProgrammedCalibrator:
     def level(self) -> RecalibrationLevel:
         """How far recalibration corrects this matrix."""
         return RecalibrationLevel.NOTHING if self.posterior is None else self.posterior.level
+
+    @property
+    def _uncertain(self) -> Uncertain:
+        if isinstance(self.correction, Uncertain):
+            return self.correction
+        raise InputError(
+            wanted(
+                got=f"a request for uncertainties of a calibrator of kind {self.kind!r}",
+                allowed="kinds that find the inputs: structured, whitebox",
+                remedy="train one of these (crosscal train --calibrator structured)",
+            )
+        )
 
     @property
     def _as_programmed(self) -> Correction:

@@ -24,6 +24,9 @@ class SpreadRules:
         soft: deviation of an input from which on a direction is walked.
         step_of_deviation: length of a stride, in deviations. step_limits: least and most.
         strides: to each side, at most.
+        patterns: what inputs may have in common, (K, N). bias_in_noise: of predictions, relative to the
+            deviation of their noise, (M,). doubt, most_common, spread_by_chance, most_spread, unknown_spread:
+            from which on, and by how much, inputs are taken to be other than those trained on.
         unlikely, likeliest: energy at which a walk ends, and at which a place counts no more than that.
     """
 
@@ -37,6 +40,13 @@ class SpreadRules:
     strides: int
     unlikely: float
     likeliest: float
+    patterns: Matrix
+    bias_in_noise: Numbers
+    doubt: float
+    most_common: float
+    spread_by_chance: float
+    most_spread: float
+    unknown_spread: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +124,8 @@ def inverse_body(constants: InverseConstants) -> Body:
     fewer_rows = rows <= columns
     smaller = padded(min(rows, columns))
     arrays["beginning"] = list(constants.spread.beginning)
+    arrays["patterns"] = [value for pattern in constants.spread.patterns for value in pattern]
+    arrays["bias_in_noise"] = list(constants.spread.bias_in_noise)
     arrays["together"] = by_row([constants.together], smaller)
     text = [
         _rules(constants, fewer_rows),
@@ -156,7 +168,16 @@ def _rules(constants: InverseConstants, fewer_rows: bool) -> str:
         "STEP_MOST": spread.step_limits[1],
     }
     # Of double precision, as what they are compared with.
-    exact = {"SOFT_VARIANCE": spread.soft**2, "UNLIKELY": spread.unlikely, "LIKELIEST": spread.likeliest}
+    exact = {
+        "SOFT_VARIANCE": spread.soft**2,
+        "UNLIKELY": spread.unlikely,
+        "LIKELIEST": spread.likeliest,
+        "DOUBT": spread.doubt,
+        "MOST_COMMON": spread.most_common,
+        "SPREAD_BY_CHANCE": spread.spread_by_chance,
+        "MOST_SPREAD": spread.most_spread,
+        "UNKNOWN_SPREAD": spread.unknown_spread,
+    }
     sizes = {
         "ROWS_PADDED": padded(rows),
         "COLUMNS_PADDED": padded(columns),
@@ -168,6 +189,9 @@ def _rules(constants: InverseConstants, fewer_rows: bool) -> str:
         "ORDERS": len(constants.expansion_v),
         "ROUNDS": spread.rounds,
         "STRIDES": spread.strides,
+        "PATTERNS": len(spread.patterns),
+        "RANK": min(rows, columns),
+        "FREE": max(min(rows, columns) - len(spread.patterns), 1),
         **exact,
         **{name: float_literal(number) for name, number in numbers.items()},
     }
@@ -180,5 +204,5 @@ def _room_bytes(rows: int, columns: int) -> int:
 
 
 def _spread_bytes(rows: int, columns: int) -> int:
-    doubles = rows * (rows + 1) // 2 + rows + 3 * columns
+    doubles = rows * (rows + 1) // 2 + rows + 4 * columns
     return 8 * doubles + 4 * (5 * rows + 2 * padded(columns))

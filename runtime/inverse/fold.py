@@ -101,6 +101,11 @@ class InverseCorrection:
         sign = np.sign(self._trim.gain)
         return self._inverse.correlation(reading.voltage_v) * (sign[:, None] * sign[None, :])
 
+    def plausible(self, current_a: np.ndarray) -> np.ndarray:
+        """See `Uncertain.plausible`."""
+        batch_a = np.ascontiguousarray(current_a, dtype=np.float64)
+        return self._inverse.plausible(batch_a, self._read_in_any_range(batch_a, deviation=False).voltage_v)
+
     def read(self, current_a: Currents) -> InverseReading:
         """Calibrate with uncertainties: a batch [A], (B, M), finite."""
         return self._read(self._inverse, current_a, deviation=True)

@@ -104,6 +104,10 @@ class Inverse:
             deviation_a=self._uncertainty.deviation_a(current_a, voltage_v) if deviation else None,
         )
 
+    def plausible(self, current_a: Currents, voltage_v: Vectors) -> np.ndarray:
+        """Tell which inputs that `read` found [V], (B, N), look like those trained on, (B,)."""
+        return self._uncertainty.plausible(current_a, voltage_v)
+
     def correlation(self, voltage_v: Vectors) -> np.ndarray:
         """Correlation of the errors of answers (B, M, M) at the inputs that `read` found [V], (B, N)."""
         return self._uncertainty.correlation(voltage_v)

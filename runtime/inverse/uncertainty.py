@@ -9,7 +9,8 @@ would state a small one.
 
 A reading that no likely inputs explain (it saturated, inputs lay outside the trained window, or the board is
 no longer what it was) is further from its prediction than its variance allows. Its deviation grows by the
-same factor, and contains the residual itself.
+same factor, and contains the residual itself. One whose inputs are explained but look unlike the trained ones
+(`prior_check`) states as much more as the prior has filled in wrongly.
 
 What is not seen: a second explanation beyond places that are less than `exp(-15)` as likely, and a second
 soft direction, which counts as the Gaussian has it.
@@ -23,6 +24,7 @@ import numpy as np
 
 from crosscal.core.array_types import Currents, Float, Vectors
 from crosscal.runtime.inverse.derivative import pulled, slopes
+from crosscal.runtime.inverse.prior_check import PriorCheck, compare_with_prior, patterns
 from crosscal.runtime.inverse.tensors import InverseTensors
 
 SOFT = 0.1
@@ -96,10 +98,25 @@ class Uncertainty:
         deviation = np.sqrt(np.maximum(np.diagonal(joint, axis1=1, axis2=2), np.finfo(float).tiny))
         return joint / (deviation[:, :, None] * deviation[:, None, :])
 
+    def plausible(self, current_a: Currents, voltage_v: Vectors) -> np.ndarray:
+        """Tell which inputs that `Inverse.read` found [V], (B, N), look like those trained on, (B,)."""
+        found = np.empty(len(voltage_v), dtype=bool)
+        for start in range(0, len(voltage_v), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            y, z = self._scaled(current_a[part]), self._mode(voltage_v[part])
+            found[part] = self._prior_check(y, z, self._covariance(z)).plausible
+        return found
+
+    def _scaled(self, current_a: Currents) -> Currents:
+        tensors = self._tensors
+        return (current_a - tensors.current_shift) * tensors.current_scale - tensors.prediction_bias
+
+    def _prior_check(self, y: Currents, z: Inputs, covariance: np.ndarray) -> PriorCheck:
+        return compare_with_prior(z, covariance, self._energy(y, z), y.shape[1])
+
     def _variance(self, current_a: Currents, voltage_v: Vectors) -> Currents:
         tensors = self._tensors
-        y = (current_a - tensors.current_shift) * tensors.current_scale - tensors.prediction_bias
-        z = self._mode(voltage_v)
+        y, z = self._scaled(current_a), self._mode(voltage_v)
         covariance = self._covariance(z)
         rates = self._rate(z)[:, :, None] * tensors.conductance
         variance = (rates * (covariance @ rates)).sum(axis=1)
@@ -112,10 +129,23 @@ class Uncertainty:
             walked = self._walked(y[soft], z[soft], covariance[soft], chosen)
             # Less than the Gaussian says is not believed: other directions may bend as well.
             variance[soft] += np.maximum(walked - believed, 0.0)
+        check = self._prior_check(y, z, covariance)
+        variance *= check.wider[:, None]
+        # What readings leave open was filled by the prior: what inputs have in common is missing there.
+        missed = (covariance @ patterns(z.shape[1])).swapaxes(1, 2) @ rates
+        variance += ((check.doubted_common[:, :, None] * missed) ** 2).sum(axis=1)
+        variance += (check.doubted_spread[:, None] * self._spread_raises(z, covariance, rates)) ** 2
         factor, residual = self._unexplained(y, z), (y - self._tensors.predicted(z)) / tensors.current_scale
         # An answer is about as far off as the reading that its inputs fail to explain.
         beyond = (1.0 - 1.0 / factor) * (residual**2).mean(axis=1)
         return variance * factor[:, None] + beyond[:, None]
+
+    def _spread_raises(self, z: Inputs, covariance: np.ndarray, rates: np.ndarray) -> Currents:
+        """By how much the prior's spread, where readings leave it open, raises the answers [A], (B, M)."""
+        tensors = self._tensors
+        pull = (slopes(tensors, z) * (tensors.prediction_bias / tensors.variance)).sum(axis=2)
+        lowered = (rates * _covered(covariance, pull)[:, :, None]).sum(axis=1)
+        return (0.5 * tensors.input_variance * self._bend(z)) @ tensors.conductance - lowered
 
     def _unexplained(self, y: Currents, z: Inputs) -> np.ndarray:
         """By what factor, at least 1, readings are further from what is predicted than by chance, (B,)."""

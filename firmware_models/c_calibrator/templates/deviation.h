@@ -7,6 +7,7 @@ typedef struct {
     double variance_a2[NAME_COLUMNS];
     double believed_a2[NAME_COLUMNS];
     double squares_a2[NAME_COLUMNS];
+    double doubt_a2[NAME_COLUMNS];
     float mode[NAME_ROWS];
     float here[NAME_ROWS];
     float onward[NAME_ROWS];
@@ -281,6 +282,110 @@ static inline void NAME_add_ridge(NAME_room *room, NAME_spread *spread, double l
     }
 }
 
+/* Adds up squares of what answers lack along `solved`, an input's share each, times `part`. */
+static inline void NAME_add_doubt(NAME_room *room, NAME_spread *spread, double part, const float *raised_a)
+{
+    int n;
+    int m;
+    for (m = 0; m < NAME_COLUMNS; ++m) {
+        double lacks_a = (raised_a == NULL) ? 0.0 : -(double)raised_a[m];
+        for (n = 0; n < NAME_ROWS; ++n) {
+            const float rate = room->stride[n] * NAME_conductance_s[(n * NAME_COLUMNS_PADDED) + m];
+            lacks_a += (double)rate * spread->solved[n];
+        }
+        spread->doubt_a2[m] += part * part * lacks_a * lacks_a;
+    }
+}
+
+/* Part of the inputs' prior that readings tell, of all directions together: N less the trace of the covariance. */
+static inline double NAME_told(NAME_spread *spread)
+{
+    double told = (double)NAME_ROWS;
+    int n;
+    int i;
+    for (n = 0; n < NAME_ROWS; ++n) {
+        (void)memset(spread->solved, 0, sizeof spread->solved);
+        spread->solved[n] = 1.0;
+        NAME_forward(spread->factor, spread->solved);
+        for (i = n; i < NAME_ROWS; ++i) {
+            told -= spread->solved[i] * spread->solved[i];
+        }
+    }
+    return told;
+}
+
+/* Compares the inputs found with the trained ones: independent, of the trained spread. What readings leave open was
+ * filled by these; where inputs go together or spread otherwise, that is missing. Returns the factor of variances. */
+static inline double NAME_doubt(NAME_room *room, NAME_spread *spread, double lowest)
+{
+    double *x = spread->solved;
+    double squares = 0.0;
+    double of_patterns = 0.0;
+    double relative;
+    double missing;
+    int plausible = 1;
+    int k;
+    int n;
+    int m;
+    (void)memset(spread->doubt_a2, 0, sizeof spread->doubt_a2);
+    for (n = 0; n < NAME_ROWS; ++n) {
+        squares += (double)spread->mode[n] * (double)spread->mode[n];
+    }
+    relative = (NAME_ROWS > NAME_COLUMNS) ? 2.0 * lowest / (double)NAME_COLUMNS : squares / NAME_told(spread);
+    for (k = 0; k < NAME_PATTERNS; ++k) {
+        const float *wave = &NAME_patterns[k * NAME_ROWS];
+        double seen = (double)NAME_ROWS;
+        double along = 0.0;
+        double significance;
+        for (n = 0; n < NAME_ROWS; ++n) {
+            x[n] = (double)wave[n];
+            along += (double)wave[n] * (double)spread->mode[n];
+        }
+        NAME_forward(spread->factor, x);
+        NAME_backward(spread->factor, x);
+        for (n = 0; n < NAME_ROWS; ++n) {
+            seen -= (double)wave[n] * x[n];
+        }
+        significance = along / sqrt(seen);
+        of_patterns += significance * significance;
+        if (fabs(significance) > NAME_DOUBT) {
+            NAME_add_doubt(room, spread, along / seen, NULL);
+        }
+        if (fabs(significance) > NAME_MOST_COMMON) {
+            plausible = 0;
+        }
+    }
+    missing = ((double)NAME_RANK * relative) - of_patterns;
+    missing = 1.0 - (((missing > 0.0) ? missing : 0.0) / (double)NAME_FREE);
+    missing = fabs(missing);
+    missing = (missing > NAME_SPREAD_BY_CHANCE) ? missing : 0.0;
+    if (relative > NAME_MOST_SPREAD) {
+        plausible = 0;
+    }
+    if ((plausible == 0) && (missing < NAME_UNKNOWN_SPREAD)) {
+        missing = NAME_UNKNOWN_SPREAD;
+    }
+    if (missing > 0.0) {
+        /* The covariance at `at`, which holds slopes in parts of the noise, brings the predictions' bias back. */
+        for (n = 0; n < NAME_ROWS; ++n) {
+            float value_v;
+            float rate_v;
+            x[n] = 0.0;
+            for (m = 0; m < NAME_COLUMNS; ++m) {
+                x[n] += (double)room->at[NAME_PLACE(n, m)] * (double)NAME_bias_in_noise[m];
+            }
+            NAME_bent_volts(spread->mode[n], &value_v, &rate_v, &spread->here[n]);
+            spread->here[n] *= NAME_input_variance[n];
+        }
+        (void)memset(spread->answer_a, 0, sizeof spread->answer_a);
+        NAME_add_rows(spread->answer_a, spread->here, NAME_conductance_s);
+        NAME_forward(spread->factor, x);
+        NAME_backward(spread->factor, x);
+        NAME_add_doubt(room, spread, missing, spread->answer_a);
+    }
+    return (relative > NAME_MOST_SPREAD) ? relative : 1.0;
+}
+
 /* As NAME_calibrate, and writes the standard deviation of each answer, too [A]. It takes many times as long, in
  * double precision. */
 NAME_API int NAME_calibrate_with_deviation(const float *measured_a, float *calibrated_a, float *deviation_a);
@@ -291,6 +396,7 @@ NAME_API int NAME_calibrate_with_deviation(const float *measured_a, float *calib
     double residual_a2 = 0.0;
     double lowest;
     double factor;
+    double wider;
     int m;
     const int status = NAME_read(&room, measured_a);
     if (status != NAME_GOOD) {
@@ -305,6 +411,7 @@ NAME_API int NAME_calibrate_with_deviation(const float *measured_a, float *calib
     }
     NAME_factor_precision(&room, &spread);
     NAME_gaussian(&room, &spread);
+    wider = NAME_doubt(&room, &spread, lowest);
     NAME_add_ridge(&room, &spread, lowest);
     /* What no likely inputs explain is as much less certain as it is further off than chance leaves it, and about
      * as far off as the reading. */
@@ -313,7 +420,8 @@ NAME_API int NAME_calibrate_with_deviation(const float *measured_a, float *calib
     residual_a2 *= (1.0 - (1.0 / factor)) / (double)NAME_COLUMNS;
     for (m = 0; m < NAME_COLUMNS; ++m) {
         const float trim = fabsf(NAME_trim[m]) * NAME_INFLATION;
-        deviation_a[m] = trim * (float)sqrt((spread.variance_a2[m] * factor) + residual_a2);
+        const double own_a2 = (spread.variance_a2[m] * wider) + spread.doubt_a2[m];
+        deviation_a[m] = trim * (float)sqrt((own_a2 * factor) + residual_a2);
     }
     return NAME_GOOD;
 }

@@ -16,8 +16,12 @@ from crosscal.runtime.programmed import ProgrammedCalibrator
 ROWS, COLUMNS, NOISE = 7, 10, 1e-3
 
 
+def untrimmed_of(columns: int) -> AffineCorrection:
+    return AffineCorrection(gain=np.ones(columns), offset_a=np.zeros(columns))
+
+
 def untrimmed() -> AffineCorrection:
-    return AffineCorrection(gain=np.ones(COLUMNS), offset_a=np.zeros(COLUMNS))
+    return untrimmed_of(COLUMNS)
 
 
 @pytest.fixture

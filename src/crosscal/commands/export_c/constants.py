@@ -23,7 +23,7 @@ from crosscal.firmware_models.c_calibrator import (
 from crosscal.runtime import InverseTensors, ProgrammedCalibrator
 from crosscal.runtime.feedforward.affine import AffineCorrection
 from crosscal.runtime.feedforward.network import NetworkCorrection
-from crosscal.runtime.inverse import uncertainty
+from crosscal.runtime.inverse import prior_check, uncertainty
 from crosscal.runtime.inverse.fold import InverseCorrection
 from crosscal.runtime.inverse.inverse import DOUBTFUL_MISFIT, MOST_MISFIT, reading_weight
 from crosscal.runtime.reading_window import ReadingTest
@@ -150,6 +150,7 @@ def _inverse(correction: InverseCorrection, *, only_explained: bool) -> InverseC
 
 def _spread(tensors: InverseTensors) -> SpreadRules:
     rows, columns = tensors.linear.shape
+    rank = min(rows, columns)
     return SpreadRules(
         inflation=float(tensors.inflation[0]),
         usual=uncertainty.usual_misfit(columns, float(tensors.inflation[0])),
@@ -161,6 +162,13 @@ def _spread(tensors: InverseTensors) -> SpreadRules:
         strides=uncertainty.STEPS,
         unlikely=uncertainty.UNLIKELY,
         likeliest=uncertainty.LIKELIEST,
+        patterns=prior_check.patterns(rows).T.tolist(),
+        bias_in_noise=(tensors.prediction_bias / np.sqrt(tensors.variance)).tolist(),
+        doubt=prior_check.DOUBT,
+        most_common=prior_check.MOST_COMMON,
+        spread_by_chance=prior_check.spread_by_chance(rank),
+        most_spread=prior_check.most_spread(rank),
+        unknown_spread=prior_check.UNKNOWN_SPREAD,
     )
 
 

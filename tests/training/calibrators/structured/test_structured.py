@@ -30,6 +30,8 @@ class Specimen:
     fresh: Measurements
     reference: float
     signal: float
+    gain: np.ndarray
+    offset_a: np.ndarray
 
 
 def measured(
@@ -81,7 +83,11 @@ def specimen(rows: int, columns: int) -> Specimen:
     calibrator = trained.calibrator
     assert isinstance(calibrator, Structured)
     return Specimen(
-        calibrator=calibrator, fresh=fresh, reference=reference_of(fresh, channels["gain"]), signal=signal
+        calibrator=calibrator,
+        fresh=fresh,
+        reference=reference_of(fresh, channels["gain"]),
+        signal=signal,
+        **channels,
     )
 
 
@@ -113,6 +119,24 @@ def test_fresh_matrices_come_out_at_the_linear_gaussian_reference(shape: tuple[i
 def test_stated_deviations_are_honest(shape: tuple[int, int]) -> None:
     wrong, stated = errors(specimen(*shape))
     assert 0.8 < (wrong / stated).std() < 1.25
+
+
+@pytest.mark.parametrize("kind", ["half low", "nine tenths low", "together"])
+def test_deviations_hold_for_inputs_unlike_the_trained_ones(kind: str) -> None:
+    # Seven inputs behind four readings: the prior fills in much, and wrongly for these.
+    case, rng, off = specimen(7, 4), np.random.default_rng(8), []
+    for matrix in case.fresh.conductance_s:
+        voltage_v = rng.uniform(0.1, 0.5, (60, 7))
+        if kind == "together":
+            voltage_v = 0.5 * (voltage_v + voltage_v[:, :1])
+        else:
+            voltage_v[rng.random((60, 7)) < (0.5 if kind == "half low" else 0.9)] = 0.1
+        truth = SmallCrossbar(law=lopsided)
+        current_a = np.array([truth.currents_a(matrix, v) for v in voltage_v]) * case.gain + case.offset_a
+        current_a += NOISE_A * rng.standard_normal(current_a.shape)
+        reading = inverse_of(case.calibrator, matrix).read(current_a, deviation=True)
+        off.append((reading.calibrated_a - voltage_v @ matrix) / reading.deviation_a)
+    assert np.sqrt(np.mean(np.square(off))) < 1.5
 
 
 def test_more_inputs_than_readings_are_never_worse_than_gain_and_offset_and_said_to_be_uncertain() -> None:

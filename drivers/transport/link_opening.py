@@ -38,7 +38,7 @@ def open_link(resource: str, *, backend: str | None, baud: int, timeout_s: float
                 wanted(
                     got=f"{resource!r}, which is no VISA resource name ({error})",
                     allowed="names such as TCPIP::192.168.1.7::5025::SOCKET or ASRL/dev/ttyACM0::INSTR",
-                    remedy="correct it",
+                    remedy=_remedy(resource),
                 )
             ) from error
         if isinstance(name, rname.TCPIPSocket):
@@ -126,3 +126,10 @@ def _listed(manager: pyvisa.ResourceManager) -> str:
         return ", ".join(manager.list_resources("?*")) or "nothing that it lists"
     except pyvisa.VisaIOError:
         return "nothing that it lists"
+
+
+def _remedy(resource: str) -> str:
+    """Say what to do about a name that is none; `b7.toml@crosscal` is a PyVISA backend, not a resource."""
+    if "@" not in resource:
+        return "correct it"
+    return f"a PyVISA backend goes beside it: GPIB0::9::INSTR with backend {resource!r} (--backend {resource})"

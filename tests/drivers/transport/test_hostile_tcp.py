@@ -58,6 +58,11 @@ def test_a_port_that_is_none_is_one_clear_error(port: str) -> None:
         crosscal.open_board(f"TCPIP::127.0.0.1::{port}::SOCKET", backend="@py", timeout_s=IMPATIENT_S)
 
 
+def test_a_backend_given_as_a_resource_is_told_where_it_belongs() -> None:
+    with pytest.raises(BoardConnectionError, match=r"--backend b7\.toml@crosscal"):
+        crosscal.open_board("b7.toml@crosscal", backend="@py", timeout_s=IMPATIENT_S)
+
+
 @pytest.mark.parametrize("form", ["tcpip::127.0.0.1::{}::socket", "Tcpip0::127.0.0.1::{}::Socket"])
 def test_resource_names_are_case_blind(server: HostileServer, form: str) -> None:
     name = form.format(server.resource.split("::")[2])

@@ -132,4 +132,4 @@ def _remedy(resource: str) -> str:
     """Say what to do about a name that is none; `b7.toml@crosscal` is a PyVISA backend, not a resource."""
     if "@" not in resource:
         return "correct it"
-    return f"a PyVISA backend goes beside it: GPIB0::9::INSTR with backend {resource!r} (--backend {resource})"
+    return f"a PyVISA backend goes beside it: GPIB0::9::INSTR and backend={resource!r}, --backend {resource}"

@@ -17,6 +17,7 @@ COMMANDS = {
     "calibrate": "measure a board, train, test and report: one command for the main job",
     "check": "look over a new board: wiring, sign, unit, linearity, noise, settling, rest",
     "collect": "measure matrices and vectors on a board and write run.h5",
+    "conformance": "put any board through the contract: commands, errors, formats, status, decisions",
     "daemon": "own a board: calibrated currents for all clients, drift noticed and repaired",
     "demo": "the whole journey on a simulated board, with a table and pictures",
     "evaluate": "score a calibrator on a run it was not trained on",
@@ -36,6 +37,7 @@ COMMANDS = {
 }
 
 _MODULES = {
+    "conformance": "conformance.command",
     "export": "export_run",
     "export-c": "export_c.command",
     "history": "store.history",

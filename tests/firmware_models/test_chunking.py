@@ -9,8 +9,14 @@ import pytest
 from engine_rig import EngineRig
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transcript_bytes import block, encode
-from transcript_format import ExpectError, Send, Transcript, load_transcripts
+
+from crosscal.firmware_models.conformance.transcript_bytes import block, encode
+from crosscal.firmware_models.conformance.transcript_format import (
+    ExpectError,
+    Send,
+    Transcript,
+    load_transcripts,
+)
 
 STREAMED = [t for t in load_transcripts() if not t.engine_only and t.fits(message_based=False)]
 # Long ones take long byte by byte and say nothing that the others do not.

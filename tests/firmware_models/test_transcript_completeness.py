@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from contract import ARRAYS_ASKED, COMMANDS, DECISIONS, ERROR_CODES, WITH_LIMITS
-from transcript_format import (
+
+from crosscal.firmware_models.commands import COMMANDS as ENGINE_COMMANDS
+from crosscal.firmware_models.conformance.transcript_format import (
     TRANSCRIPTS,
     Expect,
     ExpectError,
@@ -18,8 +20,6 @@ from transcript_format import (
     Transcript,
     load_transcripts,
 )
-
-from crosscal.firmware_models.commands import COMMANDS as ENGINE_COMMANDS
 
 # Only failing hardware brings these about, which no message can ask for: test_hardware_failures.py does.
 WITHOUT_TRANSCRIPT = (-310, 101)

@@ -7,9 +7,14 @@ import re
 import pytest
 from engine_rig import EngineRig
 from reference_board import ALL_GROUPS
-from transcript_bytes import difference, encode, reply_length
-from transcript_format import Transcript, load_transcripts, parse_transcript
-from transcript_replay import TranscriptMismatchError, replay
+
+from crosscal.firmware_models.conformance.transcript_bytes import difference, encode, reply_length
+from crosscal.firmware_models.conformance.transcript_format import (
+    Transcript,
+    load_transcripts,
+    parse_transcript,
+)
+from crosscal.firmware_models.conformance.transcript_replay import TranscriptMismatchError, replay
 
 TRANSCRIPTS = load_transcripts()
 

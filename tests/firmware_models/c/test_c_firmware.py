@@ -13,10 +13,10 @@ import pytest
 import pyvisa
 from engine_rig import EngineRig
 from serial_client import SerialClient
-from transcript_format import Transcript, load_transcripts
-from transcript_replay import Receiver, Sender, replay
 
 from crosscal.core.errors import InputError
+from crosscal.firmware_models.conformance.transcript_format import Transcript, load_transcripts
+from crosscal.firmware_models.conformance.transcript_replay import Receiver, Sender, replay
 from crosscal.firmware_models.emulator import EmulatedBoard, Firmware, missing_tools
 
 pytestmark = pytest.mark.skipif(

@@ -13,10 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference_board import ALL_GROUPS, ReferenceBoard
 from test_robustness import MESSAGES
-from transcript_bytes import encode
-from transcript_format import Directive, ExpectError, Send, Transcript, load_transcripts
 
 from crosscal.firmware_models import Instrument
+from crosscal.firmware_models.conformance.transcript_bytes import encode
+from crosscal.firmware_models.conformance.transcript_format import (
+    Directive,
+    ExpectError,
+    Send,
+    Transcript,
+    load_transcripts,
+)
 
 # Only where a reply is lost or delayed do the two differ: the one in C has no room to keep it.
 OTHER_ANSWERS = re.compile(rb"FAU\w*:LINK", re.IGNORECASE)

@@ -18,7 +18,8 @@ from test_transcripts import (  # noqa: F401
     test_transcript_holds_on_a_stream,
     test_transcript_holds_where_messages_have_boundaries,
 )
-from transcript_bytes import block
+
+from crosscal.firmware_models.conformance.transcript_bytes import block
 
 BUFFER_BYTES = 24
 

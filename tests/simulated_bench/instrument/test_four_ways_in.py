@@ -2,9 +2,10 @@
 
 import pytest
 from support.fake_clock import FakeClock
-from transcript_format import Directive, Transcript, load_transcripts
-from transcript_replay import TranscriptMismatchError, replay
 from ways_in import WAYS_IN, Way, WayIn
+
+from crosscal.firmware_models.conformance.transcript_format import Directive, Transcript, load_transcripts
+from crosscal.firmware_models.conformance.transcript_replay import TranscriptMismatchError, replay
 
 
 def can_replay(transcript: Transcript, way_in: WayIn) -> bool:

@@ -1,0 +1,1 @@
+"""`crosscal conformance`: a board put through the contract."""

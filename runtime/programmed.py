@@ -345,7 +345,8 @@ class ProgrammedCalibrator:
         if refused < 0:
             return RangeError(
                 wanted(
-                    got=f"a reading, vector {-1 - refused} (counted from 1), that no inputs explain",
+                    got=f"a reading, vector {-1 - refused} (counted from 1), that no inputs explain"
+                    + ("" if self.learns_cells else f", or of a level that {self.kind} was not trained on"),
                     allowed=f"readings of {window}",
                     remedy="drive inputs within that window, or train on the one in use; recalibrate a board "
                     "that has drifted; allow_extrapolation=True calibrates in spite of it",

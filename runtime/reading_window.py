@@ -2,7 +2,9 @@
 
 Training fits one law to all cells: an input `v` counts as `u(v)`, a column's current is about
 `gain · Σ_n G[n] u(v_n) + offset`. A reading that no `u` of the window comes near, relative to the law's
-residual on training readings, is refused.
+residual on training readings, is refused. So is one whose level, the mean of its inputs as the columns'
+total tells it, no training reading had: these calibrators interpolate between the readings they were trained
+on, and a single driven row is as far from those as inputs beyond the window are.
 """
 
 from __future__ import annotations
@@ -36,12 +38,14 @@ class ReadingWindow:
         gain: of each column, (M,).
         offset_a: of each column [A], (M,).
         deviation_a: root mean square residual of training readings [A].
+        level: least and most level of training readings, see `ReadingTest`; None in files without.
     """
 
     drive_v: tuple[float, float]
     gain: np.ndarray
     offset_a: np.ndarray
     deviation_a: float
+    level: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         low_v, high_v = self.drive_v
@@ -71,7 +75,7 @@ class ReadingWindow:
             "gain": [float(value) for value in self.gain],
             "offset_a": [float(value) for value in self.offset_a],
             "deviation_a": float(self.deviation_a),
-        }
+        } | ({} if self.level is None else {"level": [float(limit) for limit in self.level]})
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any], *, columns: int) -> ReadingWindow:
@@ -82,11 +86,13 @@ class ReadingWindow:
             KeyError, TypeError, ValueError: something is missing or of the wrong type.
         """
         low_v, high_v = document["drive_v"]
+        level = document.get("level")
         window = cls(
             drive_v=(float(low_v), float(high_v)),
             gain=np.array([float(value) for value in document["gain"]]),
             offset_a=np.array([float(value) for value in document["offset_a"]]),
             deviation_a=float(document["deviation_a"]),
+            level=None if level is None else (float(level[0]), float(level[1])),
         )
         if window.gain.size != columns:
             raise InputError(f"got a reading window of {window.gain.size} columns; allowed: {columns}")
@@ -107,6 +113,7 @@ class ReadingWindow:
             middle=(self.offset_a + caused_a.sum(axis=0) * (low_v + high_v) / 2.0) / self.deviation_a,
             response=caused_a * ((high_v - low_v) / self.deviation_a),
             slope=self.gain * ((high_v - low_v) / width_v / self.deviation_a),
+            level=(-np.inf, np.inf) if self.level is None else self.level,
         )
 
 
@@ -117,12 +124,20 @@ class ReadingTest:
     Attributes:
         scale: [1/A], (M,). middle: (M,). response: (N, M).
         slope: change of `scale · I` with an ideal current [1/A], (M,).
+        level: least and most `total · (scale · I − middle)` that is not refused.
     """
 
     scale: np.ndarray
     middle: np.ndarray
     response: np.ndarray
     slope: np.ndarray
+    level: tuple[float, float] = (-np.inf, np.inf)
+
+    @property
+    def total(self) -> np.ndarray:
+        """Weights that tell a reading's level, (M,): independent `w` of unit variance give one of 1."""
+        answer = self.response.sum(axis=0)
+        return answer / max(float(np.linalg.norm(self.response @ answer)), np.finfo(float).tiny)
 
     def trimmed(self, gain: np.ndarray, offset_a: np.ndarray) -> ReadingTest:
         """Return a test that doubts each column as much more as a recalibration has changed it.
@@ -140,6 +155,7 @@ class ReadingTest:
             middle=self.middle * share,
             response=self.response * share,
             slope=self.slope * share,
+            level=self.level,
         )
 
     def packed(self) -> np.ndarray:
@@ -151,5 +167,6 @@ class ReadingTest:
         estimate = np.linalg.solve(gram + ridge * np.eye(rows), self.response)
         inverse = np.divide(1.0, squares, out=np.zeros(rows), where=squares > 0.0)
         head = np.array([rows, MOST_DEVIATIONS**2 * columns, ROUNDS])
-        parts = (head, self.scale, self.middle, inverse, estimate, self.response)
+        level = np.concatenate([self.total, self.level])
+        parts = (head, self.scale, self.middle, inverse, estimate, self.response, level)
         return np.concatenate([part.reshape(-1) for part in parts]).astype(np.float32)

@@ -2,11 +2,13 @@
 
 `test` is one float32 array for one matrix: rows N, the largest sum of squares and the number of rounds; then
 scale and middle per column, (M,) each; the inverse square of each row of the response, (N,); the estimate of
-inputs and the response, (N, M) each. Empty, it lets every reading pass.
+inputs and the response, (N, M) each; total per column, (M,), and the least and most level. Empty, it lets
+every reading pass.
 
-Scaled currents `x` are explained if a `w` within ±½ leaves few squares of `x − responseᵀ w`. The linear
-estimate, clipped, nearly always does; a reading for which it does not gets rounds of projected coordinate
-descent, each input in turn, until it is explained or the rounds are over.
+A reading whose level `total · x` is outside those limits is refused. Scaled currents `x` are explained if a
+`w` within ±½ leaves few squares of `x − responseᵀ w`. The linear estimate, clipped, nearly always does; a
+reading for which it does not gets rounds of projected coordinate descent, each input in turn, until it is
+explained or the rounds are over.
 """
 
 from __future__ import annotations
@@ -49,11 +51,18 @@ def first_unexplained(current_a: np.ndarray, columns: int, test: np.ndarray) -> 
     scale, middle = test[_HEAD : _HEAD + columns], test[_HEAD + columns : _HEAD + 2 * columns]
     at = _HEAD + 2 * columns
     inverse, estimate, response = test[at : at + rows], test[at + rows :], test[at + rows + rows * columns :]
+    total_of = test[at + rows + 2 * rows * columns :]
+    least, most_level = total_of[columns], total_of[columns + 1]
     left, w = np.empty(columns, dtype=np.float32), np.empty(rows, dtype=np.float32)
     half = np.float32(0.5)
     for start in range(0, current_a.size, columns):
         for m in range(columns):
             left[m] = scale[m] * np.float32(current_a[start + m]) - middle[m]
+        level = np.float32(0.0)
+        for m in range(columns):
+            level += total_of[m] * left[m]
+        if not least <= level <= most_level:
+            return start // columns
         for n in range(rows):
             row, total = estimate[n * columns :], np.float32(0.0)
             for m in range(columns):

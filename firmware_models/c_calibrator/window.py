@@ -25,6 +25,7 @@ class WindowConstants:
         scale, middle: per column, (M,).
         inverse_square: of each row of the response, (N,).
         estimate: of inputs, (N, M). response: to inputs, (N, M).
+        total: weights of a reading's level, (M,). level: least and most of it; None: any.
         most: sum of squares beyond which a reading is not explained. rounds: of projection, at most.
     """
 
@@ -33,6 +34,8 @@ class WindowConstants:
     inverse_square: Numbers
     estimate: Sequence[Numbers]
     response: Sequence[Numbers]
+    total: Numbers
+    level: tuple[float, float] | None
     most: float
     rounds: int
 
@@ -51,6 +54,9 @@ def with_window(body: Body, constants: WindowConstants | None) -> Body:
         "WINDOW_ROUNDS": constants.rounds,
         "TEST": "NAME_tested",
     }
+    if constants.level is not None:
+        least, highest = constants.level
+        sizes |= {"LEVEL_LEAST": float_literal(least), "LEVEL_MOST": float_literal(highest)}
     arrays = {
         "scale": list(constants.scale),
         "middle": list(constants.middle),
@@ -58,6 +64,8 @@ def with_window(body: Body, constants: WindowConstants | None) -> Body:
         "estimate": by_row(list(zip(*constants.estimate, strict=True)), padded(rows)),
         "response": by_row(constants.response, padded(columns)),
     }
+    if constants.level is not None:
+        arrays["total"] = list(constants.total)
     parts = [
         "".join(f"#define NAME_{name} {value}\n" for name, value in sizes.items()),
         *(float_array(f"window_{name}", values) for name, values in arrays.items()),

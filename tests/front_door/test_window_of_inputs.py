@@ -87,6 +87,31 @@ def test_sparse_vectors_inside_the_window_are_calibrated_to_half_the_raw_error(
         assert (deviation_a > 0.0).all()
 
 
+@pytest.mark.crosscal_bench("lab-12x16")
+def test_affine_refuses_sparse_vectors_on_which_it_is_worse_than_nothing(
+    crosscal_bench: BenchForTest, tmp_path: Path
+):
+    plan = CollectionPlan(matrices=20, vectors=60, seed=1, voltage_range_v=(LOW_V, HIGH_V))
+    rng = np.random.default_rng(11)
+    with crosscal_bench.open_board() as board:
+        collect(board, tmp_path / "run.h5", plan)
+        data = Measurements.from_run(read_run(tmp_path / "run.h5"))
+        export_calibrator(train(TrainingPlan(calibrator="affine", seed=1), data), tmp_path / "affine.onnx")
+        target_s = board.target_s
+        programmed = crosscal.load_calibrator(tmp_path / "affine.onnx").program(target_s)
+        rows = board.shape[0]
+        sparse_v = 0.3 * np.eye(rows)
+        sparse_a = board.measure(sparse_v)
+        ordinary_a = board.measure(rng.uniform(LOW_V, HIGH_V, (1000, rows)))
+    ideal_a = sparse_v @ target_s
+    wrong_a = rms(programmed(sparse_a, allow_extrapolation=True) - ideal_a)
+    assert wrong_a > 2.0 * rms(sparse_a - ideal_a)
+    assert not programmed.explains(sparse_a).any()
+    with pytest.raises(RangeError, match="of a level that affine was not trained on"):
+        programmed(sparse_a)
+    assert (~programmed.explains(ordinary_a)).sum() <= 1
+
+
 def test_readings_of_inputs_outside_the_window_are_refused_and_name_it(
     board: Board, programmed: ProgrammedCalibrator
 ):

@@ -6,6 +6,8 @@ coarse to calibrate with, but enough to tell readings of the trained inputs from
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from crosscal.runtime import ReadingWindow
@@ -19,6 +21,11 @@ _ROUNDS = 4
 """Of alternating least squares: gains differ by a few per cent, and the second round changes them by less."""
 
 _GRID = 201
+_LEVEL_DEVIATIONS = 3.5
+"""Of the levels of training readings around their mean, at least as far as any of them: of 6,120 ordinary
+readings of `lab-12x16` none is refused; of single rows at 0.3 V, on which `affine` errs by 19 µA where the
+raw current errs by 1 µA, all are. See benchmarks/reading_levels.py."""
+
 _LEAST_DEVIATION = 1e-6
 """Of the largest current: measurements without noise may be explained to the last digit."""
 
@@ -51,7 +58,7 @@ def fit_reading_window(data: Measurements) -> ReadingWindow | None:
     residual_a = current_a - gain * (powers @ law) - offset_a
     if not np.ptp(drive_v) > 0.0:
         return None
-    return ReadingWindow(
+    window = ReadingWindow(
         drive_v=(float(drive_v.min()), float(drive_v.max())),
         gain=gain,
         offset_a=offset_a,
@@ -59,6 +66,20 @@ def fit_reading_window(data: Measurements) -> ReadingWindow | None:
             float(np.sqrt(np.mean(residual_a**2))), _LEAST_DEVIATION * float(np.abs(current_a).max())
         ),
     )
+    return replace(window, level=_levels(data, chosen, window, (low_v, high_v)))
+
+
+def _levels(
+    data: Measurements, matrices: np.ndarray, window: ReadingWindow, voltage_range_v: tuple[float, float]
+) -> tuple[float, float]:
+    """Find how far the levels of training readings reach."""
+    levels = []
+    for k in matrices:
+        test = window.of_matrix(data.conductance_s[k], voltage_range_v)
+        levels.append((test.scale * data.current_a[k][data.usable[k]] - test.middle) @ test.total)
+    level = np.concatenate(levels)
+    mean, reach = float(level.mean()), _LEVEL_DEVIATIONS * float(level.std())
+    return min(mean - reach, float(level.min())), max(mean + reach, float(level.max()))
 
 
 def _alternating(powers: np.ndarray, current_a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -35,6 +35,19 @@ static inline void NAME_improve(float *inputs, float *left)
     }
 }
 
+#ifdef NAME_LEVEL_LEAST
+/* Whether readings of this level were trained on. */
+static inline int NAME_level_known(const float *left)
+{
+    float level = 0.0f;
+    int m;
+    for (m = 0; m < NAME_COLUMNS; ++m) {
+        level += NAME_window_total[m] * left[m];
+    }
+    return (level >= NAME_LEVEL_LEAST) && (level <= NAME_LEVEL_MOST);
+}
+#endif
+
 /* `left` and `inputs` have the opposite sign of what they are of, so that products are only ever added. */
 static inline int NAME_tested(const float *measured_a)
 {
@@ -51,6 +64,11 @@ static inline int NAME_tested(const float *measured_a)
     for (m = 0; m < NAME_COLUMNS; ++m) {
         left[m] = (NAME_window_scale[m] * measured_a[m]) - NAME_window_middle[m];
     }
+#ifdef NAME_LEVEL_LEAST
+    if (!NAME_level_known(left)) {
+        return NAME_NOT_EXPLAINED;
+    }
+#endif
     NAME_add_products(
         inputs, left, 1, NAME_window_estimate, NAME_ROWS_PADDED, NAME_COLUMNS, NAME_ROWS_PADDED);
     for (n = 0; n < NAME_ROWS; ++n) {

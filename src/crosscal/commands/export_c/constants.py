@@ -78,8 +78,8 @@ def _window(test: ReadingTest | None) -> WindowConstants | None:
     if test is None:
         return None
     rows, columns = test.response.shape
-    (_, most, rounds), scale, middle, inverse_square, estimate, response = np.split(
-        test.packed(), np.cumsum([3, columns, columns, rows, rows * columns])
+    (_, most, rounds), scale, middle, inverse_square, estimate, response, total, level = np.split(
+        test.packed(), np.cumsum([3, columns, columns, rows, rows * columns, rows * columns, columns])
     )
     return WindowConstants(
         scale=scale.tolist(),
@@ -87,6 +87,8 @@ def _window(test: ReadingTest | None) -> WindowConstants | None:
         inverse_square=inverse_square.tolist(),
         estimate=estimate.reshape(rows, columns).tolist(),
         response=response.reshape(rows, columns).tolist(),
+        total=total.tolist(),
+        level=None if np.isinf(level).any() else (float(level[0]), float(level[1])),
         most=float(most),
         rounds=int(rounds),
     )

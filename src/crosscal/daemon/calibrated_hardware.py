@@ -71,11 +71,15 @@ class CalibratedHardware:
     # Hardware
 
     def round_voltage(self, voltage_v: array[float], protection_v: float) -> array[float]:
-        """Let the board round voltages."""
+        """Let the board round voltages; what it is sent when it is back it rounds by itself."""
+        if self._inner is None:
+            return array("d", voltage_v)
         return self._call("round_voltage", voltage_v, protection_v)
 
     def round_aperture(self, aperture_s: float) -> float:
-        """Let the board round an integration time."""
+        """Let the board round an integration time; likewise."""
+        if self._inner is None:
+            return aperture_s
         return self._call("round_aperture", aperture_s)
 
     def measure(self, voltage_v: array[float], **settings: Any) -> Reading:

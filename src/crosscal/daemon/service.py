@@ -76,7 +76,6 @@ class Daemon:
         self._notifier = notifier or ServiceNotifier()
         calibrator = load_calibrator(settings.calibrator_path)
         self._shape = calibrator.shape
-        warm_up(calibrator)
         self._board_lock = PortLock(settings.board)
         try:
             self._store = Store.open(settings.store_path)
@@ -85,6 +84,7 @@ class Daemon:
         except BaseException:
             self._board_lock.release()
             raise
+        warm_up(calibrator)
         self._journal = Journal(
             self._store,
             clock=self._clock,

@@ -18,8 +18,8 @@ from crosscal.runtime.store import Store
 from crosscal.simulated_bench import Bench
 
 GOOD_NMSE = 5e-3
-"""Raw currents of this board are off by 0.8. Those of the shipped calibrator are off by 2e-4 to 2e-3, as cells
-were programmed, before the board is recalibrated."""
+"""Raw currents of this board are off by 0.8. Those of the shipped calibrator are off by 2e-4 to 2e-3, as
+cells were programmed, before the board is recalibrated."""
 
 
 @pytest.fixture(scope="module")

@@ -42,6 +42,9 @@ _FELT_C = 0.5
 """Gains change by some 1e-3 per degree."""
 _SMOOTHING = 0.25
 """Weight of the newest reading in the mean error: some four readings, of 8 M numbers each."""
+_VERIFIED = 2.0
+"""What changes between the verification and the first sentinels must not pass for their usual error; it
+is up to twice that of ordinary vectors."""
 _BASELINE = 2
 """Readings just after a calibration that say how good it is."""
 
@@ -81,6 +84,7 @@ class DriftWatch:
         now_s: monotonic time [s].
         vector_s: board time of one vector [s].
         temperature_c: None without a thermometer.
+        verified_nmse: error on the vectors of the verification, relative to the variance of ideal currents.
         before: watch of the same matrix as it was calibrated before; it knows the board's noise.
     """
 
@@ -93,6 +97,7 @@ class DriftWatch:
         now_s: float,
         vector_s: float,
         temperature_c: float | None,
+        verified_nmse: float = math.inf,
         before: DriftWatch | None = None,
     ) -> None:
         self._programmed, self._settings = programmed, settings
@@ -114,6 +119,7 @@ class DriftWatch:
             self._changed_s, self._per_fold = before._changed_s, before._per_fold
             self._monitor = before._monitor.restarted(programmed, temperature_c=temperature_c)
         self._interval_s = settings.interval_s[0] / _GROWTH
+        self._verified_nmse = verified_nmse
         self._baseline: list[float] = []
         self._mean_nmse = math.nan
 
@@ -207,7 +213,7 @@ class DriftWatch:
         """Say by how much the error has grown, if by more than is tolerated."""
         if len(self._baseline) < _BASELINE:
             return ""
-        baseline = float(np.mean(self._baseline))
+        baseline = min(float(np.mean(self._baseline)), _VERIFIED * self._verified_nmse)
         if not self._mean_nmse > _WORSE * baseline:
             return ""
         warmer = 0.0 if None in (temperature_c, self._calibrated_c) else temperature_c - self._calibrated_c  # type: ignore[operator]

@@ -381,6 +381,7 @@ class Upkeep:
                 now_s=now_s,
                 vector_s=self._require_reader().vector_s,
                 temperature_c=self._temperature_c(),
+                verified_nmse=_nmse(verification),
                 before=self.watch,
             )
             self._due_s = now_s + self._interval_s()
@@ -597,6 +598,11 @@ class Upkeep:
         if self._reader is None:
             raise BoardConnectionError("the board is away")
         return self._reader
+
+
+def _nmse(verification: Verification) -> float:
+    spread_a2 = verification.ideal_a.var(axis=0).mean()
+    return float(np.nanmean(verification.error_a**2) / max(spread_a2, np.finfo(float).tiny))
 
 
 def _until_done(work: Future[Any]) -> Iterator[None]:

@@ -1,0 +1,175 @@
+"""Upkeep on a board in the same process, on one clock: drift, a full disk, a matrix of no calibrator."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from daemon.daemon_rig import PROFILE, SHIPPED, matrix
+from support.fake_clock import FakeClock
+
+from crosscal.core.errors import StoreFullError
+from crosscal.daemon.calibrated_hardware import CalibratedHardware
+from crosscal.daemon.clock import DaemonClock
+from crosscal.daemon.journal import Journal
+from crosscal.daemon.settings import Drift
+from crosscal.daemon.upkeep import Upkeep
+from crosscal.runtime.store import Store
+from crosscal.simulated_bench import Bench, program_bench
+
+HOUR_S = 3600.0
+LAST_RANGE = len(Bench.from_toml(PROFILE).facts.ranges_a) - 1
+
+
+class KeptBench:
+    """A bench with a target that can be asked for, and a count of the vectors that it was read with."""
+
+    def __init__(self, bench: Bench, target_s: np.ndarray) -> None:
+        self.bench, self.target_s = bench, target_s
+        self.facts = bench.facts
+        self.vectors = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.bench, name)
+
+    def measure(self, voltage_v: array[float], **settings: Any) -> Any:
+        self.vectors += len(voltage_v) // self.facts.rows
+        return self.bench.measure(voltage_v, **settings)
+
+    def acknowledge(self) -> None:
+        pass
+
+    def changed(self) -> bool:
+        return False
+
+    def hold(self, vector_v: array[float]) -> None:
+        del vector_v
+
+
+class Kept:
+    """An upkeep with all that it needs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = FakeClock()
+        time = DaemonClock(monotonic=self.clock, utc=self.clock, sleep=self.clock.advance)
+        self.store = Store.open(folder)
+        self.alarms: list[dict[str, Any]] = []
+        self.journal = Journal(self.store, clock=time, command=lambda alarm: self.alarms.append(dict(alarm)))
+        self.upkeep = Upkeep(
+            SHIPPED.read_bytes(), self.journal, Drift(), clock=time, rng=np.random.default_rng(1)
+        )
+        bench, target_s = Bench.from_toml(PROFILE), matrix(1)
+        program_bench(bench, target_s)
+        self.board = KeptBench(bench, target_s)
+        self.upkeep.attach(self.board, "board")
+
+    def let_pass(self, duration_s: float, *, turns: int = 400) -> None:
+        """Let time pass in turns, as a daemon that nobody uses."""
+        for _ in range(turns):
+            self.clock.advance(duration_s / turns)
+            while self.upkeep.step():
+                pass
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[Kept]:
+    kept = Kept(tmp_path / "store")
+    yield kept
+    kept.store.close()
+
+
+def test_calibration_is_verified_when_the_board_comes_and_committed(kept: Kept) -> None:
+    kept.let_pass(60.0, turns=5)
+    assert kept.upkeep.condition.doubt == ""
+    assert kept.upkeep.age_s is not None
+    assert kept.store.current() is not None
+
+
+def test_quiet_board_is_looked_at_ever_less_and_within_its_share(kept: Kept) -> None:
+    kept.let_pass(HOUR_S, turns=60)
+    first = kept.board.vectors
+    kept.let_pass(12 * HOUR_S, turns=100)
+    assert kept.board.vectors - first < 12 * first
+    time = kept.upkeep.board_time
+    assert time is not None
+    assert time.share_used < 0.01
+    assert not kept.alarms
+
+
+def test_drift_is_noticed_diagnosed_repaired_and_committed(kept: Kept) -> None:
+    kept.let_pass(HOUR_S, turns=60)
+    before = len(kept.store.versions())
+    kept.board.bench.set_temperature(60.0)
+    kept.upkeep.feel()
+    kept.let_pass(HOUR_S, turns=60)
+    assert kept.upkeep.condition.doubt == ""
+    assert len(kept.store.versions()) > before
+    assert kept.store.events(kind="drift")
+    latest = kept.store.versions()[-1].meta
+    assert latest["rms_error_after_a"] < latest["rms_error_before_a"]
+
+
+def test_program_during_a_recalibration_ends_it_cleanly(kept: Kept) -> None:
+    kept.board.bench.set_temperature(60.0)
+    kept.clock.advance(HOUR_S)
+    versions = len(kept.store.versions())
+    for _ in range(100):
+        kept.upkeep.step()
+        if kept.upkeep.busy == "recalibration":
+            break
+        kept.clock.advance(60.0)
+    assert kept.upkeep.busy == "recalibration"
+    kept.upkeep.programming_begins()
+    assert kept.upkeep.busy == ""
+    assert kept.upkeep.condition.programmed is None
+    assert len(kept.store.versions()) == versions
+    kept.board.target_s = matrix(2)
+    program_bench(kept.board.bench, kept.board.target_s)
+    kept.upkeep.new_matrix(kept.board.target_s, "programmed")
+    assert kept.upkeep.condition.programmed is not None
+
+
+def test_full_disk_is_an_alarm_and_reading_goes_on(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept.let_pass(HOUR_S, turns=30)
+
+    def full(*_: Any, **__: Any) -> None:
+        raise StoreFullError("no room")
+
+    for name in ("commit_calibration", "record_sentinel", "record_event", "record_temperature"):
+        monkeypatch.setattr(kept.store, name, full)
+    kept.board.bench.set_temperature(60.0)
+    kept.let_pass(2 * HOUR_S, turns=60)
+    assert kept.alarms[0]["kind"] == "store"
+    assert len(kept.alarms) <= 3
+    proxy = CalibratedHardware(kept.board.facts, kept.upkeep, feed=lambda: None)
+    proxy.attach(kept.board)
+    vector = array("d", [0.3] * 12)
+    reading = proxy.measure(vector, range_index=LAST_RANGE, aperture_s=1e-3, averages=1, dwell_s=1e-3)
+    assert not any(reading.uncalibrated)
+
+
+def test_matrix_that_cannot_be_calibrated_is_an_alarm_and_never_a_number(kept: Kept) -> None:
+    kept.upkeep.new_matrix(np.full((12, 16), 1e-9), "programmed")
+    assert kept.upkeep.condition.programmed is None
+    assert [alarm["kind"] for alarm in kept.alarms] == ["uncalibrated"]
+    proxy = CalibratedHardware(kept.board.facts, kept.upkeep, feed=lambda: None)
+    proxy.attach(kept.board)
+    vector = array("d", [0.3] * 12)
+    reading = proxy.measure(vector, range_index=LAST_RANGE, aperture_s=1e-3, averages=1, dwell_s=1e-3)
+    assert all(reading.uncalibrated)
+    assert set(reading.calibrated_a) == {9.91e37}
+
+
+def test_board_that_is_away_fails_and_is_not_answered_from_memory(kept: Kept) -> None:
+    proxy = CalibratedHardware(kept.board.facts, kept.upkeep, feed=lambda: None)
+    with pytest.raises(RuntimeError, match="away"):
+        proxy.measure(
+            array("d", [0.3] * 12), range_index=LAST_RANGE, aperture_s=1e-3, averages=1, dwell_s=1e-3
+        )
+    kept.upkeep.detach("unplugged")
+    assert proxy.calibration_in_doubt()
+    assert proxy.calibrate() == -240

@@ -13,7 +13,7 @@ import onnxruntime
 
 from crosscal.core.errors import CalibratorFileError, InputError, RangeError, wanted
 from crosscal.runtime.combination import warn_if_singular
-from crosscal.runtime.correction import Correction, Fold, ReadingTestable, Recalibratable
+from crosscal.runtime.correction import Correction, Fold, ReadingTestable, Recalibratable, correction_with
 from crosscal.runtime.file_format.calibrator_file import is_sealed, read_calibrator_bytes
 from crosscal.runtime.file_format.metadata import FORMAT, CalibratorMetadata
 from crosscal.runtime.file_format.parity_probes import ParityProbes
@@ -22,8 +22,9 @@ from crosscal.runtime.file_format.recalibration_record import RecalibrationRecor
 from crosscal.runtime.kernel_registry import fold_of
 from crosscal.runtime.onnx_correction import OnnxCorrection, require_same_shape
 from crosscal.runtime.onnx_session import CALIBRATED, Shape, check_ports, evaluate, open_session
-from crosscal.runtime.programmed import ProgrammedCalibrator, correction_with, trained_window
+from crosscal.runtime.programmed import ProgrammedCalibrator
 from crosscal.runtime.recalibration.posterior import ColumnPosterior
+from crosscal.runtime.refusal import trained_window
 from crosscal.runtime.validation import checked_matrix
 
 FOREIGN_KIND = "onnx"
@@ -46,7 +47,7 @@ class Calibrator:
 
     Attributes:
         shape: `(N, M)`; None where a model of another maker leaves a dimension free.
-        metadata: what the file says of itself; None for a model of another maker.
+        metadata: statements of the file about itself; None for a model of another maker.
     """
 
     shape: Shape
@@ -65,7 +66,7 @@ class Calibrator:
         return f"<Calibrator {self.kind} {size}{inputs}, {runs}{recalibrated}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travel as the file's content, which is checked again on arrival."""
+        """Travel as the file's content; it is checked again on arrival."""
         return _from_content, (self._content,)
 
     @classmethod
@@ -102,7 +103,7 @@ class Calibrator:
 
     @property
     def recalibration(self) -> RecalibrationRecord | None:
-        """What the file remembers of recalibrations; None if there was none."""
+        """Recalibrations that the file remembers; None if there was none."""
         return None if self.metadata is None else self.metadata.recalibration
 
     @property
@@ -114,11 +115,11 @@ class Calibrator:
         """Compile the calibrator for one matrix.
 
         A file that `crosscal recalibrate` wrote answers for the matrix it was recalibrated with as it did
-        then. For any other, `structured` and `whitebox` keep what belongs to the channels, not to the cells
+        then. For any other, `structured` and `whitebox` keep the part of the channels, not that of the cells
         (`ColumnPosterior.carried`); a kind that cannot tell the two apart calibrates as it was trained.
 
         Args:
-            conductance_s: the target matrix [S], (N, M): what was asked for, not what was read back.
+            conductance_s: the target matrix [S], (N, M): as asked for, not as read back.
             allow_extrapolation: take matrices outside the trained range, and readings that no inputs of the
                 trained window explain, knowing that corrections may then be worse than none.
 

@@ -25,7 +25,7 @@ from crosscal.runtime.programmed import ProgrammedCalibrator
 
 _TRIALS = 5
 _SAME = 1e-6
-"""Relative: what runs again on the same machine is the same but for the order of sums."""
+"""Relative: a second run on the same machine differs by the order of sums alone."""
 
 
 def write_calibrator(path: str | PathLike[str], model: bytes, metadata: CalibratorMetadata) -> None:
@@ -34,7 +34,7 @@ def write_calibrator(path: str | PathLike[str], model: bytes, metadata: Calibrat
     Args:
         path: the file, replaced if it exists.
         model: serialised ONNX model with the documented inputs and output, without external data.
-        metadata: what the file is to say of itself.
+        metadata: statements of the file about itself.
 
     Raises:
         CalibratorFileError: the file cannot be written, or does not load again (`Calibrator.load` says why).
@@ -51,17 +51,17 @@ def write_recalibrated(
     *,
     facts: Mapping[str, Any],
 ) -> None:
-    """Write the calibrator file `source` once more, with what `programmed` has learned since.
+    """Write the calibrator file `source` once more, with the posterior of `programmed`.
 
-    The graph and the probes stay; plain onnxruntime runs them as before. What was learned is an entry of the
-    metadata, which `Calibrator.program` applies.
+    The graph and the probes stay; plain onnxruntime runs them as before. The posterior is an entry of the
+    metadata, and `Calibrator.program` applies it.
 
     Args:
         path: the file, replaced if it exists; it may be `source`. At any kill the old file or the whole new
             one is there.
         source: the calibrator file that `programmed` came from.
         programmed: recalibrated.
-        facts: what the history is to say of this recalibration, plain JSON values.
+        facts: entry of this recalibration in the history, plain JSON values.
 
     Raises:
         CalibratorFileError: the source is no calibrator file of ours, the new file cannot be written, or,

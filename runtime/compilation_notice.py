@@ -36,10 +36,10 @@ class _Notice(event.Listener):
 
 @contextmanager
 def announce_compilation(kind: str, *, about_s: float) -> Iterator[None]:
-    """Log what a user waits for, if kernels compile within: a warning as it begins, how long it took after.
+    """Log the wait, if kernels compile within: a warning as it begins, how long it took after.
 
     Args:
-        kind: of calibrator. about_s: what compiling its kernels takes.
+        kind: of calibrator. about_s: time to compile its kernels.
     """
     notice = _Notice(kind, about_s)
     with event.install_listener("numba:compile", notice):

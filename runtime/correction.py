@@ -8,17 +8,18 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from crosscal.core.errors import ShapeError, wanted
 from crosscal.runtime.reading_window import ReadingTest
-from crosscal.runtime.recalibration.posterior import ColumnPosterior
+from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET, ColumnPosterior
 from crosscal.runtime.recalibration.report import RecalibrationReport
 
 ACCEPTED = -1
-"""What `Correction.apply` returns when it has calibrated every vector."""
+"""Result of `Correction.apply` when it has calibrated every vector."""
 
 
 @runtime_checkable
 class Correction(Protocol):
-    """What one programmed matrix compiles to: currents in, calibrated currents out, from any thread."""
+    """Compiled form of one programmed matrix: currents in, calibrated currents out, from any thread."""
 
     @property
     def columns_independent(self) -> bool:
@@ -47,7 +48,7 @@ class Correction(Protocol):
         ...
 
     def trimmed(self, gain: np.ndarray, offset_a: np.ndarray) -> Correction:
-        """Return a correction whose output is `gain · calibrated + offset_a`, both (M,)."""
+        """Return a correction with the output `gain · calibrated + offset_a`, both (M,)."""
         ...
 
 
@@ -89,9 +90,9 @@ class Recalibrated:
     """Result of a recalibration.
 
     Attributes:
-        correction: what reads run from now on.
+        correction: of reads from now on.
         posterior: prior for the next time; None when nothing was learned and nothing known before.
-        report: how far it went, and from what.
+        report: its level, and the readings behind it.
     """
 
     correction: Correction
@@ -117,7 +118,7 @@ class Recalibratable(Protocol):
         usable: np.ndarray,
         posterior: ColumnPosterior | None,
     ) -> Recalibrated:
-        """Learn from known vectors, on top of what was believed before.
+        """Learn from known vectors, on top of the earlier posterior.
 
         Args:
             voltage_v: inputs [V], (K, N). current_a: measured [A], (K, M). usable: False where there is none,
@@ -126,7 +127,7 @@ class Recalibratable(Protocol):
         ...
 
     def prepare(self) -> None:
-        """Compile what the first read would otherwise wait for."""
+        """Compile the kernels that the first read would otherwise wait for."""
         ...
 
     def with_posterior(self, posterior: ColumnPosterior) -> Correction:
@@ -140,7 +141,7 @@ class Recalibratable(Protocol):
 
 @runtime_checkable
 class Fold(Protocol):
-    """The `fold` entry of a file: tensors that depend on the matrix alone, and what they become."""
+    """The `fold` entry of a file: tensors that depend on the matrix alone, and their correction."""
 
     @property
     def tensor_names(self) -> tuple[str, ...]:
@@ -158,3 +159,22 @@ class Fold(Protocol):
             CalibratorFileError: tensors of the wrong shape, or not finite.
         """
         ...
+
+
+def correction_with(original: Correction, posterior: ColumnPosterior) -> Correction:
+    """Return a correction, as programmed, with the posterior of a recalibration.
+
+    Raises:
+        ShapeError: a posterior of another array, or of another kind of calibrator.
+    """
+    if isinstance(original, Recalibratable):
+        return original.with_posterior(posterior)
+    if posterior.cells_known:
+        raise ShapeError(
+            wanted(
+                got=f"a posterior of {posterior.mean.shape}",
+                allowed=f"{(len(posterior.mean), CELLS)}, an offset and a gain for each column",
+                remedy="use what a recalibration of this very calibrator returned",
+            )
+        )
+    return original.trimmed(1.0 + posterior.mean[:, GAIN], posterior.mean[:, OFFSET])

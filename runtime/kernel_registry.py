@@ -17,10 +17,10 @@ def fold_of(kind: str, document: Mapping[str, Any] | None) -> Fold | None:
     kind it uses, when it loads the file, never at a read.
 
     Returns:
-        The fold, or None for a kind or file without one, which onnxruntime will run.
+        The fold, or None for a kind or file without one: onnxruntime will run it.
 
     Raises:
-        CalibratorFileError: the entry is not what the kind asks.
+        CalibratorFileError: the entry does not fit the kind.
     """
     if document is None:
         return None

@@ -155,7 +155,7 @@ def _opened(
 
 
 def require_same_shape(answer: np.ndarray, current_a: np.ndarray) -> None:
-    """Refuse a model whose answer has another shape than its currents.
+    """Refuse a model with an answer of another shape than its currents.
 
     Raises:
         CalibratorFileError: it has.

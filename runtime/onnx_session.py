@@ -96,7 +96,7 @@ def evaluate(
     """Run a model once.
 
     Args:
-        session: the model, whose ports were checked.
+        session: the model, its ports checked.
         names: outputs wanted.
         conductance_s: [S], (N, M), float32. current_a: [A], (B, M), float32.
 
@@ -122,7 +122,7 @@ def evaluate(
 
 
 def failure(error: Exception, inputs: str) -> CalibratorFileError:
-    """Phrase what onnxruntime raised while it ran a model."""
+    """Phrase an error that onnxruntime raised while it ran a model."""
     return CalibratorFileError(
         f"onnxruntime fails on {inputs} ({_first_line(error)}); use the size that the model was made for, or "
         "export it again"

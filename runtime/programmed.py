@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -11,14 +10,22 @@ from typing import Any
 import numpy as np
 
 from crosscal.core.array_types import Matrix
-from crosscal.core.errors import InputError, RangeError, ShapeError, wanted
+from crosscal.core.errors import InputError, RangeError, wanted
 from crosscal.runtime.combination import combined
-from crosscal.runtime.correction import ACCEPTED, Correction, Recalibratable, Recalibrated, Uncertain
+from crosscal.runtime.correction import (
+    ACCEPTED,
+    Correction,
+    Recalibratable,
+    Recalibrated,
+    Uncertain,
+    correction_with,
+)
 from crosscal.runtime.quantiles import standard_quantiles
 from crosscal.runtime.reading_kernel import first_unreadable
 from crosscal.runtime.recalibration.column_refit import refit_columns
-from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET, ColumnPosterior, RecalibrationLevel
+from crosscal.runtime.recalibration.posterior import ColumnPosterior, RecalibrationLevel
 from crosscal.runtime.recalibration.report import RecalibrationReport
+from crosscal.runtime.refusal import refusal, trained_window
 from crosscal.runtime.validation import known_readings, readable_currents, writable_output
 
 logger = logging.getLogger(__name__)
@@ -36,7 +43,7 @@ class ProgrammedCalibrator:
         current_range_a: measured currents trained on [A]; None if the file does not say.
         voltage_range_v: inputs trained on [V]; None if the file does not say.
         as_programmed: correction before any recalibration; None if there was none.
-        posterior: what recalibrations, now or before the file was written, know of this matrix.
+        posterior: knowledge of this matrix by recalibrations, now or before the file was written.
         report: report of the last recalibration; None before the first since the matrix was programmed.
         only_explained: whether a reading that no inputs of the trained window explain is refused.
     """
@@ -53,7 +60,7 @@ class ProgrammedCalibrator:
     only_explained: bool = True
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travel as its fields; what they compile to is compiled again on arrival."""
+        """Travel as its fields; they are compiled again on arrival."""
         return _restored, ({field.name: getattr(self, field.name) for field in fields(self)},)
 
     def __post_init__(self) -> None:
@@ -120,9 +127,9 @@ class ProgrammedCalibrator:
         """Calibrate measured currents, and tell how far off each may be.
 
         `structured` and `whitebox` can; it takes several times as long as calibrating alone. The deviation is
-        that of the answer from the ideal current, by what noise, the circuit's misfit and the inputs' spread
-        leave open; its scale was learned from validation matrices. A reading that inputs explain badly, or
-        not at all, states as much more as remains unexplained; one whose inputs are no likely draw of those
+        that of the answer from the ideal current, by noise, the circuit's misfit and the inputs' spread; its
+        scale was learned from validation matrices. A reading that inputs explain badly, or not at all, states
+        as much more as remains unexplained; one whose inputs are no likely draw of those
         trained on (`inputs_plausible`), as much more as that may have filled in wrongly.
 
         Args:
@@ -138,7 +145,7 @@ class ProgrammedCalibrator:
             `combine` the P sums [A], (P,) or (B, P), and their covariance [A²], (P, P) or (B, P, P).
 
         Raises:
-            InputError: a calibrator of another kind, which does not know.
+            InputError: a calibrator of another kind: it does not know.
             ShapeError, RangeError: as for a call.
         """
         correction = self._uncertain
@@ -205,7 +212,7 @@ class ProgrammedCalibrator:
         return plausible.reshape(current_a.shape[:-1])[()]
 
     def explains(self, current_a: Any) -> np.ndarray | np.bool_:
-        """Tell which vectors inputs of the trained window explain; a call refuses the others.
+        """Tell, of each vector, whether inputs of the trained window explain it; a call refuses the others.
 
         Args:
             current_a: [A], (M,) or (B, M). A vector with a current that is no reading is not explained.
@@ -223,7 +230,7 @@ class ProgrammedCalibrator:
         return np.array(explained).reshape(current_a.shape[:-1])[()]
 
     def within_trained_range(self, current_a: Any) -> np.ndarray | np.bool_:
-        """Tell which vectors lie within the currents that were trained on; outside, a correction is a guess.
+        """Tell whether each vector lies within the currents trained on; outside, a correction is a guess.
 
         Args:
             current_a: [A], (M,) or (B, M).
@@ -232,7 +239,7 @@ class ProgrammedCalibrator:
             True where every current of a vector does, () or (B,).
 
         Raises:
-            RangeError: the calibrator's file does not say what it was trained on.
+            RangeError: the calibrator's file does not state its range of currents.
         """
         current_a = readable_currents(current_a, self.conductance_s.shape[1])
         if self.current_range_a is None:
@@ -243,11 +250,11 @@ class ProgrammedCalibrator:
         return ((current_a >= low) & (current_a <= high)).all(axis=-1)
 
     def recalibrated(self, voltage_v: Any, current_a: Any, *, usable: Any = None) -> ProgrammedCalibrator:
-        """Learn from known vectors what offsets and gains have become, and the cells too where the kind can.
+        """Learn the present offsets and gains from known vectors, and the cells too where the kind can.
 
         `structured` and `whitebox` can, from one vector on. Any other kind gets a gain and an offset per
         column behind its calibration, from two vectors on. Evidence decides how far to go, each time builds
-        on the last, and `report` tells what was found. Readings that are missing, not usable or impossible
+        on the last, and `report` holds the findings. Readings that are missing, not usable or impossible
         are left out; a column without any stays as it was.
 
         Args:
@@ -262,7 +269,7 @@ class ProgrammedCalibrator:
 
         Raises:
             ShapeError: arrays that do not go together, or too few vectors.
-            RangeError: inputs that are not finite, outside what was trained on, or too much alike.
+            RangeError: inputs that are not finite, outside the trained window, or too much alike.
             InputError: not one usable reading.
         """
         voltage_v, current_a, present = known_readings(voltage_v, current_a, usable, self.shape)
@@ -284,7 +291,7 @@ class ProgrammedCalibrator:
         )
 
     def with_posterior(self, posterior: ColumnPosterior) -> ProgrammedCalibrator:
-        """Return a calibrator that takes `posterior`, of an earlier recalibration, for what is known.
+        """Return a calibrator that takes `posterior`, of an earlier recalibration, for known.
 
         Raises:
             ShapeError: a posterior of another array, or of another kind of calibrator.
@@ -340,28 +347,8 @@ class ProgrammedCalibrator:
         return Recalibrated(correction=correction, posterior=refit.posterior, report=refit.report)
 
     def _refusal(self, current_a: np.ndarray, refused: int) -> RangeError:
-        """Phrase a refusal; `refused` is what `Correction.apply` returned."""
-        window = trained_window(self.voltage_range_v)
-        if refused < 0:
-            return RangeError(
-                wanted(
-                    got=f"a reading, vector {-1 - refused} (counted from 1), that no inputs explain"
-                    + ("" if self.learns_cells else f", or of a level that {self.kind} was not trained on"),
-                    allowed=f"readings of {window}",
-                    remedy="drive inputs within that window, or train on the one in use; recalibrate a board "
-                    "that has drifted; allow_extrapolation=True calibrates in spite of it",
-                )
-            )
-        vector, column = divmod(refused, current_a.shape[-1])
-        return RangeError(
-            wanted(
-                got=f"a current of {current_a.reshape(-1)[refused]} A in vector {vector + 1}, column "
-                f"{column + 1} (counted from 1)",
-                allowed=f"finite readings of at most {self.limit_a:.3g} A, of {window}",
-                remedy="measure that vector again in a higher range, leave it out, or pass allow_nan=True to "
-                "get NaN for what is missing",
-            )
-        )
+        level = "" if self.learns_cells else f", or of a level that {self.kind} was not trained on"
+        return refusal(current_a, refused, self.limit_a, self.voltage_range_v, level)
 
     def _apply_with_gaps(
         self,
@@ -396,33 +383,3 @@ class ProgrammedCalibrator:
 def _restored(values: dict[str, Any]) -> ProgrammedCalibrator:
     values["conductance_s"].flags.writeable = False
     return ProgrammedCalibrator(**values)
-
-
-def trained_window(voltage_range_v: tuple[float, float] | None) -> str:
-    """Name the inputs that a calibrator was trained on."""
-    if voltage_range_v is None:
-        return "inputs like those trained on"
-    largest_v = max(abs(limit) for limit in voltage_range_v)
-    # To a thousandth of the largest: extremes of drawn inputs miss the limits that were meant by less.
-    digits = 3 - math.floor(math.log10(largest_v)) if largest_v > 0.0 else 0
-    low_v, high_v = (round(limit, digits) + 0.0 for limit in voltage_range_v)
-    return f"inputs of {low_v:g} V to {high_v:g} V"
-
-
-def correction_with(original: Correction, posterior: ColumnPosterior) -> Correction:
-    """Return a correction, as programmed, with the posterior of a recalibration.
-
-    Raises:
-        ShapeError: a posterior of another array, or of another kind of calibrator.
-    """
-    if isinstance(original, Recalibratable):
-        return original.with_posterior(posterior)
-    if posterior.cells_known:
-        raise ShapeError(
-            wanted(
-                got=f"a posterior of {posterior.mean.shape}",
-                allowed=f"{(len(posterior.mean), CELLS)}, an offset and a gain for each column",
-                remedy="use what a recalibration of this very calibrator returned",
-            )
-        )
-    return original.trimmed(1.0 + posterior.mean[:, GAIN], posterior.mean[:, OFFSET])

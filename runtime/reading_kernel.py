@@ -1,4 +1,4 @@
-"""Tells currents from what is none, before anything is computed from them."""
+"""Search for the first current that is no reading, before anything is computed from it."""
 
 from __future__ import annotations
 

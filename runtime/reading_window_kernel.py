@@ -6,8 +6,8 @@ inputs and the response, (N, M) each; total per column, (M,), and the least and 
 every reading pass.
 
 A reading whose level `total · x` is outside those limits is refused. Scaled currents `x` are explained if a
-`w` within ±½ leaves few squares of `x − responseᵀ w`. The linear estimate, clipped, nearly always does; a
-reading for which it does not gets rounds of projected coordinate descent, each input in turn, until it is
+`w` within ±½ leaves few squares of `x − responseᵀ w`. The linear estimate, clipped, nearly always does; any
+other reading gets rounds of projected coordinate descent, each input in turn, until it is
 explained or the rounds are over.
 """
 

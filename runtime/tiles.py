@@ -1,4 +1,4 @@
-"""Calibrates a matrix spread over tiles: tile by tile with one calibrator, then what is left of the sums."""
+"""Calibration of a matrix spread over tiles: tile by tile with one calibrator, then the rest of the sums."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from crosscal.runtime.validation import checked_matrix, known_readings
 class TiledCalibrator:
     """One calibrator file for every tile of a board, all of its tiles being of the calibrator's size.
 
-    A board of tiles reads only sums of what the tiles above each other carry, and no calibrator can tell the
+    A board of tiles reads only sums of the currents of tiles above each other, and no calibrator can tell the
     parts of a sum apart. But a row of tiles answers alone where its rows alone are driven, the others at 0 V:
     `driven` makes such vectors of any, as many as there are rows of tiles. Each costs a read, and brings the
     read noise and the offsets of the whole column with it.
 
     Attributes:
-        tile: calibrator of one tile; a matrix of its size is what it was trained on.
+        tile: calibrator of one tile; it was trained on matrices of its size.
     """
 
     tile: Calibrator
@@ -74,8 +74,8 @@ class ProgrammedTiles:
     Attributes:
         conductance_s: the whole target matrix [S], (N, M), read-only.
         tiles: the calibrators of the tiles, P rows of Q.
-        left: what the sums still need, an offset and a gain per column; None before any recalibration.
-        report: what the last fit across tiles found; None before the first.
+        left: correction of the sums, an offset and a gain per column; None before any recalibration.
+        report: findings of the last fit across tiles; None before the first.
     """
 
     conductance_s: Matrix

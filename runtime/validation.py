@@ -70,7 +70,7 @@ def writable_output(out: Any, current_a: np.ndarray) -> np.ndarray:
 
 
 def _overlap_in_part(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether writing one could change what is still to be read of the other; the same memory could not."""
+    """Whether writing one could change unread parts of the other; the same memory could not."""
     return np.may_share_memory(one, other) and one.ctypes.data != other.ctypes.data
 
 

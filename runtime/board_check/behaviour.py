@@ -12,14 +12,14 @@ MEMORY = 0.005
 than 1e-4; one time constant of waiting leaves 0.37."""
 
 SIGNIFICANT = 6.0
-"""Standard errors beyond which a difference is none of noise: 1e-9 per test by chance, for white noise."""
+"""Least standard errors of a difference that is none of noise: 1e-9 per test by chance, for white noise."""
 
 RANGES_DIFFER = 0.05
 """Relative difference of two ranges that is a fault. Channel gains of the front ends modelled here differ by
 0.5 % before calibration; a wrong feedback resistor is off by more than 5 %."""
 
 LEFT_ON = 0.1
-"""Share of the driven current that remains when outputs are off, above which they are still on: offsets are
+"""Share of the driven current that remains when outputs are off; with more they are still on: offsets are
 below 1 % of full scale."""
 
 
@@ -134,7 +134,7 @@ def range_finding(current_a: dict[float, Currents], noise_a: np.ndarray) -> Find
 
 
 def read_back_finding(read_back_s: Matrix, target_s: Matrix, slope_s: Matrix) -> Finding:
-    """Compare the board's read-back with its target and with what its currents say, all [S], (N, M)."""
+    """Compare the board's read-back with its target and with its currents, all [S], (N, M)."""
     test = "read-back"
     known = np.isfinite(read_back_s) & (np.abs(target_s) > 0.1 * np.abs(target_s).max())
     if not known.any():

@@ -66,7 +66,7 @@ def check_board(
     rest: Rest | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> list[Finding]:
-    """Check a board by itself: what an engineer does first with a new one.
+    """Check a board by itself, the first step with a new one.
 
     With `plan.program` one matrix is written, and the target found before restored, after errors too.
 

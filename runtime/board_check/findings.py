@@ -22,7 +22,7 @@ class Finding:
     Attributes:
         test: name of the test, such as `order of columns`.
         verdict: whether something is wrong; `unknown` where the board or its matrix does not let it be told.
-        text: what was found, with figures; for a fault also the remedy.
+        text: the finding, with figures; for a fault also the remedy.
     """
 
     test: str

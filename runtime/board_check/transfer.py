@@ -25,7 +25,7 @@ class Transfer:
 
 
 def fit_transfer(voltage_v: Vectors, current_a: Currents, usable: np.ndarray) -> Transfer:
-    """Fit the transfer matrix from the vectors all of whose readings are usable in each column.
+    """Fit the transfer matrix from the vectors with usable readings in each column.
 
     Args:
         voltage_v: inputs [V], (B, N), B > N + 1.

@@ -11,7 +11,7 @@ from crosscal.runtime.board_check.findings import Finding, fault, good, unknown
 from crosscal.runtime.board_check.transfer import Transfer
 
 DEAD = 0.02
-"""Share of the typical response below which a line is dead. Wire resistance leaves the far corner of a
+"""Least share of the typical response of a line that is not dead. Wire resistance leaves the far corner of a
 128×64 array with 6 Ω wires a quarter of its current; a disconnected line leaves noise. Insensitive between
 0.005 and 0.1."""
 
@@ -20,7 +20,7 @@ SCALES = (0.15, 4.0)
 at 0.5 V, wires take up to two thirds; wrong units are a factor of a thousand."""
 
 CERTAIN = 0.5
-"""Correlation of the patterns of transfer matrix and target above which the order is certain. By chance two
+"""Correlation of the patterns of transfer matrix and target that makes the order certain. By chance two
 arrays of 50 cells or more stay below (3.5 standard errors of 1/√50)."""
 
 SIGNIFICANT = 3.0
@@ -99,7 +99,7 @@ def _unit(slope_s: Matrix, target_s: Matrix) -> Finding:
 
 
 def _dead_lines(slope_s: Matrix, target_s: Matrix, error_s: float) -> tuple[np.ndarray, np.ndarray]:
-    """Find rows (N,) and columns (M,) that answer less than a dead line's share of what the others answer."""
+    """Find rows (N,) and columns (M,) that answer less than a dead line's share of the others' answers."""
 
     def dead(axis: int) -> np.ndarray:
         expected_s = np.abs(target_s).sum(axis=axis)
@@ -176,7 +176,7 @@ def _misplaced(slope_s: Matrix, target_s: Matrix, axis: int) -> np.ndarray | Non
 
 
 def _assignment(likeness: np.ndarray) -> np.ndarray:
-    """Pair lines, the likeliest pair first: what is certain enough to report needs no better method."""
+    """Pair lines, the likeliest pair first: a pair certain enough to report needs no better method."""
     order = np.arange(len(likeness))
     for _ in range(len(likeness)):
         line, other = np.unravel_index(np.argmax(likeness), likeness.shape)

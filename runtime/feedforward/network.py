@@ -73,7 +73,7 @@ class NetworkCorrection:
 
     @property
     def per_column(self) -> dict[str, np.ndarray]:
-        """What stands around the network, (M,) float32 each, by the names it was made with."""
+        """Scales and shifts around the network, (M,) float32 each, by the names it was made with."""
         width = int(self._widths[0])
         before = self._packed[: 2 * width].reshape(2, width)[:, : self._columns]
         after = self._packed[self._tail :].reshape(3, width)[:, : self._columns]

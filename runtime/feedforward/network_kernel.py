@@ -1,13 +1,13 @@
-"""Compiled multilayer perceptron: what `concatsquash` folds to for one matrix. Validation is the caller's.
+"""Compiled multilayer perceptron, the fold of `concatsquash` for one matrix. Validation is the caller's.
 
 Layout. `packed` holds, one after another and padded with zeros to `LANES` floats per row: shift and scale of
-the input; bias and weights of each layer, weights by input (row k: what input k gives to every unit); scale,
+the input; bias and weights of each layer, weights by input (row k: from input k to every unit); scale,
 shift and skip of the output. `widths` holds the padded number of units of input and layers. Weights by input
 make the inner loop run over units: it vectorises without reordering a sum, so no `fastmath` beyond fused
 multiply–add (`contract`) is needed, and one vector takes about as long as its weights take to arrive.
 
 `scratch` is (3, BLOCK, widest), one per thread: plane 0 keeps the input for the skip, 1 and 2 take turns.
-A batch goes through in blocks, and of a block TILE vectors at a time (`network_tile_kernel`); what is left,
+A batch goes through in blocks, and of a block TILE vectors at a time (`network_tile_kernel`); the rest,
 and single vectors, take STEP rows of weights at a time.
 """
 
@@ -25,7 +25,7 @@ BLOCK = 16
 """Vectors that share one pass over the weights, a multiple of TILE."""
 
 FEWEST = 4
-"""Vectors from which on a whole tile takes less time than `add_products`, though some of it goes to waste."""
+"""Fewest vectors that a whole tile takes in less time than `add_products`; part of it then goes to waste."""
 
 # tanh x ≈ x·P(x²)/Q(x²) for |x| ≤ CLAMP, with P of degree 5 and Q of degree 3: a minimax fit
 # (Sanathanan–Koerner iteration with Lawson weights) of error 3e-8, all coefficients scaled by the factor at
@@ -118,7 +118,7 @@ def add_tiles(
 ) -> None:
     """Add to the sums of the first `vectors`, in `plane`, all products of a layer, weights from `at` on.
 
-    A last tile may reach beyond them: what it leaves there, no vector of this block takes.
+    A last tile may reach beyond them: no vector of this block takes the values there.
     """
     width = scratch.shape[2]
     for u in range(0, units, LANES):

@@ -1,8 +1,8 @@
 """Sums of products of a few vectors with a run of units, kept in registers.
 
-What numba makes of plain loops loads and stores a sum for every eight products; a batch then takes 1.5 times
+Plain loops compiled by numba load and store a sum for every eight products; a batch then takes 1.5 times
 as long. So the tile is written in the compiler's own terms, as vectors of `LANES` floats that LLVM cuts to
-what the processor has. It computes term by term what `network_kernel.add_products` does, in the same order: a
+the processor's limit. It computes, term by term, as `network_kernel.add_products` does, in the same order: a
 vector gets the same answer to the bit by either way.
 """
 

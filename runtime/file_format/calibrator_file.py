@@ -24,7 +24,7 @@ def seal_calibrator(model: bytes, metadata: CalibratorMetadata) -> bytes:
     """Return `model` with its metadata and a digest over everything: the content of a calibrator file.
 
     Raises:
-        InputError: the model is a calibrator file already, whose old entries would stay beside the new ones.
+        InputError: the model is a calibrator file already: its old entries would stay beside the new ones.
     """
     if model.startswith(_OPENING):
         raise InputError(

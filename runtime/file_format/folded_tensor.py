@@ -1,4 +1,4 @@
-"""Takes a folded tensor out of what the graph gave, or says what is wrong with it."""
+"""Checked access to the tensors that a graph gave for a matrix."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class CalibratorMetadata(ShortRepr):
         current_range_a: smallest and largest measured current trained on [A].
         parity_probes: inputs with the training framework's own answers.
         fold: names of tensors that depend on the matrix alone, as the kind asks; None without a kernel.
-        normalisation: what the graph does to its inputs and output, for people.
+        normalisation: of the graph's inputs and output, for people.
         provenance: training data, seed, versions, scores.
         voltage_range_v: smallest and largest input trained on [V]; None if not known.
         reading_window: currents that inputs of `voltage_range_v` cause; None if not known.

@@ -27,7 +27,7 @@ class ParityProbes(ShortRepr):
     Attributes:
         conductance_s: matrices [S], (P, N, M).
         current_a: measured currents [A], (P, B, M).
-        calibrated_a: what the trained model makes of them [A], (P, B, M).
+        calibrated_a: answers of the trained model [A], (P, B, M).
         relative_tolerance: largest error allowed, relative to the matrix's largest calibrated current.
     """
 
@@ -78,7 +78,7 @@ class ParityProbes(ShortRepr):
         return worst
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the file's `probes` entry holds."""
+        """Return the probes of the file's `probes` entry."""
         encoded = {
             key: base64.b64encode(getattr(self, name).astype("<f4").tobytes()).decode("ascii")
             for key, name in zip(("conductance", "current", "calibrated"), _ARRAYS, strict=True)

@@ -19,7 +19,7 @@ from crosscal.runtime.recalibration.posterior import CELLS, ColumnPosterior
 def target_digest(conductance_s: Matrix) -> str:
     """Fingerprint of a target matrix [S]: SHA-256 of its shape and its float32 numbers.
 
-    float32, because that is what the graph takes, and what a board may send a target back as.
+    float32: the graph takes targets so, and a board may send them back so.
     """
     single = np.ascontiguousarray(conductance_s, dtype="<f4")
     return hashlib.sha256(repr(single.shape).encode() + single.tobytes()).hexdigest()
@@ -32,7 +32,7 @@ class RecalibrationRecord:
     Attributes:
         target_sha256: fingerprint of the matrix that was programmed.
         posterior: of its columns and cells; None when every recalibration found nothing changed.
-        history: a JSON object for each recalibration, oldest first: when, on which board, how far, how well.
+        history: a JSON object for each recalibration, oldest first: time, board, level and success.
     """
 
     target_sha256: str
@@ -44,7 +44,7 @@ class RecalibrationRecord:
         return target_digest(conductance_s) == self.target_sha256
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the file's entry holds."""
+        """Return the posterior and history of the file's entry."""
         return {
             "target_sha256": self.target_sha256,
             "history": [dict(entry) for entry in self.history],

@@ -1,4 +1,4 @@
-"""Derivatives of what `InverseTensors` predicts, for batches of inputs, in plain numpy."""
+"""Derivatives of the predictions of `InverseTensors`, for batches of inputs, in plain numpy."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def pulled(tensors: InverseTensors, z: Inputs, pull: Currents) -> Inputs:
 
 
 def _carried(tensors: InverseTensors, z: Inputs) -> tuple[Currents, Currents]:
-    """What columns carry, and what a cell's own share of it is multiplied by, (B, M) each."""
+    """Loads of the columns, and the factors of a cell's own share of them, (B, M) each."""
     carried = z @ tensors.loading
     powers = carried**2 * (3.0 * tensors.column_terms[0] + 4.0 * carried * tensors.column_terms[1])
     return carried, z**2 @ tensors.quadratic + powers

@@ -1,7 +1,7 @@
 """Solves `(A Aᵀ + 1) x = b` for a few dozen rows of A, in the type of the arrays: arrays in, arrays out.
 
 Gram matrix and factor are worked out together, in tiles of four rows by four: sixteen sums stay in registers
-while the rows go past, which keeps the vector units busy where a plain triple loop waits for memory.
+while the rows go past: that keeps the vector units busy where a plain triple loop waits for memory.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def factorise(rows, inner, four, inverse_pivot):
     """Factorise `A Aᵀ + 1 = L D Lᵀ`.
 
     Args:
-        rows: (S, K + S or more), S a multiple of 4: A (S, K) in the first K columns; what lies below the
+        rows: (S, K + S or more), S a multiple of 4: A (S, K) in the first K columns; the part below the
             diagonal of L goes into the columns after it. Nothing there may be NaN at the start.
         inner: K, a multiple of `LANES`. four: scratch for four such rows. inverse_pivot: `1 / D`, (S,).
     """
@@ -122,7 +122,7 @@ def factorise(rows, inner, four, inverse_pivot):
 
 @njit(fastmath=FAST, error_model="numpy", forceinline=True)
 def substitute(rows, inner, inverse_pivot, x):
-    """Solve with what `factorise` left; `x` (S,) becomes the solution."""
+    """Solve with the factor of `factorise`; `x` (S,) becomes the solution."""
     for i in range(x.size):
         lower, total = rows[i, inner : inner + i], x[i]
         for k in range(lower.size):

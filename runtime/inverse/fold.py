@@ -35,7 +35,7 @@ class InverseCorrection:
         self._tensors, self._trim = tensors, trim
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travel as the tensors; what they compile to stays behind."""
+        """Travel as the tensors; compiled arrays stay behind."""
         return InverseCorrection, (self._tensors, self._trim)
 
     def prepare(self) -> None:
@@ -44,12 +44,12 @@ class InverseCorrection:
 
     @property
     def tensors(self) -> InverseTensors:
-        """What the matrix was folded to, and what recalibrations made of that."""
+        """Tensors of the matrix, after any recalibration."""
         return self._tensors
 
     @property
     def trim(self) -> AffineCorrection:
-        """What is done to every answer."""
+        """Gain and offset of every answer."""
         return self._trim
 
     @property
@@ -167,7 +167,7 @@ class InverseCorrection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InverseFold:
-    """Names of the graph's tensors, by what they are to `InverseTensors`."""
+    """Names of the graph's tensors, by the fields of `InverseTensors`."""
 
     names: Mapping[str, str]
 

@@ -34,7 +34,7 @@ _NOT_WANTED = np.empty((0, 0))
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class InverseReading:
-    """What a batch of readings says.
+    """Result of reading a batch.
 
     Attributes:
         calibrated_a: most likely ideal currents [A], (B, M).
@@ -56,7 +56,7 @@ class Inverse:
 
     Args:
         tensors: of the matrix.
-        gain, offset_a: what is done to every answer, (M,); nothing if left out.
+        gain, offset_a: applied to every answer, (M,); 1 and 0 if left out.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Inverse:
 
         Args:
             current_a: [A], (B, M), finite and contiguous.
-            deviation: whether to work out uncertainties too, which takes a millisecond or more per reading.
+            deviation: whether to work out uncertainties too, a millisecond or more per reading.
         """
         current_a = np.ascontiguousarray(current_a, dtype=np.float64)
         rows, columns = self._shape
@@ -119,7 +119,7 @@ class Inverse:
         limit_a: float = np.inf,
         most_misfit: float = np.inf,
     ) -> int:
-        """Calibrate contiguous currents [A], (M,) or (B, M), into `calibrated_a`, which may be `current_a`.
+        """Calibrate contiguous currents [A], (M,) or (B, M), into `calibrated_a`; it may be `current_a`.
 
         Returns:
             -1; the flat index of the first current that is no number of magnitude at most `limit_a`; or -2

@@ -35,7 +35,7 @@ class Start(NamedTuple):
 
 @njit(fastmath=FAST, error_model="numpy", forceinline=True)
 def start(surrogate, begin, y, scratch, predicted, z):
-    """Fill `z` with the best linear estimate, put right once by what is predicted for it."""
+    """Fill `z` with the best linear estimate, put right once by its prediction."""
     wrong, stride, least, most = scratch.wrong, scratch.stride, begin.input_bounds[3], begin.input_bounds[4]
     for m in range(y.size):
         wrong[m] = y[m] - begin.offset[m]
@@ -84,12 +84,12 @@ def weigh(surrogate, begin, y, given, damping, z, predicted, scratch):
 
 @njit(fastmath=FAST, error_model="numpy", forceinline=True)
 def find_mode(surrogate, begin, y, given, most_misfit, scratch, predicted, z):
-    """Fill `z` (N,) with the inputs that best explain one reading `y` (M,), of which `given` columns count.
+    """Fill `z` (N,) with the inputs that best explain one reading `y` (M,), with `given` columns that count.
 
-    First the best linear estimate, then a Gauss–Newton step for every entry of `damping`: so many times what
+    First the best linear estimate, then a Gauss–Newton step for every entry of `damping`: so many times the
     is left unexplained counts as noise, so that no step trusts a linearisation further than it reaches. A
     step that moves the inputs by less than `step_tolerance[0]`, as squares relative to their variance, while
-    what it counts as noise is below `step_tolerance[1]`, is the last.
+    the noise that it adds is below `step_tolerance[1]`, is the last.
 
     Returns:
         The misfit of `z` as a mean over columns: squared residuals times `reading_weight`, and the penalty on

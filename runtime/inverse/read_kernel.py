@@ -1,6 +1,6 @@
 """Calibrates readings by way of the inputs that explain them best: arrays in, arrays out.
 
-What a matrix is read with comes as few arrays, because each one that Python hands over costs a tenth of a
+The tensors of a matrix come as few arrays, because each one that Python hands over costs a tenth of a
 microsecond; all are padded with zeros to multiples of `LANES` rows and columns.
 """
 
@@ -36,7 +36,7 @@ BY_COLUMN = (
 """(10, M) float64: of `Surrogate` and `Start`; `y = (I − shift) · scale`; gain and offset of the answer."""
 
 BY_ROW = ("place", "half_input_variance")
-"""(2, N) float64: of `Surrogate`; what the bend of volts is multiplied by, see `InverseTensors`."""
+"""(2, N) float64: of `Surrogate`; the factor of the bend of volts, see `InverseTensors`."""
 
 RULES = ("low", "high", "penalty", "least", "most", "tolerated_step", "tolerated_variance")
 """How `rules` begins, float64; `steps` widenings follow, then the expansion of volts in powers of `z`."""
@@ -62,7 +62,7 @@ _SIGNATURE = types.int64(
 
 @njit(forceinline=True)
 def unpack(matrices, exact, gain, by_column, by_row, together, rules, steps):
-    """Name what the arrays hold."""
+    """Name the parts of the arrays."""
     surrogate = Surrogate(
         exact[0],
         matrices[0],

@@ -131,7 +131,7 @@ def linearise(surrogate, scratch):
 
 @njit(fastmath=FAST, error_model="numpy", forceinline=True)
 def solve(scratch):
-    """Replace `answer` by the solution of what is in `rows`, which the factor overwrites."""
+    """Replace `answer` by the solution of the system in `rows`; the factor overwrites them."""
     rows, mirror, answer, inner = scratch.rows, scratch.mirror, scratch.answer, scratch.along.size
     reflect_rows(rows, mirror, scratch.along)
     factorise(rows, inner, scratch.four, scratch.inverse_pivot)
@@ -142,7 +142,7 @@ def solve(scratch):
 
 @njit(fastmath=FAST, error_model="numpy", forceinline=True)
 def take_step(surrogate, together, scratch):
-    """Fill `stride` with `s`, from `prior_deviation`, `pull`, `weight`, `wrong` and what `predict` left.
+    """Fill `stride` with `s`, from `prior_deviation`, `pull`, `weight`, `wrong` and the results of `predict`.
 
     Returns:
         `gradientᵀ move`: the square of the step relative to the posterior's covariance.

@@ -1,9 +1,9 @@
 """The surrogate of one matrix's circuit (`crosscal.runtime.inverse.tensors`): arrays in, arrays out.
 
 Kernels here and in `inverse_elimination_kernel` work in the type of the arrays they write to. A read takes
-its steps in float32, against a residual whose largest part is float64; tests run the same code in float64.
-Sums may be reassociated (`FAST`): tests bound what that costs. Nearly all is inlined: calls, and arrays taken
-from tuples, would otherwise count references, which is half of a read at 16×16.
+its steps in float32, against a residual of mostly float64; tests run the same code in float64.
+Sums may be reassociated (`FAST`): tests bound the cost of that. Nearly all is inlined: calls, and arrays
+taken from tuples, would otherwise count references, half of a read at 16×16.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class Surrogate(NamedTuple):
     """Coefficients as the kernels take them; both padded with zeros.
 
     Attributes:
-        exact: (N, M) float64: of each input itself, which makes most of a current.
+        exact: (N, M) float64: of each input itself, most of a current.
         first, second, third, loading, link, high_link, quadratic: (N, M) float32: the same and the
             polynomials' other powers; the loading; the couplings without and with weights; the products with
             squares.
-        place: (N,): weights of the second product. cubic, quartic: of what a column carries. constant: (M,).
+        place: (N,): weights of the second product. cubic, quartic: of a column's load. constant: (M,).
     """
 
     exact: np.ndarray
@@ -67,8 +67,8 @@ def accumulate(weights, x, total):
 def predict(surrogate, z, powers, carried, predicted):
     """Currents (M,) that inputs `z` (N,), both float64, would cause.
 
-    `powers` (4, N) is filled with `z`, `z²`, `z³` and `place · z`, `carried` (5, M) with what the products
-    are made of: what a column carries, all of it and by height, what each is multiplied by, and
+    `powers` (4, N) is filled with `z`, `z²`, `z³` and `place · z`, `carried` (5, M) with the parts of the
+    products: a column's load, all of it and by height, the factor of each, and
     quadratic terms.
     """
     for n in range(z.size):
@@ -92,7 +92,7 @@ def predict(surrogate, z, powers, carried, predicted):
 
 @njit(fastmath=FAST, error_model="numpy", forceinline=True)
 def differentiate(surrogate, powers, carried, by_row, by_column, slope):
-    """Derivative of `predict`'s currents by its inputs, (N, M), from what it left in `powers` and `carried`;
+    """Derivative of `predict`'s currents by its inputs, (N, M), from its results in `powers` and `carried`;
     element (n, m) times `by_row[n] · by_column[m]`.
 
     Overwrites the rows of `carried` that multiply.

@@ -1,7 +1,7 @@
 """Tensors that a read of `structured` and `whitebox` takes: a surrogate of the matrix's circuit.
 
 At program time a calibrator fits a matrix's circuit with a surrogate that costs a handful of matrix
-products. With standardised inputs `z` (zero mean, unit variance over what the board is driven with) and
+products. With standardised inputs `z` (zero mean, unit variance over the inputs of the board) and
 scaled currents `y`,
 
     y[m] = constant[m] + Σ_n Σ_p polynomial[p,n,m] z[n]^(p+1)

@@ -1,18 +1,18 @@
 """Uncertainty of the answers of `crosscal.runtime.inverse.inverse`, read by read.
 
 About the likeliest inputs a Gaussian is the posterior's shape in most directions. Along the softest one, that
-of which readings say least, a square crossbar's currents often turn back: two inputs far apart explain the
-same reading, and which of them was driven only the prior can tell. So that direction is walked, with all
-other inputs following, and what the answer would be off by at each place is weighted by how likely the place
+that readings determine least, a square crossbar's currents often turn back: two inputs far apart explain the
+same reading, and only the prior can tell them apart. So that direction is walked, with all
+other inputs following, and the error of the answer at each place is weighted by how likely the place
 is. A reading with a second explanation thereby states a large deviation, where a Gaussian about the first
 would state a small one.
 
 A reading that no likely inputs explain (it saturated, inputs lay outside the trained window, or the board is
-no longer what it was) is further from its prediction than its variance allows. Its deviation grows by the
+no longer as it was) is further from its prediction than its variance allows. Its deviation grows by the
 same factor, and contains the residual itself. One whose inputs are explained but look unlike the trained ones
 (`prior_check`) states as much more as the prior has filled in wrongly.
 
-What is not seen: a second explanation beyond places that are less than `exp(-15)` as likely, and a second
+Not seen are a second explanation beyond places that are less than `exp(-15)` as likely, and a second
 soft direction, which counts as the Gaussian has it.
 """
 
@@ -28,7 +28,7 @@ from crosscal.runtime.inverse.prior_check import PriorCheck, compare_with_prior,
 from crosscal.runtime.inverse.tensors import InverseTensors
 
 SOFT = 0.1
-"""Deviation of an input, relative to its prior's, from which on a circuit bends within it."""
+"""Deviation of an input, relative to its prior's, from here on a circuit bends within it."""
 
 _CHUNK = 32
 """Readings at a time: their derivatives stay in the cache."""
@@ -75,7 +75,7 @@ class Uncertainty:
 
         Args:
             current_a: measured [A], (B, M).
-            voltage_v: what `Inverse.read` found for them [V], (B, N).
+            voltage_v: inputs that `Inverse.read` found for them [V], (B, N).
         """
         found = np.empty(current_a.shape)
         for start in range(0, len(current_a), _CHUNK):
@@ -148,12 +148,12 @@ class Uncertainty:
         return (0.5 * tensors.input_variance * self._bend(z)) @ tensors.conductance - lowered
 
     def _unexplained(self, y: Currents, z: Inputs) -> np.ndarray:
-        """By what factor, at least 1, readings are further from what is predicted than by chance, (B,)."""
+        """Distance of readings from their prediction relative to chance, at least 1, (B,)."""
         usual = usual_misfit(y.shape[1], float(self._tensors.inflation[0]))
         return np.maximum(2.0 * self._energy(y, z) / usual, 1.0)
 
     def _mode(self, voltage_v: Vectors) -> Inputs:
-        """Likeliest inputs behind mean volts, which lie above their own by what `input_variance` adds."""
+        """Likeliest inputs behind mean volts: those lie above their own by the share of `input_variance`."""
         grid_v, z = self._volts(self._grid), np.interp(voltage_v, self._volts(self._grid), self._grid)
         for _ in range(_SETTLING):
             z = np.interp(voltage_v - 0.5 * self._tensors.input_variance * self._bend(z), grid_v, self._grid)
@@ -172,7 +172,7 @@ class Uncertainty:
         return 1.0 + penalty * ((z < low) | (z > high))
 
     def _walked(self, y: Currents, z: Inputs, covariance: np.ndarray, direction: _Direction) -> Currents:
-        """Mean square (B, M) of what answers are off by along the softest direction."""
+        """Mean square error (B, M) of answers along the softest direction."""
         centre_a = self._centre_a(z, direction)
         lowest = self._energy(y, z)
         weights = np.ones(len(z))
@@ -198,7 +198,7 @@ class Uncertainty:
         return squares / weights[:, None]
 
     def _centre_a(self, z: Inputs, direction: _Direction) -> Currents:
-        """What deviations are counted from: the answer without the bias that other directions add."""
+        """Origin of the deviations: the answer without the bias that other directions add."""
         own = np.minimum(direction.ridge**2 * direction.variance[:, None], self._tensors.input_variance)
         return (self._volts(z) + 0.5 * own * self._bend(z)) @ self._tensors.conductance
 
@@ -222,7 +222,7 @@ class Uncertainty:
 def usual_misfit(columns: int, inflation: float) -> float:
     """Return the largest doubled energy that an ordinary reading has by chance.
 
-    It is chi-squared of M, whose tail Laurent and Massart bound (Ann. Statist. 28 (2000) 1302, lemma 1). That
+    It is chi-squared of M; Laurent and Massart bound its tail (Ann. Statist. 28 (2000) 1302, lemma 1). That
     all deviations are too small by the factor `inflation` is known.
     """
     usual = columns + 2.0 * np.sqrt(columns * _BY_CHANCE) + 2.0 * _BY_CHANCE

@@ -67,7 +67,7 @@ class BoardRecalibration:
 
     Attributes:
         calibrator: recalibrated; whether to use it is for `verified` to say.
-        report: the posterior, and from what.
+        report: level of the posterior, and the readings behind it.
         before, after: errors on the verification vectors.
     """
 
@@ -135,7 +135,7 @@ def recalibrate_on_board(
 def _measured(
     port: CrossbarPort, voltage_v: Vectors, progress: Callable[[int, int], None] | None
 ) -> tuple[Currents, np.ndarray]:
-    """Currents [A], (B, M), and which of them are usable, (B, M)."""
+    """Measure currents [A], (B, M), and whether each is usable, (B, M)."""
     currents, usable = [], []
     for start in range(0, len(voltage_v), _AT_ONCE):
         readout = port.read(voltage_v[start : start + _AT_ONCE])

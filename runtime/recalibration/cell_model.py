@@ -44,7 +44,7 @@ def resting_currents(tensors: InverseTensors) -> Float[np.ndarray, "rows columns
     """Share of each cell in its column's scaled current at `z` = 0, (N, M).
 
     The surrogate knows only their sum. Cells of a column answer alike to their inputs, so it is divided as
-    their slopes are; what is wrong about that, an offset makes up for.
+    their slopes are; an offset makes up for the error of that.
     """
     total = tensors.constant + tensors.current_shift * tensors.current_scale
     slopes = np.maximum(tensors.polynomial[0], 0.0)

@@ -1,8 +1,8 @@
 """Recalibration of a programmed matrix from K known vectors, in closed form: offsets, gains, and the cells.
 
-`I_real − F(v; G) ≈ J δG`, column by column, with δG normal around zero: a linear-Gaussian model whose
-posterior helps from K much smaller than N on, and is the next recalibration's prior. What the calibrator
-answers still refers to the target matrix, whatever the device has become.
+`I_real − F(v; G) ≈ J δG`, column by column, with δG normal around zero: a linear-Gaussian model. Its
+posterior helps from K much smaller than N on, and is the next recalibration's prior. Answers of the
+calibrator still refer to the target matrix, however the device has changed.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class Recalibration:
     """Result of a recalibration.
 
     Attributes:
-        tensors: what reads are calibrated with from now on.
+        tensors: those that reads use from now on.
         posterior: prior for the next time; None when nothing was learned and nothing known before.
-        report: how far it went, and from what.
+        report: its level, and the readings behind it.
     """
 
     tensors: InverseTensors
@@ -50,7 +50,7 @@ def recalibrate(
     usable: np.ndarray | None = None,
     posterior: ColumnPosterior | None = None,
 ) -> Recalibration:
-    """Learn from known vectors what the cells, gains and offsets of a programmed matrix have become.
+    """Learn the present cells, gains and offsets of a programmed matrix from known vectors.
 
     Args:
         original: of the target matrix, as compiled when it was programmed (also when it was recalibrated
@@ -99,10 +99,10 @@ def recalibrate(
 
 
 def posterior_tensors(original: InverseTensors, posterior: ColumnPosterior) -> InverseTensors:
-    """Compile the surrogate of what the cells are believed to be.
+    """Compile the surrogate of the likeliest cells.
 
-    What is not known of the cells makes readings scatter beyond their noise. It widens the stated deviations;
-    the estimate itself is never made to trust readings less than the calibrator was made to, which on average
+    Uncertainty of the cells makes readings scatter beyond their noise. It widens the stated deviations;
+    the estimate itself is never made to trust readings less than the calibrator was made to: that on average
     was found to cost more than it saves: the scatter is the same for all reads, where noise averages out.
 
     Args:

@@ -1,8 +1,8 @@
 """Gain and offset per column behind a calibrator that knows nothing of cells: the smallest recalibration.
 
-`ideal ≈ calibrated + offset + gain error · calibrated`, with a normal prior on both whose widths, and that of
-the noise, are what makes the known vectors most probable over all columns. Few vectors then move little, many
-come to least squares, and where the evidence is for no change nothing is changed.
+`ideal ≈ calibrated + offset + gain error · calibrated`, with normal priors on both. Their widths, and that of
+the noise, are those that make the known vectors most probable over all columns. Few vectors then move
+little, many come to least squares, and where the evidence is for no change nothing is changed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ColumnRefit:
 
     Attributes:
         posterior: of offsets [A] and gain errors; None when nothing was learned and nothing known before.
-        report: how far it went, and from what.
+        report: its level, and the readings behind it.
     """
 
     posterior: ColumnPosterior | None
@@ -43,19 +43,19 @@ def refit_columns(
     *,
     posterior: ColumnPosterior | None,
 ) -> ColumnRefit:
-    """Learn what gain and offset each column of calibrated currents needs.
+    """Learn the gain and the offset that each column of calibrated currents needs.
 
     Args:
         voltage_v: known inputs [V], (K, N).
-        calibrated_a: what the calibration, as programmed, makes of the measured currents [A], (K, M).
+        calibrated_a: measured currents after the calibration as programmed [A], (K, M).
         ideal_a: ideal currents [A], (K, M).
         present: whether there is a reading, (K, M).
         posterior: of the last refit; None for the first.
 
     Raises:
         ShapeError: fewer than two vectors.
-        RangeError: vectors that are all alike. Either way, what is wrong with every vector could not be told
-            from what is wrong with these.
+        RangeError: vectors that are all alike. Either way, an error of every vector could not be told
+            from an error of these.
     """
     if len(voltage_v) < FEWEST_VECTORS:
         raise ShapeError(

@@ -20,7 +20,7 @@ _UNREAD = 1e4
 """Noise variance of a reading that is missing, relative to full scale squared: it then says nothing."""
 
 _ROUNDING = 1e-13
-"""Of a covariance's trace: what float64 leaves of up to `_VECTORS_AT_ONCE` readings that should cancel."""
+"""Of a covariance's trace: the rest in float64 of up to `_VECTORS_AT_ONCE` readings that should cancel."""
 
 _COLUMNS_FOR_EVIDENCE = 24
 _VECTORS_FOR_EVIDENCE = 64
@@ -29,7 +29,7 @@ _VECTORS_AT_ONCE = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """Standard deviations before anything was read: what may have changed, and by how much.
+    """Standard deviations of possible changes, before anything was read.
 
     Attributes:
         cell: of a cell's own relative error.
@@ -65,7 +65,7 @@ class ColumnReads:
     present: np.ndarray
 
     def thinned(self) -> tuple[ColumnReads, np.ndarray]:
-        """Evenly chosen columns and vectors, enough for a few numbers that all share, and which columns."""
+        """Choose columns and vectors evenly, enough for a few shared numbers; with the columns' indices."""
         read = np.flatnonzero(self.present.any(axis=1))
         m = read[_spread_out(len(read), _COLUMNS_FOR_EVIDENCE)]
         k = _spread_out(self.residual.shape[1], _VECTORS_FOR_EVIDENCE)
@@ -82,7 +82,7 @@ class ColumnReads:
 
 
 class Evidence:
-    """How probable the residuals are under one spread or another; what all spreads share is computed once.
+    """Probability of the residuals under one spread or another; the part common to all is computed once.
 
     Args:
         reads: residuals of predictions with the prior's mean.

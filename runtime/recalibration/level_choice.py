@@ -2,7 +2,7 @@
 
 The spreads that may have changed (cells, gains, offsets) and the noise are a handful of numbers that all
 columns share; they are set where they make the residuals most probable, once for each level, and the most
-probable level wins. Weak priors of what is usual keep few readings from saying anything absurd.
+probable level wins. Weak priors of usual sizes keep few readings from saying anything absurd.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from crosscal.runtime.recalibration.conditioning import ColumnReads, Evidence, S
 from crosscal.runtime.recalibration.posterior import CELLS, RecalibrationLevel
 
 _USUAL = Spread(cell=0.01, gain=0.005, offset=0.002, noise=1.0)
-"""Usual sizes; the noise is relative to what the calibrator says of it."""
+"""Usual sizes; the noise is relative to the calibrator's statement."""
 
 _USUAL_FACTOR = Spread(cell=4.0, gain=4.0, offset=4.0, noise=3.0)
-"""What factor beside the usual is one standard deviation of the prior."""
+"""Factor beside the usual that is one standard deviation of the prior."""
 
 _STEPS = (0.25, 0.5, 0.8, 1.25, 2.0, 4.0)
 _LEAST_GAIN = 1e-2
@@ -31,7 +31,7 @@ _STARTS_OF_NOISE = (0.1, 1.0)
 """In parts of the usual: between a large change and much noise one step at a time may not find the way."""
 
 LEAST_NOISE = 1e-7
-"""In parts of the full scale, which float32 resolves to no better: readings that are explained exactly would
+"""Relative to the full scale; float32 resolves no better. Readings that are explained exactly would
 otherwise drive the noise to 0."""
 
 _FREE = {
@@ -87,7 +87,7 @@ def _most_probable(
 
 
 def _unusual(spread: Spread, stated_noise: float, free: tuple[str, ...]) -> float:
-    """Half the squared distance from what is usual, on a logarithmic scale."""
+    """Half the squared distance from the usual, on a logarithmic scale."""
     total = 0.0
     for name in free:
         usual = getattr(_USUAL, name) * (stated_noise if name == "noise" else 1.0)

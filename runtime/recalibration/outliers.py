@@ -12,7 +12,7 @@ import numpy as np
 from crosscal.core.array_types import Float
 
 MOST_DEVIATIONS = 8.0
-"""Robust standard deviations beyond which a reading is an outlier. Insensitive between 6 and 20 for readings
+"""Robust standard deviations of an outlier, at least. Insensitive between 6 and 20 for readings
 times 3 on a board that has drifted (tests/runtime/recalibration/test_outliers.py)."""
 
 _FEWEST_VECTORS = 5
@@ -30,7 +30,7 @@ def find_outliers(
     Args:
         residual: reading less prediction, (K, M); anything where missing.
         present: whether there is a reading, (K, M).
-        least_deviation: standard deviation below which no column's spread is taken to lie.
+        least_deviation: least standard deviation that a column is taken to have.
     """
     if len(residual) < _FEWEST_VECTORS:
         return np.zeros_like(present)

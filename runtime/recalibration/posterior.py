@@ -11,11 +11,11 @@ from crosscal.core.array_types import Float
 from crosscal.core.errors import RangeError, ShapeError, wanted
 
 OFFSET, GAIN, CELLS = 0, 1, 2
-"""Where a column's unknowns stand: its offset, what all of its cells share, and from here on each cell."""
+"""Indices of a column's unknowns: its offset, the part that its cells share, from here on each cell."""
 
 
 class RecalibrationLevel(StrEnum):
-    """What a recalibration corrects."""
+    """Level of a recalibration: the quantities that it corrects."""
 
     NOTHING = "nothing"
     COLUMNS = "columns"
@@ -24,7 +24,7 @@ class RecalibrationLevel(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ColumnPosterior:
-    """A normal distribution over what has changed in each column.
+    """Normal distribution over the changes of each column.
 
     Attributes:
         mean: per column its offset, its relative gain error and, where cells can be told apart, each cell's
@@ -71,10 +71,10 @@ class ColumnPosterior:
         return RecalibrationLevel.COLUMNS
 
     def carried(self) -> ColumnPosterior:
-        """What another matrix on the same board inherits: offsets, and gains about their mean.
+        """Return the part that other matrices on the board inherit: offsets, and gains about their mean.
 
-        Errors of cells end when they are programmed anew. So does what all gains have in common: it is the
-        mark of devices that drifted together, not of amplifiers, each of which goes its own way.
+        Errors of cells end when they are programmed anew. So does the common part of all gains: it is the
+        mark of devices that drifted together, not of amplifiers: each goes its own way.
         """
         mean, covariance = np.zeros_like(self.mean), np.zeros_like(self.covariance)
         mean[:, :CELLS] = self.mean[:, :CELLS]

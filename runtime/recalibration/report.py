@@ -15,10 +15,10 @@ _ALIKE = 1e-6
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RecalibrationReport:
-    """How far a recalibration went, and from what.
+    """Report of a recalibration: its level, and the readings behind it.
 
     Attributes:
-        level: what the evidence said has changed since the last one; `NOTHING` too is an answer.
+        level: change since the last one by the evidence; `NOTHING` too is an answer.
         spread: how much, as standard deviations, and that of a reading; lengths relative to full scale.
         evidence: logarithm of how probable the readings are, for every level.
         readings_used, readings_missing: of K · M.
@@ -49,7 +49,7 @@ class RecalibrationReport:
         """Report on `found`, the level with its spreads and the evidence.
 
         Args:
-            found: what `choose_level` returned.
+            found: result of `choose_level`.
             voltage_v: known inputs [V], (K, N). present: whether there is a reading, (K, M).
         """
         level, spread, evidence = found

@@ -18,8 +18,8 @@ from crosscal.core.array_types import Vectors
 from crosscal.core.errors import InputError, RangeError, wanted
 
 _REPEAT_FROM = 8
-"""Count from which the last vector repeats the first: among balanced readings, only a repeat tells noise from
-cells."""
+"""Least count with a last vector that repeats the first: among balanced readings, only a repeat tells
+noise from cells."""
 
 _SHARE_OF_SWING = (0.4, 0.9)
 

@@ -31,6 +31,7 @@ from crosscal.drivers.transport.link_opening import open_link
 
 DEFAULT_TIMEOUT_S = 5.0
 DEFAULT_BAUD = 115_200
+"""The usual rate of bridges from USB to serial lines."""
 
 
 class ConnectedBoard:

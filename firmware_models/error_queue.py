@@ -7,7 +7,9 @@ from collections import deque
 from crosscal.firmware_models.scpi_errors import QUEUE_OVERFLOW, TEXTS
 
 CAPACITY = 32
+"""The contract asks for 20 at least."""
 _DETAIL_LIMIT = 200
+"""Characters; SCPI-1999 (21.8.2) allows 255 together with the error's own text."""
 _EMPTY = '0,"No error"'
 
 

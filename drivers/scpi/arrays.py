@@ -19,6 +19,8 @@ BINARY = (b":FORM REAL,64", b":FORM:BORD SWAP")
 _TEXT = b":FORM ASC"
 _ASKED = (b":FORM?", b":FORM:BORD?")
 _ATTEMPTS = 3
+"""Another client may change the format between two messages once by chance; three times running, it goes
+on."""
 
 
 def array_command(header: bytes, values: np.ndarray) -> tuple[bytes, ...]:

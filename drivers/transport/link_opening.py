@@ -15,6 +15,7 @@ from crosscal.drivers.transport.visa_errors import ABSENT, board_errors
 from crosscal.drivers.transport.visa_link import VisaLink
 
 _LAST_PORT = 65535
+"""Ports have 16 bits."""
 
 
 def open_link(resource: str, *, backend: str | None, baud: int, timeout_s: float) -> Link:

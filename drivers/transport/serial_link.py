@@ -21,6 +21,7 @@ _SLICE_S = 0.1
 _READ_BYTES = 1 << 16
 _WRITE_BYTES = 4096
 _BITS_PER_BYTE = 10
+"""Start bit, eight bits, stop bit."""
 
 
 class SerialLink:

@@ -16,6 +16,7 @@ from crosscal.drivers.transport.visa_errors import UNSUPPORTED
 
 _READ_BYTES = 1 << 18
 _BITS_PER_BYTE = 10
+"""Start bit, eight bits, stop bit."""
 _BULK_BYTES = 64
 """From here on it pays to switch the termination character off while a block's bytes are read."""
 

@@ -12,6 +12,7 @@ from crosscal.firmware_models.numeric import PURE, parse_number
 from crosscal.firmware_models.scpi_errors import ScpiFault
 
 _ASCII_DIGITS = 17
+"""With so many a double comes back bit for bit."""
 _KINDS = {
     ("ASCii", None): ASCII,
     ("ASCii", 0): ASCII,  # SCPI-1999, 9.1: 0 lets the board choose

@@ -8,6 +8,7 @@ from crosscal.core.errors import BoardConnectionError, wanted
 
 ANY_ADDRESS = ("", "0.0.0.0")
 LAST_PORT = 65535
+"""Ports have 16 bits."""
 
 
 class TcpStream:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 DROP, STALL, GARBLE = "DROP", "STALl", "GARBle"
 STALL_S = 5.0
+"""The contract's."""
 
 _EVERY = 7
 _FLIP = 0x15
+"""Any bytes and bits will do: clients must notice that some have changed."""
 
 
 class LinkFault:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from crosscal.firmware_models.instrument import Instrument
 
 BLOCK_SILENCE_S = 5.0
+"""Decision 16."""
 BACKLOG_MESSAGES = 1024
 """A client with so many messages in hand is not listened to meanwhile, unless it waits for a trigger."""
 

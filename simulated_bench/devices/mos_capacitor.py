@@ -12,6 +12,7 @@ from crosscal.core.physical_constants import BOLTZMANN_J_PER_K, ELEMENTARY_CHARG
 from crosscal.core.validation import real_array
 
 VACUUM_F_PER_M = 8.8541878128e-12
+"""CODATA 2018."""
 OXIDE, SILICON = 3.9, 11.7
 """Relative permittivities."""
 

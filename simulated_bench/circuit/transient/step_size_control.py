@@ -14,6 +14,8 @@ from crosscal.simulated_bench.circuit.transient.storage import Instant
 
 FIRST_PART = 1e-3  # of the first interval, for the first step
 SAFETY, SHRINK_MOST, GROW_MOST = 0.9, 0.2, 4.0
+"""As Hairer, Nørsett and Wanner, Solving Ordinary Differential Equations I (1993), II.4, have them: 0.8 or
+0.9, and growth by 1.5 to 5 at most."""
 LEAST_ERROR = 1e-9  # in parts of the tolerance: growth is limited anyway
 LEAST_COLUMN_PART = 1e-3
 FAR_TOO_LONG, CAUTIOUS = 8.0, 0.1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from contextlib import AbstractContextManager, nullcontext
+from importlib.resources import files
 from pathlib import Path
 from types import FrameType
 
@@ -11,6 +12,7 @@ import click
 
 from crosscal.commands.terminal.json_log import start_json_log
 from crosscal.core.errors import BoardConnectionError, CrosscalError, StoreBusyError
+from crosscal.core.whole_file import write_whole_text
 from crosscal.daemon.checking import check as find_problems
 from crosscal.daemon.service import Daemon
 from crosscal.daemon.settings import DaemonSettings
@@ -25,13 +27,51 @@ BUSY = 5
 @click.argument("settings", type=click.Path(path_type=Path))
 @click.option("--check", is_flag=True, help="Say all that is wrong with SETTINGS; open no board.")
 @click.option(
+    "--rehearse",
+    metavar="DURATION",
+    help="Rehearse DURATION, such as 30d, on the simulated board SETTINGS, a bench.toml or profile.",
+)
+@click.option(
+    "--calibrator",
+    type=click.Path(path_type=Path),
+    help="Calibrator of the rehearsed board.  [default: trained first]",
+)
+@click.option(
+    "--swing",
+    "swing_c",
+    type=float,
+    default=10.0,
+    show_default=True,
+    help="Daily swing of temperature, ± °C.",
+)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Draws the rehearsal.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), default=Path("rehearsal"), help="Folder of its report."
+)
+@click.option(
+    "--units",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Write systemd units, dashboard and alert rules to FOLDER, and end.",
+)
+@click.option(
     "--log",
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
     help="Form of the log on stderr.",
 )
-def command(settings: Path, check: bool, log: str) -> None:
+def command(
+    settings: Path,
+    check: bool,
+    rehearse: str | None,
+    calibrator: Path | None,
+    swing_c: float,
+    seed: int,
+    output: Path,
+    units: Path | None,
+    log: str,
+) -> None:
     """Own the board of SETTINGS, a daemon.toml, until SIGTERM or Ctrl-C.
 
     Clients talk to the daemon as to the board, by the same SCPI commands, and get calibrated currents. It
@@ -42,6 +82,8 @@ def command(settings: Path, check: bool, log: str) -> None:
     crosscal daemon daemon.toml
     crosscal daemon --check daemon.toml
     crosscal daemon --log json daemon.toml
+    crosscal daemon --rehearse 30d pcm-24x32 -o rehearsal/
+    crosscal daemon --units units/ daemon.toml
 
     SIGHUP reads [drift] and [alarm] again.
 
@@ -53,6 +95,18 @@ def command(settings: Path, check: bool, log: str) -> None:
       4    settings, calibrator or store cannot be used
       5    another program has the store, the board or the port
     """
+    if units is not None:
+        _write_units(units)
+        return
+    if rehearse is not None:
+        # Imported here: a machine beside a physical board need not have the simulated one installed.
+        from crosscal.commands.rehearsal.run import parse_duration, run_rehearsal
+
+        duration_s = parse_duration(rehearse)
+        run_rehearsal(
+            str(settings), duration_s, calibrator=calibrator, swing_c=swing_c, seed=seed, output=output
+        )
+        return
     if check:
         problems = find_problems(settings)
         for problem in problems:
@@ -101,6 +155,14 @@ def _serve(daemon: Daemon) -> None:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _write_units(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in files("crosscal.daemon.deployment").iterdir():
+        if not file.name.endswith((".py", ".pyc", "__pycache__")):
+            write_whole_text(folder / file.name, file.read_text(encoding="utf-8"))
+            click.echo(f"wrote {folder / file.name}")
 
 
 def _fail(error: CrosscalError, code: int) -> None:

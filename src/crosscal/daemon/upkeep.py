@@ -280,7 +280,7 @@ class Upkeep:
     @property
     def next_due_s(self) -> float:
         """Monotonic time of the next slice [s]."""
-        return self._due_s
+        return max(self._retry_s, 0.0 if self._wanted else self._due_s)
 
     def calibrate(self, feed: Callable[[], object]) -> int:
         """Verify, and recalibrate if the evidence asks for it; 0, or the code of an error.

@@ -1,0 +1,103 @@
+"""Rehearsal from the command line: a calibrator if there is none, the run, its table and its report."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from crosscal.commands.benches.simulated_board import RESOURCE
+from crosscal.commands.rehearsal.rehearsal import Figures, RehearsalPlan, rehearse
+from crosscal.commands.terminal.progress import console, progress_bar
+from crosscal.core.whole_file import write_whole_text
+from crosscal.daemon.settings import Drift
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_TRAINING_MATRICES = _TRAINING_VECTORS = 80
+_NAMES = {
+    "oracle": "recalibrated before each read from 4N vectors",
+    "daemon": "the daemon",
+    "interval": "fixed interval, same board time",
+    "threshold": "fixed threshold, same board time",
+    "once": "calibrated once at the start",
+    "none": "as trained, never recalibrated",
+}
+
+
+def parse_duration(text: str) -> float:
+    """Read a duration such as `30d`, `12h` [s].
+
+    Raises:
+        click.BadParameter: it is none.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
+    if not found or float(found[1]) <= 0.0:
+        raise click.BadParameter(f"got {text!r}; allowed: a number with s, m, h or d, such as 30d")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def run_rehearsal(
+    bench: str, duration_s: float, *, calibrator: Path | None, swing_c: float, seed: int, output: Path
+) -> Figures:
+    """Rehearse and write `rehearsal.json`; print the table."""
+    with TemporaryDirectory() as folder:
+        file = calibrator or _trained(bench, Path(folder), seed)
+        # Four reads a day: at all phases of the temperature's swing, as 86,400 s is no multiple of 21,000 s.
+        plan = RehearsalPlan(
+            bench=bench,
+            calibrator=file,
+            duration_s=duration_s,
+            reads=max(8, round(duration_s / 21_000.0)),
+            swing_c=swing_c,
+            drift=Drift(),
+            seed=seed,
+        )
+        with progress_bar() as bar:
+            task = bar.add_task(f"rehearsing {duration_s / 86_400.0:g} days", total=1.0, note="")
+            figures = rehearse(plan, Path(folder) / "store", lambda done: bar.update(task, completed=done))
+    output.mkdir(parents=True, exist_ok=True)
+    write_whole_text(output / "rehearsal.json", json.dumps(figures.to_json(), indent=1))
+    Console().print(_table(bench, figures))
+    console.print(f"wrote {output / 'rehearsal.json'}")
+    return figures
+
+
+def _table(bench: str, figures: Figures) -> Table:
+    table = Table(title=f"{bench}: time-averaged NMSE", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("", "NMSE", "relative to the first", "board time"):
+        table.add_column(name, justify="left" if not name else "right")
+    for key, name in _NAMES.items():
+        share = figures.board_share.get(key)
+        table.add_row(
+            name,
+            f"{figures.mean(key):.3g}",
+            f"{figures.mean(key) / figures.mean('oracle'):.3g}",
+            "" if share is None else f"{100 * share:.2g} %",
+        )
+    table.caption = (
+        f"{figures.recalibrations} recalibrations, {figures.sentinels} readings of sentinels, "
+        f"{figures.alarms} alarms; the store holds {figures.store_bytes / 1e6:.3g} MB"
+    )
+    return table
+
+
+def _trained(bench: str, folder: Path, seed: int) -> Path:
+    """Measure and train a calibrator for a board."""
+    from crosscal.commands.jobs.simulated_collection import collect_simulated
+    from crosscal.commands.jobs.training import train_and_export
+    from crosscal.core.run_file import read_run
+    from crosscal.training import CollectionPlan, Measurements, TrainingPlan
+
+    run_file, file = folder / "training.h5", folder / "calibrator.onnx"
+    plan = CollectionPlan(matrices=_TRAINING_MATRICES, vectors=_TRAINING_VECTORS, seed=seed)
+    collect_simulated(bench, run_file, plan, resource=RESOURCE, resume=False, label="measuring")
+    train_and_export(
+        TrainingPlan(calibrator="structured", seed=seed), Measurements.from_run(read_run(run_file)), file
+    )
+    return file

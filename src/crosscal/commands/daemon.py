@@ -78,14 +78,8 @@ def command(
     survives a board that is unplugged, switched off, or comes back with another matrix; it notices drift by
     sentinel vectors, recalibrates, verifies, and keeps a history. The board is at 0 V when it ends.
 
-    \b
-    crosscal daemon daemon.toml
-    crosscal daemon --check daemon.toml
-    crosscal daemon --log json daemon.toml
-    crosscal daemon --rehearse 30d pcm-24x32 -o rehearsal/
-    crosscal daemon --units units/ daemon.toml
-
-    SIGHUP reads [drift] and [alarm] again.
+    SIGHUP reads [drift] and [alarm] again. With --rehearse 30d, SETTINGS is the simulated board to rehearse
+    on. The page "Leave a board to the daemon" of the documentation has a whole daemon.toml.
 
     \b
     Exit codes:

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+# Field numbers of ModelProto, GraphProto, ValueInfoProto and StringStringEntryProto in onnx.proto (ONNX IR),
+# and wire types of the protocol buffers' encoding.
 _MODEL_GRAPH = 7
 _MODEL_METADATA_PROPS = 14
 _GRAPH_OUTPUT = 12

@@ -19,6 +19,8 @@ from crosscal.training.fitting.trainer import TrainingResult
 from crosscal.training.measurements import Measurements
 
 _PROBE_MATRICES = 3
+"""Probes find damage and differing software, and any matrix shows them; one more costs loading time."""
+
 _COSTLY = {"structured", "whitebox"}
 """Kinds that take a second per matrix: one probe is enough, as all matrices go through the same nodes."""
 
@@ -30,6 +32,8 @@ _USUAL_TOLERANCE = 1e-5
 """Error relative to the largest current that float32 runtimes keep on matrices of one decade (seen: 3e-7)."""
 
 _LAST_BIT = 2.0**-24
+"""Relative rounding of a float32 (IEEE 754)."""
+
 _ROUNDINGS = 8.0
 """Roundings of a whole graph over that of its input: onnxruntime showed 0.6 to 3 times the change that one
 last bit of the conductances causes, over on/off, log-uniform and mostly-off matrices."""

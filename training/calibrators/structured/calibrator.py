@@ -37,6 +37,7 @@ from crosscal.training.measurements import Measurements
 
 _SCALES = ("largest_v", "middle_s", "half_s")
 _VECTORS = 1920
+"""480 to 3840 come to the same error on a 12×16 board with random inputs, 240 to five times that."""
 
 
 class Structured(TrainableCalibrator):

@@ -14,6 +14,8 @@ GRADIENT_ROUNDS = (60, 120, 240)
 of the cells off 240 leave 1e-5 and less."""
 
 _LAST_BIT = 2.0**-24
+"""Relative rounding of a float32 (IEEE 754)."""
+
 _SETTLED = 3e-6
 """Change of the currents, relative to the largest, that one bit of the conductances may cause: a third of the
 parity tolerance. A settled fit stands at 3e-8, one that is cut off above 1e-5."""

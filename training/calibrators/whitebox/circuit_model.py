@@ -30,7 +30,8 @@ SOLVE_TOLERANCE_V = 1e-9
 """Kirchhoff residual at which a solve stops: 1e-8 of the inputs, far under any read noise."""
 
 TANGENT_TOLERANCE = 1e-6
-"""Relative residual at which a derivative stops; Gauss–Newton needs no more."""
+"""Relative residual at which a derivative stops; insensitive between 1e-8 and 1e-2 (`python
+benchmarks/constants.py TANGENT`)."""
 
 _THREADS_MOST = 16
 

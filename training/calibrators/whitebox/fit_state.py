@@ -11,10 +11,12 @@ from crosscal.training.calibrators.whitebox.circuit_model import CircuitModel
 from crosscal.training.calibrators.whitebox.reads import Reads
 
 GAIN_SPREAD = 0.03
-"""Standard deviation of the gains' prior; amplifiers are within some percent before calibration."""
+"""Standard deviation of the gains' prior; amplifiers are within some percent before calibration.
+Insensitive between 0.01 and 0.1 (`python benchmarks/constants.py GAIN_SPREAD`)."""
 
 OFFSET_SPREAD = 0.1
-"""Standard deviation of the offsets' prior, in parts of the largest current."""
+"""Standard deviation of the offsets' prior, relative to the largest current. Insensitive between 0.01
+and 1 (`python benchmarks/constants.py OFFSET_SPREAD`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -28,6 +28,8 @@ CELLS_TO_SOLVE = 1_600_000
 
 _VECTORS_AT_LEAST, _VECTORS_AT_MOST = 64, 4096
 _BETTER_BY_STANDARD_ERRORS = 0.5
+"""Insensitive between 0 and 1 (`python benchmarks/constants.py _BETTER_BY`)."""
+
 _SETTLED_WHILE_GROWING = 1e-3
 
 # Wires to begin with [Ω]: anything between ideal and bad is within Newton's reach.

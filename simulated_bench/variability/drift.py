@@ -16,7 +16,6 @@ from typing import Annotated, Literal
 import numpy as np
 from msgspec import Meta
 
-from crosscal.core.array_types import Matrix
 from crosscal.simulated_bench.settings.table import NonNegative, Number, Positive, Table
 from crosscal.simulated_bench.variability.programming_error import Wan2022OneDay, Wan2022OneSecond
 from crosscal.simulated_bench.variability.random_walk import walking_quantile
@@ -70,7 +69,7 @@ class PcmDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="pcm"):
             if least > most:
                 raise ValueError(f"{name}_least: got {least:g}; allowed: at most {name}_most ({most:g})")
 
-    def exponent(self, written_s: Matrix, quantile: Matrix) -> Matrix:
+    def exponent(self, written_s: np.ndarray, quantile: np.ndarray) -> np.ndarray:
         """Return the ν of cells from their written conductance [S] and their quantile, of one shape."""
         log_part = np.log(np.maximum(written_s / self.full_scale_s, LEAST_PART))
         mean = np.clip(self.mean_slope * log_part + self.mean_offset, self.mean_least, self.mean_most)
@@ -78,7 +77,7 @@ class PcmDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="pcm"):
         spread = np.clip(spread, self.spread_least, self.spread_most)
         return self.scale * np.maximum(mean + spread * quantile, 0.0)
 
-    def aged_s(self, written_s: Matrix, age_s: Matrix, quantile: Matrix) -> Matrix:
+    def aged_s(self, written_s: np.ndarray, age_s: np.ndarray, quantile: np.ndarray) -> np.ndarray:
         """Return the conductance of cells of an age [S]; all arrays of one shape."""
         age = np.maximum(age_s / self.start_s, 1.0)
         return written_s * age ** -self.exponent(written_s, quantile)
@@ -109,7 +108,7 @@ class CmoHfoxDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="cmo-h
     scale: NonNegative = 1.0
     path: Path = "walk"
 
-    def aged_s(self, written_s: Matrix, age_s: Matrix, quantile: Matrix) -> Matrix:
+    def aged_s(self, written_s: np.ndarray, age_s: np.ndarray, quantile: np.ndarray) -> np.ndarray:
         """Return the conductance of cells of an age [S]; all arrays of one shape."""
         log_age = np.log(np.maximum(age_s, self.start_s))
         deviation_s = self.spread_s + self.spread_growth_s * log_age
@@ -155,7 +154,7 @@ class FilamentDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="fila
                 "early_s and late_s: allowed: deviations of 0 or more that do not shrink with time"
             )
 
-    def aged_s(self, written_s: Matrix, age_s: Matrix, quantile: Matrix) -> Matrix:
+    def aged_s(self, written_s: np.ndarray, age_s: np.ndarray, quantile: np.ndarray) -> np.ndarray:
         """Return the conductance of cells of an age [S]; all arrays of one shape."""
         early_s, late_s = self._deviations_s(written_s)
         e_folds = np.log(np.maximum(age_s / self.start_s, 1.0))
@@ -165,7 +164,7 @@ class FilamentDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="fila
         deviation_s = self.scale * np.sqrt(np.maximum(late_s**2 - early_s**2, 0.0) * way)
         return np.maximum(written_s + deviation_s * quantile, 0.0)
 
-    def _deviations_s(self, conductance_s: Matrix) -> tuple[Matrix, Matrix]:
+    def _deviations_s(self, conductance_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         part = np.clip(conductance_s / self.full_scale_s, 0.0, 1.0)
         early_s = np.polynomial.polynomial.polyval(part, self.early_s)
         return early_s, np.polynomial.polynomial.polyval(part, self.late_s)

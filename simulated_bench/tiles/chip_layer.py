@@ -15,8 +15,8 @@ from crosscal.simulated_bench.tiles.conversion import Converters
 from crosscal.simulated_bench.tiles.costs import layer_cost
 from crosscal.simulated_bench.tiles.tile_readout import TileReadout
 
-BLOCK_VALUES = 1 << 17
-"""Sums computed at a time: half a megabyte, so that they are converted while still in the cache."""
+BLOCK_VALUES = 1 << 18
+"""Sums computed at a time, a megabyte: LeNet-5 is as fast with a quarter, VGG8 a fifth slower."""
 
 
 class ChipLayer:

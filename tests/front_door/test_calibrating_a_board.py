@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_process import LONGEST_S
 
 import crosscal
 from crosscal.core.run_file import read_run
@@ -32,7 +33,7 @@ def calibrate(tmp_path: Path, board: str, *options: str) -> subprocess.Completed
         ],
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=LONGEST_S,
         check=False,
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": path},

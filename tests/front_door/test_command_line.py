@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_process import crosscal_process as run
+from command_process import crosscal_here as run
+from command_process import crosscal_process
 
 from crosscal.command_line import COMMANDS
 from crosscal.commands.benches.simulated_board import simulated_bench
@@ -16,7 +17,7 @@ from crosscal.commands.terminal.progress import progress_bar, show_log_beside_ba
 
 
 def test_help_names_every_command_and_the_exit_codes() -> None:
-    shown = run("--help")
+    shown = crosscal_process("--help")
     assert shown.returncode == 0
     assert all(name in shown.stdout for name in COMMANDS)
     assert "Exit codes" in shown.stdout

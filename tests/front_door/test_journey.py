@@ -13,7 +13,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from command_process import crosscal_process
+from command_process import LONGEST_S, crosscal_process
 
 import crosscal
 from crosscal.core.run_file import read_run
@@ -77,7 +77,7 @@ def test_a_bench_script_reads_calibrated_currents_from_a_board_over_tcp(folder: 
         calibrated_a = crosscal.load_calibrator(folder / "b.onnx").program(conductance_s)(current_a)
     finally:
         server.send_signal(signal.SIGINT)
-        assert server.wait(timeout=30) == 0
+        assert server.wait(timeout=LONGEST_S) == 0
         server.stdout.close()
     ideal_a = voltage_v @ conductance_s
     assert np.mean((calibrated_a - ideal_a) ** 2) < 0.3 * np.mean((current_a - ideal_a) ** 2)
@@ -94,7 +94,7 @@ def test_a_collection_that_was_interrupted_resumes_to_what_an_uninterrupted_one_
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=0.05)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=LONGEST_S)
     assert process.returncode == 130, said
     assert "Traceback" not in said
     kept = read_run(path)
@@ -119,7 +119,7 @@ def test_a_collection_that_is_terminated_leaves_the_outputs_at_0_v(
                 process.wait(timeout=0.05)
         assert visa.query("OUTP?") == "1"
         process.terminate()
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=LONGEST_S)
         assert process.returncode == 130, said
         assert visa.query("OUTP?") == "0"
 
@@ -144,7 +144,7 @@ def test_a_calibrator_of_another_board_is_refused(folder: Path) -> None:
         [sys.executable, "-m", "crosscal", "evaluate", "b.onnx", "other.h5"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=LONGEST_S,
         check=False,
         cwd=folder,
         env=dict(os.environ),

@@ -48,7 +48,7 @@ def explain(error: BaseException) -> str | None:
 
 def explain_interrupt(interrupt: BaseException) -> str:
     """Phrase an interrupt, with the notes that `keeping` left on it."""
-    # click raises its own exception from a KeyboardInterrupt.
-    chain = [interrupt, interrupt.__cause__]
+    # click raises its own exception from a KeyboardInterrupt; its older releases while they handle one.
+    chain = [interrupt, interrupt.__cause__ or interrupt.__context__]
     notes = [note for each in chain if each is not None for note in getattr(each, "__notes__", ())]
     return "; ".join(["interrupted", *notes])

@@ -23,7 +23,7 @@ from crosscal.core.array_types import Float
 from crosscal.core.errors import InputError, StoreError, wanted
 from crosscal.runtime.store import queries
 from crosscal.runtime.store.calibration_files import CalibrationFiles
-from crosscal.runtime.store.database import NAME, connect, explained, full, transaction
+from crosscal.runtime.store.database import NAME, connect, explained, full, on_disk, transaction
 from crosscal.runtime.store.records import (
     Activation,
     CalibrationVersion,
@@ -175,7 +175,7 @@ class Store:
         with self._writing():
             self._require_room(len(content) + len(text))
             sha256 = self._files.write(content)
-            with transaction(self._database):
+            with on_disk(self._database), transaction(self._database):
                 version = queries.insert(
                     self._database,
                     "calibrations",
@@ -240,7 +240,7 @@ class Store:
             StoreError: its file is damaged; the current version stays.
         """
         self.calibration(request.version)
-        with self._writing(), transaction(self._database):
+        with self._writing(), on_disk(self._database), transaction(self._database):
             queries.insert(
                 self._database,
                 "activations",
@@ -372,7 +372,7 @@ class Store:
         if damage != "ok":
             raise StoreError(
                 wanted(
-                    got=f"a damaged database in {self._folder} ({damage})",
+                    got=f"a damaged database in {self._folder} ({' '.join(damage.split())})",
                     allowed="one that this program has written whole",
                     remedy="restore the folder from a copy, or move it away and begin a new store",
                 )

@@ -117,12 +117,14 @@ class Recalibratable(Protocol):
         current_a: np.ndarray,
         usable: np.ndarray,
         posterior: ColumnPosterior | None,
+        age_s: float | None = None,
     ) -> Recalibrated:
         """Learn from known vectors, on top of the earlier posterior.
 
         Args:
             voltage_v: inputs [V], (K, N). current_a: measured [A], (K, M). usable: False where there is none,
                 (K, M). posterior: of the last recalibration, if any.
+            age_s: time since the matrix was programmed; None where it is not known.
         """
         ...
 

@@ -249,7 +249,9 @@ class ProgrammedCalibrator:
         low, high = self.current_range_a
         return ((current_a >= low) & (current_a <= high)).all(axis=-1)
 
-    def recalibrated(self, voltage_v: Any, current_a: Any, *, usable: Any = None) -> ProgrammedCalibrator:
+    def recalibrated(
+        self, voltage_v: Any, current_a: Any, *, usable: Any = None, age_s: float | None = None
+    ) -> ProgrammedCalibrator:
         """Learn the present offsets and gains from known vectors, and the cells too where the kind can.
 
         `structured` and `whitebox` can, from one vector on. Any other kind gets a gain and an offset per
@@ -263,6 +265,9 @@ class ProgrammedCalibrator:
             current_a: currents measured for them [A], (K, M).
             usable: False for a saturated or faulty reading, (K, M), as `Readout.usable` is; None: all that
                 are finite.
+            age_s: time since the matrix was programmed, on one clock for all its recalibrations: devices
+                drift with its logarithm. None where it is not known: recalibrations then count as equally
+                far apart.
 
         Returns:
             A new calibrator; this one stays as it is.
@@ -274,7 +279,7 @@ class ProgrammedCalibrator:
         """
         voltage_v, current_a, present = known_readings(voltage_v, current_a, usable, self.shape)
         present &= np.abs(current_a) <= self.limit_a
-        done = self._learned(voltage_v, current_a, present)
+        done = self._learned(voltage_v, current_a, present, age_s)
         report = done.report
         logger.info(
             "recalibrated %s from %d readings, %d missing",
@@ -326,10 +331,12 @@ class ProgrammedCalibrator:
     def _as_programmed(self) -> Correction:
         return self.correction if self.as_programmed is None else self.as_programmed
 
-    def _learned(self, voltage_v: np.ndarray, current_a: np.ndarray, present: np.ndarray) -> Recalibrated:
+    def _learned(
+        self, voltage_v: np.ndarray, current_a: np.ndarray, present: np.ndarray, age_s: float | None
+    ) -> Recalibrated:
         original = self._as_programmed
         if isinstance(original, Recalibratable):
-            return original.recalibrated(voltage_v, current_a, present, self.posterior)
+            return original.recalibrated(voltage_v, current_a, present, self.posterior, age_s)
         calibrated_a = np.empty_like(current_a)
         self._apply_with_gaps(original.apply, np.where(present, current_a, np.nan), False, calibrated_a)
         present = np.isfinite(calibrated_a)
@@ -342,7 +349,9 @@ class ProgrammedCalibrator:
                 )
             )
         ideal_a = voltage_v @ self.conductance_s
-        refit = refit_columns(voltage_v, calibrated_a, ideal_a, present, posterior=self.posterior)
+        refit = refit_columns(
+            voltage_v, calibrated_a, ideal_a, present, posterior=self.posterior, age_s=age_s
+        )
         correction = original if refit.posterior is None else correction_with(original, refit.posterior)
         return Recalibrated(correction=correction, posterior=refit.posterior, report=refit.report)
 

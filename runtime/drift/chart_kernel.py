@@ -6,6 +6,9 @@ import numpy as np
 
 from crosscal.core.kernel_cache import njit
 
+BEYOND = 4.0
+"""White noise is longer once in a million readings: this bounds single wild ones."""
+
 
 @njit(nogil=True)
 def advance_plain(sums: np.ndarray, z: float, k: float) -> float:
@@ -17,11 +20,20 @@ def advance_plain(sums: np.ndarray, z: float, k: float) -> float:
 
 @njit(nogil=True)
 def advance_vector(sums: np.ndarray, z: np.ndarray, k: float) -> float:
-    """Add a reading to sums of any shape, shrink them by k, and give their length."""
+    """Add a reading to sums of any shape, shrink them by k, and give their length.
+
+    A reading far longer than white noise is added no longer than `BEYOND` more than that.
+    """
     flat, added = sums.reshape(-1), z.reshape(-1)
+    length = 0.0
+    for i in range(added.size):
+        length += added[i] * added[i]
+    length = np.sqrt(length)
+    most = np.sqrt(float(flat.size)) + BEYOND
+    part = most / length if length > most else 1.0
     square = 0.0
     for i in range(flat.size):
-        flat[i] += added[i]
+        flat[i] += part * added[i]
         square += flat[i] * flat[i]
     length = np.sqrt(square)
     kept = 0.0 if length <= k else 1.0 - k / length

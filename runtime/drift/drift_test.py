@@ -17,10 +17,11 @@ import numpy as np
 from crosscal.core.array_types import Float
 from crosscal.core.errors import InputError, ShapeError, wanted
 from crosscal.runtime.drift.chart_kernel import advance_charts, run_to_alarm
-from crosscal.runtime.drift.run_length import held_length, plain_threshold, threshold
+from crosscal.runtime.drift.run_length import LEAST_RUN_LENGTH, held_length, plain_threshold, threshold
 
 MOST_DEVIATIONS = 5.0
-"""Magnitude to which a whitened residual is held, so that no single wild reading raises an alarm."""
+"""Magnitude to which a whitened residual is held, so that no single wild reading raises an alarm; insensitive
+between 4 and 6, which noise reaches once in 16,000 and in 500 million."""
 
 _SHIFT_PER_ROOT = 0.35
 """k of a vector chart, relative to the square root of its dimensions."""
@@ -69,6 +70,14 @@ class DriftTest:
     """
 
     def __init__(self, vectors: int, columns: int, *, run_length: float) -> None:
+        if not run_length >= LEAST_RUN_LENGTH:
+            raise InputError(
+                wanted(
+                    got=f"a run length of {run_length} readings",
+                    allowed=f"{LEAST_RUN_LENGTH:g} or more",
+                    remedy="allow fewer false alarms",
+                )
+            )
         if vectors < 1 or columns < 1:
             raise InputError(
                 wanted(
@@ -79,12 +88,13 @@ class DriftTest:
         dimensions = (1, vectors, vectors * columns)
         self._taken_off = np.array([max(_LEAST_K, _SHIFT_PER_ROOT * math.sqrt(p)) for p in dimensions])
         self._taken_off[0] = _LEAST_K
-        share = _KINDS * run_length
+        # One column alone is all of them: the chart of all would say the same twice.
+        share = run_length * (_KINDS if columns > 1 else _KINDS - 1)
         self._thresholds = np.array(
             [
                 plain_threshold(self._taken_off[0], share),
                 threshold(float(self._taken_off[1]), share * columns, dimensions[1]),
-                threshold(float(self._taken_off[2]), share, dimensions[2]),
+                threshold(float(self._taken_off[2]), share, dimensions[2]) if columns > 1 else math.inf,
             ]
         )
         self._held = np.array(

@@ -28,7 +28,7 @@ below, the exact density is as fast."""
 _DEVIATIONS_BELOW = 14.0
 """Beyond the spread of a sum's length, which is below 2."""
 
-_LEAST_RUN_LENGTH = 2.0
+LEAST_RUN_LENGTH = 2.0
 _SECANT_STEPS = 30
 _SAME_LOG_RUN_LENGTH = 1e-3
 
@@ -102,11 +102,11 @@ def threshold(k: float, wanted_run_length: float, dimensions: int = 1) -> float:
 
 def _solved(length_at: Callable[[float], float], wanted_run_length: float, held: float) -> float:
     """Find the threshold; beyond the length that is held, ln L turns into a straight line."""
-    if not wanted_run_length >= _LEAST_RUN_LENGTH:
+    if not wanted_run_length >= LEAST_RUN_LENGTH:
         raise InputError(
             wanted(
                 got=f"a run length of {wanted_run_length} readings",
-                allowed=f"{_LEAST_RUN_LENGTH:g} or more",
+                allowed=f"{LEAST_RUN_LENGTH:g} or more",
                 remedy="allow fewer false alarms",
             )
         )

@@ -13,6 +13,7 @@ import numpy as np
 
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import InputError, ShapeError
+from crosscal.runtime.recalibration.evolution import Evolution
 from crosscal.runtime.recalibration.posterior import CELLS, ColumnPosterior
 
 
@@ -74,6 +75,7 @@ def _posterior_to_json(posterior: ColumnPosterior) -> dict[str, Any]:
         "noise": posterior.noise,
         "mean": _encode(posterior.mean),
         "covariance": _encode(posterior.covariance[:, lower[0], lower[1]]),
+        "evolution": None if posterior.evolution is None else _evolution_to_json(posterior.evolution),
     }
 
 
@@ -91,6 +93,31 @@ def _posterior_from_json(document: Mapping[str, Any], rows: int, columns: int) -
         mean=_decode(document["mean"], (columns, unknowns)),
         covariance=covariance,
         noise=float(document["noise"]),
+        evolution=_evolution_from_json(document.get("evolution")),
+    )
+
+
+def _evolution_to_json(evolution: Evolution) -> dict[str, Any]:
+    return {
+        "inflation": evolution.inflation.tolist(),
+        "cell": evolution.cell.tolist(),
+        "gain": evolution.gain.tolist(),
+        "first_noise": evolution.first_noise,
+        "age_s": evolution.age_s,
+    }
+
+
+def _evolution_from_json(document: Mapping[str, Any] | None) -> Evolution | None:
+    """None where a file of before has none."""
+    if document is None:
+        return None
+    age_s = document["age_s"]
+    return Evolution(
+        inflation=np.array(document["inflation"], dtype=np.float64),
+        cell=np.array(document["cell"], dtype=np.float64),
+        gain=np.array(document["gain"], dtype=np.float64),
+        first_noise=float(document["first_noise"]),
+        age_s=None if age_s is None else float(age_s),
     )
 
 

@@ -151,10 +151,17 @@ class InverseCorrection:
         return InverseCorrection(self._tensors, self._trim.trimmed(gain, offset_a))
 
     def recalibrated(
-        self, voltage_v: Vectors, current_a: Currents, usable: np.ndarray, posterior: ColumnPosterior | None
+        self,
+        voltage_v: Vectors,
+        current_a: Currents,
+        usable: np.ndarray,
+        posterior: ColumnPosterior | None,
+        age_s: float | None = None,
     ) -> Recalibrated:
         """See `Recalibratable.recalibrated`; a trim is dropped, as measured currents decide anew."""
-        done = recalibrate(self._tensors, voltage_v, current_a, usable=usable, posterior=posterior)
+        done = recalibrate(
+            self._tensors, voltage_v, current_a, usable=usable, posterior=posterior, age_s=age_s
+        )
         trim = _no_trim(len(self._trim.gain))
         return Recalibrated(
             correction=InverseCorrection(done.tensors, trim), posterior=done.posterior, report=done.report

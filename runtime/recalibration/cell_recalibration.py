@@ -7,7 +7,7 @@ calibrator still refer to the target matrix, however the device has changed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,7 +20,8 @@ from crosscal.runtime.recalibration.cell_model import (
     with_changes,
 )
 from crosscal.runtime.recalibration.conditioning import ColumnReads, condition
-from crosscal.runtime.recalibration.level_choice import choose_level
+from crosscal.runtime.recalibration.evolution import Evolution, grown_covariance
+from crosscal.runtime.recalibration.level_choice import choose_level, noise_has_grown
 from crosscal.runtime.recalibration.outliers import find_outliers
 from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET, ColumnPosterior, RecalibrationLevel
 from crosscal.runtime.recalibration.report import RecalibrationReport
@@ -49,6 +50,7 @@ def recalibrate(
     *,
     usable: np.ndarray | None = None,
     posterior: ColumnPosterior | None = None,
+    age_s: float | None = None,
 ) -> Recalibration:
     """Learn the present cells, gains and offsets of a programmed matrix from known vectors.
 
@@ -60,6 +62,8 @@ def recalibrate(
         current_a: measured currents [A], (K, M).
         usable: False for a saturated or missing reading, (K, M); NaN is taken as missing in any case.
         posterior: of the last recalibration of this programming; None for the first.
+        age_s: time since the matrix was programmed; None where it is not known, and recalibrations then
+            count as equally far apart.
 
     Returns:
         New tensors and their posterior. Without evidence of a change, the tensors are the old ones.
@@ -82,15 +86,27 @@ def recalibrate(
     outliers = find_outliers(residual, present, float(np.sqrt(np.median(original.variance))))
     present = present & ~outliers
     reads = ColumnReads(sensitivity=sensitivity, residual=residual.T, present=np.ascontiguousarray(present.T))
-    before = None if posterior is None else posterior.covariance
-    found = choose_level(reads, before, float(np.sqrt(np.median(original.variance))))
+    stated = float(np.sqrt(np.median(original.variance)))
+    before, evolution = None, None
+    if posterior is not None:
+        before, evolution = grown_covariance(reads, posterior, age_s)
+    found = choose_level(reads, before, stated)
     level, spread, _ = found
+    if evolution is None:
+        evolution = Evolution.begun(spread.noise, age_s)
+    else:
+        spread = replace(spread, noise=evolution.believed_noise(spread.noise))
     learned = posterior
     if level is not RecalibrationLevel.NOTHING or posterior is not None:
         prior = np.broadcast_to(np.diag(spread.variances(unknowns)), (columns, unknowns, unknowns))
         prior = prior if before is None else before + prior
         shift, covariance = condition(reads, prior, spread.noise)
-        learned = ColumnPosterior(mean=mean + shift, covariance=covariance, noise=spread.noise)
+        learned = ColumnPosterior(
+            mean=mean + shift, covariance=covariance, noise=spread.noise, evolution=evolution
+        )
+    elif noise_has_grown(spread.noise, stated, int(present.sum())):
+        nothing = np.zeros((columns, unknowns, unknowns))
+        learned = ColumnPosterior(mean=mean, covariance=nothing, noise=spread.noise, evolution=evolution)
     return Recalibration(
         tensors=original if learned is None else posterior_tensors(original, learned),
         posterior=learned,
@@ -102,8 +118,9 @@ def posterior_tensors(original: InverseTensors, posterior: ColumnPosterior) -> I
     """Compile the surrogate of the likeliest cells.
 
     Uncertainty of the cells makes readings scatter beyond their noise. It widens the stated deviations;
-    the estimate itself is never made to trust readings less than the calibrator was made to: that on average
-    was found to cost more than it saves: the scatter is the same for all reads, where noise averages out.
+    the estimate itself is not made to trust readings less for it, which on average was found to cost more
+    than it saves: the scatter is the same for all reads, where noise averages out. Noise that has grown is
+    noise: readings are trusted less.
 
     Args:
         original: of the target matrix.
@@ -115,7 +132,7 @@ def posterior_tensors(original: InverseTensors, posterior: ColumnPosterior) -> I
     rows, columns = original.conductance.shape
     _require_same_unknowns(posterior, columns, rows + CELLS)
     honest = posterior.noise**2 + _scatter(original, posterior)
-    used = np.minimum(original.variance, honest)
+    used = np.maximum(np.minimum(original.variance, honest), posterior.noise**2)
     return with_changes(
         original,
         offset=posterior.mean[:, OFFSET],

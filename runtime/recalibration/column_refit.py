@@ -7,13 +7,14 @@ little, many come to least squares, and where the evidence is for no change noth
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from crosscal.core.array_types import Currents, Vectors
 from crosscal.core.errors import RangeError, ShapeError, wanted
 from crosscal.runtime.recalibration.conditioning import ColumnReads, condition
+from crosscal.runtime.recalibration.evolution import Evolution, grown_covariance
 from crosscal.runtime.recalibration.level_choice import LEAST_NOISE, choose_level
 from crosscal.runtime.recalibration.outliers import find_outliers
 from crosscal.runtime.recalibration.posterior import CELLS, OFFSET, ColumnPosterior, RecalibrationLevel
@@ -42,6 +43,7 @@ def refit_columns(
     present: np.ndarray,
     *,
     posterior: ColumnPosterior | None,
+    age_s: float | None = None,
 ) -> ColumnRefit:
     """Learn the gain and the offset that each column of calibrated currents needs.
 
@@ -51,6 +53,7 @@ def refit_columns(
         ideal_a: ideal currents [A], (K, M).
         present: whether there is a reading, (K, M).
         posterior: of the last refit; None for the first.
+        age_s: time since the matrix was programmed; None where it is not known.
 
     Raises:
         ShapeError: fewer than two vectors.
@@ -75,7 +78,9 @@ def refit_columns(
     present = present & ~outliers
     residual = np.where(present.T, residual, 0.0)
     reads = ColumnReads(sensitivity=sensitivity, residual=residual, present=np.ascontiguousarray(present.T))
-    before = None if posterior is None else posterior.covariance * np.outer(units, units)
+    before, evolution = None, None
+    if posterior is not None:
+        before, evolution = grown_covariance(reads, _in_units(posterior, units), age_s)
     apparent = np.sqrt((residual**2).sum() / present.sum())
     found = choose_level(reads, before, max(float(apparent), LEAST_NOISE))
     level, spread, _ = found
@@ -90,11 +95,31 @@ def refit_columns(
         )
     if level is RecalibrationLevel.NOTHING and posterior is None:
         return ColumnRefit(posterior=None, report=report)
+    if evolution is None:
+        evolution = Evolution.begun(spread.noise, age_s)
+    else:
+        spread = replace(spread, noise=evolution.believed_noise(spread.noise))
     prior = np.broadcast_to(np.diag(spread.variances(CELLS)), (len(y), CELLS, CELLS))
     shift, covariance = condition(reads, prior if before is None else before + prior, spread.noise)
     learned = ColumnPosterior(
         mean=(mean + shift) / units,
         covariance=covariance / np.outer(units, units),
         noise=spread.noise / float(units[OFFSET]),
+        evolution=_with_first_noise(evolution, 1.0 / float(units[OFFSET])),
     )
     return ColumnRefit(posterior=learned, report=report)
+
+
+def _in_units(posterior: ColumnPosterior, units: np.ndarray) -> ColumnPosterior:
+    """Lengths relative to full scale instead of amperes."""
+    return replace(
+        posterior,
+        mean=posterior.mean * units,
+        covariance=posterior.covariance * np.outer(units, units),
+        noise=posterior.noise * float(units[OFFSET]),
+        evolution=_with_first_noise(posterior.evolution, float(units[OFFSET])),
+    )
+
+
+def _with_first_noise(evolution: Evolution | None, unit: float) -> Evolution | None:
+    return None if evolution is None else replace(evolution, first_noise=evolution.first_noise * unit)

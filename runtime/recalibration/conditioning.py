@@ -99,8 +99,12 @@ class Evidence:
         self._before = 0.0 if before is None else s @ before @ s.swapaxes(1, 2)
         self._residual = np.where(reads.present, reads.residual, 0.0)
 
-    def log(self, spread: Spread) -> float:
-        """Logarithm of the density of the present residuals, up to a constant of their number."""
+    def log(self, spread: Spread, *, inflation: float = 1.0) -> float:
+        """Logarithm of the density of the present residuals, up to a constant of their number.
+
+        Args:
+            spread: what may have changed. inflation: factor of the covariance that an earlier one left.
+        """
         columns, count = self._residual.shape
         covariance = sum(
             (
@@ -108,7 +112,7 @@ class Evidence:
                 for name, part in self._parts.items()
                 if getattr(spread, name)
             ),
-            start=self._before,
+            start=inflation * self._before,
         )
         # The factor of a matrix with the residual as a further row ends in the whitened residual.
         bordered = np.zeros((columns, count + 1, count + 1))

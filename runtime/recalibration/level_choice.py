@@ -34,6 +34,9 @@ LEAST_NOISE = 1e-7
 """Relative to the full scale; float32 resolves no better. Readings that are explained exactly would
 otherwise drive the noise to 0."""
 
+_GROWN_DEVIATIONS = 4.0
+"""Standard deviations of a mean square beyond which noise counts as larger: once in 30,000 by chance."""
+
 _FREE = {
     RecalibrationLevel.NOTHING: ("noise",),
     RecalibrationLevel.COLUMNS: ("noise", "gain", "offset"),
@@ -56,13 +59,23 @@ def choose_level(
         The level; the spreads, zero where the level excludes them; the logarithm of the evidence for each
         level.
     """
-    few, chosen = reads.thinned()
-    evidence = Evidence(few, None if before is None else before[chosen])
+    evidence = few_evidence(reads, before)
     cells = reads.sensitivity.shape[2] > CELLS
     tried = [level for level in RecalibrationLevel if cells or level is not RecalibrationLevel.CELLS]
     found = {level: _most_probable(evidence, stated_noise, level) for level in tried}
     best = max(found, key=lambda level: found[level][1])
     return best, found[best][0], {level: value for level, (_, value) in found.items()}
+
+
+def few_evidence(reads: ColumnReads, before: np.ndarray | None) -> Evidence:
+    """Evidence of evenly chosen columns and vectors, enough for a few numbers that all share."""
+    few, chosen = reads.thinned()
+    return Evidence(few, None if before is None else before[chosen])
+
+
+def noise_has_grown(noise: float, stated_noise: float, readings: int) -> bool:
+    """Whether readings scatter more than is stated, by more than their number explains."""
+    return (noise / stated_noise) ** 2 > 1.0 + _GROWN_DEVIATIONS * float(np.sqrt(2.0 / max(readings, 1)))
 
 
 def _most_probable(

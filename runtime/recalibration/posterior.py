@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from crosscal.core.array_types import Float
 from crosscal.core.errors import RangeError, ShapeError, wanted
+
+if TYPE_CHECKING:
+    from crosscal.runtime.recalibration.evolution import Evolution
 
 OFFSET, GAIN, CELLS = 0, 1, 2
 """Indices of a column's unknowns: its offset, the part that its cells share, from here on each cell."""
@@ -32,11 +36,13 @@ class ColumnPosterior:
         covariance: of these, (M, U, U).
         noise: standard deviation of a reading about it. Offsets and noise are relative to full scale
             where cells are told apart, in amperes where they are not.
+        evolution: how fast the matrix changes, as its recalibrations tell; None in files of before.
     """
 
     mean: Float[np.ndarray, "columns unknowns"]
     covariance: Float[np.ndarray, "columns unknowns unknowns"]
     noise: float
+    evolution: Evolution | None = None
 
     def __post_init__(self) -> None:
         shape = self.mean.shape
@@ -66,6 +72,9 @@ class ColumnPosterior:
     @property
     def level(self) -> RecalibrationLevel:
         """How far it goes."""
+        if not self.mean.any() and not self.covariance.any():
+            # Noise alone is known.
+            return RecalibrationLevel.NOTHING
         if (np.diagonal(self.covariance, axis1=1, axis2=2)[:, CELLS:] > 0.0).any():
             return RecalibrationLevel.CELLS
         return RecalibrationLevel.COLUMNS

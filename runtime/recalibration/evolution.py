@@ -1,0 +1,196 @@
+"""Evolution of a matrix between recalibrations: how fast it changes, and its noise, learned from all of them.
+
+Between two recalibrations variances grow by `rate² · Δ`, Δ being the growth of the logarithm of the age where
+the age is known, and 1 otherwise. A steady drift leaves errors behind that no such walk explains, in the
+directions that were measured least: the covariance as a whole is inflated by a factor for them. Each
+recalibration says of every rate, inflation and noise on a grid how probable they make its readings; these
+logarithms are summed up over the latest ones. So drift that is smaller than one recalibration can see still
+shows in several, a steady drift does not pass for noise, and a rate is never 0.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from crosscal.core.array_types import Float
+from crosscal.core.errors import RangeError, ShapeError, wanted
+from crosscal.runtime.recalibration.conditioning import ColumnReads, Evidence, Spread
+from crosscal.runtime.recalibration.level_choice import few_evidence
+from crosscal.runtime.recalibration.posterior import GAIN, OFFSET, ColumnPosterior
+
+RATES = np.geomspace(3e-5, 0.1, 12)
+"""Standard deviation of the relative change for Δ = 1: below the first, a thousand recalibrations do not see
+it; above the last a matrix is better programmed anew."""
+
+INFLATIONS = np.array([1.0, 1.02, 1.05, 1.1, 1.2, 1.4, 1.7, 2.2, 3.0])
+"""Factor of the covariance from one recalibration to the next."""
+
+NOISES = np.geomspace(0.5, 16.0, 16)
+"""Noise relative to that of the first recalibration."""
+
+_RATED = -0.5 * (np.log(RATES / 3e-4) / math.log(5.0)) ** 2
+_LOUD = -0.5 * (np.log(NOISES) / math.log(3.0)) ** 2
+_INFLATED = -np.log(INFLATIONS) / 0.05
+"""Logarithms of how probable rates, noises and inflations are where readings do not say."""
+
+_KEPT = 0.9
+"""Weight of what was learned before relative to the latest recalibration: the latest ten count."""
+
+_MOST_AT_ONCE = 12.0
+"""Largest difference of logarithms that one recalibration may bring: a broken cell is no faster drift."""
+
+_SUDDENLY = 2.0
+"""Noise relative to that of the latest recalibrations from which this one's own counts."""
+
+_SHORTEST_SPAN = 1e-3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Evolution:
+    """What recalibrations say of how fast a matrix changes.
+
+    Attributes:
+        inflation: logarithm of how probable each of `INFLATIONS` is with each of `NOISES`.
+        cell, gain: likewise of each of `RATES`, for cells and for what the cells of a column share.
+        first_noise: what `NOISES` are relative to; unit of the posterior's noise.
+        age_s: age of the programmed matrix at the last recalibration; None where it is not known.
+    """
+
+    inflation: Float[np.ndarray, "inflations noises"]
+    cell: Float[np.ndarray, " rates"]
+    gain: Float[np.ndarray, " rates"]
+    first_noise: float
+    age_s: float | None
+
+    def __post_init__(self) -> None:
+        shapes = self.inflation.shape, self.cell.shape, self.gain.shape
+        allowed = (len(INFLATIONS), len(NOISES)), RATES.shape, RATES.shape
+        if shapes != allowed:
+            raise ShapeError(f"got an evolution of {shapes}; allowed: {allowed}; recalibrate anew")
+        age_s = 0.0 if self.age_s is None else self.age_s
+        numbers = [self.inflation, self.cell, self.gain, self.first_noise, age_s]
+        if not all(np.isfinite(each).all() for each in numbers) or self.first_noise <= 0.0:
+            raise RangeError(
+                "got an evolution with numbers that are not finite; allowed: finite, noise above 0"
+            )
+
+    @classmethod
+    def begun(cls, noise: float, age_s: float | None) -> Self:
+        """Begin with what is usual, at the first recalibration of a programming.
+
+        Raises:
+            RangeError: an age that is negative or not finite.
+        """
+        return cls(
+            inflation=np.zeros((len(INFLATIONS), len(NOISES))),
+            cell=np.zeros(len(RATES)),
+            gain=np.zeros(len(RATES)),
+            first_noise=noise,
+            age_s=_checked(age_s),
+        )
+
+    @property
+    def noise(self) -> float:
+        """Noise of a reading."""
+        return self.first_noise * _typical(self.inflation.max(axis=0) + _LOUD, NOISES)
+
+    def span(self, age_s: float | None) -> float:
+        """Δ between the last recalibration and one at this age."""
+        if age_s is None or self.age_s is None or self.age_s <= 0.0:
+            return 1.0
+        return max(math.log(max(age_s, self.age_s) / self.age_s), _SHORTEST_SPAN)
+
+    def grown(self, covariance: np.ndarray, span: float) -> np.ndarray:
+        """Covariance (M, U, U) at the end of a span that began with this one."""
+        more = np.full(covariance.shape[-1], _typical(self.cell + _RATED, RATES) ** 2 * span)
+        more[GAIN] = _typical(self.gain + _RATED, RATES) ** 2 * span
+        more[OFFSET] = RATES[0] ** 2 * span
+        return self._inflation * covariance + np.diag(more)
+
+    def learned(self, evidence: Evidence, *, age_s: float | None, cells: bool) -> Evolution:
+        """Add a recalibration.
+
+        Args:
+            evidence: of its readings, with the covariance that the last one left.
+            age_s: age of the matrix; None where it is not known.
+            cells: whether cells can be told apart.
+        """
+        root = math.sqrt(self.span(_checked(age_s)))
+        changed = self._changes(root, cells=cells)
+        logs = [
+            [evidence.log(replace(changed, noise=noise * self.first_noise), inflation=by) for noise in NOISES]
+            for by in INFLATIONS
+        ]
+        inflated = replace(self, inflation=_summed(self.inflation, np.array(logs)))
+        grown = inflated._with_rate("gain", evidence, root, cells=cells)
+        if cells:
+            grown = replace(grown, cell=inflated._with_rate("cell", evidence, root, cells=True).cell)
+        return replace(grown, age_s=age_s)
+
+    def _with_rate(self, name: str, evidence: Evidence, root: float, *, cells: bool) -> Evolution:
+        """Add the evidence of the rates of `cell` or `gain`, beside all else as it is believed."""
+        changed, by = self._changes(root, cells=cells), self._inflation
+        logs = [evidence.log(replace(changed, **{name: float(rate) * root}), inflation=by) for rate in RATES]
+        return replace(self, **{name: _summed(getattr(self, name), np.array(logs))})
+
+    def _changes(self, root: float, *, cells: bool) -> Spread:
+        """Spreads of what has changed in a span of this square root."""
+        return Spread(
+            cell=_typical(self.cell + _RATED, RATES) * root if cells else 0.0,
+            gain=_typical(self.gain + _RATED, RATES) * root,
+            offset=float(RATES[0]) * root,
+            noise=self.noise,
+        )
+
+    def believed_noise(self, found: float) -> float:
+        """Noise of the latest recalibrations, or this one's own where that is suddenly far larger."""
+        return found if found > _SUDDENLY * self.noise else self.noise
+
+    @property
+    def _inflation(self) -> float:
+        return _typical(self.inflation.max(axis=1) + _INFLATED, INFLATIONS)
+
+
+def grown_covariance(
+    reads: ColumnReads, posterior: ColumnPosterior, age_s: float | None
+) -> tuple[np.ndarray, Evolution]:
+    """Covariance that the last recalibration left, grown since, (M, U, U), and the evolution that it grew by.
+
+    Args:
+        reads: of this recalibration, residuals of predictions with the last one's mean.
+        posterior: of the last one.
+        age_s: age of the matrix; None where it is not known.
+    """
+    known = posterior.evolution
+    if known is None:
+        known = replace(Evolution.begun(posterior.noise, age_s), age_s=None)
+    evidence = few_evidence(reads, posterior.covariance)
+    evolution = known.learned(evidence, age_s=age_s, cells=posterior.cells_known)
+    return evolution.grown(posterior.covariance, known.span(age_s)), evolution
+
+
+def _summed(known: np.ndarray, logs: np.ndarray) -> np.ndarray:
+    summed = _KEPT * known + np.maximum(logs - logs.max(), -_MOST_AT_ONCE)
+    return summed - summed.max()
+
+
+def _typical(logs: np.ndarray, values: np.ndarray) -> float:
+    """Geometric mean of values by their probabilities."""
+    weight = np.exp(logs - logs.max())
+    return float(np.exp((weight @ np.log(values)) / weight.sum()))
+
+
+def _checked(age_s: float | None) -> float | None:
+    if age_s is not None and not (math.isfinite(age_s) and age_s >= 0.0):
+        raise RangeError(
+            wanted(
+                got=f"an age of {age_s} s",
+                allowed="seconds since the matrix was programmed, 0 or more, or None",
+                remedy="leave it out where it is not known",
+            )
+        )
+    return age_s

@@ -1,0 +1,124 @@
+"""The monitor of a programmed matrix: quiet while nothing changes, awake when something does."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from exact_surrogate import FULL_SCALE_A, exact_calibrator
+
+from crosscal.core.errors import InputError, RangeError
+from crosscal.runtime.drift import DriftMonitor, LearnedNoise, Sentinels
+from crosscal.runtime.drift.learned_noise import TIME_CONSTANTS
+
+ROWS, COLUMNS, VECTORS, NOISE = 10, 6, 4, 1e-3
+
+
+class Rig:
+    """An ohmic board, its exact calibrator and a monitor."""
+
+    def __init__(self, *, run_length: float = 1e5, seed: int = 1, **options: object) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.target_s = self.rng.uniform(20e-6, 95e-6, (ROWS, COLUMNS))
+        self.programmed = exact_calibrator(self.target_s, NOISE)
+        self.sentinels = Sentinels.design(self.programmed, VECTORS, rng=self.rng)
+        self.monitor = DriftMonitor(self.programmed, self.sentinels, run_length=run_length, **options)  # type: ignore[arg-type]
+        self.time_s = 0.0
+
+    def read(self, real_s: np.ndarray | None = None, **options: object):
+        current_a = self.sentinels.voltage_v @ (self.target_s if real_s is None else real_s)
+        current_a += NOISE * FULL_SCALE_A * self.rng.standard_normal(current_a.shape)
+        self.time_s += 60.0
+        return self.monitor.update(current_a, time_s=self.time_s, **options)  # type: ignore[arg-type]
+
+
+def test_residuals_are_white_and_no_alarm_is_raised_while_nothing_changes() -> None:
+    rig = Rig()
+    found = [rig.read() for _ in range(200)]
+    assert all(each.alarm is None for each in found)
+    z = np.array([each.z for each in found[20:]])
+    assert z.std() == pytest.approx(1.0, rel=0.05)
+    following = np.mean(z[1:] * z[:-1])
+    assert abs(following) < 4.0 / np.sqrt(z.size)
+    assert np.median([each.nmse for each in found]) < 1e-3
+
+
+def test_a_change_of_gain_is_found_at_once_and_a_small_one_soon() -> None:
+    for drift, most in ((0.02, 4), (1e-3, 20)):
+        rig = Rig()
+        for _ in range(40):
+            assert rig.read().alarm is None
+        alarms = [rig.read(rig.target_s * (1.0 + drift)).alarm is not None for _ in range(most)]
+        assert any(alarms)
+        expected = rig.monitor.expected_delay(drift, rng=np.random.default_rng(1))
+        assert expected / 4.0 <= 1 + alarms.index(True) <= 4.0 * expected
+
+
+def test_one_wild_reading_alone_raises_no_alarm() -> None:
+    rig = Rig()
+    for _ in range(30):
+        rig.read()
+    assert rig.read(rig.target_s * 3.0).alarm is None
+    assert all(rig.read().alarm is None for _ in range(50))
+
+
+def test_temperature_is_regressed_out_where_it_is_known() -> None:
+    def alarms(known: bool) -> int:
+        rig, count = Rig(), 0
+        for reading in range(300):
+            warmer_c = 10.0 * np.sin(2.0 * np.pi * reading / 150.0)
+            current_s = rig.target_s * (1.0 + 1e-3 * warmer_c)
+            found = rig.read(current_s, temperature_c=25.0 + warmer_c if known else None)
+            count += found.alarm is not None
+        if known:
+            slope, deviation = rig.monitor.learned.slope
+            assert slope == pytest.approx(1e-3, abs=max(5.0 * deviation, 2e-5))
+        return count
+
+    assert alarms(known=True) == 0
+    assert alarms(known=False) > 0
+
+
+def test_a_missing_column_is_left_out_and_the_others_go_on() -> None:
+    rig = Rig()
+    usable = np.ones((VECTORS, COLUMNS), dtype=bool)
+    usable[1, 2] = False
+    found = rig.read(usable=usable)
+    assert np.isnan(found.z[:, 2]).all()
+    assert np.isfinite(np.delete(found.z, 2, axis=1)).all()
+    with pytest.raises(InputError):
+        rig.read(usable=np.zeros_like(usable))
+
+
+def test_slow_noise_is_learned_and_stays_over_a_recalibration() -> None:
+    rig = Rig(interval_s=60.0)
+    state, rates = rig.rng.standard_normal((6, ROWS, COLUMNS)), 10.0 ** -np.arange(0.0, 3.0, 0.5)
+    keep = np.exp(-rates)[:, None, None]
+    for _ in range(512):
+        state = keep * state + np.sqrt(1.0 - keep**2) * rig.rng.standard_normal(state.shape)
+        rig.read(rig.target_s * (1.0 + 0.01 / np.sqrt(2.0) * state.sum(axis=0)))
+    again = rig.monitor.restarted(rig.programmed)
+    wander = np.sqrt(again.learned.slow)
+    assert len(wander) == len(TIME_CONSTANTS)
+    assert wander == pytest.approx(0.01, rel=0.35)
+    read_back = LearnedNoise.from_json(again.learned.to_json())
+    np.testing.assert_array_equal(read_back.slow, again.learned.slow)
+    with pytest.raises(InputError):
+        LearnedNoise.from_json({"white": [1.0]})
+
+
+def test_a_drift_of_nothing_has_no_delay() -> None:
+    with pytest.raises(RangeError):
+        Rig().monitor.expected_delay(0.0, rng=np.random.default_rng(1))
+
+
+def test_sentinels_say_more_than_vectors_that_are_drawn() -> None:
+    rig = Rig()
+    assert len(rig.sentinels) == VECTORS
+    low_v, high_v = rig.sentinels.voltage_v.min(), rig.sentinels.voltage_v.max()
+    assert low_v >= 0.1
+    assert high_v <= 0.5
+    about = rig.sentinels.voltage_v - rig.sentinels.voltage_v.mean(axis=0)
+    drawn = np.random.default_rng(2).uniform(0.1, 0.5, (VECTORS, ROWS))
+    assert np.sum(about**2) > np.sum((drawn - drawn.mean(axis=0)) ** 2)
+    with pytest.raises(InputError, match="2 or more"):
+        Sentinels.design(rig.programmed, 1, rng=rig.rng)

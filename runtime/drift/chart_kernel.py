@@ -1,4 +1,4 @@
-"""Compiled CUSUM charts: a plain one for what all share, vectors of sums for each column and for all."""
+"""Compiled CUSUM charts: a plain one for the common part, vectors of sums for each column and for all."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def advance_charts(
     Args:
         common: (2,). columns, whole: (M, S). z: whitened residuals, (M, S). z_common: that of what all share.
         taken_off: k of the three kinds of chart, (3,).
-        values: of the charts: of what all share, of all together, and of each column, (2 + M,).
+        values: of the charts: of the common part, of all together, and of each column, (2 + M,).
     """
     values[0] = advance_plain(common, z_common, taken_off[0])
     values[1] = advance_vector(whole, z, taken_off[2])
@@ -80,7 +80,7 @@ def run_to_alarm(
     """Count readings of white noise with a shift until a chart alarms.
 
     Args:
-        shift: of the whitened residuals, (M, S). shift_common: of what all share.
+        shift: of the whitened residuals, (M, S). shift_common: of the common part.
         pattern: unit vector by which what all share is read from the residuals, (M, S).
         taken_off, thresholds: of the three kinds of chart, (3,).
         warm_up: readings without the shift first; they raise no alarm.

@@ -1,6 +1,6 @@
 """Sequential test of whitened residuals: CUSUM charts whose false-alarm rate the user states.
 
-Three kinds of chart share the false alarms evenly: one for what all readings have in common (gain), one for
+Three kinds of chart share the false alarms evenly: one for the common part of all readings (gain), one for
 each column (its amplifier, or a cell), and one for all residuals together (cells that wander each its own
 way). The first is Page's, optimal for a shift of known size and direction; the others are Crosier's, for a
 shift of known size in any direction.
@@ -46,7 +46,7 @@ class Alarm:
     """A change that noise does not explain.
 
     Attributes:
-        chart: which chart found it.
+        chart: the chart that found it.
         column: of a chart of one column, from 0; None of the others.
         statistic: of the chart, relative to its threshold.
         readings: readings since the test was begun or reset.
@@ -112,7 +112,7 @@ class DriftTest:
 
     @property
     def taken_off(self) -> Float[np.ndarray, " kinds"]:
-        """k of the chart of what all share, of a column's, and of the chart of all."""
+        """k of the chart of the common part, of a column's, and of the chart of all."""
         return self._taken_off
 
     @property
@@ -137,7 +137,7 @@ class DriftTest:
 
         Args:
             z: whitened residuals, (S, M); 0 where a reading is missing.
-            z_common: whitened estimate of what all share.
+            z_common: whitened estimate of the common part.
 
         Returns:
             The alarm of the chart farthest beyond its threshold; None while there is none.
@@ -176,7 +176,7 @@ class DriftTest:
 
         Args:
             shift: of the whitened residuals, (S, M).
-            pattern: of what all share, (S, M), of any length.
+            pattern: of the common part, (S, M), of any length.
             rng: draws the noise. trials: how many. warm_up: readings before the change.
         """
         unit = np.ascontiguousarray((pattern / np.linalg.norm(pattern)).T)

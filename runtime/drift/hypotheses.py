@@ -29,7 +29,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Evidence:
-    """Whitened residuals of K known vectors, and what each unknown would do to them.
+    """Whitened residuals of K known vectors, and the effect of each unknown on them.
 
     Attributes:
         residual: whitened, (M, K).
@@ -109,7 +109,7 @@ class Evidence:
         return effect
 
     def _row(self) -> Found:
-        """One row alone: what its cells share, and each cell's own."""
+        """One row alone: the common part of its cells, and each cell's own."""
         cells = self.effect[:, :, CELLS:]
         across = np.einsum("mkn,mk->mn", cells, self.residual)
         square = (cells**2).sum(axis=1)

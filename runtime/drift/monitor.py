@@ -26,7 +26,7 @@ _LEARNED_FROM = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SentinelReading:
-    """What one reading of the sentinels says.
+    """Result of one reading of the sentinels.
 
     Attributes:
         z: whitened residuals, (S, M), NaN where a reading is missing; white and of variance 1 while nothing

@@ -17,7 +17,7 @@ from crosscal.runtime.drift.prediction import Prediction
 from crosscal.runtime.recalibration.posterior import CELLS, GAIN
 
 _OWN_SLOPE = 1e-3
-"""Standard deviation of a residual's own relative change per degree, beyond what all share."""
+"""Standard deviation of a residual's own relative change per degree, beyond the common one."""
 
 
 class ResidualFilter:
@@ -28,7 +28,7 @@ class ResidualFilter:
         learned: noise of the board.
 
     Attributes:
-        mean, covariance: (1 + M · S, U), (1 + M · S, U, U): first that of what all residuals share.
+        mean, covariance: (1 + M · S, U), (1 + M · S, U, U): first that of their common part.
     """
 
     def __init__(self, prediction: Prediction, learned: LearnedNoise) -> None:
@@ -110,7 +110,7 @@ class ResidualFilter:
             elapsed_s: since the last reading. warmer: than at the calibration [°C].
 
         Returns:
-            Whitened innovations: of what all share, and of each combination, (M, S), 0 where it is not known.
+            Whitened innovations: of the common part, and of each combination, (M, S), 0 where it is not known.
         """
         z = np.empty(len(self.mean))
         whiten(

@@ -42,7 +42,7 @@ def cusum_run_length(k: float, h: float, *, shift: float = 0.0) -> float:
     `1/L = 1/L₊ + 1/L₋` with its two sides (Van Dobben de Bruyn, 1968), each begun at 0.
 
     Args:
-        k: what is taken off each reading, standard deviations.
+        k: taken off each reading, standard deviations.
         h: threshold.
         shift: of the readings' mean, standard deviations.
     """
@@ -88,7 +88,7 @@ def threshold(k: float, wanted_run_length: float, dimensions: int = 1) -> float:
     """Threshold of Crosier's chart at which false alarms come as seldom as is wanted.
 
     Args:
-        k: what is taken off, standard deviations.
+        k: taken off each reading, standard deviations.
         wanted_run_length: mean number of readings to a false alarm, 2 or more.
         dimensions: sums of the chart.
 

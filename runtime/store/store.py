@@ -351,7 +351,7 @@ class Store:
         """Check everything: the database's pages, every row's checksum, every calibrator file.
 
         Returns:
-            What is wrong, a line each; empty if nothing is.
+            Faults, a line each; empty if there is none.
         """
         with self._reading():
             problems = [row[0] for row in self._database.execute("PRAGMA integrity_check") if row[0] != "ok"]

@@ -110,7 +110,7 @@ class ResidualFilter:
             elapsed_s: since the last reading. warmer: than at the calibration [°C].
 
         Returns:
-            Whitened innovations: of the common part, and of each combination, (M, S), 0 where it is not known.
+            Whitened innovations: of the common part, and of each combination, (M, S), 0 where unknown.
         """
         z = np.empty(len(self.mean))
         whiten(

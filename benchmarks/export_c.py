@@ -1,12 +1,14 @@
 """Exported C: parity with ONNX, its cost on an emulated Cortex-M4 beside emx-onnx-cgen, its time here.
 
 Trains small calibrators of every kind on a made-up board (kept with `--keep`), exports them for matrices
-never trained on, and prints three tables. The Cortex-M4 needs gcc-arm-none-eabi, libnewlib-arm-none-eabi and
-qemu-system-arm; the peer needs emx-onnx-cgen (PyPI) in the environment that `--emx` names.
+never trained on, and prints its tables; `exact` says how far ONNX and C are from double precision. The
+Cortex-M4 needs gcc-arm-none-eabi, libnewlib-arm-none-eabi and qemu-system-arm; the peer needs emx-onnx-cgen
+(PyPI) in the environment that `--emx` names.
 
     python benchmarks/export_c.py
     python benchmarks/export_c.py --only cortex --emx ~/emx/bin/emx-onnx-cgen
     python benchmarks/export_c.py --only parity --shapes 8x8 5x9 --matrices 20 --vectors 50
+    python benchmarks/export_c.py --only exact --shapes 40x24
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from pathlib import Path
 os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
 from export_c_cortex import measure_cortex
+from export_c_exact import measure_exactness
 from export_c_host import measure_host
 from export_c_parity import measure_parity
 from export_c_subjects import Shape, Subjects
@@ -28,7 +31,7 @@ from rich.console import Console
 
 SQUARES = "8x8 16x16 32x32 64x64"
 OTHERS = "5x9 40x24"
-PARTS = {"parity": measure_parity, "cortex": measure_cortex, "host": measure_host}
+PARTS = {"parity": measure_parity, "cortex": measure_cortex, "host": measure_host, "exact": measure_exactness}
 
 
 def shape_of(text: str) -> Shape:
@@ -53,7 +56,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() if arguments.keep is None else nullcontext(arguments.keep) as folder:
         subjects = Subjects(Path(folder))
         for name in PARTS if arguments.only is None else (arguments.only,):
-            texts = f"{SQUARES} {OTHERS}" if name == "parity" else SQUARES
+            texts = f"{SQUARES} {OTHERS}" if name in ("parity", "exact") else SQUARES
             shapes = arguments.shapes or [shape_of(text) for text in texts.split()]
             console.print(PARTS[name](subjects, shapes, arguments))
 

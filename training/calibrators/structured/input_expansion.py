@@ -11,7 +11,12 @@ from crosscal.training.calibrators.structured.circuit import Circuit
 from crosscal.training.calibrators.structured.relaxation import Relaxation
 from crosscal.training.measurements import Measurements
 
-EXPANSION_ORDERS = 11
+EXPANSION_ORDERS = 21
+"""Of inputs of both signs: cells may conduct better one way, and the bend at 0 V is no polynomial's. On 24×32
+cells of ±0.3 V the ratio to the linear-Gaussian reference is 1.55 with 11 orders, 1.15 with 21."""
+
+_SMOOTH_ORDERS = 11
+_POINTS_PER_ORDER = 3
 _PENALTY = 400.0
 """A bound gives way by a twentieth of the inputs' deviation where the prior alone would by a whole one."""
 
@@ -32,7 +37,9 @@ def input_expansion(
     """
     inputs_v = data.voltage_v[data.usable].ravel()
     low_v, high_v = float(inputs_v.min()), float(inputs_v.max())
-    inside_v = np.linspace(low_v, high_v, 37)
+    orders = EXPANSION_ORDERS if low_v < 0.0 < high_v else _SMOOTH_ORDERS
+    points = _POINTS_PER_ORDER * orders
+    inside_v = np.linspace(low_v, high_v, points)
     inside = _mean_response(circuit, float(inputs_v.mean()), inside_v)
     if not (np.diff(inside) > 0).all():
         inside = inside_v
@@ -40,13 +47,14 @@ def input_expansion(
     # right there: currents go on as straight as they are at the ends.
     room_v, step_v = _MARGIN * (high_v - low_v), inside_v[1] - inside_v[0]
     below, above = (inside[1] - inside[0]) * room_v / step_v, (inside[-1] - inside[-2]) * room_v / step_v
-    grid_v = np.linspace(low_v - room_v, high_v + room_v, 49)
+    grid_v = np.linspace(low_v - room_v, high_v + room_v, points + points // 3)
     knots_v = np.concatenate([grid_v[:1], inside_v, grid_v[-1:]])
     answer = np.interp(grid_v, knots_v, np.concatenate([[inside[0] - below], inside, [inside[-1] + above]]))
     seen = np.interp(inputs_v, grid_v, answer)
     z = (answer - seen.mean()) / seen.std()
     weight = np.where((grid_v >= low_v) & (grid_v <= high_v), 1.0, _WEIGHT_BEYOND)
-    expansion = np.polynomial.polynomial.polyfit(z, grid_v, EXPANSION_ORDERS - 1, w=weight)
+    expansion = np.zeros(EXPANSION_ORDERS)
+    expansion[:orders] = np.polynomial.polynomial.polyfit(z, grid_v, orders - 1, w=weight)
     low, high = np.interp([low_v, high_v], grid_v, z)
     return expansion, np.array([low, high, _PENALTY, z[0], z[-1]])
 

@@ -8,6 +8,10 @@ from crosscal.training.calibrators.structured.backend import Array, Backend
 from crosscal.training.calibrators.structured.surrogate_design import SurrogateDesign
 
 _RIDGE = 1e-7
+_LEAST = 1e-37
+"""Below anything that a current's square comes to: a column of cells of 0 S is settled from the start. What
+single precision takes for 0, onnxruntime would leave out."""
+
 _COMMON_WEIGHT = 2.0
 """Weight of a vector of common inputs, against 1."""
 
@@ -77,13 +81,13 @@ class SurrogateLeastSquares:
         solution: Array | None = None
         for _ in range(self._design.rounds):
             image = self._gathered(self.predicted(along) * self._weight) + along * ridge
-            reach = size / backend.sum(along * image, 0)
+            reach = size / (backend.sum(along * image, 0) + _LEAST)
             move = along * reach
             solution = move if solution is None else solution + move
             left = left - image * reach
             eased = likely @ left
             rest = backend.sum(left * eased, 0)
-            along = eased + along * (rest / size)
+            along = eased + along * (rest / (size + _LEAST))
             size = rest
         return solution
 

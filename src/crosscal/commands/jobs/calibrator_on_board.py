@@ -69,6 +69,14 @@ def program_target(
             )
         )
     target_s = board.target_s if given_s is None else given_s
+    if not np.any(target_s):
+        raise InputError(
+            wanted(
+                got="a target of zeros, the matrix of a board that was never programmed",
+                allowed="a matrix that conducts",
+                remedy="give one with --matrix FILE --program",
+            )
+        )
     with working("compiling the calibrator for the target"):
         programmed = calibrator.program(target_s)
     if program:

@@ -10,10 +10,12 @@ from click.testing import CliRunner
 
 import crosscal
 from crosscal.command_line import crosscal as command_line
+from crosscal.commands.jobs.calibrator_on_board import program_target
 from crosscal.core.errors import InputError, RangeError
 from crosscal.core.run_file import read_run
 
 RESOURCE = "TCPIP::localhost::INSTR"
+SHIPPED = Path(crosscal.__file__).parent / "shipped" / "demo.onnx"
 RANGES = ("--conductance", "10uS:100uS", "--draw", "off:0.5@0S")
 BENCH = """\
 [array]
@@ -117,15 +119,11 @@ def test_a_board_that_must_form_its_cells_refuses_such_a_draw(tmp_path: Path) ->
     assert not (tmp_path / "run.h5").exists()
 
 
-def test_a_matrix_of_zeros_is_nothing_to_recalibrate_on(
-    folder: Path, calibrator: Path, tmp_path: Path
-) -> None:
-    done = CliRunner().invoke(
-        command_line,
-        [
-            *("recalibrate", RESOURCE, str(calibrator), "--backend", f"{folder / 'bench.toml'}@crosscal"),
-            *("-o", str(tmp_path / "never.onnx")),
-        ],
-    )
-    assert isinstance(done.exception, InputError)
-    assert "a target of zeros" in str(done.exception)
+def test_a_matrix_of_zeros_is_nothing_to_recalibrate_on(tmp_path: Path) -> None:
+    (tmp_path / "bench.toml").write_text(BENCH)
+    calibrator = crosscal.load_calibrator(SHIPPED)
+    with (
+        crosscal.open_board(RESOURCE, backend=f"{tmp_path / 'bench.toml'}@crosscal") as board,
+        pytest.raises(InputError, match="a target of zeros"),
+    ):
+        program_target(calibrator, board, None, program=False)

@@ -164,6 +164,15 @@ def test_label_and_note_can_be_read_on_80_columns(monkeypatch: pytest.MonkeyPatc
     )
 
 
+def interrupted_within_click() -> None:
+    """Raise what releases of click before 8.1.4 make of an interrupt."""
+    try:
+        raise KeyboardInterrupt
+    except KeyboardInterrupt as interrupt:
+        interrupt.__notes__ = ["3 matrices are kept"]
+        raise click.Abort  # noqa: B904
+
+
 def test_an_interrupt_says_only_what_is_true_of_the_work_that_is_kept() -> None:
     def interrupted(*notices: str | None) -> str:
         def run(rest: tuple[str | None, ...]) -> None:
@@ -180,11 +189,7 @@ def test_an_interrupt_says_only_what_is_true_of_the_work_that_is_kept() -> None:
     assert interrupted(None) == "interrupted"
     assert interrupted("3 matrices are kept") == "interrupted; 3 matrices are kept"
     with pytest.raises(click.Abort) as aborted:
-        try:
-            raise KeyboardInterrupt
-        except KeyboardInterrupt as interrupt:
-            interrupt.__notes__ = ["3 matrices are kept"]
-            raise click.Abort  # noqa: B904 (as releases of click before 8.1.4 do)
+        interrupted_within_click()
     assert explain_interrupt(aborted.value) == "interrupted; 3 matrices are kept"
     # A suite knows better than the collection within it how to go on.
     assert interrupted("the suite goes on", "use --resume") == "interrupted; the suite goes on"

@@ -264,4 +264,4 @@ def test_transcripts_come_with_the_package_and_by_their_old_name(pytestconfig: p
     if old.is_file():
         assert old.read_text().endswith("firmware_models/transcripts")
     elif old.exists():
-        assert old.resolve() == TRANSCRIPTS.resolve()
+        assert {path.name for path in old.iterdir()} == {path.name for path in TRANSCRIPTS.iterdir()}

@@ -116,3 +116,34 @@ def test_data_of_another_shape_are_one_clear_error(files: Path, tmp_path: Path) 
         call(
             "network", "evaluate", files / "net.mapped", "--data", tmp_path / "data.npz", "--report", tmp_path
         )
+
+
+def accuracies(files: Path, mapped: str, name: str, *options: object) -> dict:
+    call(
+        *("network", "evaluate", files / mapped, "--data", files / "data.npz", "--report", files / name),
+        *options,
+    )
+    return json.loads((files / name / "report.json").read_text(encoding="utf-8"))
+
+
+def test_memcapacitive_chips_with_reset_noise_keep_the_accuracy(files: Path) -> None:
+    call(
+        *("network", "map", files / "net.onnx", "--ranges-from", files / "data.npz"),
+        *("--cells", "memcapacitor-2bit", "-o", files / "charge.mapped"),
+    )
+    report = accuracies(files, "charge.mapped", "charge", "--chips", 1, "--inputs", 50)
+    assert report["accuracy"] > report["software_accuracy"] - 0.1
+    assert report["settings"]["cells"]["levels_f"][0] == 4e-16
+
+
+def test_a_cluster_gives_the_scores_of_a_local_run(files: Path) -> None:
+    from distributed import LocalCluster
+
+    local = accuracies(files, "net.mapped", "local", "--chips", 2, "--inputs", 20)
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+        options = ("--chips", 2, "--inputs", 20, "--scheduler", cluster.scheduler_address)
+        shared = accuracies(files, "net.mapped", "shared", *options)
+    assert shared["accuracy_per_chip"] == local["accuracy_per_chip"]
+    assert [layer["output_error"] for layer in shared["layers"]] == [
+        layer["output_error"] for layer in local["layers"]
+    ]

@@ -237,3 +237,17 @@ def test_kernels_have_a_numpy_twin() -> None:
     for p, plane in enumerate(converters.planes):
         magnitude = np.maximum(-numbers if plane.negative else numbers, 0)[:, 16:28]
         assert (digits[p] == ((magnitude >> plane.shift) & (2**plane.bits - 1))).all()
+
+
+def test_cells_with_the_same_code_stay_when_others_are_rewritten() -> None:
+    layer = random_layer(np.random.default_rng(14))
+    cells = CellProfile(levels_s=LEVELS_S, deviation_s=(1e-6,) * 4)
+    programmed = Chip(ChipSettings(cells=cells), seed=1, number=0).program(layer)
+    before = programmed.read_cells()
+    codes = layer.codes.copy()
+    codes[:, :, 0] = 3 - codes[:, :, 0]
+    programmed.rewrite(codes)
+    after = programmed.read_cells()
+    assert (after[:, :, 1] == before[:, :, 1]).all()
+    assert (after[:, :, 0] != before[:, :, 0]).all()
+    assert np.abs(after - np.array(LEVELS_S)[codes]).max() < 5e-6  # five standard deviations

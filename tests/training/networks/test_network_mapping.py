@@ -180,3 +180,18 @@ def test_data_that_do_not_fit_are_refused(tmp_path) -> None:
     np.savez(path, x_test=np.zeros((3, 4)), y_test=np.zeros(2, dtype=int))
     with pytest.raises(ShapeError, match="3 inputs and 2 classes"):
         read_data(path, "test")
+
+
+def test_the_planner_takes_the_representation_that_scatter_moves_less_and_says_why() -> None:
+    quiet_zero = CellProfile(levels_s=(0.0, 1e-5, 2e-5, 3e-5), deviation_s=(1e-8, 3e-6, 3e-6, 3e-6))
+    loud_zero = CellProfile(levels_s=(1e-5, 2e-5, 3e-5, 4e-5), deviation_s=(4e-6, 1e-8, 1e-8, 1e-8))
+    chosen = {}
+    for name, cells in (("quiet", quiet_zero), ("loud", loud_zero)):
+        network = map_network(small_network().eval(), (1, 12, 12), MappingOptions(cells=cells, scale="layer"))
+        chosen[name] = network.options.representation, network.notes
+    assert chosen["quiet"][0] == DIFFERENTIAL
+    assert chosen["loud"][0] == OFFSET
+    assert any("scatter of the cells moves weights by" in note for note in chosen["loud"][1])
+    worst = CellProfile(levels_s=(0.0, 1e-5, 2e-5, 3e-5), deviation_s=(1e-5, 1e-5, 3e-5, 1e-5))
+    notes = map_network(small_network().eval(), (1, 12, 12), MappingOptions(cells=worst)).notes
+    assert any("--favourable 0,1,3" in note and "code 2 scatters most" in note for note in notes)

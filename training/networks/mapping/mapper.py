@@ -18,7 +18,7 @@ from crosscal.training.networks.graph.torch_module import graph_of_module
 from crosscal.training.networks.mapping.mapped_network import MappedLayer, MappedNetwork
 from crosscal.training.networks.mapping.matrix_layer import MatrixLayer, split_matrix_layers
 from crosscal.training.networks.mapping.options import AUTO, TRAINED, MappingOptions
-from crosscal.training.networks.mapping.planner import choose_representation
+from crosscal.training.networks.mapping.planner import choose_representation, training_advice
 from crosscal.training.networks.mapping.random_inputs import random_inputs
 from crosscal.training.networks.mapping.ranges import converter_ranges, input_range, whole_numbers
 from crosscal.training.networks.mapping.weight_codes import encode_weights
@@ -61,10 +61,10 @@ def map_graph(
     options = replace(options, scale=scale, read_back=read_back)
     if read_back:
         notes.append("cells are read after writing: lower slices make up for errors of higher ones")
+    choice = choose_representation(matrices, options)
     if options.representation == AUTO:
-        choice = choose_representation(matrices, options)
         options = replace(options, representation=choice.representation)
-        notes.append(choice.reason)
+    notes += [choice.reason, training_advice(choice, options.cells)]
     own = ranges_from is None
     inputs = random_inputs(graph.input_shape) if ranges_from is None else torch.as_tensor(ranges_from).float()
     notes.append(

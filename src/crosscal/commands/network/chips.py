@@ -102,17 +102,10 @@ def scores_on_cluster(task: ChipTask, numbers: list[int], scheduler: str) -> Ite
 
     with cluster(scheduler) as client:
         shared = client.scatter(task, broadcast=True)
-        yield from map_unordered(client, _Scored(shared), numbers)
+        # Dask puts the task in the place of its future where this stands in an argument.
+        yield from map_unordered(client, _score, [(shared, number) for number in numbers])
 
 
-class _Scored:
-    """Task of one chip, whose data the workers hold already."""
-
-    def __init__(self, shared: Any) -> None:
-        self._shared = shared
-
-    def __call__(self, number: int) -> ChipScore:
-        from distributed import Future
-
-        task = self._shared.result() if isinstance(self._shared, Future) else self._shared
-        return task.score(number)
+def _score(task_and_number: tuple[ChipTask, int]) -> ChipScore:
+    task, number = task_and_number
+    return task.score(number)

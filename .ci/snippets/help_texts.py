@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -23,6 +24,7 @@ from scipy.io import savemat
 
 from crosscal.command_line import crosscal
 from crosscal.core.run_file import read_run
+from crosscal.runtime.store import SentinelRecord, Store
 
 LINE = re.compile(r"^\s*(?:\w[\w ]*:)?\s+(crosscal \S.*?)(?:\s{3,}then open (\S+))?$", re.MULTILINE)
 SMALLER = {
@@ -95,6 +97,7 @@ def write_files(folder: Path, env: dict[str, str]) -> None:
     execute([sys.executable, "-m", "crosscal", *export], folder, env, "making b7.h")
     write_other_formats(folder, env)
     write_network(folder, env)
+    write_store(folder)
 
 
 def write_network(folder: Path, env: dict[str, str]) -> None:
@@ -111,6 +114,19 @@ def write_network(folder: Path, env: dict[str, str]) -> None:
         ["map", "net.onnx", "-o", "net.mapped"],
     ):
         execute([sys.executable, "-m", "crosscal", "network", *words], folder, env, f"making {words[-1]}")
+
+
+def write_store(folder: Path) -> None:
+    """Write a daemon's store of five versions, with a reading of sentinels each."""
+    content = (folder / "b7.onnx").read_bytes()
+    with Store.open(folder / "store") as store:
+        for version in range(1, 6):
+            time_s = datetime(2026, 11, version, tzinfo=UTC).timestamp()
+            store.commit_calibration(content, {"reason": "drift"}, time_s=time_s)
+            reading = SentinelRecord(
+                time_s=time_s, version=version, residual=np.zeros((8, 16)), statistic=0.5, nmse=1e-3
+            )
+            store.record_sentinel(reading)
 
 
 def write_other_formats(folder: Path, env: dict[str, str]) -> None:

@@ -42,10 +42,10 @@ def command(
     A daemon may go on writing meanwhile; nothing is changed.
 
     \b
-    crosscal history /var/lib/crosscal/b7
-    crosscal history /var/lib/crosscal/b7 --json
-    crosscal history /var/lib/crosscal/b7 --compare 3 5
-    crosscal history /var/lib/crosscal/b7 --version 3 -o b7-then.onnx
+    crosscal history store
+    crosscal history store --json
+    crosscal history store --compare 3 5
+    crosscal history store --version 3 -o b7-then.onnx
     """
     if (chosen is None) != (output is None):
         raise click.UsageError("--version and -o go together: the version to copy, and where to")

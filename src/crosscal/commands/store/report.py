@@ -28,7 +28,7 @@ def command(store: Path, since_s: float | None, until_s: float | None, output: P
     Writes report.png, residuals.png and report.json. A daemon may go on writing meanwhile.
 
     \b
-    crosscal report /var/lib/crosscal/b7 --since 2026-11-01 -o november/
+    crosscal report store --since 2026-11-01 -o november/
     """
     from crosscal.commands.store.pictures import draw_residuals, draw_span, summary
 

@@ -20,8 +20,8 @@ def command(store: Path, version: int) -> None:
     Nothing is removed: the versions after it stay, and can be gone back to in turn.
 
     \b
-    crosscal history /var/lib/crosscal/b7
-    crosscal rollback /var/lib/crosscal/b7 3
+    crosscal history store
+    crosscal rollback store 3
     """
     Store.request_rollback(store, version, time_s=time.time())
     click.echo(f"version {version} is asked for; the daemon takes it at its next check")

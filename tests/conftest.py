@@ -82,10 +82,6 @@ FULLY_CHECKED = [
 ]
 install_import_hook(FULLY_CHECKED, "shape_checker.check")
 install_import_hook(
-    [
-        name
-        for name in modules_without_kernels()
-        if not name.startswith((*REFUSING, *FULLY_CHECKED))
-    ],
+    [name for name in modules_without_kernels() if not name.startswith((*REFUSING, *FULLY_CHECKED))],
     "shape_checker.check_shapes",
 )

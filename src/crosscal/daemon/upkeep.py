@@ -46,6 +46,9 @@ FRESH_VECTORS = 16
 MOST_RATIO = 2.0
 """Error relative to the expected one from which a calibration is in doubt. Expected errors of unseen matrices
 are right within a factor of 1.3 on the boards of the suite."""
+UNREPAIRED_RATIO = 4.0
+"""Error of a column, relative to the expected and to the median one, from which it is named as not repaired:
+columns of phase-change cells differ by up to 3 in noise."""
 WRONG_RATIO = 10.0
 """The same from which nothing is calibrated any more."""
 UNKNOWN_ERROR = 0.02
@@ -480,7 +483,7 @@ class Upkeep:
         if after.expected_a is None:
             return
         by_column_a = np.sqrt(np.nanmean(after.error_a**2, axis=0))
-        beyond = by_column_a > MOST_RATIO * max(after.expected_a, float(np.nanmedian(by_column_a)))
+        beyond = by_column_a > UNREPAIRED_RATIO * max(after.expected_a, float(np.nanmedian(by_column_a)))
         if beyond.any():
             self.condition.widening_a = np.where(beyond, by_column_a, 0.0)
             names = ", ".join(str(column + 1) for column in np.flatnonzero(beyond))

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from importlib.resources import files
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 import click
 
@@ -159,6 +160,6 @@ def _write_units(folder: Path) -> None:
             click.echo(f"wrote {folder / file.name}")
 
 
-def _fail(error: CrosscalError, code: int) -> None:
+def _fail(error: CrosscalError, code: int) -> NoReturn:
     click.echo(f"crosscal: {error}", err=True)
-    click.get_current_context().exit(code)
+    raise click.exceptions.Exit(code)

@@ -40,8 +40,10 @@ class Compiled:
         Raises:
             CalibratorFileError: it is damaged. ShapeError, RangeError: it is no calibrator of this matrix.
         """
-        known = like is not None and like.content == content
-        calibrator = like.calibrator if known else Calibrator.from_bytes(content, origin=_ORIGIN)
+        if like is not None and like.content == content:
+            calibrator = like.calibrator
+        else:
+            calibrator = Calibrator.from_bytes(content, origin=_ORIGIN)
         return cls(content=content, calibrator=calibrator, programmed=calibrator.program(target_s))
 
     def recalibrated(self, programmed: ProgrammedCalibrator, facts: Mapping[str, Any]) -> Self:

@@ -25,11 +25,12 @@ def warm_up(calibrator: Calibrator) -> None:
 
     if calibrator.conductance_range_s is None or calibrator.voltage_range_v is None:
         return
-    if None in calibrator.shape or (calibrator.kind, calibrator.shape) in _WARM:
+    rows, columns = calibrator.shape
+    if rows is None or columns is None or (calibrator.kind, calibrator.shape) in _WARM:
         return
     _WARM.add((calibrator.kind, calibrator.shape))
     rng = np.random.default_rng(0)
-    target_s = rng.uniform(*calibrator.conductance_range_s, calibrator.shape)
+    target_s = rng.uniform(*calibrator.conductance_range_s, (rows, columns))
     try:
         programmed = calibrator.program(target_s)
         watch = DriftWatch(programmed, Drift(), rng=rng, now_s=0.0, vector_s=1e-3, temperature_c=None)

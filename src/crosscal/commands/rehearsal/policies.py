@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 
 from crosscal.commands.rehearsal.accelerated import AcceleratedClock, AgeingBoard, vectors_within
 from crosscal.core.errors import CrosscalError
 from crosscal.daemon.known_vectors import KnownReadings, VectorReader
+from crosscal.firmware_models import Hardware
 from crosscal.runtime import ProgrammedCalibrator, informative_vectors
 
 
@@ -127,4 +128,5 @@ def run_until(policy: Policy, until_s: float, clock: AcceleratedClock, after: Ca
 
 def new_reader(board: AgeingBoard, clock: AcceleratedClock) -> VectorReader:
     """Make a reader of a board on a clock."""
-    return VectorReader(board, clock)
+    # The bench's own methods come by __getattr__.
+    return VectorReader(cast(Hardware, board), clock)

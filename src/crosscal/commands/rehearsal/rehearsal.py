@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from crosscal.commands.rehearsal.policies import (
 from crosscal.daemon.clock import DaemonClock
 from crosscal.daemon.journal import Journal
 from crosscal.daemon.settings import Drift
-from crosscal.daemon.upkeep import Upkeep
+from crosscal.daemon.upkeep import KeptHardware, Upkeep
 from crosscal.runtime import Calibrator, ProgrammedCalibrator
 from crosscal.runtime.store import Store
 from crosscal.simulated_bench import Bench, program_bench
@@ -144,7 +144,7 @@ def _daemon(
     with Store.open(store) as opened:
         journal = Journal(opened, clock=time)
         upkeep = Upkeep(plan.calibrator.read_bytes(), journal, plan.drift, clock=time, rng=rng)
-        upkeep.attach(board, "rehearsal")
+        upkeep.attach(cast(KeptHardware, board), "rehearsal")
         while upkeep.step() or upkeep.next_due_s <= clock():
             pass
         once = upkeep.condition.programmed or as_trained

@@ -8,10 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numba
 import pytest
+from numba import types
 from numba.core.caching import IndexDataCacheFile
+from numba.core.codegen import CPUCodeLibrary
 
 import crosscal.core.kernel_cache
+from crosscal.core.kernel_cache import njit
 
 MODULE = """
 from numba import types
@@ -99,6 +103,21 @@ def test_code_of_one_type_is_not_run_for_another_when_two_processes_number_their
     # The other process read an empty index, and has not written its own.
     other._save_data(other._data_name(1), ("same", "int64", "for int64"))
     assert one.load("float64") is None
+
+
+def test_an_interrupt_that_llvm_dropped_while_it_compiled_is_an_interrupt(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """Python prints an exception of a callback and goes on, so that numba misses the code."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(CPUCodeLibrary, "_object_compiled_hook", interrupted)
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    with pytest.raises(KeyboardInterrupt):
+        njit([types.float64(types.float64)])(lambda x: 2.0 * x)
 
 
 def test_without_a_folder_to_write_in_kernels_run_and_one_line_names_the_variable(tmp_path: Path):

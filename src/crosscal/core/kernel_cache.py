@@ -45,6 +45,9 @@ def njit(*signatures: Any, **options: Any) -> Callable[[Callable[..., Any]], Any
         try:
             return numba.njit(*signatures, cache=True, **options)(function)
         except RuntimeError as error:
+            # An interrupt that comes while LLVM hands over the code is dropped there, and the code with it.
+            if "no compiled object yet" in str(error):
+                raise KeyboardInterrupt from error
             if "no locator available" not in str(error):
                 raise
             _cache_for_this_process()

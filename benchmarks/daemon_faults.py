@@ -169,7 +169,7 @@ class Study:
 
     def needs_matrix(self) -> bool:
         """Whether the board has forgotten its target, as after a power cycle."""
-        (answer,) = self.ask("ARR:COND:TARG?", port=self.board_port)
+        (answer,) = self.ask("FORM ASC;:ARR:COND:TARG?", port=self.board_port)
         return not np.allclose(np.array(answer.split(b","), dtype=float), self.target_s.ravel())
 
     # Cases

@@ -103,9 +103,10 @@ def scores_on_cluster(task: ChipTask, numbers: list[int], scheduler: str) -> Ite
     with cluster(scheduler) as client:
         shared = client.scatter(task, broadcast=True)
         # Dask puts the task in the place of its future where this stands in an argument.
-        yield from map_unordered(client, _score, [(shared, number) for number in numbers])
+        tasks: list[Any] = [(shared, number) for number in numbers]
+        yield from map_unordered(client, _score_one, tasks)
 
 
-def _score(task_and_number: tuple[ChipTask, int]) -> ChipScore:
+def _score_one(task_and_number: tuple[ChipTask, int]) -> ChipScore:
     task, number = task_and_number
     return task.score(number)

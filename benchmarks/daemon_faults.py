@@ -189,6 +189,8 @@ class Study:
         elif kind == "power cycle":
             self.board.kill()
             self.board.join()
+            # It comes back with the target of power-on, which the daemon must find out by itself.
+            self.target_s = np.full((12, 16), Bench.from_toml(PROFILE).facts.conductance_min_s)
             time.sleep(self.random.uniform(0.0, 0.5))
             self.start_board()
         elif kind == "program":

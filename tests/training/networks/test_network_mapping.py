@@ -195,3 +195,11 @@ def test_the_planner_takes_the_representation_that_scatter_moves_less_and_says_w
     worst = CellProfile(levels_s=(0.0, 1e-5, 2e-5, 3e-5), deviation_s=(1e-5, 1e-5, 3e-5, 1e-5))
     notes = map_network(small_network().eval(), (1, 12, 12), MappingOptions(cells=worst)).notes
     assert any("--favourable 0,1,3" in note and "code 2 scatters most" in note for note in notes)
+
+
+def test_every_name_of_the_package_can_be_imported() -> None:
+    import crosscal.training.networks as networks
+
+    assert len(networks.__all__) >= 10
+    for name in networks.__all__:
+        assert getattr(networks, name) is not None

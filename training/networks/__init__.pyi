@@ -1,0 +1,10 @@
+from crosscal.training.networks.learning.plan import LearningPlan as LearningPlan
+from crosscal.training.networks.learning.trainer import NetworkTrainer as NetworkTrainer
+from crosscal.training.networks.mapping.mapped_file import load_mapped as load_mapped
+from crosscal.training.networks.mapping.mapped_file import save_mapped as save_mapped
+from crosscal.training.networks.mapping.mapped_network import MappedNetwork as MappedNetwork
+from crosscal.training.networks.mapping.mapper import map_network as map_network
+from crosscal.training.networks.mapping.options import MappingOptions as MappingOptions
+from crosscal.training.networks.running.chip_run import ChipRun as ChipRun
+from crosscal.training.networks.running.column_calibration import calibrate_columns as calibrate_columns
+from crosscal.training.networks.running.software import SoftwareRun as SoftwareRun

@@ -17,6 +17,7 @@ INTERRUPTED = 130
 EXTRA_OF = {
     "torch": "train",
     "onnx": "train",
+    "PIL": "train",
     "threadpoolctl": "train",
     "scipy": "bench",
     "matplotlib": "bench",

@@ -57,7 +57,7 @@ def command(name: str, data: Path | None, output: Path, **given: Any) -> None:
 
     \b
     table-1  area, energy and operations of Diware et al. (2023), from parts
-    biased   methods of training × ranges × representations, with spread over chips
+    biased   training methods × ranges × representations, with spread over chips
     columns  accuracy against the part of biased columns
     scatter  accuracy against the cells' scatter, for every mapping
     wires    accuracy against the resistance of wires

@@ -189,13 +189,15 @@ class DriftWatch:
             if most < SENTINELS:
                 raise InputError("the share of board time is used up; the recalibration waits")
             return min(2 * rows, most)
-        return vectors_for(
+        wish = vectors_for(
             finding.diagnosis,
             rows=rows,
             noise=self._noise,
             affordable=affordable,
             verification=verification,
         )
+        # What its share of time has not used is worth nothing: where there is room, cells are learned too.
+        return max(wish, min(2 * rows, (affordable - verification) // 2))
 
     def _follow(self, reading: SentinelReading, now_s: float) -> None:
         if math.isfinite(reading.nmse):

@@ -19,6 +19,7 @@ from crosscal.commands.jobs.calibrator_on_board import (
 )
 from crosscal.commands.jobs.recalibration import history_entry, input_range, recalibrate_with_bar
 from crosscal.commands.options.bench_name import backend_option
+from crosscal.commands.options.quantity_range import QuantityRange
 from crosscal.commands.terminal.progress import console, working
 from crosscal.commands.terminal.recalibration_table import (
     describe_changes,
@@ -67,11 +68,11 @@ NOT_VERIFIED = 3
 )
 @click.option("--program", is_flag=True, help="Program --matrix or --weights first.")
 @click.option(
-    "--inputs",
+    "--voltage",
     "voltage_range_v",
-    type=(float, float),
-    metavar="LOW HIGH",
-    help="Range of the inputs in volts.  [default: the calibrator's own]",
+    type=QuantityRange("V"),
+    metavar="LOW:HIGH",
+    help="Window of inputs, such as -0.2V:0.2V.  [default: the calibrator's own]",
 )
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Draws the vectors.")
 @click.option(

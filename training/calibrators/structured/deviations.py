@@ -57,7 +57,7 @@ def deviation_inflation(
 ) -> Float[np.ndarray, " 1"]:
     """Root mean square of held-out errors relative to the deviations that the posterior gives them, (1,).
 
-    Drawn to 1 as by a few more matrices with errors as large as stated.
+    One below 1 is drawn to 1 as by a few more matrices with errors as large as stated.
 
     Args:
         tensors_of_matrix: fits the surrogate of a target [S], (N, M).
@@ -74,8 +74,11 @@ def deviation_inflation(
         wrong = reading.calibrated_a - held.voltage_v[k, chosen] @ held.conductance_s[k]
         squares.append(float(np.mean((wrong / reading.deviation_a) ** 2)))
         steps.keep("inflation", squares=list(squares))
-    square = _INFLATION_WITHOUT_DOUBT**2 * np.sum(squares)
-    inflation = np.sqrt((square + _TRUSTED_AS_MATRICES) / (len(squares) + _TRUSTED_AS_MATRICES))
+    square = _INFLATION_WITHOUT_DOUBT**2 * np.mean(squares)
+    if square < 1.0:
+        trust = _TRUSTED_AS_MATRICES / (len(squares) + _TRUSTED_AS_MATRICES)
+        square += trust * (1.0 - square)
+    inflation = np.sqrt(square)
     if not np.isfinite(inflation):
         raise TrainingError(
             wanted(

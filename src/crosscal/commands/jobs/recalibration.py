@@ -32,7 +32,7 @@ def input_range(
             wanted(
                 got="a calibrator whose file gives no range of inputs",
                 allowed="a range in volts",
-                remedy="give it with --inputs LOW HIGH",
+                remedy="give it with --voltage LOW:HIGH",
             )
         )
     protection_v = board.settings().get("SOUR:VOLT:PROT", np.inf)
@@ -41,7 +41,7 @@ def input_range(
             wanted(
                 got=f"a board whose protection is set to {protection_v:g} V",
                 allowed=f"{max(abs(limit) for limit in range_v):g} V or more, the largest input",
-                remedy="give smaller inputs with --inputs; the protection keeps cells from being written",
+                remedy="give smaller inputs with --voltage; the protection keeps cells from being written",
             )
         )
     return range_v

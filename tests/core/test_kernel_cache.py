@@ -8,14 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numba
 import pytest
-from numba import types
 from numba.core.caching import IndexDataCacheFile
-from numba.core.codegen import CPUCodeLibrary
 
 import crosscal.core.kernel_cache
-from crosscal.core.kernel_cache import njit
 
 MODULE = """
 from numba import types
@@ -28,6 +24,16 @@ def twice(x):
 @njit()
 def thrice(x):
     return 3.0 * x
+"""
+INTERRUPTED = """
+import sys
+from numba.core.codegen import CPUCodeLibrary
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+CPUCodeLibrary._object_compiled_hook = interrupted
+sys.unraisablehook = lambda _: None
 """
 RUN = """
 import sys
@@ -105,19 +111,14 @@ def test_code_of_one_type_is_not_run_for_another_when_two_processes_number_their
     assert one.load("float64") is None
 
 
-def test_an_interrupt_that_llvm_dropped_while_it_compiled_is_an_interrupt(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
-    """Python prints an exception of a callback and goes on, so that numba misses the code."""
+def test_an_interrupt_that_llvm_dropped_while_it_compiled_is_an_interrupt(tmp_path: Path):
+    """Python prints an exception of a callback and goes on, so that numba misses the code.
 
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(CPUCodeLibrary, "_object_compiled_hook", interrupted)
-    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
-    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
-    with pytest.raises(KeyboardInterrupt):
-        njit([types.float64(types.float64)])(lambda x: 2.0 * x)
+    In a process of its own: numba hands the callback to LLVM before it compiles its first kernel.
+    """
+    (tmp_path / "kernels.py").write_text(INTERRUPTED + MODULE)
+    ended = run(tmp_path, NUMBA_CACHE_DIR=str(tmp_path))
+    assert "KeyboardInterrupt" in ended.stderr.splitlines()[-1]
 
 
 def test_without_a_folder_to_write_in_kernels_run_and_one_line_names_the_variable(tmp_path: Path):

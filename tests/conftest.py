@@ -22,6 +22,8 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
     By whole files, which share fixtures; -n, --dist, --pdb and -s are left as they are given.
     """
+    if hasattr(config, "workerinput"):  # one of these processes: it must not start others
+        return
     option = config.option
     asked = getattr(option, "numprocesses", 0) is not None or option.dist != "no"
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS

@@ -57,6 +57,7 @@ REFUSING = (
     "crosscal.simulated_bench.circuit",
     "crosscal.simulated_bench.linear_gaussian",
     "crosscal.simulated_bench.netlists",
+    "crosscal.simulated_bench.pictures.snapshot",
     "crosscal.training.calibrators.whitebox.circuit_model",
 )
 

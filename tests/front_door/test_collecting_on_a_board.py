@@ -92,7 +92,11 @@ def run_on_an_aged_board(crosscal_bench: BenchForTest, path: Path) -> tuple[Run,
         run = read_run(path)
         assert run.true_conductance_s is not None
         truth = crosscal_bench.bench.linear_gaussian_reference(
-            run.target_s[0], run.true_conductance_s[0], run.voltage_v[0, :8], float(run.range_a[0])
+            run.target_s[0],
+            run.true_conductance_s[0],
+            run.voltage_v[0, :8],
+            float(run.range_a[0]),
+            prior_sigma_v=float(np.sqrt(run.voltage_v[0].var(axis=0).mean())),
         )
     return run, truth
 

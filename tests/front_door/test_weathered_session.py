@@ -135,4 +135,5 @@ def test_the_linear_gaussian_reference_of_an_aged_board_is_what_the_best_linear_
     )
     # Fitted on 2000 vectors, 33 weights cost 2 %, and ignoring that noise grows with the drive some more.
     assert reference * 0.97 < nmse < reference * 1.15
-    assert quiet < reference / 100
+    # What stays of 10,000 readings is the converter's steps, which nothing dithers, not noise.
+    assert quiet < reference / 20

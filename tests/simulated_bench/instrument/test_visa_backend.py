@@ -253,7 +253,7 @@ ANSWERS = {
     "*IDN?": "crosscal,CB1,T59,1.0",
     "ARR:SIZE?": "5,9",
     "SYST:VERS?": "1999.0",
-    "SYST:CAP?": "PROG,READBACK,SEQ,TEMP,SIM,LOCK",
+    "SYST:CAP?": "PROG,READBACK,SEQ,TEMP,SIM,AGE,LOCK",
     "DIAG:ADC:INFO?;:ARR:SIZE?": "48,1.0,1E-06;5,9",
 }
 """Questions and their answers, all different, so that a reply that went astray shows."""

@@ -170,7 +170,8 @@ class ProgrammedCalibrator:
         Args:
             current_a: as for a call.
             levels: probabilities between 0 and 1, one or (L,); [0.05, 0.95] bound an interval of 90 %.
-            allow_nan, allow_extrapolation: as for a call.
+            allow_nan: as for a call.
+            allow_extrapolation: as for a call.
 
         Returns:
             Quantiles [A], float64: (M,) or (B, M) for one level, (L, M) or (L, B, M) for several. Half of all

@@ -62,7 +62,8 @@ class DriftTest:
     """Charts of S sentinel vectors and M columns.
 
     Args:
-        vectors, columns: S, M.
+        vectors: S.
+        columns: M.
         run_length: mean number of readings to a false alarm, of all charts together.
 
     Raises:

@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from uuid import uuid4
 
+from crosscal.core.durable_file import replace_file
 from crosscal.core.errors import CalibratorFileError, InputError
 from crosscal.core.file_content import ONNX, UNKNOWN, describe_bytes
 from crosscal.runtime.file_format.metadata import FORMAT, CalibratorMetadata
@@ -44,7 +45,8 @@ def write_calibrator_bytes(path: str | PathLike[str], content: bytes) -> None:
     """
     target = Path(path)
     try:
-        _replace(target, content)
+        beside = target.with_name(f".{target.name}.{uuid4().hex}.unfinished")
+        replace_file(target, content, beside=beside)
     except OSError as error:
         raise CalibratorFileError(
             f"{target} cannot be written ({error.strerror}); choose a folder with room in it"
@@ -94,28 +96,3 @@ def is_sealed(content: bytes) -> bool:
 
 def _seal(content: bytes) -> bytes:
     return metadata_entry("sha256", hashlib.sha256(content).hexdigest())
-
-
-def _replace(target: Path, content: bytes) -> None:
-    unfinished = target.with_name(f".{target.name}.{uuid4().hex}.unfinished")
-    try:
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(target)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
-    _sync_folder(target.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename survive a power cut, where the system lets a folder be opened (not on Windows)."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

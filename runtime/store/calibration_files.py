@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from crosscal.core.durable_file import replace_file, sync_folder
 from crosscal.core.errors import StoreError, wanted
 from crosscal.runtime.store.database import full
 
@@ -30,7 +30,7 @@ class CalibrationFiles:
     def create(self) -> None:
         """Make their folder."""
         self._folder.mkdir(exist_ok=True)
-        _sync_folder(self._store)
+        sync_folder(self._store)
 
     def path_of(self, sha256: str) -> Path:
         """Path of the file with this content."""
@@ -46,16 +46,9 @@ class CalibrationFiles:
         target = self.path_of(sha256)
         if target.exists() and self._digest(target) == sha256:
             return sha256
-        unfinished = target.with_suffix(_UNFINISHED)
         try:
-            with unfinished.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(target)
-            _sync_folder(self._folder)
+            replace_file(target, content, beside=target.with_suffix(_UNFINISHED))
         except OSError as error:
-            _forget(unfinished)
             if error.errno in _NO_ROOM:
                 raise full(self._store) from error
             raise StoreError(
@@ -110,14 +103,3 @@ def _forget(path: Path) -> None:
     except OSError:
         # Removed when the store is opened the next time.
         return
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename survive a power cut, where the system lets a folder be opened (not on Windows)."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

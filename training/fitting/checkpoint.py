@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from crosscal.core.durable_file import replace_file
 from crosscal.core.errors import TrainingError
 
 FORMAT = "crosscal-checkpoint"
@@ -26,19 +27,12 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """
     buffer = io.BytesIO()
     torch.save({"format": FORMAT, "format_version": FORMAT_VERSION, **state}, buffer)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        with beside.open("wb") as file:
-            file.write(buffer.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        replace_file(path, buffer.getbuffer(), beside=path.with_name(f".{path.name}.{os.getpid()}.new"))
     except OSError as error:
         raise TrainingError(
             f"the checkpoint {path} cannot be written: {error}; choose a folder with room in it"
         ) from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,6 @@ FREEDOM = 12
 """Degrees of freedom of Student's t, scaled to unit variance. Tails differ: errors of `structured` at 8×8 are
 like 8 (two explanations of a reading), those at 24×40 are nearly normal; intervals of 50, 90 and 99 % cover
 47 to 54, 89 to 93 and 99 % there."""
-
-_ANGLES = np.linspace(-np.pi / 2, np.pi / 2, 20_001)
 
 
 def standard_quantiles(levels: Any) -> np.ndarray:
@@ -33,8 +32,15 @@ def standard_quantiles(levels: Any) -> np.ndarray:
                 remedy="give levels such as [0.05, 0.5, 0.95]",
             )
         )
-    t = np.sqrt(FREEDOM) * np.tan(np.interp(levels, _distribution(_ANGLES), _ANGLES))
+    distribution, angles = _table()
+    t = np.sqrt(FREEDOM) * np.tan(np.interp(levels, distribution, angles))
     return t * np.sqrt((FREEDOM - 2) / FREEDOM)
+
+
+@cache
+def _table() -> tuple[np.ndarray, np.ndarray]:
+    angles = np.linspace(-np.pi / 2, np.pi / 2, 20_001)
+    return _distribution(angles), angles
 
 
 def _distribution(angle: np.ndarray) -> np.ndarray:

@@ -1,11 +1,10 @@
 """Uncertainty of the answers of `crosscal.runtime.inverse.inverse`, read by read.
 
-About the likeliest inputs a Gaussian is the posterior's shape in most directions. Along the softest one, that
-that readings determine least, a square crossbar's currents often turn back: two inputs far apart explain the
-same reading, and only the prior can tell them apart. So that direction is walked, with all
-other inputs following, and the error of the answer at each place is weighted by how likely the place
-is. A reading with a second explanation thereby states a large deviation, where a Gaussian about the first
-would state a small one.
+About the likeliest inputs a Gaussian is the posterior's shape in most directions. Along the softest one, the
+one that readings determine least, a square crossbar's currents often turn back: two inputs far apart explain
+the same reading, and only the prior can tell them apart. So that direction is walked, with all other inputs
+following, and the error of the answer at each place is weighted by how likely the place is. A reading with a
+second explanation thereby states a large deviation, where a Gaussian about the first would state a small one.
 
 A reading that no likely inputs explain (it saturated, inputs lay outside the trained window, or the board is
 no longer as it was) is further from its prediction than its variance allows. Its deviation grows by the
@@ -24,7 +23,7 @@ import numpy as np
 
 from crosscal.core.array_types import Currents, Float, Vectors
 from crosscal.runtime.inverse.derivative import pulled, slopes
-from crosscal.runtime.inverse.prior_check import PriorCheck, compare_with_prior, patterns
+from crosscal.runtime.inverse.prior_check import compare_with_prior, patterns
 from crosscal.runtime.inverse.tensors import InverseTensors
 
 SOFT = 0.1
@@ -112,15 +111,13 @@ class Uncertainty:
         for start in range(0, len(voltage_v), _CHUNK):
             part = slice(start, start + _CHUNK)
             y, z = self._scaled(current_a[part]), self._mode(voltage_v[part])
-            found[part] = self._prior_check(y, z, self._covariance(z)).plausible
+            energy = self._energy(y, z)
+            found[part] = compare_with_prior(z, self._covariance(z), energy, y.shape[1]).plausible
         return found
 
     def _scaled(self, current_a: Currents) -> Currents:
         tensors = self._tensors
         return (current_a - tensors.current_shift) * tensors.current_scale - tensors.prediction_bias
-
-    def _prior_check(self, y: Currents, z: Inputs, covariance: np.ndarray) -> PriorCheck:
-        return compare_with_prior(z, covariance, self._energy(y, z), y.shape[1])
 
     def _variance(self, current_a: Currents, voltage_v: Vectors) -> Currents:
         tensors = self._tensors
@@ -137,13 +134,19 @@ class Uncertainty:
             walked = self._walked(y[soft], z[soft], covariance[soft], chosen)
             # Less than the Gaussian says is not believed: other directions may bend as well.
             variance[soft] += np.maximum(walked - believed, 0.0)
-        check = self._prior_check(y, z, covariance)
+        energy = self._energy(y, z)
+        check = compare_with_prior(z, covariance, energy, y.shape[1])
         variance *= check.wider[:, None]
         # What readings leave open was filled by the prior: what inputs have in common is missing there.
         missed = (covariance @ patterns(z.shape[1])).swapaxes(1, 2) @ rates
         variance += ((check.doubted_common[:, :, None] * missed) ** 2).sum(axis=1)
-        variance += (check.doubted_spread[:, None] * self._spread_raises(z, covariance, rates)) ** 2
-        factor, residual = self._unexplained(y, z), (y - self._tensors.predicted(z)) / tensors.current_scale
+        doubted = check.doubted_spread
+        if doubted.any():
+            variance += (doubted[:, None] * self._spread_raises(z, covariance, rates)) ** 2
+        usual = usual_misfit(y.shape[1], float(tensors.inflation[0]))
+        # Distance of readings from their prediction relative to chance, at least 1.
+        factor = np.maximum(2.0 * energy / usual, 1.0)
+        residual = (y - tensors.predicted(z)) / tensors.current_scale
         # An answer is about as far off as the reading that its inputs fail to explain.
         beyond = (1.0 - 1.0 / factor) * (residual**2).mean(axis=1)
         return variance * factor[:, None] + beyond[:, None]
@@ -154,11 +157,6 @@ class Uncertainty:
         pull = (slopes(tensors, z) * (tensors.prediction_bias / tensors.variance)).sum(axis=2)
         lowered = (rates * _covered(covariance, pull)[:, :, None]).sum(axis=1)
         return (0.5 * tensors.input_variance * self._bend(z)) @ tensors.conductance - lowered
-
-    def _unexplained(self, y: Currents, z: Inputs) -> np.ndarray:
-        """Distance of readings from their prediction relative to chance, at least 1, (B,)."""
-        usual = usual_misfit(y.shape[1], float(self._tensors.inflation[0]))
-        return np.maximum(2.0 * self._energy(y, z) / usual, 1.0)
 
     def _mode(self, voltage_v: Vectors) -> Inputs:
         """Likeliest inputs behind mean volts: those lie above their own by the share of `input_variance`."""

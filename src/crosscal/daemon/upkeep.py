@@ -358,7 +358,8 @@ class Upkeep:
         programmed = compiled.programmed
         known = reader.read(self._ordinary_vectors(programmed, VERIFIED_VECTORS))
         self._spend(known)
-        ratio, verification = self._judged(programmed, known)
+        verification = verify(programmed, known.voltage_v, known.current_a)
+        ratio = _ratio(verification)
         self.condition.usable = ratio < WRONG_RATIO
         data = {"ratio": ratio, "rms_error_a": verification.rms_a, "reason": reason}
         self._journal.event("verification", f"{reason}: errors {ratio:.2f} × the expected ones", data)
@@ -472,7 +473,7 @@ class Upkeep:
         )
         self._retry_s = self._clock.monotonic() + max(RETRY_S, self._interval_s())
         self._alarm("verification failed", text)
-        ratio, _ = _ratio(before)
+        ratio = _ratio(before)
         if ratio > MOST_RATIO:
             self._doubt(text, usable=ratio < WRONG_RATIO)
             self._wanted = "after a recalibration that failed"
@@ -539,10 +540,6 @@ class Upkeep:
                 "got a calibrator whose file gives no range of inputs; train one (crosscal train)"
             )
         return programmed.voltage_range_v
-
-    def _judged(self, programmed: ProgrammedCalibrator, known: KnownReadings) -> tuple[float, Verification]:
-        verification = verify(programmed, known.voltage_v, known.current_a)
-        return _ratio(verification)
 
     def _temperature_c(self) -> float | None:
         hardware = self._require_hardware()
@@ -613,9 +610,9 @@ def _until_done(work: Future[Any]) -> Iterator[None]:
         yield
 
 
-def _ratio(verification: Verification) -> tuple[float, Verification]:
+def _ratio(verification: Verification) -> float:
     """Error relative to the one that is expected."""
     expected_a = verification.expected_a
     if expected_a is None:
         expected_a = UNKNOWN_ERROR * float(np.abs(verification.ideal_a).max())
-    return verification.rms_a / max(expected_a, np.finfo(float).tiny), verification
+    return verification.rms_a / max(expected_a, np.finfo(float).tiny)

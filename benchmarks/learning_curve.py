@@ -117,7 +117,7 @@ def draw(curves: dict[str, dict[int, dict[str, float]]], path: Path) -> None:
     axes.set(
         xscale="log", yscale="log", xlabel="training matrices", ylabel="NMSE / linear-Gaussian reference"
     )
-    axes.legend(fontsize=8, loc="center right")
+    figure.legend(fontsize=8, loc="outside lower center", ncols=2)
     figure.savefig(path, dpi=150)
 
 

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from drift_test_board import Board, simulated_plain
+from drift_boards.board import Board, simulated_plain
 
-from crosscal.runtime.drift import DriftTest, cusum_run_length, diagnose
+from crosscal.runtime.drift import DriftTest, cusum_run_length
 
 PUBLISHED = {(4.0, 0.0): 168.0, (5.0, 0.0): 465.0, (4.0, 1.0): 8.38, (5.0, 1.0): 10.4}
 """Montgomery, Introduction to Statistical Quality Control: k = 0.5, two-sided."""
@@ -136,13 +136,7 @@ def show_diagnosis(kept: Kept, cases: int, vectors: int) -> None:
 def _diagnosed(true: str, vectors: int, rng: np.random.Generator) -> float:
     """Number of the kind that was found, negative if it was found in the wrong place."""
     case = Board.changed(true, vectors, rng)
-    found = diagnose(
-        case.programmed,
-        case.voltage_v,
-        case.current_a,
-        temperature_change_c=case.warmer_c,
-        temperature_slope=(1e-3, 2e-4),
-    )
+    found = case.diagnosis()
     sign = 1 if found.where == case.where else -1
     return sign * (1 + KINDS.index(found.change))
 

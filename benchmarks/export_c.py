@@ -22,11 +22,11 @@ from pathlib import Path
 # Before numpy and torch are imported: two pools of threads on a busy machine cost more than they bring.
 os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
-from export_c_cortex import measure_cortex
-from export_c_exact import measure_exactness
-from export_c_host import measure_host
-from export_c_parity import measure_parity
-from export_c_subjects import Shape, Subjects
+from exported_c.cortex import measure_cortex
+from exported_c.exact import measure_exactness
+from exported_c.host import measure_host
+from exported_c.parity import measure_parity
+from exported_c.subjects import Shape, Subjects
 from rich.console import Console
 
 SQUARES = "8x8 16x16 32x32 64x64"

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from drift_test_board import exact_calibrator, full_scale_a
+from drift_boards.board import exact_calibrator, full_scale_a
 
 from crosscal.runtime.recalibration.posterior import CELLS, GAIN
 from crosscal.runtime.recalibration.vectors import informative_vectors

@@ -12,11 +12,11 @@ OVER_RANGE, UNDER_RESOLUTION, AMPLIFIER_FAULT, NOT_CALIBRATED = 1, 2, 4, 8
 
 SLICE_VECTORS = 64
 """Read between two looks at other clients: on a 12×16 bench 2.7 ms; with 16 a sequence takes 2.5 times as
-much time, with 1,024 two thirds of it, and others wait 23 ms (`benchmarks/tuning_constants.py slices`)."""
+much time, with 1,024 two thirds of it, and others wait 23 ms (`python benchmarks/constants.py SLICE`)."""
 _HEADROOM = 1.1
 """Of a range above the largest current. Insensitive between 1 and 1.5: of 200 acquisitions with a noise of
 3 % of full scale none saturates, since a saturated one is read again in the next range; more room costs
-resolution (`benchmarks/tuning_constants.py headroom`)."""
+resolution (`python benchmarks/constants.py HEADROOM`)."""
 
 
 @dataclass(slots=True)

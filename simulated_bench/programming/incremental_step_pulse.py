@@ -12,7 +12,7 @@ from crosscal.simulated_bench.settings.programming import ProgrammingSettings
 AIM = 0.7
 """Part of the distance that the next pulse is to make good: less than all, for overshooting costs more.
 Insensitive between 0.5 and 1: programming within 1 % takes 2 to 2.2 iterations, at 0.35 3
-(`benchmarks/tuning_constants.py pulses`)."""
+(`python benchmarks/constants.py step_pulse`)."""
 
 CLIMB_MOST = 8
 """Steps of amplitude that a pulse may be stronger or weaker than the last. Insensitive between 8 and 16; with

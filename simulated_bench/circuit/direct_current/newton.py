@@ -14,7 +14,7 @@ from crosscal.simulated_bench.devices.law import require_valid
 
 FORCING = 0.1
 """The first linear systems are solved this far; later ones as far as Newton's own error repays. Insensitive
-between 0.03 and 0.3 (`benchmarks/tuning_constants.py newton`)."""
+between 0.03 and 0.3 (`python benchmarks/constants.py newton`)."""
 
 START_FORCING = 0.05
 """How far the system of the start is solved. Insensitive between 0.005 and 0.5 (the same command)."""
@@ -23,7 +23,7 @@ SINGLE, DOUBLE = np.float32(3e-7), np.float64(1e-15)  # a little more than the r
 LOAD_OF_SINGLE = 1e4  # 1 + load bounds the condition of a correction; single precision holds 7 digits
 DECREASE = 1e-4
 """Part of the predicted progress that a step must make to be taken: the usual one (Dennis and Schnabel,
-1983, 6.3). Insensitive between 1e-6 and 1e-2 (`benchmarks/tuning_constants.py newton`)."""
+1983, 6.3). Insensitive between 1e-6 and 1e-2 (`python benchmarks/constants.py newton`)."""
 
 STEPS_MOST = 200
 ITERATIONS_MOST = 5000

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from export_c_subjects import Shape, Subjects, measured
+from exported_c.subjects import Shape, Subjects, measured
 from rich.table import Table
 
 from crosscal.commands.export_c.header import programmed_header

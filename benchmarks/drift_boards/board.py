@@ -7,10 +7,10 @@ from typing import Self
 
 import numba
 import numpy as np
-from drift_test_kernel import alarm_of_board
+from drift_boards.kernel import alarm_of_board
 
 from crosscal.runtime import InverseTensors, ProgrammedCalibrator
-from crosscal.runtime.drift import DriftMonitor, DriftTest, LearnedNoise, Sentinels
+from crosscal.runtime.drift import Diagnosis, DriftMonitor, DriftTest, LearnedNoise, Sentinels, diagnose
 from crosscal.runtime.drift.drift_test import MOST_DEVIATIONS
 from crosscal.runtime.drift.prediction import Prediction
 from crosscal.runtime.drift.residual_filter import ResidualFilter
@@ -24,7 +24,7 @@ RATES = 10.0 ** -np.arange(0.0, 5.01, 0.5)
 """Of the processes that together are 1/f from one reading to 100,000."""
 
 LEARNED_FROM = 4096
-SLOPE = 1e-3
+SLOPE, SLOPE_DEVIATION = 1e-3, 2e-4
 
 
 def exact_calibrator(conductance_s: np.ndarray, noise: float) -> ProgrammedCalibrator:
@@ -84,6 +84,16 @@ class Case:
     warmer_c: float
     where: tuple[int, ...]
 
+    def diagnosis(self) -> Diagnosis:
+        """What the readings say has changed."""
+        return diagnose(
+            self.programmed,
+            self.voltage_v,
+            self.current_a,
+            temperature_change_c=self.warmer_c,
+            temperature_slope=(SLOPE, SLOPE_DEVIATION),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
@@ -101,7 +111,9 @@ class Board:
     learned: LearnedNoise
 
     @classmethod
-    def with_noise(cls, *, wander: float, noise: float = 1e-3, seed: int = 1) -> Self:
+    def with_noise(
+        cls, *, wander: float, noise: float = 1e-3, seed: int = 1, readings: int = LEARNED_FROM
+    ) -> Self:
         """Make a board, and learn its noise from readings through a whole monitor."""
         rng = np.random.default_rng(seed)
         conductance_s = rng.uniform(20e-6, 95e-6, (ROWS, COLUMNS))
@@ -111,7 +123,7 @@ class Board:
         step_s = wander / np.sqrt(2.0)
         state = rng.standard_normal((len(RATES), ROWS, COLUMNS))
         keep = np.exp(-RATES)[:, None, None]
-        for reading in range(LEARNED_FROM):
+        for reading in range(readings):
             state = keep * state + np.sqrt(1.0 - keep**2) * rng.standard_normal(state.shape)
             real_s = conductance_s * (1.0 + step_s * state.sum(axis=0))
             current_a = sentinels.voltage_v @ real_s
@@ -212,7 +224,7 @@ class Board:
             now_s *= 1.0 + size
         elif kind == "temperature":
             warmer_c = float(rng.uniform(5.0, 20.0) * rng.choice([-1.0, 1.0]))
-            now_s *= 1.0 + warmer_c * (SLOPE + 2e-4 * rng.standard_normal())
+            now_s *= 1.0 + warmer_c * (SLOPE + SLOPE_DEVIATION * rng.standard_normal())
         elif kind == "offsets":
             offset_a = 0.2 * size * full_scale_a(target_s) * rng.standard_normal(columns)
         elif kind == "relaxation":

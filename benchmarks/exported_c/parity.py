@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from export_c_host import Library
-from export_c_subjects import ALLOWED, KINDS, Shape, Subjects, measured
+from exported_c.host import Library
+from exported_c.subjects import ALLOWED, KINDS, Shape, Subjects, measured
 from rich.table import Table
 
 from crosscal.commands.export_c.header import programmed_header

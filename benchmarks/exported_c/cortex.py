@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from export_c_subjects import Shape, Subjects, measured
+from exported_c.subjects import Shape, Subjects, measured
 from onnx import TensorProto, helper, numpy_helper
 from rich.table import Table
 

@@ -1,0 +1,65 @@
+"""Measurements of the drift tests over the values of a constant.
+
+Learned noise: of a board whose cells fluctuate with 1/f by 0.1 % a decade, and readings to a false alarm at a
+stated 500, from 200 alarms; and of twenty such boards from 32 readings each. Diagnosis: share of changes
+named rightly, twenty of each kind, eight vectors.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from drift_boards.board import Board
+from sensitivity.table import Varied
+
+NOISE = "runtime.drift.noise_history"
+HYPOTHESES = "runtime.drift.hypotheses"
+KINDS = ("nothing", "gain", "temperature", "offsets", "relaxation", "column", "row", "cell")
+STATED, ALARMS, CASES = 500, 200, 20
+
+
+def varied() -> list[Varied]:
+    """Constants with their experiments."""
+    return [
+        Varied(f"{NOISE}._MOST_READINGS", (1024, 2048, 4096, 8192), learned_noise, learned_noise),
+        Varied(f"{NOISE}._MOST_RESIDUALS", (8, 16, 64, 128), learned_noise),
+        Varied(f"{NOISE}._SHORTEST_RUN", (4, 16, 64), learned_noise),
+        Varied(f"{NOISE}._REFINEMENTS", (0, 2, 5, 8), learned_noise),
+        Varied(f"{NOISE}._BELIEVED_FACTOR", (1.2, 2.0, 10.0), few_readings, few_readings),
+        Varied(f"{NOISE}._BORROWED", (0.0, 20.0, 60.0, 200.0), few_readings),
+        Varied(f"{NOISE}._MOST_DEVIATIONS", (3.0, 4.0, 6.0, 10.0), learned_noise),
+        Varied(f"{NOISE}._LEAST_WHITE", (1e-8, 1e-4, 1e-2), learned_noise),
+        Varied(f"{HYPOTHESES}._SIZES", _grids(1e-3, 1.0), diagnosis),
+        Varied(f"{HYPOTHESES}._OFFSET_SIZES", _grids(1e-4, 0.3), diagnosis),
+    ]
+
+
+def _grids(low: float, high: float) -> tuple[np.ndarray, ...]:
+    sizes = [(low, high, 5), (low, high, 13), (low, high, 30), (low / 10.0, high, 17), (low, 3.0 * high, 15)]
+    return tuple(np.geomspace(*each) for each in sizes)
+
+
+def learned_noise() -> str:
+    """Learn the noise of a board, and watch it until false alarms."""
+    board, rng = Board.with_noise(wander=1e-3), np.random.default_rng(7)
+    runs = [board.run(rng, run_length=STATED) for _ in range(ALARMS)]
+    return f"{board.described()}; a false alarm every {np.mean(runs):.0f} readings"
+
+
+def few_readings() -> str:
+    """Learn the noise of boards from 32 readings each."""
+    boards = [Board.with_noise(wander=1e-3, readings=32, seed=seed) for seed in range(20)]
+    white = np.sqrt(np.stack([board.learned.white for board in boards]))
+    slow = np.sqrt(np.array([board.learned.slow.mean() for board in boards]))
+    return (
+        f"white {white.mean():.3f} ± {white.std():.3f} of the stated, "
+        f"slow {100 * slow.mean():.3f} ± {100 * slow.std():.3f} %"
+    )
+
+
+def diagnosis() -> str:
+    """Diagnose changes of every kind."""
+    rng, right = np.random.default_rng(8), 0
+    for kind in KINDS:
+        for _ in range(CASES):
+            right += Board.changed(kind, 8, rng).diagnosis().change == kind
+    return f"{right} of {CASES * len(KINDS)} changes named rightly"

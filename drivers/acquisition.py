@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from crosscal.core.errors import BoardError, ScpiError, wanted
+from crosscal.core.errors import BoardError, ImplausibleCurrentError, ScpiError, wanted
 from crosscal.drivers.board_info import BoardInfo
 from crosscal.drivers.board_readout import BoardReadout
 from crosscal.drivers.inputs import require_protected
@@ -160,18 +160,12 @@ def require_within_ranges(currents: np.ndarray, range_a: float, board: BoardInfo
     """Refuse currents that no range of the board holds.
 
     Raises:
-        BoardError: bits of the reply were altered.
+        ImplausibleCurrentError: bits of the reply were altered, or it is in another unit.
     """
     most_a = _BEYOND_RANGE * max(range_a, *board.ranges_a)
     # Nothing but this check notices bits that flipped inside a block: SCPI has no checksum.
     if (np.abs(currents[np.isfinite(currents)]) > most_a).any():
-        raise BoardError(
-            wanted(
-                got=f"currents up to {np.nanmax(np.abs(currents)):.3g} A",
-                allowed=f"{most_a:.3g} A, the board's largest range",
-                remedy="the reply was garbled on the way: repeat the call",
-            )
-        )
+        raise ImplausibleCurrentError(float(np.nanmax(np.abs(currents))), most_a)
 
 
 def _require_count(element: Element, count: int, what: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from crosscal.core.errors import IncompatibleBoardError, wanted
 from crosscal.core.lab_board.board import LabBoard
 from crosscal.core.lab_board.pulse_write_verify import PulseWriter, WriteReport
-from crosscal.core.readout import UNUSABLE, Status
+from crosscal.core.readout import UNUSABLE, Readout, Status
 from crosscal.firmware_models import BoardFacts, ProgrammingStep, Reading
 
 APERTURE_S = 1e-3
@@ -36,6 +36,7 @@ class LabHardware:
         self._writer: PulseWriter | None = None
         self._target_s: np.ndarray | None = None
         self._tolerance = board.tolerance
+        self._resting = True
 
     @property
     def facts(self) -> BoardFacts:
@@ -64,7 +65,7 @@ class LabHardware:
         """Drive vectors in turn (count × N) and read all columns of each, `averages` times."""
         del range_index, aperture_s, dwell_s
         vectors_v = np.frombuffer(voltage_v, dtype=float).reshape(-1, self._facts.rows)
-        readouts = [self.board.read(vectors_v) for _ in range(averages)]
+        readouts = [self._read(vectors_v) for _ in range(averages)]
         status = np.bitwise_or.reduce([readout.status for readout in readouts])
         current_a = np.mean([readout.current_a for readout in readouts], axis=0)
         over = (status & int(Status.OVER_RANGE)) != 0
@@ -76,8 +77,21 @@ class LabHardware:
             status=(status & int(UNUSABLE)).astype(np.uint8).tobytes(),
         )
 
+    def _read(self, vectors_v: np.ndarray) -> Readout:
+        # Driving 0 V would hide lines that did not come to rest.
+        rested = self.board.rested() if self._resting and not vectors_v.any() else None
+        if rested is not None:
+            return Readout(
+                current_a=np.repeat(rested.current_a, len(vectors_v), axis=0),
+                status=np.repeat(rested.status, len(vectors_v), axis=0),
+                range_a=rested.range_a,
+            )
+        self._resting = False
+        return self.board.read(vectors_v)
+
     def rest(self) -> None:
         """Bring every line to 0 V."""
+        self._resting = True
         self.board.rest()
 
     def begin_programming(self, target_s: array[float], tolerance: float) -> None:

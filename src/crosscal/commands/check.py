@@ -96,14 +96,14 @@ def _check_with_bar(board: Any, plan: CheckPlan) -> list[Finding]:
             check()
             bar.update(task, description=f"checking: {step}", completed=done, total=total)
 
-        return check_board(board, plan, rest=lambda: _rested_currents(board), progress=show)
+        return check_board(board, plan, rest=lambda: rested_currents(board), progress=show)
 
 
-def _rested_currents(board: Any) -> np.ndarray | None:
+def rested_currents(board: Any) -> np.ndarray | None:
     """Switch the outputs off and read the currents that still flow [A], (M,)."""
     if isinstance(board, LabBoard):
-        board.rest()
-        return board.read(np.zeros(board.shape[0])).current_a[0]
+        rested = board.rested()
+        return None if rested is None else rested.current_a[0]
     board.output_on = False
     if board.output_on:
         return np.full(board.shape[1], np.inf)

@@ -16,6 +16,7 @@
     │   │   └── BoardTimeoutError          stopped answering
     │   ├── IncompatibleBoardError         something answers that is no such board, or of another size
     │   ├── DisturbedError                 another client changed the board during a measurement
+    │   ├── ImplausibleCurrentError        beyond every range of the board: another unit, or a garbled reply
     │   ├── ScpiError                      the board refused a command: code and text
     │   └── ReadingError                   a reading that must not pass for a good one: saturated, faulty
     ├── SolverError                        a simulated circuit without a solution
@@ -90,6 +91,29 @@ class IncompatibleBoardError(BoardError):
 
 class DisturbedError(BoardError):
     """Another client changed the board during a measurement; nothing of it counts."""
+
+
+class ImplausibleCurrentError(BoardError):
+    """Currents beyond every range of the board: they came in another unit, or the reply was garbled.
+
+    Attributes:
+        largest_a: largest magnitude, taken for amperes.
+        most_a: largest that a range of the board holds [A].
+    """
+
+    def __init__(self, largest_a: float, most_a: float) -> None:
+        self.largest_a, self.most_a = largest_a, most_a
+        super().__init__(
+            wanted(
+                got=f"currents up to {largest_a:.3g} A",
+                allowed=f"{most_a:.3g} A, the board's largest range",
+                remedy="the reply was garbled on the way, or the board gives another unit: repeat the call, "
+                "then run `crosscal check`",
+            )
+        )
+
+    def __reduce__(self) -> tuple[type[ImplausibleCurrentError], tuple[float, float]]:
+        return type(self), (self.largest_a, self.most_a)
 
 
 class ScpiError(BoardError):

@@ -86,7 +86,7 @@ class LabBoard(ABC):
     """A crossbar behind the lab's own Python API; a context manager, safe to use from several threads.
 
     To be written: `facts`, `read_currents`, `rest`, and either `write` or both `pulse` and `read_cell`.
-    Optional: `read_conductance`, `temperature_c`, `close`. Rows and columns count from 0.
+    Optional: `read_conductance`, `read_resting`, `temperature_c`, `close`. Rows and columns count from 0.
 
     The base checks what goes in and what comes out (shape, finiteness, limits, plausible units), makes the
     status bits and holds a lock around each call. `rest` is called before `close`, and after any exception
@@ -167,6 +167,10 @@ class LabBoard(ABC):
         with self._driven("read_cell"):
             cells = [[float(self.read_cell(row, column)) for column in range(columns)] for row in range(rows)]
             return checked_read_back(cells, self._facts)
+
+    def read_resting(self) -> Currents:
+        """Measure all columns [A], (M,), and drive no line: it shows whether `rest` works."""
+        raise NotImplementedError
 
     @property
     def temperature_c(self) -> float | None:
@@ -252,6 +256,15 @@ class LabBoard(ABC):
         driven = vectors_v if facts.input_codes is None else facts.input_codes.encode(vectors_v)
         with self._driven("read_currents"):
             return readout_of(self.read_currents(driven), vectors_v, facts)
+
+    def rested(self) -> Readout | None:
+        """Bring every line to 0 V and read the columns without driving any, (1, M); None if it cannot."""
+        if not self._has("read_resting"):
+            return None
+        facts = self._facts
+        with self._driven("read_resting"):
+            self.rest()
+            return readout_of(np.reshape(self.read_resting(), (1, -1)), np.zeros((1, facts.shape[0])), facts)
 
     def measure(self, voltage_v: ArrayLike) -> np.ndarray:
         """Apply input vectors [V], (N,) or (B, N); return currents [A], (M,) or (B, M), all of them good.

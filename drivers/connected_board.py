@@ -29,7 +29,7 @@ from crosscal.drivers.setting_attributes import CountSetting, NumberSetting, Swi
 from crosscal.drivers.settings import Settings
 from crosscal.drivers.transport.link_opening import open_link
 
-DEFAULT_TIMEOUT_S = 5.0
+DEFAULT_TIMEOUT_S = 5.0  # for answers that take a board microseconds; longer ones are allowed for
 DEFAULT_BAUD = 115_200
 """The usual rate of bridges from USB to serial lines."""
 

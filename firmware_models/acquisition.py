@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from crosscal.firmware_models.hardware import Hardware, Reading
 from crosscal.firmware_models.numeric import NOT_A_NUMBER
 
+# Bits of the status of a reading (docs/remote_interface.md).
 OVER_RANGE, UNDER_RESOLUTION, AMPLIFIER_FAULT, NOT_CALIBRATED = 1, 2, 4, 8
 
 SLICE_VECTORS = 64

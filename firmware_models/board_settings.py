@@ -10,12 +10,14 @@ from crosscal.firmware_models.numeric import Limits
 
 IMMEDIATE, BUS, EXTERNAL = "IMMediate", "BUS", "EXTernal"
 
+# At power-on (decision 11).
 _PROTECTION_V = 0.6
 _APERTURE_S = 1e-3
-"""At power-on (decision 11)."""
+
+# At power-on, where the contract leaves them open; every client may set its own.
 _TOLERANCE = 0.01
 _ITERATIONS = 50
-"""At power-on, where the contract leaves them open; every client may set its own."""
+
 _STATE = (
     *("target_s", "tolerance", "iterations", "format", "voltage_v", "sequence_v", "protection_v", "dwell_s"),
     *("output_on", "range_index", "auto_range", "aperture_s", "average_count", "trigger_source"),

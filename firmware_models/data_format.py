@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from crosscal.firmware_models.numeric import NOT_A_NUMBER, Unit, parse_number, require_finite
+from crosscal.firmware_models.numeric import NOT_A_NUMBER, SCPI_INFINITY, Unit, parse_number, require_finite
 from crosscal.firmware_models.program_message import Block
 from crosscal.firmware_models.scpi_errors import ScpiFault
 
@@ -18,7 +18,6 @@ REAL_32 = "REAL,32"
 REAL_64 = "REAL,64"
 
 _PLAIN_NUMBERS = re.compile(r"[0-9eE+\-., ]*")
-_NOT_FINITE = 9.9e37
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ class DataFormat:
             raise ScpiFault(-108, "a block is the only parameter")
         values = self._decode_text(block, unit) if self.kind == ASCII else self._decode_block(block)
         for value in values:
-            if not -_NOT_FINITE < value < _NOT_FINITE:
+            if not -SCPI_INFINITY < value < SCPI_INFINITY:
                 require_finite(value)
         return values
 
@@ -111,7 +110,7 @@ def _decode_list(parameters: list[str | Block], unit: Unit) -> array[float]:
             pass
         else:
             for value in values:
-                if not -_NOT_FINITE < value < _NOT_FINITE:
+                if not -SCPI_INFINITY < value < SCPI_INFINITY:
                     require_finite(value)
             return values
     return array("d", [parse_number(text, unit) for text in texts])

@@ -10,15 +10,17 @@ from crosscal.firmware_models.program_message import Block
 from crosscal.firmware_models.scpi_errors import ScpiFault
 
 NOT_A_NUMBER = 9.91e37
-"""SCPI-1999 (7.2.1.5) for "no number"; from 9.9e37 on, values are no numbers."""
+"""SCPI-1999 (7.2.1.5) for "no number"."""
 
-_INFINITE = 9.9e37
+SCPI_INFINITY = 9.9e37
+"""SCPI-1999 (7.2.1.4) for infinity: from here on, values are no numbers."""
+
 _DECIMAL = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:\s*[eE]\s*[+-]?\d+)?)\s*([A-Za-z/]*)")
 _NONDECIMAL = re.compile(r"#(?:[hH]([0-9a-fA-F]+)|[qQ]([0-7]+)|[bB]([01]+))")
 _DIGITS_MOST = 250  # a number of so many hexadecimal digits is still a float
 _WHOLE = re.compile(r"[+-]?\d{1,30}")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_MULTIPLIERS = {
+_MULTIPLIERS = {  # IEEE 488.2, table 7-2
     "EX": 1e18,
     "PE": 1e15,
     "T": 1e12,
@@ -121,7 +123,7 @@ def _whole(text: str | Block) -> int | None:
 
 def require_finite(value: float) -> float:
     """Refuse NaN, infinity and SCPI's stand-ins for them (-222)."""
-    if not math.isfinite(value) or abs(value) >= _INFINITE:
+    if not math.isfinite(value) or abs(value) >= SCPI_INFINITY:
         raise ScpiFault(-222, f"{value:g}; finite numbers are allowed")
     return value
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+# Bits of the standard event status register (IEEE 488.2, 11.5.1).
 OPERATION_COMPLETE = 1 << 0
 QUERY_ERROR = 1 << 2
 DEVICE_ERROR = 1 << 3
 EXECUTION_ERROR = 1 << 4
 COMMAND_ERROR = 1 << 5
 
+# SCPI-1999, volume 2, 21.8.
 QUEUE_OVERFLOW = -350
-
 TEXTS = {
     -102: "Syntax error",
     -104: "Data type error",

@@ -24,7 +24,7 @@ EVENT_SUMMARY = 1 << 5
 MASTER_SUMMARY = 1 << 6
 OPERATION_SUMMARY = 1 << 7
 
-_POWER_ON = 1 << 7
+_POWER_ON = 1 << 7  # of the standard event status (IEEE 488.2, 11.5.1)
 _REGISTER_BITS = 0x7FFF  # bit 15 is never used, so that the value is positive in 16 bits
 
 

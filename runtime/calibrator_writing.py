@@ -23,7 +23,7 @@ from crosscal.runtime.file_format.protobuf import split_metadata
 from crosscal.runtime.file_format.recalibration_record import RecalibrationRecord, target_digest
 from crosscal.runtime.programmed import ProgrammedCalibrator
 
-_TRIALS = 5
+_TRIALS = 5  # currents, over the range trained on: any shows another graph
 _SAME = 1e-6
 """Relative: a second run on the same machine differs by the order of sums alone."""
 

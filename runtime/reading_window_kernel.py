@@ -24,13 +24,14 @@ ROUNDS = 200
 the window needed 60 at most."""
 
 NO_TEST = np.empty(0, dtype=np.float32)
+"""Stands for `test` where a calibrator has none."""
 NO_TEST.flags.writeable = False
 
 TEST = types.Array(types.float32, 1, "C", readonly=True)
 """Numba's type of `test`."""
 
 _FAST = {"contract", "reassoc", "nsz"}
-_HEAD = 3
+_HEAD = 3  # single numbers at the front of a packed test: rows, most misfit, rounds
 
 
 @njit(

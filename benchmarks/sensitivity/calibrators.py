@@ -4,12 +4,14 @@ A calibrator is trained on two boards, 8×12 and 8×6, with 2 Ω wires, bent cel
 read noise of 1e-4 of the largest current, and reads four matrices never trained on. Printed for each board:
 error over that of the raw reading, and the errors' deviation over the stated one. Constants of recalibration:
 error after 20 known vectors over that before, of matrices with 1 % programming error, 0.5 % gain and 0.2 %
-offset drift.
+offset drift. Constants of the reading window: deviation of its law over the largest current. Of the residual
+test: predictable shares on a board that fits and on one that does not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -20,6 +22,11 @@ from crosscal.runtime import Inverse, InverseTensors, informative_vectors
 from crosscal.runtime.recalibration import cell_recalibration
 from crosscal.simulated_bench import Sinh, Wires, solve_currents
 from crosscal.training import Measurements, TrainingPlan, calibrate, train
+from crosscal.training.calibrators.whitebox.circuit_fit import CircuitFit
+from crosscal.training.calibrators.whitebox.model_selection import reads_of, select_circuit
+from crosscal.training.calibrators.whitebox.reads import Reads
+from crosscal.training.calibrators.whitebox.residual_test import residual_test
+from crosscal.training.fitting.reading_window import fit_reading_window
 
 WIRES = Wires(row_ohm=2.0, column_ohm=2.0, source_ohm=50.0, sense_ohm=10.0)
 CELLS = Sinh(a_pos=0.225, b_pos=4.12, a_neg=0.2801, b_neg=4.10)
@@ -28,6 +35,8 @@ LOW_V, HIGH_V = 0.0, 0.5
 MATRICES, VECTORS, FRESH = 30, 40, 4
 
 STRUCTURED = "training.calibrators.structured"
+TRAINER = "training.fitting.trainer"
+WINDOW = "training.fitting.reading_window"
 WHITEBOX = "training.calibrators.whitebox"
 CONCATSQUASH = "training.calibrators.concatsquash"
 RECALIBRATION = "runtime.recalibration"
@@ -104,6 +113,13 @@ CONSTANTS: dict[str, tuple[Any, ...]] = {
         10.0 ** np.arange(0, 4),
     ),
     f"{CONCATSQUASH}.calibrator.LATENT": (16, 32, 64, 128),
+    f"{TRAINER}._LAST_STEP_SHARE": (0.0, 0.01, 0.1, 1.0),
+    f"{WINDOW}._DEGREE": (1, 2, 3, 5),
+    f"{WINDOW}._GRID": (11, 51, 201, 801),
+    f"{WINDOW}._MATRICES": (5, 20, 80),
+    f"{WINDOW}._ROUNDS": (1, 2, 4, 8),
+    f"{WHITEBOX}.residual_test._RIDGE": (1e-8, 1e-6, 1e-4),
+    f"{WHITEBOX}.residual_test._CONDUCTANCE_DEGREES": (2, 4, 6, 8),
     f"{RECALIBRATION}.conditioning._COLUMNS_FOR_EVIDENCE": (4, 8, 24),
     f"{RECALIBRATION}.conditioning._VECTORS_FOR_EVIDENCE": (8, 16, 64),
     f"{RECALIBRATION}.cell_model._NEWTON_STEPS": (3, 5, 10, 30),
@@ -148,7 +164,11 @@ def _experiment(name: str) -> Experiment:
         return of_recalibration
     if name.startswith(UNCERTAINTY):
         return of_uncertainty
-    kind = name.split(".")[2]
+    if name.startswith(WINDOW):
+        return of_window
+    if name.startswith(f"{WHITEBOX}.residual_test"):
+        return of_residuals
+    kind = "concatsquash" if name.startswith(TRAINER) else name.split(".")[2]
     return lambda shape: of_training(kind, shape)
 
 
@@ -232,6 +252,34 @@ def _of_reading(folded: list[InverseTensors], fresh: Measurements) -> tuple[floa
     readings = [Inverse(t).read(i, deviation=True) for t, i in zip(folded, fresh.current_a, strict=True)]
     wrong_a = np.stack([reading.calibrated_a for reading in readings]) - fresh.ideal_a
     return _relative(wrong_a, fresh), float(np.std(wrong_a / np.stack([r.deviation_a for r in readings])))
+
+
+def of_window(shape: tuple[int, int]) -> tuple[float, float]:
+    """Fit the window of readings; deviation over the largest current, and spread of the gains."""
+    learned = board(shape)[0]
+    window = fit_reading_window(learned)
+    assert window is not None
+    return window.deviation_a / float(np.abs(learned.current_a).max()), float(np.std(window.gain))
+
+
+def of_residuals(shape: tuple[int, int]) -> tuple[float, float]:
+    """Test the residuals of the board's circuit, and of one whose cells add what no circuit explains.
+
+    Returns:
+        Predictable shares of the residuals' variance.
+    """
+    right, wrong = (residual_test(*fitted(shape, extra_a)) for extra_a in (0.0, 8e-6))
+    return right.misfit_share, wrong.misfit_share
+
+
+@cache
+def fitted(shape: tuple[int, int], extra_a: float) -> tuple[CircuitFit, Reads]:
+    """Fit a circuit to a board whose cells add this current, times the fourth power of conductance."""
+    data = board(shape)[0]
+    scaled = (data.conductance_s - 58e-6) / 42e-6
+    extra = extra_a * np.einsum("knm,kvn->kvm", scaled**4, data.voltage_v**2)
+    reads = reads_of(replace(data, current_a=data.current_a + extra), np.random.default_rng(6))
+    return select_circuit(reads), reads
 
 
 def _relative(wrong_a: np.ndarray, fresh: Measurements) -> float:

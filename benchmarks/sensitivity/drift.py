@@ -2,7 +2,7 @@
 
 Learned noise: of a board whose cells fluctuate with 1/f by 0.1 % a decade, and readings to a false alarm at a
 stated 500, from 200 alarms; and of twenty such boards from 32 readings each. Diagnosis: share of changes
-named rightly, twenty of each kind, eight vectors.
+named rightly, twenty of each kind, eight vectors. Run lengths: two of plain charts, one of a vector's.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ import numpy as np
 from drift_boards.board import Board
 from sensitivity.table import Varied
 
+from crosscal.runtime.drift import run_length
+
 NOISE = "runtime.drift.noise_history"
 HYPOTHESES = "runtime.drift.hypotheses"
+LENGTHS = "runtime.drift.run_length"
 KINDS = ("nothing", "gain", "temperature", "offsets", "relaxation", "column", "row", "cell")
 STATED, ALARMS, CASES = 500, 200, 20
 
@@ -28,6 +31,10 @@ def varied() -> list[Varied]:
         Varied(f"{NOISE}._BORROWED", (0.0, 20.0, 60.0, 200.0), few_readings),
         Varied(f"{NOISE}._MOST_DEVIATIONS", (3.0, 4.0, 6.0, 10.0), learned_noise),
         Varied(f"{NOISE}._LEAST_WHITE", (1e-8, 1e-4, 1e-2), learned_noise),
+        Varied(f"{LENGTHS}._NODES_PER_DEVIATION", (1, 2, 3, 6), run_lengths),
+        Varied(f"{LENGTHS}._FEWEST_NODES", (12, 24, 48, 96), run_lengths),
+        Varied(f"{LENGTHS}._SECANT_STEPS", (3, 5, 7, 10, 30), thresholds),
+        Varied(f"{LENGTHS}._SAME_LOG_RUN_LENGTH", (1e-5, 1e-4, 1e-3, 1e-2), thresholds),
         Varied(f"{HYPOTHESES}._SIZES", _grids(1e-3, 1.0), diagnosis),
         Varied(f"{HYPOTHESES}._OFFSET_SIZES", _grids(1e-4, 0.3), diagnosis),
     ]
@@ -54,6 +61,19 @@ def few_readings() -> str:
         f"white {white.mean():.3f} ± {white.std():.3f} of the stated, "
         f"slow {100 * slow.mean():.3f} ± {100 * slow.std():.3f} %"
     )
+
+
+def run_lengths() -> str:
+    """Compute run lengths of charts."""
+    plain = [run_length.cusum_run_length(0.5, h) for h in (5.0, 12.0)]
+    return f"{plain[0]:.6f}, {plain[1]:.2f}, {run_length.vector_run_length(2.0, 9.0, 32):.6f} readings"
+
+
+def thresholds() -> str:
+    """Compute thresholds from run lengths, without what is remembered of earlier ones."""
+    plain = [run_length.plain_threshold.__wrapped__(0.5, wanted) for wanted in (2.0, 500.0, 1e6)]
+    vector = run_length.threshold.__wrapped__(2.0, 14_400.0, 32)
+    return ", ".join(f"{each:.4f}" for each in (*plain, vector))
 
 
 def diagnosis() -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from crosscal.core.errors import BoardError, ScpiError, wanted
 from crosscal.drivers.scpi.format import excerpt
 
+# Codes of the contract (docs/remote_interface.md), and SCPI-1999's "Hardware error".
 COMPLIANCE, SENSE_SATURATED, OVER_TEMPERATURE, CELL_STUCK, NOT_CALIBRATED = 101, 102, 103, 104, 105
 HARDWARE = -240
 

@@ -12,7 +12,7 @@ from crosscal.drivers.scpi.timed_link import TimedLink
 IDENTITY, VERSION = b"*IDN?", b":SYST:VERS?"
 BLOCK_SILENCE_S = 5.25
 """A board gives up an incomplete block after 5 s of silence."""
-MAX_PROBES = 7
+MAX_PROBES = 7  # a late answer to one of the last six is told from that to this one
 
 # Twice the version, of which the first may have something stale before it.
 _ANSWER = re.compile(rb"(\d{4}\.\d+);\1;([^\n]+)\n$")

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 ERRORS = b":SYST:ERR:ALL?"
 MUST_BE_LAST = (b"*IDN?", b"*OPT?")
 """Their answers are of arbitrary text: IEEE 488.2, 8.7.1, lets no other query follow in the message."""
-_MOST_SHOWN = 120
+_MOST_SHOWN = 120  # characters of a message in an error: a line of a terminal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

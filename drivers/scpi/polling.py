@@ -16,6 +16,7 @@ from crosscal.drivers.scpi.reply import text_of
 from crosscal.drivers.scpi.session import Session
 
 OPERATION = b":STAT:OPER:COND?"
+# Bits of the operation register (docs/remote_interface.md).
 MEASURING, WAITING_FOR_TRIGGER, PROGRAMMING = 1 << 4, 1 << 5, 1 << 8
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5e-3, 0.1
@@ -36,7 +37,7 @@ class Clock:
     sleep: Callable[[float], None] = time.sleep
 
 
-_OCCUPIED = (-213, -200)
+_OCCUPIED = (-213, -200)  # "Init ignored", "Execution error": another run goes on
 
 
 def _occupation(session: Session) -> str:

@@ -15,7 +15,7 @@ _BYTES_PER_NUMBER = 26
 """The longest way to write a double, `-1.7976931348623157e+308` and a comma; in a block it takes 8."""
 _MARGIN = 2
 """Transfers may take this much longer than the link's estimate."""
-_LINE_BYTES = 1 << 16
+_LINE_BYTES = 1 << 16  # of garbage before an answer, the latest: identities take some hundred bytes
 
 
 class TimedLink:

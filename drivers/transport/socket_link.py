@@ -12,7 +12,7 @@ import socket
 
 from crosscal.core.errors import BoardConnectionError
 
-_READ_BYTES = 1 << 18
+_READ_BYTES = 1 << 18  # at most in one call: as much as systems keep
 _MOST_DISCARDED = 100
 """Whoever sends more than this unasked is not waited for: what follows will be noticed as garbled."""
 _CLOSED = "the other side closed the link; check that the board is on and answers to one client only"

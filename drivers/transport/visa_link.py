@@ -14,7 +14,7 @@ from pyvisa.resources import MessageBasedResource
 from crosscal.core.errors import BoardConnectionError, BoardError, wanted
 from crosscal.drivers.transport.visa_errors import UNSUPPORTED
 
-_READ_BYTES = 1 << 18
+_READ_BYTES = 1 << 18  # at most in one call: as for a socket
 _BITS_PER_BYTE = 10
 """Start bit, eight bits, stop bit."""
 _BULK_BYTES = 64

@@ -9,7 +9,7 @@ from importlib.resources import files
 
 from crosscal.core.errors import RangeError
 
-_WIDTH = 116
+_WIDTH = 116  # characters of a line of numbers
 
 
 def is_identifier(name: str) -> bool:

@@ -22,7 +22,7 @@ _RUN = (
     *("-M", "mps2-an386", "-nographic", "-monitor", "none", "-serial", "none"),
     *("-icount", "shift=0", "-semihosting-config", "enable=on,target=native"),
 )
-_RUN_S = 300
+_RUN_S = 300  # runs take seconds; one that does not end is a fault of the program
 
 
 class EmulatorError(CrosscalError):

@@ -16,13 +16,16 @@ from crosscal.firmware_models.c_calibrator.c_text import (
 from crosscal.firmware_models.c_calibrator.network import PER_COLUMN, NetworkConstants
 from crosscal.firmware_models.c_calibrator.q15_layer import Q15, SUM_PLACES, Q15Layer, places_of
 
-_TOLERANCE = 1e-4
+_TOLERANCE = 1e-4  # of the largest current: three steps of Q15, 3e-5 each
 _ARITHMETIC = "Q15: weights and activations of 16 bits; currents in single precision"
 _TABLE_END, _TABLE_PER_ONE = 8, 128
 """tanh up to 8, where Q15 cannot tell it from 1; straight lines between 128 places per one err by 6e-6."""
 
 _CURRENT_PLACES, _LARGEST_PLACES = 20, 30
-_MOST_INPUT_PLACES = 24
+"""Binary places of the full scale, and of the largest reading: a unit is 1e-6 of the one, and sums of two of
+the other fit 32 bits."""
+
+_MOST_INPUT_PLACES = 24  # of a current in single precision: further ones are zeros
 
 
 def affine_q15_body(

@@ -9,12 +9,12 @@ from math import frexp
 from crosscal.core.errors import RangeError, wanted
 from crosscal.firmware_models.c_calibrator.c_text import integer_array, padded
 
-Q15 = 15
+Q15 = 15  # binary places of a number of 16 bits between -1 and 1
 SUM_PLACES = 20
 """Binary places of a unit's sum: 32 bits then reach to 2048, and rounding is a tenth of Q15's."""
 
-_SUM_BITS = 30
-_MOST_SHIFT = 62
+_SUM_BITS = 30  # of products, and of the bias: together they fit 32 with a sign
+_MOST_SHIFT = 62  # of a number of 64 bits with a sign
 
 
 def places_of(largest: float) -> int:

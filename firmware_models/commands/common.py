@@ -6,7 +6,7 @@ from crosscal.firmware_models.call import Call, NotYet
 from crosscal.firmware_models.header_tree import Command, bare
 from crosscal.firmware_models.numeric import Limits
 
-_BYTE = Limits(0, 255, 0)
+_BYTE = Limits(0, 255, 0)  # IEEE 488.2, 10.10 and 10.34: masks of eight bits
 
 
 def _clear(call: Call) -> None:

@@ -11,9 +11,9 @@ from crosscal.firmware_models.header_tree import Command
 from crosscal.firmware_models.numeric import CELSIUS, SECOND, Limits
 from crosscal.firmware_models.sessions.link_fault import DROP, GARBLE, STALL
 
-_DURATION_S = Limits(0.0, 1e12, 0.0)
-_TEMPERATURE_C = Limits(-55.0, 150.0, 25.0)
-_SEED = Limits(0, 2**63 - 1, 0)
+_DURATION_S = Limits(0.0, 1e12, 0.0)  # thirty thousand years
+_TEMPERATURE_C = Limits(-55.0, 150.0, 25.0)  # the widest range that parts of silicon are specified for
+_SEED = Limits(0, 2**63 - 1, 0)  # fits 64 bits with a sign
 
 
 def _advance(call: Call) -> None:

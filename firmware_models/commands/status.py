@@ -9,7 +9,7 @@ from crosscal.firmware_models.header_tree import Command
 from crosscal.firmware_models.numeric import Limits
 from crosscal.firmware_models.status_registers import ConditionRegister
 
-_WORD = Limits(0, 65535, 0)
+_WORD = Limits(0, 65535, 0)  # SCPI-1999, 20: registers of sixteen bits
 
 
 def _register_commands(name: str, register: Callable[[Call], ConditionRegister]) -> tuple[Command, ...]:

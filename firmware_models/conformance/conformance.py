@@ -11,7 +11,7 @@ from string import Template
 from crosscal.core.errors import BoardConnectionError, BoardError, BoardTimeoutError, wanted
 from crosscal.firmware_models.conformance.board_facts import FoundFacts, names_of, read_facts
 from crosscal.firmware_models.conformance.findings import Finding, Result, finding_of
-from crosscal.firmware_models.conformance.line import Line, ask
+from crosscal.firmware_models.conformance.line import RUN_PATIENCE_S, Line, ask
 from crosscal.firmware_models.conformance.settings_kept import SettingsKept
 from crosscal.firmware_models.conformance.transcript_format import (
     TRANSCRIPTS,
@@ -26,15 +26,14 @@ from crosscal.firmware_models.conformance.transcript_replay import TranscriptMis
 ANY_BOARD = TRANSCRIPTS / "any_board"
 ASYNCHRONOUS = (101, 102, 103, 104, 105, -240)
 """Reports of the hardware that come when they come (decision 3)."""
-PATIENCE_S = 5.0
-RUN_PATIENCE_S = 600.0
-"""For replies that wait until thousands of cells have been written or read back."""
-BLOCK_SILENCE_S = 5.6
+PATIENCE_S = 5.0  # for a reply to a command that only looks something up
+BLOCK_SILENCE_S = 5.6  # a board gives up an incomplete block after 5 s (decision 16)
 SEQUENCE_VALUES_MOST = 1 << 16
 """More values than these are not sent to see that they are too many."""
 
 _SLOW = re.compile(r"PROG|ARR:COND\?", re.IGNORECASE)
 _WRITES = re.compile(r"ARR(AY)?:PROG(RAM)?(:START?)?(?![:\w?])", re.IGNORECASE)
+# The board that the transcripts of the reference were written for.
 _REFERENCE = FoundFacts(
     identity="",
     rows=3,

@@ -7,6 +7,9 @@ from typing import Protocol
 from crosscal.core.errors import BoardTimeoutError
 from crosscal.firmware_models.conformance.transcript_bytes import reply_length
 
+RUN_PATIENCE_S = 600.0
+"""For replies that wait until thousands of cells have been written or read back."""
+
 
 class Line(Protocol):
     """Bytes to a board and from it.

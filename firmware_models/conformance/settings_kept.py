@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from crosscal.firmware_models.conformance.line import Line, ask
+from crosscal.firmware_models.conformance.line import RUN_PATIENCE_S, Line, ask
 
 _SETTINGS = (
     *("FORM:BORD", "SOUR:VOLT:PROT", "SENS:CURR:APER", "SENS:AVER:COUN", "SENS:CURR:RANG", "TRIG:SOUR"),
     *("SENS:CURR:RANG:AUTO", "*ESE", "*SRE"),
 )
 _WITH_PROG = ("ARR:PROG:TOL", "ARR:PROG:ITER", "ARR:COND:TARG")
-_RUN_PATIENCE_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +54,6 @@ class SettingsKept:
             line.send(message.encode("latin-1") + b"\n")
         if cells and self.target:
             line.send(b"ARR:PROG\n")
-            ask(line, "*OPC?", _RUN_PATIENCE_S)
+            ask(line, "*OPC?", RUN_PATIENCE_S)
         line.send(b"*CLS\n")
         ask(line, "*OPC?", patience_s)

@@ -45,7 +45,7 @@ from pathlib import Path
 TRANSCRIPTS = Path(__file__).parents[1] / "transcripts"
 """Those of the reference board; those of any board are in a folder below."""
 
-DEFAULT_TOLERANCE = 1e-6
+DEFAULT_TOLERANCE = 1e-6  # of numbers in replies, relative: single precision holds seven digits
 HEADS = ("message-based", "stream", "groups", "needs", "lacks", "programs", "switched-on")
 DIRECTIVES = (
     "advance",

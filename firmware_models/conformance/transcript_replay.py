@@ -18,7 +18,7 @@ from crosscal.firmware_models.conformance.transcript_format import (
 )
 
 ERROR_REPLY = re.compile(rb'([+-]?\d+),"(?:[^"]|"")*"')
-UNREAD_ERRORS_SHOWN = 20
+UNREAD_ERRORS_SHOWN = 20  # as many as a board must keep
 SHOWN = 200
 """Characters of a message or a reply that are shown."""
 

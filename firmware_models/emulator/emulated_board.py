@@ -17,9 +17,9 @@ from crosscal.firmware_models.emulator.firmware import EMULATOR, find_tool
 from crosscal.firmware_models.serving.pty_port import PtyPort
 
 _MACHINE = ("-machine", "mps2-an386", "-display", "none", "-monitor", "none", "-serial", "stdio")
-_AT_ONCE = 4096
-_IDLE_S = 0.2
-_PATIENCE_S = 5.0
+_AT_ONCE = 4096  # bytes: what a pipe takes without waiting
+_IDLE_S = 0.2  # between two looks whether to end; nobody else waits for it
+_PATIENCE_S = 5.0  # for an emulator that was told to end; it takes milliseconds
 
 
 class EmulatedBoard:

@@ -6,9 +6,9 @@ DROP, STALL, GARBLE = "DROP", "STALl", "GARBle"
 STALL_S = 5.0
 """The contract's."""
 
+# Any bytes and bits will do: clients must notice that some have changed.
 _EVERY = 7
 _FLIP = 0x15
-"""Any bytes and bits will do: clients must notice that some have changed."""
 
 
 class LinkFault:

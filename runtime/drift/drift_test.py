@@ -27,10 +27,15 @@ _SHIFT_PER_ROOT = 0.35
 """k of a vector chart, relative to the square root of its dimensions."""
 
 _LEAST_K = 0.5
-_KINDS = 3
-_TRIALS = 200
+"""k of the common chart: half of a shift by one standard deviation, the one it finds first (Page, 1954)."""
+
+_KINDS = 3  # of charts, among which the false alarms are shared
+_TRIALS = 200  # the mean of so many delays is known to 7 % where they scatter as much as they last
+_LONGEST = 10_000_000  # readings of a trial: twenty years of one a minute, a second's computation
+
 _WARM_UP = 64
-_LONGEST = 10_000_000
+"""Readings of a trial before the change. A walk that is drawn back by k forgets its beginning in 2/k²
+readings: eight on the slowest chart."""
 
 
 class Chart(StrEnum):

@@ -15,7 +15,10 @@ _SIZES = np.geomspace(1e-3, 1.0, 13)
 """Standard deviations of relative changes that are summed over, each as probable as the others."""
 
 _OFFSET_SIZES = np.geomspace(1e-4, 0.3, 13)
+"""The same of offsets, relative to full scale."""
+
 _UNREAD = 1e4
+"""Noise variance of a reading that is missing, relative to full scale squared: it then says nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,9 @@ import numpy as np
 from crosscal.core.errors import InputError, wanted
 from crosscal.runtime.drift.run_length import one_sided_threshold
 
-_K = 0.5
+_K = 0.5  # half of a shift by one standard deviation, the one it finds first (Page, 1954)
 _REFERENCE = 512
 """Reads that say how misfits are spread while all is well."""
-
-_MOST_DEVIATIONS = 4.0
 
 
 class ReadsTest:
@@ -63,10 +61,6 @@ class ReadsTest:
             self._sorted = np.sort(self._seen) if len(self._seen) == self._wanted else self._sorted
             return False
         below = int(np.searchsorted(self._sorted, misfit))
-        self._sum = max(0.0, self._sum + _normal_score((below + 0.5) / (self._wanted + 1.0)) - _K)
+        score = NormalDist().inv_cdf((below + 0.5) / (self._wanted + 1.0))
+        self._sum = max(0.0, self._sum + score - _K)
         return self._sum > self._threshold
-
-
-def _normal_score(share: float) -> float:
-    """Quantile of the normal distribution, held within a few standard deviations."""
-    return min(max(NormalDist().inv_cdf(share), -_MOST_DEVIATIONS), _MOST_DEVIATIONS)

@@ -19,8 +19,11 @@ import numpy as np
 
 from crosscal.core.errors import InputError, wanted
 
+# Of Gauss–Legendre quadrature. Run lengths are the same to nine digits from 1 node per deviation, and from 12
+# nodes on (`python benchmarks/constants.py run_length`).
 _NODES_PER_DEVIATION = 3
 _FEWEST_NODES = 48
+
 _MANY_DIMENSIONS = 24
 """From which the approximation moves run lengths by less than 1 % (tests/runtime/drift/test_run_length.py);
 below, the exact density is as fast."""
@@ -29,8 +32,15 @@ _DEVIATIONS_BELOW = 14.0
 """Beyond the spread of a sum's length, which is below 2."""
 
 LEAST_RUN_LENGTH = 2.0
+"""An alarm at every other reading: below, there is nothing to test."""
+
 _SECANT_STEPS = 30
+"""Seven were taken at most, for run lengths of 2 to 10⁶ and up to 64 dimensions. Insensitive from 5 on
+(`python benchmarks/constants.py run_length`)."""
+
 _SAME_LOG_RUN_LENGTH = 1e-3
+"""A run length within a thousandth of the wanted one. Thresholds are the same to 1e-3 between 1e-5 and 1e-3,
+to 1e-2 with 1e-2 (the same command)."""
 
 _TERMS_BEYOND = 9.0
 """Standard deviations of a Poisson distribution beyond which its terms are left out: 1e-17 of the whole."""

@@ -19,6 +19,7 @@ from crosscal.runtime.feedforward.network import NetworkCorrection, tanh_layers
 from crosscal.runtime.file_format.folded_tensor import of_rank, per_column
 
 _ACTIVATIONS = ("sigmoid", "tanh")
+# With the values that leave a column as it is.
 _PER_COLUMN = {"input_shift": 0.0, "input_scale": 1.0, "output_shift": 0.0, "output_scale": 1.0, "skip": 0.0}
 
 

@@ -15,7 +15,7 @@ from crosscal.runtime.file_format.recalibration_record import RecalibrationRecor
 from crosscal.runtime.reading_window import ReadingWindow
 
 FORMAT = "crosscal-calibrator"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 2  # 2: tensors under the terms of the field
 UNITS = {"conductance": "S", "current": "A", "calibrated": "A"}
 
 

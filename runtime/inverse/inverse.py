@@ -29,7 +29,7 @@ _SURROGATE_ERROR = 0.005
 the currents that inputs cause. Insensitive between 0 and 0.01 where read noise is 1e-4; with less noise it
 keeps vectors with all rows alike from being refused."""
 
-_NOT_WANTED = np.empty((0, 0))
+_NOT_WANTED = np.empty((0, 0))  # stands for deviations that nobody asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -32,23 +32,23 @@ SOFT = 0.1
 _CHUNK = 32
 """Readings at a time: their derivatives stay in the cache."""
 
+# Rounds of the search for the softest direction, and steps along it each way. Stated deviations are
+# insensitive from 2 rounds and 8 steps on; with 4 steps they are 6 % too small on arrays with more rows than
+# columns (`python benchmarks/constants.py uncertainty`).
 ROUNDS = 8
 STEPS = 16
-"""Rounds of the search for the softest direction, and steps along it each way. Stated deviations are
-insensitive from 2 rounds and 8 steps on; with 4 steps they are 6 % too small on arrays with more rows than
-columns (`python benchmarks/constants.py uncertainty`)."""
 
 _BY_CHANCE = 15.0
 """Minus the logarithm of how often, at most, an ordinary reading is taken for one without explanation."""
 
+# Stated deviations are insensitive to the length of a step between 0.25 and 1, to its limits between half and
+# twice these, to the unlikelihood that ends a walk between 8 and 30, to the rounds of settling from 3 on and
+# to the points of the grid from 501 on (`python benchmarks/constants.py uncertainty`). `LIKELIEST` keeps the
+# exponential within float64.
 STEP_OF_DEVIATION, STEP_LIMITS = 0.5, (0.15, 0.3)
 UNLIKELY, LIKELIEST = 15.0, 500.0
 _SETTLING = 6
 _GRID = 2001
-"""Stated deviations are insensitive to the length of a step between 0.25 and 1, to its limits between half
-and twice these, to the unlikelihood that ends a walk between 8 and 30, to the rounds of settling from 3 on
-and to the points of the grid from 501 on (`python benchmarks/constants.py uncertainty`). `LIKELIEST` keeps
-the exponential within float64."""
 
 Inputs = Float[np.ndarray, "batch rows"]
 

@@ -15,7 +15,7 @@ from crosscal.runtime.recalibration.report import RecalibrationReport
 from crosscal.runtime.recalibration.vectors import informative_vectors
 from crosscal.runtime.recalibration.verification import FEWEST_VECTORS, Verification, verify
 
-_AT_ONCE = 16
+_AT_ONCE = 16  # vectors between two steps of the progress bar, and two looks whether to stop
 _SPOILING = frozenset({101, 103})
 """Codes of a board's complaints that put readings in doubt although their status bits do not show it: a
 driver at its compliance limit, over temperature."""

@@ -11,6 +11,7 @@ from crosscal.core.errors import RangeError, wanted
 from crosscal.runtime.inverse.tensors import InverseTensors
 
 _NEWTON_STEPS = 30
+"""The iteration ends by itself. Insensitive from 5 on (`python benchmarks/constants.py cell_model`)."""
 
 
 def standardised_inputs(tensors: InverseTensors, voltage_v: Vectors) -> Float[np.ndarray, "batch rows"]:

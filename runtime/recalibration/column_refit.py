@@ -20,7 +20,7 @@ from crosscal.runtime.recalibration.outliers import find_outliers
 from crosscal.runtime.recalibration.posterior import CELLS, OFFSET, ColumnPosterior, RecalibrationLevel
 from crosscal.runtime.recalibration.report import RecalibrationReport
 
-FEWEST_VECTORS = 2
+FEWEST_VECTORS = 2  # a gain and an offset are two unknowns of each column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -32,10 +32,10 @@ INFLATIONS = np.array([1.0, 1.02, 1.05, 1.1, 1.2, 1.4, 1.7, 2.2, 3.0])
 NOISES = np.geomspace(0.5, 16.0, 16)
 """Noise relative to that of the first recalibration."""
 
+# Logarithms of how probable rates, noises and inflations are where readings do not say.
 _RATED = -0.5 * (np.log(RATES / 3e-4) / math.log(5.0)) ** 2
 _LOUD = -0.5 * (np.log(NOISES) / math.log(3.0)) ** 2
 _INFLATED = -np.log(INFLATIONS) / 0.05
-"""Logarithms of how probable rates, noises and inflations are where readings do not say."""
 
 _KEPT = 0.9
 """Weight of what was learned before relative to the latest recalibration: the latest ten count."""
@@ -47,6 +47,8 @@ _SUDDENLY = 2.0
 """Noise relative to that of the latest recalibrations from which this one's own counts."""
 
 _SHORTEST_SPAN = 1e-3
+"""Of two recalibrations that follow each other at once: a rate must not be divided by 0. At one hour of age
+it is 3.6 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

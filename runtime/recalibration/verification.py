@@ -12,8 +12,8 @@ from crosscal.core.short_repr import ShortRepr
 from crosscal.runtime.correction import Uncertain
 from crosscal.runtime.programmed import ProgrammedCalibrator
 
-FEWEST_VECTORS = 2
-_DEVIATIONS_ALLOWED = 2.0
+FEWEST_VECTORS = 2  # of one alone nothing says how errors scatter
+_DEVIATIONS_ALLOWED = 2.0  # one good recalibration in 40 fails by chance, and is measured again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

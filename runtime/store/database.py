@@ -15,7 +15,7 @@ NAME = "history.sqlite"
 _BUSY_S = 10.0
 """Longest wait for another process's write, which takes milliseconds."""
 
-_JOURNAL_BYTES = 4 << 20
+_JOURNAL_BYTES = 4 << 20  # SQLite writes the journal back after a thousand pages of 4 KiB: more need not stay
 
 _FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
 """An error when writing is a disk without room far more often than one that is broken."""

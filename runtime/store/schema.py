@@ -9,7 +9,7 @@ from crosscal.core.errors import StoreError, wanted
 APPLICATION = 0x58434C53
 """Marks the database as ours (`PRAGMA application_id`): "XCLS"."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 1  # of tables and columns (`PRAGMA user_version`)
 
 _TABLES = """
 CREATE TABLE calibrations (

@@ -37,6 +37,7 @@ from crosscal.runtime.store.thinning import give_back_pages, thin
 from crosscal.runtime.store.writer_lock import WriterLock
 
 DEFAULT_LIMIT_BYTES = 4 << 30
+"""Room for a thousand calibrations of some megabytes; sentinels take 27 MB a year."""
 
 
 class Store:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import sqlite3
 
-_DAY_S = 86_400.0
-_RULES = ((7 * _DAY_S, 3_600.0), (90 * _DAY_S, _DAY_S))
+from crosscal.core.physical_constants import DAY_S, HOUR_S
+
+_RULES = ((7 * DAY_S, HOUR_S), (90 * DAY_S, DAY_S))
 """(age, spacing): at one sentinel a minute, 8 vectors and 64 columns, a year then takes 27 MB."""
 
-_PAGES_AT_ONCE = 512
+_PAGES_AT_ONCE = 512  # 2 MB: some milliseconds, between two wishes of a reader
 
 
 def thin(database: sqlite3.Connection, now_s: float) -> int:

@@ -42,6 +42,7 @@ class WriterLock:
         os.close(self._descriptor)
 
 
+# A child must not keep the lock; each system has one of the two flags.
 _CLOSED_IN_CHILDREN = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0)
 
 try:

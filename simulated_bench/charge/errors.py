@@ -16,7 +16,7 @@ from crosscal.simulated_bench.charge.reading import checked_read, product_of
 from crosscal.simulated_bench.charge.variation import CapacitanceVariation, ChargeDraws
 from crosscal.simulated_bench.circuit.wires import Wires
 
-_HADAMARD = np.array([[1, 1], [1, -1]])
+_HADAMARD = np.array([[1, 1], [1, -1]])  # of order 2
 SIGNS = np.kron(np.kron(_HADAMARD, _HADAMARD), _HADAMARD)[:, 1:7]
 """Signs of the six groups of random numbers in a block of specimens, (8, 6); columns are orthogonal."""
 

@@ -13,6 +13,7 @@ from crosscal.simulated_bench.charge.parasitics import ChargeParasitics
 from crosscal.simulated_bench.charge.variation import CapacitanceVariation
 from crosscal.simulated_bench.circuit.wires import Wires
 
+# Assumptions: see the module.
 ROWS, COLUMNS, VECTORS = 32, 24, 8
 CAPACITANCE_F = 6e-15, 30e-15
 DRIVE_V = 0.1, 0.5
@@ -20,6 +21,7 @@ DRIVE_V = 0.1, 0.5
 FEEDBACK_F, ROWS_OF_FEEDBACK = 200e-15, 16
 """For up to so many rows, in proportion beyond: full drive of 16 cells of 30 fF is 1.2 V at the output."""
 
+# Assumptions: see the module.
 PARASITICS = ChargeParasitics(
     wires=Wires(row_ohm=50.0, column_ohm=50.0, source_ohm=5e3),
     row_line_f=1e-15,

@@ -13,6 +13,7 @@ from crosscal.core.kernel_cache import njit
 PER_UNIT = 16.0  # a power of two: what is left after the nearest multiple is exact
 TABLE_END = 32.0  # 16 KiB of tables; with the default constants, cells of up to 7.7 V
 MIDDLE = int(TABLE_END * PER_UNIT)
+# Tables.
 SINH = np.sinh(np.arange(-MIDDLE, MIDDLE + 1) / PER_UNIT)
 COSH = np.cosh(np.arange(-MIDDLE, MIDDLE + 1) / PER_UNIT)
 

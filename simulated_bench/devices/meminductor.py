@@ -11,9 +11,9 @@ from crosscal.core.errors import RangeError, SolverError, wanted
 from crosscal.simulated_bench.devices.mos_capacitor import MosCapacitor
 from crosscal.simulated_bench.devices.transconductor import Transconductor
 
-NEWTON_MOST = 50
-POINTS_MOST = 2048
-PEAK_POINTS = 4096
+NEWTON_MOST = 50  # steps of 0.2 V at most: ten volts of swing
+POINTS_MOST = 2048  # of a period: a system of as many equations, a second each step
+PEAK_POINTS = 4096  # of a period, for its peak: the tenth harmonic's is off by 3e-5 at most
 NOTHING_V = 1e-12  # what Newton's last step may still change
 
 

@@ -22,7 +22,7 @@ INTRINSIC_PER_M3 = 1.0e16
 SERIES_BELOW = 1e-3
 """Relative to the thermal voltage: series replace closed forms below, where these lose digits."""
 
-NEWTON_MOST = 200
+NEWTON_MOST = 200  # steps of two thermal voltages at most: ten volts of surface potential
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from crosscal.simulated_bench.devices.law import CellLaw, cell_current, require_
 from crosscal.simulated_bench.devices.sinh import Sinh
 
 STEPS_MOST = 120  # bisection alone, from volts down to rounding, takes some 60
-PROBE_S = 50e-6
+PROBE_S = 50e-6  # within the range of every profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import numpy as np
 from crosscal.core.errors import RangeError, wanted
 from crosscal.simulated_bench.devices.asymmetric_kernels import saturating_law
 
-MOST_SHIFT = 3.0
+MOST_SHIFT = 3.0  # the two currents of saturation then differ by e⁶ = 400: a diode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

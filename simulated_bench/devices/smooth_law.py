@@ -13,6 +13,7 @@ from numba.core.errors import NumbaError
 from crosscal.core.errors import InputError, wanted
 from crosscal.simulated_bench.devices.law_kernels import compiled_law
 
+# Within the ranges of reads; no round voltages, where laws are joined and slopes jump.
 PROBE_S = 50e-6
 PROBES_V = (-0.283, -0.137, 0.137, 0.283)
 PROBE_STEP_V = 1e-5

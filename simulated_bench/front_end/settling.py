@@ -24,7 +24,7 @@ TOLERANCE, RINGING_TOLERANCE = 1e-5, 1e-6
 """Largest error of a time step, as of `solve_transient`, without and with inductors: errors of many swings
 add up. Readings are then good to 1e-5 of the currents, and to 5e-5 where the array rings."""
 
-STAGE_TOLERANCE = 1e-9
+STAGE_TOLERANCE = 1e-9  # for the equations of a stage: far below that of a step
 E_FOLDS = 40
 """Time constants after which an array is at rest, to all digits that doubles have."""
 

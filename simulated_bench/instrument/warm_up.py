@@ -19,7 +19,7 @@ from crosscal.simulated_bench.settings.bench_toml import settings_text
 
 logger = logging.getLogger(__name__)
 
-READ_V = 0.1
+READ_V = 0.1  # any voltage compiles the same kernels
 
 
 def warm_up(settings: BenchSettings) -> None:

@@ -18,7 +18,7 @@ from crosscal.simulated_bench.netlists.writer import netlist
 LINEAR, NONLINEAR, RC, RLC = 1e-11, 1e-10, 1e-5, 1e-4
 """Agreement that correct solvers reach, relative to the largest current."""
 
-INSTANTS_MOST = 200
+INSTANTS_MOST = 200  # compared, of the thousands that ngspice may choose
 TOLERANCE = 1e-7  # of a step of the transient here, which leaves an error of some 1e-6
 
 

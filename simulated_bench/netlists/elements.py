@@ -17,8 +17,8 @@ from crosscal.simulated_bench.devices.one_transistor import OneTransistor
 DIGITS_KEPT = 11
 """Significant digits that ngspice keeps of a number inside an expression; elsewhere it keeps all."""
 
-PROBES_V = np.array([-0.3, -0.1, 0.1, 0.3])
-PAIRS_PER_LINE = 4
+PROBES_V = np.array([-0.3, -0.1, 0.1, 0.3])  # a cell of 0 S that conducts at none of them is left out
+PAIRS_PER_LINE = 4  # of time and voltage: lines of some 90 characters
 
 _WORDS = re.compile(r"[A-Za-z_]\w*|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 

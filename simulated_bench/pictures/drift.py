@@ -7,8 +7,9 @@ from matplotlib.figure import Figure
 
 from crosscal.simulated_bench.pictures.style import BLUE, ORANGE, SKY, legend_below, prefixed
 
+# Percentiles, opacity, and the name in the legend.
 BANDS = ((5, 95, 0.25, "9 of 10 cells"), (25, 75, 0.5, "half of the cells"))
-SINGLE_CELLS = 6
+SINGLE_CELLS = 6  # lines that can still be told apart
 
 
 def draw_drift(time_s: np.ndarray, conductance_s: np.ndarray, current_a: np.ndarray, *, title: str) -> Figure:

@@ -22,7 +22,7 @@ TOLERANCE, ITERATIONS_MOST = 0.01, 50
 """Of write-verify, as a board has them after power-on."""
 
 ROOM = 0.95  # of a range that currents may take when one is chosen for them
-APERTURE_S = 1e-3
+APERTURE_S = 1e-3  # the contract's power-on value (decision 11)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

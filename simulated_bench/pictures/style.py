@@ -26,8 +26,9 @@ MAP_PERCENTILE, MAP_OUTLIER = 97.0, 4.0
 """Values this many times beyond that percentile are drawn in the last colour."""
 
 FORMATS = (".png", ".svg", ".pdf")
+# By the power of ten.
 PREFIXES = {-18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
-_DPI = 130
+_DPI = 130  # legible in a page of 1400 pixels; some 100 kB
 
 
 def prefixed(values: np.ndarray, unit: str) -> tuple[float, str]:

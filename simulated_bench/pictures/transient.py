@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from crosscal.simulated_bench.pictures.style import BLUE, GREEN, GREY, ORANGE, SKY, legend_below, prefixed
 
-CONVERTER_BITS = (8, 12, 16)
+CONVERTER_BITS = (8, 12, 16)  # of converters whose half steps are drawn in
 
 
 def draw_transient(time_s: np.ndarray, current_a: np.ndarray, settled_a: np.ndarray, *, title: str) -> Figure:

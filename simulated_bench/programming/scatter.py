@@ -11,7 +11,7 @@ from crosscal.simulated_bench.building import build_bench
 from crosscal.simulated_bench.packing import pack
 from crosscal.simulated_bench.settings.bench_settings import BenchSettings
 
-LEAST_REPEATS = 2
+LEAST_REPEATS = 2  # a variance takes two
 
 
 def programming_variance_s2(

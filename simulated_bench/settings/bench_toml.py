@@ -13,7 +13,7 @@ from crosscal.core.user_code import code_allowed, require_code_allowed
 from crosscal.simulated_bench.settings.bench_settings import BenchSettings
 from crosscal.simulated_bench.settings.devices import ClassSettings, with_class_named
 
-PROFILES = Path(__file__).parents[1] / "profiles"
+PROFILES = Path(__file__).parents[1] / "profiles"  # those that come along
 FRONT_END_PREFIX = "front_end_"
 
 DEEPEST = 8

@@ -9,7 +9,7 @@ from crosscal.simulated_bench.tiles.parts import Counts, Parts
 TILE_LINES = 128
 """Lines of the crossbars that the parts are stated for."""
 
-ADC_BITS = 8
+ADC_BITS = 8  # of ISAAC's converters
 
 
 def layer_cost(layer: LayerCodes, parts: Parts, counts: Counts) -> LayerCost:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-UM2 = 1e-12
+UM2 = 1e-12  # [m²]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from crosscal.core.physical_constants import HOUR_S
 from crosscal.simulated_bench.settings.faults import FaultSettings
 from crosscal.simulated_bench.variability.renewal_kernels import next_events
 
-HOUR_S = 3600.0
 CELL_KINDS = ("OPEN", "SHORT", "STUCK")
 
 

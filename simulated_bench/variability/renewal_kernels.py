@@ -16,12 +16,13 @@ from crosscal.core.kernel_cache import njit
 SLOTS_MOST = 64
 """So many slots in a row are empty with a chance of e^-64."""
 
+# SplitMix64's.
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
-_COUNT = np.uint64(1 << 20)
+_COUNT = np.uint64(1 << 20)  # number of a draw that no event has
 _S27, _S30, _S31, _S11 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(11)
-_LARGEST_SLOT = 9e18
+_LARGEST_SLOT = 9e18  # fits 64 bits with a sign, 9.22e18
 
 
 @njit(nogil=True)

@@ -19,8 +19,8 @@ APERTURE_S = 1e-3
 CONVERTER_BITS = 24
 """Converter width shown to clients where the board's class speaks volts and amperes: finer than any."""
 
-AVERAGES_MAX = 1000
-VECTORS_MAX = 65_536
+AVERAGES_MAX = 1000  # readings one after another: noise falls to a thirtieth
+VECTORS_MAX = 65_536  # of a sequence: 32 MB of 64 inputs each
 
 
 class LabHardware:

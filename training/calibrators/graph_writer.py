@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+# Of ONNX 1.12 (2022), read by onnxruntime from 1.12 on; newer ones have nothing that is needed here.
 OPSET = 17
 IR_VERSION = 8
 

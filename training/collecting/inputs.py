@@ -18,7 +18,7 @@ from crosscal.core.errors import InputError, wanted
 PAPER_VOLTAGE_RANGE_V = (0.1, 0.5)
 """Window of inputs in the seed paper's protocol (Rezaeifar et al., MemSys 2025)."""
 
-_SINE_PERIODS = (1.0, 5.0)
+_SINE_PERIODS = (1.0, 5.0)  # along the rows of an array: from one bow to waves of some rows
 
 Window = tuple[float, float]
 """Lowest and highest input [V]."""

@@ -24,7 +24,7 @@ from crosscal.training.measurements import Measurements
 
 RAW = "nothing"
 CALIBRATED = "calibrator"
-KNOWN_VECTORS = (8, 32, 100)
+KNOWN_VECTORS = (8, 32, 100)  # of the plain fits that a calibrator is compared with: few, some, many
 
 Stack = Float[np.ndarray, "matrices vectors columns"]
 

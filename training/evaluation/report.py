@@ -14,7 +14,7 @@ from crosscal.training.evaluation.evaluation import Evaluation, KindEvaluation
 from crosscal.training.evaluation.score import errors_by_matrix
 
 FORMAT = "crosscal-report"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 1  # grows when an entry changes its meaning
 
 
 def to_json(evaluation: Evaluation) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import numpy as np
 from crosscal.core.array_types import Float
 from crosscal.core.errors import RangeError, ShapeError, TrainingError, wanted
 
-MA2_PER_A2 = 1e6
+MA2_PER_A2 = 1e6  # (1000 mA per A)²
 
 Stack = Float[np.ndarray, "matrices vectors columns"]
 

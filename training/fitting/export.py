@@ -24,9 +24,13 @@ _PROBE_MATRICES = 3
 _COSTLY = {"structured", "whitebox"}
 """Kinds that take a second per matrix: one probe is enough, as all matrices go through the same nodes."""
 
-_PROBE_VECTORS = 4
+_PROBE_VECTORS = 4  # as matrices: any vector shows damage, several that vectors are not mixed up
+
 _EXPECTED_GAPS = 5
+"""Of uniform draws, between the end of their range and the nearest: more once in e⁵ = 150 ranges."""
+
 _LEAST_MARGIN = 0.01
+"""At least, of the range: ranges are typed with two digits, and draws come near their ends."""
 
 _USUAL_TOLERANCE = 1e-5
 """Error relative to the largest current that float32 runtimes keep on matrices of one decade (seen: 3e-7)."""

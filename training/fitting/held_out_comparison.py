@@ -16,7 +16,7 @@ from crosscal.training.measurements import Measurements
 MOST_MATRICES = 24
 """Held-out matrices that are compared: programming `structured` takes up to a second for each."""
 
-CONFIDENCE = 0.95
+CONFIDENCE = 0.95  # the usual: one comparison in twenty names a better one by chance
 
 FEWEST_UNITS = 5
 """Differences that the interval rests on, at least: of two, Student's factor would be 12.7."""

@@ -14,13 +14,17 @@ from crosscal.runtime import ReadingWindow
 from crosscal.training.measurements import Measurements
 
 _DEGREE = 3
+"""With 1 the law's deviation is 2 % of the largest current, with 2 0.4 %, with 3 and 5 0.2 % (`python
+benchmarks/constants.py reading_window`)."""
+
 _MATRICES = 80
 """Enough for a handful of coefficients; more cost memory."""
 
 _ROUNDS = 4
 """Of alternating least squares: gains differ by a few per cent, and the second round changes them by less."""
 
-_GRID = 201
+_GRID = 201  # inputs among which the largest and least response are looked for; insensitive from 11 on
+
 _LEVEL_DEVIATIONS = 3.5
 """Of the levels of training readings around their mean, at least as far as any of them: of 6,120 ordinary
 readings of `lab-12x16` none is refused; of single rows at 0.3 V, on which `affine` errs by 19 µA where the

@@ -43,6 +43,7 @@ CORRECTIONS = ("unit", "sign", *CORRECTIONS_OF_ORDER)
 MOST_V, MOST_S = 20.0, 0.01
 """Inputs and targets beyond those of any board: their own unit is wrong then."""
 
+# By the power of ten that a unit was mistaken by.
 _PREFIXES = {-9: "G", -6: "M", -3: "k", 3: "m", 6: "µ", 9: "n", 12: "p"}
 
 

@@ -27,7 +27,7 @@ from crosscal.training.measurements import Measurements, split_matrices
 
 logger = logging.getLogger(__name__)
 
-_SPLIT, _PREPARE, _ORDER = 0, 1, 2
+_SPLIT, _PREPARE, _ORDER = 0, 1, 2  # names of random streams of one seed
 _LAST_STEP_SHARE = 0.01
 
 

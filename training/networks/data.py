@@ -12,6 +12,7 @@ import numpy as np
 from crosscal.core.errors import FileFormatError, InputError, ShapeError, wanted
 from crosscal.training.networks.image_folder import read_image_folder
 
+# Codes of the IDX format (Y. LeCun, the MNIST database).
 IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 IDX_NAMES = {
     "train": ("train-images", "train-labels"),

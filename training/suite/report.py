@@ -18,7 +18,7 @@ from crosscal.training.suite.results import BoardResult
 from crosscal.training.suite.tables import markdown_tables
 
 FORMAT = "crosscal-suite"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 1  # grows when an entry changes its meaning
 
 
 def write_suite_report(

@@ -13,7 +13,7 @@ import numpy as np
 from crosscal.core.array_types import Currents, Float
 from crosscal.training.measurements import Measurements
 
-LEAST_VECTORS = 3
+LEAST_VECTORS = 3  # one is left out; an offset and a weight take two
 _STRENGTHS = np.logspace(-14.0, 2.0, 65)
 """Tried in turn, in parts of the largest squared singular value."""
 

@@ -28,7 +28,9 @@ STEPS_MOST = (
 )
 FORCING = 1e-4  # part of a residual that a linear solve may leave
 ROUNDING = 16 * np.finfo(np.float64).eps
-ONE = np.zeros(1, dtype=np.int64)
+"""Of voltages, in parts of those met. Insensitive between 0 and 256 times float64's (`python
+benchmarks/constants.py companion`)."""
+ONE = np.zeros(1, dtype=np.int64)  # a batch of one: the places of its vectors
 
 
 class Companion:

@@ -20,7 +20,7 @@ from crosscal.simulated_bench.circuit.wires import Wires
 from crosscal.simulated_bench.devices.law import CellLaw, require_valid
 
 STAGE_PART = 1e-3  # of the tolerance, for the equations of a stage
-TOLERANCES = 1e-10, 0.1
+TOLERANCES = 1e-10, 0.1  # that may be asked for: rounding adds up to the one, the other is no solution
 
 
 def solve_transient(

@@ -17,7 +17,7 @@ SAFETY, SHRINK_MOST, GROW_MOST = 0.9, 0.2, 4.0
 """As Hairer, Nørsett and Wanner, Solving Ordinary Differential Equations I (1993), II.4, have them: 0.8 or
 0.9, and growth by 1.5 to 5 at most."""
 LEAST_ERROR = 1e-9  # in parts of the tolerance: growth is limited anyway
-LEAST_COLUMN_PART = 1e-3
+LEAST_COLUMN_PART = 1e-3  # of the largest column: fainter ones are asked for no more digits
 FAR_TOO_LONG, CAUTIOUS = 8.0, 0.1
 """After a step with an error so many times the allowed one, the next must keep to this part of it: where the
 drive jumps or bends between two stages, a formula made for smooth changes estimates too little."""

@@ -15,6 +15,7 @@ from crosscal.simulated_bench.circuit.transient.runge_kutta import ESTIMATE, IMP
 from crosscal.simulated_bench.circuit.transient.storage import Instant, Storage
 
 STAGE_COUNT = len(NODES)
+# Weights of the stages in the estimate of the error.
 ERROR = (STAGES[-1] - ESTIMATE) / IMPLICIT
 POINTS = 4
 """Times that cell currents are extrapolated through, if so many are known."""

@@ -49,7 +49,7 @@ from crosscal.training import (
     write_report,
 )
 
-NO_MODEL_FITS = 3
+NO_MODEL_FITS = 3  # exit code
 
 
 @click.command("calibrate")

@@ -10,6 +10,7 @@ import numpy as np
 from rich import box
 from rich.table import Table
 
+from crosscal.core.physical_constants import DAY_S
 from crosscal.core.whole_file import whole_file
 from crosscal.front_door import load_calibrator
 from crosscal.runtime import RecalibrationPlan, recalibrate_on_board
@@ -17,10 +18,9 @@ from crosscal.runtime import RecalibrationPlan, recalibrate_on_board
 if TYPE_CHECKING:
     from crosscal.drivers import Board
 
-DAY_S = 86_400.0
-KNOWN_VECTORS = 48
-VERIFICATION_VECTORS = 100
-INPUTS_V = (0.1, 0.5)
+KNOWN_VECTORS = 48  # four for each row of the demo's board
+VERIFICATION_VECTORS = 100  # tell an error to 7 %
+INPUTS_V = (0.1, 0.5)  # the seed paper's window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

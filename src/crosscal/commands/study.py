@@ -37,8 +37,8 @@ from crosscal.training import (
 )
 
 TEST_INPUTS = "random:200,sine:100,dc:100,fir:100"
-TEST_VECTORS = 500
-LEARNT_VECTORS = 100
+TEST_VECTORS = 500  # the sum
+LEARNT_VECTORS = 100  # of each matrix, as in the demo
 
 
 @click.command("study")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from crosscal.core.errors import InputError
+from crosscal.core.physical_constants import DAY_S
 from crosscal.daemon.known_vectors import KnownReadings
 from crosscal.daemon.settings import Drift
 from crosscal.runtime import ProgrammedCalibrator
@@ -26,7 +27,6 @@ from crosscal.runtime.drift.prediction import Prediction
 
 SENTINELS = 8
 """Enough to tell kinds of change apart, by `runtime.drift.diagnosis`; 10 ms of a board."""
-_DAY_S = 86_400.0
 _SENTINELS_SHARE = 0.5
 """Of the share of board time; recalibrations have the rest."""
 _WORSE = 1.3
@@ -111,7 +111,7 @@ class DriftWatch:
             self._monitor = DriftMonitor(
                 programmed,
                 Sentinels.design(programmed, SENTINELS, rng=rng),
-                run_length=max(2.0, _DAY_S / low_s / settings.false_alarms_per_day),
+                run_length=max(2.0, DAY_S / low_s / settings.false_alarms_per_day),
                 interval_s=low_s,
                 temperature_c=temperature_c,
             )

@@ -16,7 +16,7 @@ from crosscal.runtime.store.records import utc_text
 
 logger = logging.getLogger(__name__)
 
-_ALARMS_SHOWN = 20
+_ALARMS_SHOWN = 20  # the latest; the store has all
 _QUIET_S = 3600.0
 """The same alarm is raised again only after an hour: what has been said need not be said every minute."""
 

@@ -13,6 +13,7 @@ from crosscal.daemon.board_facts import facts_of
 from crosscal.drivers import Board, BoardReadout
 from crosscal.firmware_models import BoardFacts, ProgrammingStep, Reading
 
+# Codes of the contract (docs/remote_interface.md), and SCPI-1999's "Hardware error".
 _COMPLIANCE, _OVER_TEMPERATURE, _CELL_STUCK, _HARDWARE = 101, 103, 104, -240
 _TURN_S = 1.0
 """How long to wait while another client holds the board: this daemon's own clients wait with it."""

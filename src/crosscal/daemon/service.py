@@ -14,6 +14,7 @@ from typing import Self
 import numpy as np
 
 from crosscal.core.errors import BoardError, CrosscalError, IncompatibleBoardError, wanted
+from crosscal.core.physical_constants import DAY_S
 from crosscal.daemon.alarms import AlarmCommand
 from crosscal.daemon.board_opening import OpenedBoard, open_daemon_board
 from crosscal.daemon.calibrated_hardware import CalibratedHardware
@@ -37,9 +38,9 @@ _PROBE_S = 5.0
 """How often a board that nobody uses is asked whether it is still there and unchanged."""
 _HOUSEKEEPING_S = 1.0
 """How often wishes of users are looked for."""
-_THIN_S = 86_400.0
-_WAIT_S = 0.05
-_AWAY_WAIT_S = 0.25
+_THIN_S = DAY_S  # between two thinnings of the store: a day adds 4 MB at most
+_WAIT_S = 0.05  # for clients, of a daemon with nothing to do: twenty looks a second cost no processor time
+_AWAY_WAIT_S = 0.25  # the same while the board is away and clients can only be told so
 _BUSY_WAIT_S = 1e-3
 """Between slices of a job, which may be waiting for another thread's result."""
 

@@ -11,11 +11,12 @@ import msgspec
 
 from crosscal.core.errors import SettingsError, wanted
 from crosscal.core.lab_board import PYTHON
+from crosscal.core.physical_constants import DAY_S
 from crosscal.core.settings import decode, load_toml
 from crosscal.core.user_code import require_code_allowed
 
-_LAST_PORT = 65535
-_LONGEST_INTERVAL_S = 30 * 86400.0
+_LAST_PORT = 65535  # ports have 16 bits
+_LONGEST_INTERVAL_S = 30 * DAY_S  # a month: a board that is looked at less is not watched
 _LOOPBACK_NAMES = ("localhost",)
 _BACKEND_FILE = "@crosscal"
 
@@ -85,7 +86,7 @@ class Drift(_Table, frozen=True):
 
     false_alarms_per_day: float = 0.1
     board_share: float = 0.01
-    interval_s: tuple[float, float] = (60.0, 86400.0)
+    interval_s: tuple[float, float] = (60.0, DAY_S)
 
     def __post_init__(self) -> None:
         _require(

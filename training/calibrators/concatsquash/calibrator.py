@@ -30,6 +30,7 @@ from crosscal.training.calibrators.concatsquash.mean_current import fit_mean_cur
 from crosscal.training.calibrators.graph_writer import GraphFacts, GraphWriter
 from crosscal.training.measurements import Measurements
 
+# The seed paper's (Rezaeifar et al., MemSys 2025).
 LATENT = 64
 HIDDEN = 128
 HIDDEN_LAYERS = 3

@@ -20,6 +20,9 @@ _SETTLED = 3e-6
 """Change of the currents, relative to the largest, that one bit of the conductances may cause: a third of the
 parity tolerance. A settled fit stands at 3e-8, one that is cut off above 1e-5."""
 
+# Vectors of a matrix, and the most uneven matrices, that are tried. A fit that is cut off shows in every
+# current: insensitive between 1 and 16 vectors, 1 and 8 matrices (`python benchmarks/constants.py
+# gradient_rounds`).
 _SETTLED_VECTORS = 4
 _MATRICES = 2
 

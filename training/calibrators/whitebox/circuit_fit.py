@@ -19,12 +19,12 @@ from crosscal.training.calibrators.whitebox.circuit_model import CircuitModel
 from crosscal.training.calibrators.whitebox.fit_state import FitState, NormalEquations
 from crosscal.training.calibrators.whitebox.reads import Reads
 
+# Errors are insensitive to these between 10 and 40; 1e-5 and 0.1; 2 and 16; 0.05 and 0.5; 1e-15 and 1e-9, and
+# the fit takes up to a third longer at the ends (`python benchmarks/constants.py whitebox.circuit_fit`). At
+# the limit the step is 1e-8 of a gradient step: none that is longer lowers the cost.
 _ITERATIONS = 40
 _DAMPING_START, _DAMPING_UP, _DAMPING_DOWN = 1e-3, 8.0, 0.15
 _DAMPING_LEAST, _DAMPING_LIMIT = 1e-12, 1e8
-"""Errors are insensitive to these between 10 and 40; 1e-5 and 0.1; 2 and 16; 0.05 and 0.5; 1e-15 and 1e-9,
-and the fit takes up to a third longer at the ends (`python benchmarks/constants.py whitebox.circuit_fit`).
-At the limit the step is 1e-8 of a gradient step: none that is longer lowers the cost."""
 
 logger = logging.getLogger(__name__)
 

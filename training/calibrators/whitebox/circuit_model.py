@@ -33,7 +33,7 @@ TANGENT_TOLERANCE = 1e-6
 """Relative residual at which a derivative stops; insensitive between 1e-8 and 1e-2 (`python
 benchmarks/constants.py TANGENT`)."""
 
-_THREADS_MOST = 16
+_THREADS_MOST = 16  # a fit at 64×64 has some 50 blocks: more threads would wait for the last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,9 +14,9 @@ import numpy as np
 
 from crosscal.core.kernel_cache import njit
 
-LANES = 8
-NEWTON_LIMIT = 60
-KRYLOV_LIMIT = 400
+LANES = 8  # of float64: a vector register of AVX-512, two of AVX2
+NEWTON_LIMIT = 60  # steps: 12×10 cells with wires of 2 to 100 Ω take 4 to 6; with more there is no solution
+KRYLOV_LIMIT = 400  # iterations of a step, for it need not be exact: with 5 those circuits are solved as well
 
 # Sums may be reassociated and products fused; NaN keeps its meaning: it is how a failure shows.
 FAST = {"contract", "reassoc", "nsz", "arcp"}

@@ -26,7 +26,7 @@ from crosscal.training.measurements import Measurements
 CELLS_TO_SOLVE = 1_600_000
 """Budget of a fit: cells × vectors per iteration; some 400 vectors at 64×64, a few seconds per iteration."""
 
-_VECTORS_AT_LEAST, _VECTORS_AT_MOST = 64, 4096
+_VECTORS_AT_LEAST, _VECTORS_AT_MOST = 64, 4096  # of large arrays and of small ones, whatever the budget
 _BETTER_BY_STANDARD_ERRORS = 0.5
 """Insensitive between 0 and 1 (`python benchmarks/constants.py _BETTER_BY`)."""
 

@@ -12,7 +12,7 @@ from crosscal.core.errors import InputError, wanted
 from crosscal.training.networks.graph.graph import Graph
 from crosscal.training.networks.graph.onnx_reader import FACTORS, graph_of_model
 
-OPSET = 17
+OPSET = 17  # of ONNX 1.12 (2022); the reader knows its operators
 
 
 def graph_of_module(module: torch.nn.Module, input_shape: tuple[int, ...]) -> Graph:

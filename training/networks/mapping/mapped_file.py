@@ -23,7 +23,7 @@ from crosscal.training.networks.mapping.matrix_layer import MatrixLayer
 from crosscal.training.networks.mapping.options import MappingOptions
 from crosscal.training.networks.mapping.ranges import InputRange
 
-FORMAT, FORMAT_VERSION = "crosscal-mapped-network", 1
+FORMAT, FORMAT_VERSION = "crosscal-mapped-network", 1  # grows when an older reader would err
 DOCUMENT = "network.json"
 
 

@@ -13,7 +13,7 @@ OFFSET, DIFFERENTIAL, AUTO = "offset", "differential", "auto"
 REPRESENTATIONS = (AUTO, OFFSET, DIFFERENTIAL)
 TRAINED = "trained"
 SCALES = (AUTO, "column", "layer", TRAINED)
-WEIGHT_BITS_MOST = 16
+WEIGHT_BITS_MOST = 16  # two slices of 8 bits; finer weights than devices of any kind hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from crosscal.core.errors import ShapeError, wanted
 
-COUNT = 128
+COUNT = 128  # half noise, half smooth; as many as data inputs that ranges are taken from
 
 
 def random_inputs(shape: tuple[int | None, ...], seed: int = 0) -> Tensor:

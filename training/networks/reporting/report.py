@@ -16,7 +16,7 @@ from crosscal.core.whole_file import write_whole_text
 from crosscal.training.networks.mapping.mapped_network import MappedNetwork
 from crosscal.training.networks.running.scoring import ChipScore
 
-FORMAT, FORMAT_VERSION = "crosscal-network-report", 1
+FORMAT, FORMAT_VERSION = "crosscal-network-report", 1  # grows when an entry changes its meaning
 
 STYLE = """
 :root { color-scheme: light dark; }

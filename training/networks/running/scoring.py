@@ -10,7 +10,7 @@ from torch import Tensor
 from crosscal.training.networks.running.chip_run import ChipRun
 from crosscal.training.networks.running.software import SoftwareRun
 
-BATCH = 100
+BATCH = 100  # images at a time: some megabytes of a layer's inputs
 ERROR_INPUTS = 64
 """Inputs that layers' errors are taken from: 32 to 256 agree within a tenth of the error."""
 

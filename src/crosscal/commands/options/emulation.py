@@ -11,8 +11,8 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-DEFAULT_ARRAY = (16, 12)
-LARGEST_SIDE = 64
+DEFAULT_ARRAY = (16, 12)  # as `lab-16x12`
+LARGEST_SIDE = 64  # its arrays and the calibrator fit the emulated board's memory
 
 _ARRAY = re.compile(r"([0-9]{1,4})x([0-9]{1,4})")
 

@@ -12,7 +12,7 @@ from crosscal.commands.options.bench_options import DEFAULT_BENCH
 from crosscal.commands.options.finite_number import FiniteNumber
 from crosscal.commands.plot.output import Table, output_options, write_picture
 
-POINTS = 401
+POINTS = 401  # of a curve: odd, so that 0 V is one of them
 
 
 @click.command("iv")

@@ -14,12 +14,12 @@ from crosscal.commands.options.finite_number import FiniteNumber
 from crosscal.commands.plot.output import Table, output_options, over_array, write_picture
 from crosscal.commands.plot.titles import describe_volts, require_one_vector
 from crosscal.core.errors import InputError, wanted
+from crosscal.core.physical_constants import DAY_S
 
 if TYPE_CHECKING:
     from crosscal.simulated_bench import Bench
 
-DAY_S = 86_400.0
-INSTANTS = 200
+INSTANTS = 200  # of a curve
 
 
 @click.command("drift")

@@ -18,10 +18,10 @@ from crosscal.core.errors import InputError, wanted
 if TYPE_CHECKING:
     from crosscal.simulated_bench import Snapshot
 
-INSTANTS = 200
+INSTANTS = 200  # of a curve
 TIME_CONSTANTS = 10.0
 """Of the slowest: 5e-5 of a change is left then."""
-USUAL_F = 1e-14
+USUAL_F = 1e-14  # a cell of a micrometre over a metal line: of the order of 10 fF
 
 
 @click.command("transient")

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from crosscal.core.array_types import Matrix
+from crosscal.core.physical_constants import DAY_S
 from crosscal.firmware_models import BoardFacts, Reading
 from crosscal.simulated_bench import Bench
 
-DAY_S = 86_400.0
-TEMPERATURE_C = 25.0
+TEMPERATURE_C = 25.0  # at which the profiles state their values
 
 
 class AcceleratedClock:

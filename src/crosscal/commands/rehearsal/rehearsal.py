@@ -27,7 +27,7 @@ from crosscal.runtime import Calibrator, ProgrammedCalibrator
 from crosscal.runtime.store import Store
 from crosscal.simulated_bench import Bench, program_bench
 
-SCORED_VECTORS = 32
+SCORED_VECTORS = 32  # at each instant: 32 vectors of 24 columns tell an error to 3 %
 _FEEL_S = 600.0
 """Between two looks at the thermometer: it moves by half a degree at most."""
 _UTC_S = 1.7e9

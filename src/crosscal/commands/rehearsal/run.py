@@ -15,11 +15,13 @@ from rich.table import Table
 from crosscal.commands.benches.simulated_board import RESOURCE
 from crosscal.commands.rehearsal.rehearsal import Figures, RehearsalPlan, rehearse
 from crosscal.commands.terminal.progress import console, progress_bar
+from crosscal.core.physical_constants import DAY_S, HOUR_S
 from crosscal.core.whole_file import write_whole_text
 from crosscal.daemon.settings import Drift
 
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-_TRAINING_MATRICES = _TRAINING_VECTORS = 80
+# [s]
+_UNITS = {"s": 1.0, "m": 60.0, "h": HOUR_S, "d": DAY_S}
+_TRAINING_MATRICES = _TRAINING_VECTORS = 80  # as the demo: the calibrator is not to limit the rehearsal
 _NAMES = {
     "oracle": "recalibrated before each read from 4N vectors",
     "daemon": "the daemon",
@@ -59,7 +61,7 @@ def run_rehearsal(
             seed=seed,
         )
         with progress_bar() as bar:
-            task = bar.add_task(f"rehearsing {duration_s / 86_400.0:g} days", total=1.0, note="")
+            task = bar.add_task(f"rehearsing {duration_s / DAY_S:g} days", total=1.0, note="")
             figures = rehearse(plan, Path(folder) / "store", lambda done: bar.update(task, completed=done))
     output.mkdir(parents=True, exist_ok=True)
     write_whole_text(output / "rehearsal.json", json.dumps(figures.to_json(), indent=1))

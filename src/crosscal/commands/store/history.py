@@ -17,7 +17,7 @@ from crosscal.core.whole_file import whole_file
 from crosscal.runtime.store import CalibrationVersion, Store
 from crosscal.runtime.store.records import utc_text
 
-_LATEST_EVENTS = 20
+_LATEST_EVENTS = 20  # a screen
 
 
 @click.command("history")

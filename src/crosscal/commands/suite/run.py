@@ -27,7 +27,7 @@ from crosscal.training import (
     write_suite_report,
 )
 
-TABLE_WIDTH = 160
+TABLE_WIDTH = 160  # of a file, which has no terminal to fit; the widest table has 140 characters
 
 
 def run_suite(boards: Sequence[SuiteBoard], request: SuiteRequest, folder: Path) -> list[BoardResult]:

@@ -12,8 +12,8 @@ from __future__ import annotations
 from crosscal.core.errors import CrosscalError
 from crosscal.core.file_errors import remedy_of
 
-FAILURE = 1
-INTERRUPTED = 130
+FAILURE = 1  # exit code
+INTERRUPTED = 130  # exit code: 128 + SIGINT, as shells have it
 EXTRA_OF = {
     "torch": "train",
     "onnx": "train",

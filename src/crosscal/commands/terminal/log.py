@@ -7,6 +7,7 @@ import sys
 from typing import TextIO
 
 _FORMAT = "%(asctime)s %(name)s %(levelname)s %(message)s"
+# By the number of times that -v is given.
 _LEVELS = {0: logging.WARNING, 1: logging.INFO}
 
 

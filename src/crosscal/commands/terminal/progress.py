@@ -31,11 +31,11 @@ console = Console(stderr=True)
 """Progress and notices go to standard error, so that results can be piped."""
 
 
+# Where there is no terminal: a line for each tenth of the work, and after this time if there is news.
 LINE_PARTS = 10
 LINE_EVERY_S = 10.0
-"""Where there is no terminal: a line for each tenth of the work, and after this time if there is news."""
 
-BAR_WIDTH = 16
+BAR_WIDTH = 16  # with its text the line fits 80 columns
 
 
 def progress_bar(get_time: Callable[[], float] = time.monotonic) -> Progress:

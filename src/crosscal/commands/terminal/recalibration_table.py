@@ -7,7 +7,7 @@ from rich.table import Table
 
 from crosscal.runtime import BoardRecalibration, RecalibrationLevel, RecalibrationPlan, RecalibrationReport
 
-_SHOWN = 8
+_SHOWN = 8  # columns by number: a line of 80 characters
 
 
 def verification_table(done: BoardRecalibration) -> Table:

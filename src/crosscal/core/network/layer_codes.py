@@ -10,7 +10,7 @@ import numpy as np
 from crosscal.core.errors import RangeError, ShapeError, wanted
 from crosscal.core.network.input_coding import InputCoding
 
-ADC_BITS_MOST = 24
+ADC_BITS_MOST = 24  # the finest converters there are; sums are exact in single precision up to here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

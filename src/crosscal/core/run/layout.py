@@ -23,7 +23,7 @@ from crosscal.core.file_errors import hdf5_error, remedy_of
 from crosscal.core.short_repr import ShortRepr
 
 FORMAT = "crosscal-run"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 3  # 3: ages of cells; 2 and 1 are read too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ from typing import Any
 from crosscal.core.errors import CrosscalError
 from crosscal.runtime.store import Store
 
-_POINTS = 500
-_EVENTS = 100
+_POINTS = 500  # of a curve: as many as a picture of its width shows
+_EVENTS = 100  # of each kind, marked in it
 _SHOWN = ("alarm", "recalibration", "drift", "rollback")
 
 

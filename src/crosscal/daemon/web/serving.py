@@ -19,10 +19,10 @@ from crosscal.daemon.web.application import application
 
 logger = logging.getLogger(__name__)
 
-_MOST_CLIENTS = 64
-_KEEP_ALIVE_S = 5
-_HEADER_BYTES = 16_384
-_ENDING_S = 2.0
+_MOST_CLIENTS = 64  # at once; the page asks with one connection, a scraper with another
+_KEEP_ALIVE_S = 5  # the page asks again sooner
+_HEADER_BYTES = 16_384  # of a request, which has no need of more; the usual limit is as large
+_ENDING_S = 2.0  # for requests that are being answered
 
 
 class HttpServer:

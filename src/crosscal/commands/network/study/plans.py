@@ -9,6 +9,7 @@ import msgspec
 
 from crosscal.commands.network.study.rows import StudyRow
 from crosscal.core.network.cell_profile import CellProfile, load_cell_profile
+from crosscal.core.physical_constants import DAY_S, HOUR_S
 from crosscal.simulated_bench import Wires
 from crosscal.simulated_bench.tiles.chip_settings import ChipSettings
 from crosscal.training.networks.learning.plan import LearningPlan
@@ -23,8 +24,9 @@ METHODS = {
     "biased + noise": ("biased-noise", "III-A"),
 }
 REPRESENTATIONS = ("offset", "differential")
+# Values that a study runs through: from none to beyond what networks bear.
 WIRES_OHM = (0.0, 1.0, 2.0, 4.0, 6.0)
-AGES_S = {"1 s": 1.0, "1 hour": 3600.0, "1 day": 86_400.0, "1 week": 604_800.0, "1 month": 2_592_000.0}
+AGES_S = {"1 s": 1.0, "1 hour": HOUR_S, "1 day": DAY_S, "1 week": 7 * DAY_S, "1 month": 30 * DAY_S}
 SCATTERS = (0.0, 0.5, 1.0, 2.0, 4.0, 6.0)
 COLUMNS = (0.0, 0.25, 0.5, 0.75, 1.0)
 

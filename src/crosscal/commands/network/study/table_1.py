@@ -7,6 +7,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+# As the paper states them.
 SLICES, COLUMNS, INPUT_BITS = 4, 128, 8
 PUBLISHED = {
     "area (µm²)": 21765.0,

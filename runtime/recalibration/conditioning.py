@@ -22,8 +22,8 @@ _UNREAD = 1e4
 _ROUNDING = 1e-13
 """Of a covariance's trace: the rest in float64 of up to `_VECTORS_AT_ONCE` readings that should cancel."""
 
-# Readings that four numbers are found from: 1,536 tell a spread to 2 %. With 4 columns or 8 vectors recalibrated
-# errors are the same, stated ones within 7 % (`python benchmarks/constants.py conditioning`).
+# Readings that four numbers are found from: 1,536 tell a spread to 2 %. With 4 columns or 8 vectors
+# recalibrated errors are the same, stated ones within 7 % (`python benchmarks/constants.py conditioning`).
 _COLUMNS_FOR_EVIDENCE = 24
 _VECTORS_FOR_EVIDENCE = 64
 

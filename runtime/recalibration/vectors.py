@@ -23,9 +23,9 @@ noise from cells."""
 
 _SHARE_OF_SWING = (0.4, 0.9)
 """Between which inputs lie from the middle of the window: far enough to weigh cells, not all alike, so that
-their bend shows. With 0.2 to 0.9 recalibrated errors on a board with more columns than
-rows are 1.04 times as large, with 0.6 to 0.9 0.97 times, with 0.9 alone 1.16 times and stated ones worse; with
-more rows all are alike (`python benchmarks/constants.py SHARE_OF_SWING`)."""
+their bend shows. With 0.2 to 0.9 recalibrated errors on a board with more columns than rows are 1.04 times as
+large, with 0.6 to 0.9 0.97 times, with 0.9 alone 1.16 times and stated ones worse; with more
+rows all are alike (`python benchmarks/constants.py SHARE_OF_SWING`)."""
 
 
 def informative_vectors(

@@ -29,8 +29,8 @@ _RIDGE = 1e-6
 residual_test`)."""
 
 _CONDUCTANCE_DEGREES = 6
-"""Of a wrong law with the fourth power of the conductance, 2 predict nothing, 4 78 % of the residuals' variance,
-6 95 % and 8 96 %; of a right one none predicts anything (the same command)."""
+"""Of a wrong law with the fourth power of the conductance, 2 predict nothing, 4 78 % of the residuals'
+variance, 6 95 % and 8 96 %; of a right one none predicts anything (the same command)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from crosscal.core.array_types import Matrix
-from crosscal.runtime.board_check.findings import Finding, fault, good, unknown
+from crosscal.runtime.board_check.findings import Finding, fault, good, note, unknown
 from crosscal.runtime.board_check.order import find_order
 from crosscal.runtime.board_check.transfer import Transfer
 
@@ -40,8 +40,8 @@ def wiring_findings(transfer: Transfer, target_s: Matrix) -> list[Finding]:
         # A line in another's place may answer less than its own target would, and is not dead.
         shown_s[:, live] = order.shown_s
         orders.append(order.finding)
-    dead_rows, dead_columns = _dead_lines(slope_s, shown_s, error_s)
-    return [*findings, _dead("row", dead_rows), _dead("column", dead_columns), *orders]
+    rows, columns = _line_states(slope_s, shown_s, error_s)
+    return [*findings, _dead("row", *rows), _dead("column", *columns), *orders]
 
 
 def _sign(slope_s: Matrix, target_s: Matrix) -> Finding:
@@ -83,23 +83,28 @@ def unit_name(ratio: float) -> str:
     return names.get(power, "") if low / 5.0 <= ratio / 10.0**power <= high else ""
 
 
-def _dead_lines(slope_s: Matrix, target_s: Matrix, error_s: float) -> tuple[np.ndarray, np.ndarray]:
-    """Find rows (N,) and columns (M,) that answer less than a dead line's share of the others' answers."""
+Lines = tuple[np.ndarray, np.ndarray]
+"""Lines that are dead, and lines of which nobody can tell."""
 
-    def dead(axis: int, others: np.ndarray) -> np.ndarray:
+
+def _line_states(slope_s: Matrix, target_s: Matrix, error_s: float) -> tuple[Lines, Lines]:
+    """Find rows and columns that answer less than a dead line's share of the others' answers."""
+
+    def dead(axis: int, others: np.ndarray) -> Lines:
         seen_s, known_s = np.compress(others, slope_s, axis), np.compress(others, target_s, axis)
         expected_s = np.abs(known_s).sum(axis=axis)
         share = np.abs(seen_s.sum(axis=axis)) / np.maximum(expected_s, np.finfo(float).tiny)
         noise = SIGNIFICANT * error_s * np.sqrt(max(others.sum(), 1))
         typical = _typical(share)
         # A line whose full answer noise would hide cannot be called dead.
-        return (share * expected_s < DEAD * typical * expected_s + noise) & (
-            typical * expected_s > 3.0 * noise
-        )
+        hidden = typical * expected_s <= 3.0 * noise
+        return (share * expected_s < DEAD * typical * expected_s + noise) & ~hidden, hidden
 
-    rows, columns = (dead(axis, np.ones(slope_s.shape[axis], dtype=bool)) for axis in (1, 0))
+    (rows, _), (columns, _) = (dead(axis, np.ones(slope_s.shape[axis], dtype=bool)) for axis in (1, 0))
     # Again without the other kind's dead lines: a line may have all its conducting cells on one of those.
-    return rows & dead(1, ~columns), columns & dead(0, ~rows)
+    dead_rows, hidden_rows = dead(1, ~columns)
+    dead_columns, hidden_columns = dead(0, ~rows)
+    return (rows & dead_rows, hidden_rows), (columns & dead_columns, hidden_columns)
 
 
 def _typical(share: np.ndarray) -> float:
@@ -107,7 +112,13 @@ def _typical(share: np.ndarray) -> float:
     return float(np.median(alive)) if alive.size else 0.0
 
 
-def _dead(line: str, dead: np.ndarray) -> Finding:
+def _dead(line: str, dead: np.ndarray, hidden: np.ndarray) -> Finding:
+    if hidden.any() and not dead.any():
+        return note(
+            f"dead {line}s",
+            f"every {line} answers, but noise hides any answer of {_named(np.flatnonzero(hidden))} (counted "
+            "from 1), which hardly conduct; --program writes a matrix that conducts everywhere",
+        )
     if not dead.any():
         return good(f"dead {line}s", f"every {line} answers")
     return fault(

@@ -11,6 +11,7 @@ from crosscal.commands.terminal.encoding import tolerate_any_encoding
 from crosscal.commands.terminal.failure import FAILURE, INTERRUPTED, explain, explain_interrupt
 from crosscal.commands.terminal.interrupt import interrupt_on_termination
 from crosscal.commands.terminal.log import start_log
+from crosscal.core.compile_notice import NOTICE
 
 COMMANDS = {
     "bench": "serve a simulated board over TCP, a pseudo-terminal, or both",
@@ -105,6 +106,7 @@ def crosscal(verbose: int) -> None:
       130  interrupted by Ctrl-C, or terminated
     """
     start_log(verbose)
+    NOTICE.tell = lambda text: click.echo(text, err=True)
 
 
 def main() -> None:

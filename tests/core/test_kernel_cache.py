@@ -121,6 +121,15 @@ def test_an_interrupt_that_llvm_dropped_while_it_compiled_is_an_interrupt(tmp_pa
     assert "KeyboardInterrupt" in ended.stderr.splitlines()[-1]
 
 
+def test_a_compilation_that_takes_a_while_is_told_once(compiled: Path, tmp_path: Path):
+    told = (compiled / "kernels.py").read_text() + "\nfrom crosscal.core import compile_notice\n"
+    told += "compile_notice.PATIENCE_S = 0.0\ncompile_notice.NOTICE.tell = print\n"
+    (tmp_path / "kernels.py").write_text(told)
+    first = run(tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    assert first.stdout.count("compiling kernels") == 1, first
+    assert run(tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache")).stdout == "4.0 6.0\n"
+
+
 def test_without_a_folder_to_write_in_kernels_run_and_one_line_names_the_variable(tmp_path: Path):
     # A path below a file can be written by nobody, not even by root.
     (tmp_path / "file").write_text("")

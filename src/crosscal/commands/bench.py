@@ -65,7 +65,7 @@ def command(
         )
     overrides: dict[str, Any] = {} if seed is None else {"seed": seed}
     bench = Bench.from_toml(settings, **overrides)
-    with working("switching the board on; the first time on a machine compiles its circuit"):
+    with working("switching the board on"):
         server = BenchServer(PoweredBoard(bench))
     open_ways_in(server, port=port, host=host, link=link)
     facts = bench.facts

@@ -2,7 +2,8 @@
 
 A kernel with a damaged cache file is compiled again, and a process without a folder to write in compiles for
 itself; one line in the log says so. numba itself ends either with a traceback, at every start. Each cache
-file names its kernel, so that processes that compile at the same time never run the code of another.
+file names its kernel, so that processes that compile at the same time never run the code of another. That
+kernels are compiled at all is told to `compile_notice`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from typing import Any
 
 import numba
 from numba import config
+from numba.core import event
 from numba.core.caching import IndexDataCacheFile
+
+from crosscal.core.compile_notice import NOTICE
 
 logger = logging.getLogger(__name__)
 
@@ -98,5 +102,16 @@ def _load_or_forget(self: IndexDataCacheFile, key: Any) -> Any:
         return None
 
 
+class _CompilationListener(event.Listener):
+    def on_start(self, event: event.Event) -> None:
+        del event
+        NOTICE.compilation_starts()
+
+    def on_end(self, event: event.Event) -> None:
+        del event
+        NOTICE.compilation_ends()
+
+
+event.register("numba:compile", _CompilationListener())
 IndexDataCacheFile.save = _save_named
 IndexDataCacheFile.load = _load_or_forget

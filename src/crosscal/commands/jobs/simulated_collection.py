@@ -62,7 +62,7 @@ def collect_simulated(
         Others: as `training.collect`.
     """
     with (
-        working("switching the board on; the first time on a machine compiles its circuit"),
+        working("switching the board on"),
         open_board(resource, backend=f"{bench}@crosscal", timeout_s=timeout_s) as board,
     ):
         description = BoardDescription.of(board)

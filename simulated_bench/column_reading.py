@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -186,4 +187,14 @@ def _hardware_failures() -> Iterator[None]:
     try:
         yield
     except (SolverError, InputError) as error:
-        raise UnsolvedCircuit(str(error)) from error
+        raise UnsolvedCircuit(_as_instruments_count(str(error))) from error
+
+
+def _as_instruments_count(text: str) -> str:
+    """Count cells and vectors from 1: an instrument's user has no arrays with indices from 0."""
+    text = re.sub(
+        r"cell \[(\d+), (\d+)\]",
+        lambda found: f"row {int(found[1]) + 1}, column {int(found[2]) + 1}",
+        text,
+    )
+    return re.sub(r"vector (\d+)", lambda found: f"vector {int(found[1]) + 1}", text)

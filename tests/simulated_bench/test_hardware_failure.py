@@ -13,7 +13,7 @@ from crosscal.firmware_models.serving.board_link import BoardLink
 from crosscal.firmware_models.serving.powered_board import PoweredBoard
 from crosscal.simulated_bench import Bench
 
-BEYOND = r"V across the access transistor of cell \[\d+, \d+\], vector 0; allowed: triode, below V_G - V_T"
+BEYOND = r"V across the access transistor of row \d+, column \d+, vector 1; allowed: triode, below V_G - V_T"
 
 
 def beyond_triode(**keys: object) -> Bench:
@@ -44,7 +44,7 @@ def test_a_wire_that_hangs_on_nothing_is_a_hardware_failure_too() -> None:
     lines = [{"line": "ROW", "number": 3, "cell": 1, "kind": "OPEN"}]
     cells = [{"row": 3, "column": j + 1, "kind": "OPEN"} for j in range(12)]
     bench = Bench.from_toml("lab-16x12", faults={"lines": lines, "cells": cells})
-    with pytest.raises(HardwareFailure, match="a floating node: the row wire"):
+    with pytest.raises(HardwareFailure, match="a floating node: the row wire at row 3, column 1,"):
         read(bench)
 
 
@@ -59,7 +59,7 @@ def test_the_error_queue_holds_240_with_the_cell_and_the_log_one_line(
     answer, _ = link.read(1000, timeout_s=30.0, terminator=ord("\n"))
     answer = answer.decode()
     assert answer.startswith('-240,"Hardware error;got ')
-    assert re.search(r"cell \[\d+, \d+\], vector 0", answer)
+    assert re.search(r"row \d+, column \d+, vector 1", answer)
     failures = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert [record.exc_info for record in failures] in ([None], [False])
     assert "\n" not in failures[0].getMessage()

@@ -15,7 +15,8 @@ _SIZES = np.geomspace(1e-3, 1.0, 13)
 """Standard deviations of relative changes that are summed over, each as probable as the others."""
 
 _OFFSET_SIZES = np.geomspace(1e-4, 0.3, 13)
-"""The same of offsets, relative to full scale."""
+"""The same of offsets, relative to full scale. Diagnoses are insensitive to the number of both, 5 to 30, and
+to their ends (`python benchmarks/constants.py hypotheses`)."""
 
 _UNREAD = 1e4
 """Noise variance of a reading that is missing, relative to full scale squared: it then says nothing."""

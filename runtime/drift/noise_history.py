@@ -16,14 +16,19 @@ from crosscal.runtime.drift.learned_noise import LearnedNoise
 from crosscal.runtime.drift.likelihood_kernel import sums_of_likelihood
 
 _MOST_READINGS = 4096
+"""The latest: noise is to be that of today. With 1024 to 8192 the same is learned to 3 % (`python
+benchmarks/constants.py noise_history`)."""
+
 _MOST_RESIDUALS = 64
 """Those that cells move the most say how much they wander; more of them only take longer."""
 
-_SHORTEST_RUN = 16
+_SHORTEST_RUN = 16  # readings: their median is off by a third of a deviation
 _RATIOS = np.geomspace(1e-10, 1e-2, 17)
 """Variances of a component relative to white noise, for cells: standard deviations from 0.001 % to 10 %."""
 
 _REFINEMENTS = 5
+"""Halvings of the grid's step, to a factor of 1.04. Insensitive between 0 and 8 (the same command)."""
+
 _BELIEVED_FACTOR = 2.0
 """By what factor the variance of slow noise lies from that of earlier readings, one standard deviation."""
 
@@ -31,7 +36,12 @@ _BORROWED = 60.0
 """Differences that a column's white noise borrows from all others."""
 
 _MOST_DEVIATIONS = 6.0
+"""Single wild readings are drawn to this. Insensitive between 4 and 10; with 3 noise itself is cut, and false
+alarms come a tenth earlier (the same command)."""
+
 _LEAST_WHITE = 1e-4
+"""Variance relative to the stated noise: a hundredth of its deviation. Insensitive between 1e-8 and 1e-2 (the
+same command)."""
 
 
 class NoiseHistory:

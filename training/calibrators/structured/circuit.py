@@ -21,6 +21,8 @@ Free = dict[str, torch.Tensor]
 
 WIRES = ("row", "column", "driver", "sense")
 _WIRES_FIRST_OHM = (1.0, 1.0, 20.0, 5.0)
+"""Where the fit begins. Five times as much ends the same; a fifth ends three times as far from the truth on a
+board with more columns than rows (`python benchmarks/constants.py WIRES_FIRST`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

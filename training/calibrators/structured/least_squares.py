@@ -7,7 +7,7 @@ import numpy as np
 from crosscal.training.calibrators.structured.backend import Array, Backend
 from crosscal.training.calibrators.structured.surrogate_design import SurrogateDesign
 
-_RIDGE = 1e-7
+_RIDGE = 1e-7  # insensitive between 1e-9 and 1e-5 (`python benchmarks/constants.py RIDGE`)
 _LEAST = 1e-37
 """Below anything that a current's square comes to: a column of cells of 0 S is settled from the start. What
 single precision takes for 0, onnxruntime would leave out."""
@@ -15,7 +15,7 @@ single precision takes for 0, onnxruntime would leave out."""
 _COMMON_WEIGHT = 2.0
 """Weight of a vector of common inputs, against 1."""
 
-_PRECONDITIONER_RIDGE = 1e-2
+_PRECONDITIONER_RIDGE = 1e-2  # insensitive between 1e-3 and 0.1 (`python benchmarks/constants.py RIDGE`)
 
 
 def moments(rows: int) -> np.ndarray:

@@ -17,6 +17,8 @@ from crosscal.training.calibrators.structured.circuit import Circuit
 from crosscal.training.calibrators.structured.least_squares import moments
 from crosscal.training.calibrators.structured.surrogate import Surrogate
 
+# Insensitive between none and twice as much damping, and with half as many steps; between 0.1 and 1
+# (`python benchmarks/constants.py reader`).
 _DAMPING = (2.0, 1.0, 0.5, 0.2, 0.2, 0.2, 0.2, 0.2)
 _STEP_TOLERANCE = (0.3, 0.3)
 

@@ -31,6 +31,7 @@ _BETTER_BY_STANDARD_ERRORS = 0.5
 """Insensitive between 0 and 1 (`python benchmarks/constants.py _BETTER_BY`)."""
 
 _SETTLED_WHILE_GROWING = 1e-3
+"""Insensitive between 1e-5 and 1e-2 (`python benchmarks/constants.py model_selection`)."""
 
 # Wires to begin with [Ω]: anything between ideal and bad is within Newton's reach.
 _FIRST_WIRES = WireModel(row_ohm=1.0, column_ohm=1.0, source_ohm=10.0, sense_ohm=10.0)

@@ -32,7 +32,7 @@ _SHARE_OF_RESIDUAL = 0.1
 _LEAST_ERROR = 2e-6
 """Single precision: no number of rounds gets closer, in parts of the largest current."""
 
-_CHECKED = 32
+_CHECKED = 32  # readings. Insensitive between 8 and 64 (`python benchmarks/constants.py _CHECKED`)
 
 _LEAST_WIRE_OHM = 1e-4
 """The network's wires are logarithms: none is quite 0 Ω."""

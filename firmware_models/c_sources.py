@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "c"
-"""What compilers get as their include path."""
+"""Include path for compilers."""
 
 _ENGINE = ("numbers", "engine", "commands")
 
@@ -19,5 +19,5 @@ def engine_sources() -> list[Path]:
 
 
 def board_sources() -> list[Path]:
-    """C files of the simulated boards, which stand in for converters."""
+    """C files of the simulated boards, stand-ins for converters."""
     return sorted((FOLDER / "boards").glob("*.c"))

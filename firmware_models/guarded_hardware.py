@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 class GuardedHardware:
-    """Stands in for a `Hardware`, of which any method may raise anything.
+    """Stands in for a `Hardware` with methods that may raise anything.
 
     Drivers of boards are other people's code: whatever ends one of their calls must neither end the firmware
     nor leave the rows driven. That includes classes outside `Exception`, such as a panic of a Rust library.

@@ -29,7 +29,7 @@ class Command:
         query: handler of the query; None if it cannot be asked.
         group: optional group that it belongs to, or several, `SEQ, CAL`, of which it needs all.
         reserved: forms that another client's lock refuses, out of `S` (set) and `Q` (query).
-        acts: whether each execution is a change to other clients, whatever the settings.
+        acts: whether each execution is a change to other clients, with any settings.
         urgent: whether a link hears it, with these parameters, while a query waits for a trigger.
     """
 

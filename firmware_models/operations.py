@@ -175,7 +175,7 @@ class Operations:
         self._completion_wanted = False
 
     def clear_results(self) -> None:
-        """Forget the readings, and what was said of them."""
+        """Forget the readings and their remarks."""
         self.trace = None
         self.acquisition_failure = ""
         self._status.questionable.set(CURRENT_OVERRANGE | TEMPERATURE, on=False)

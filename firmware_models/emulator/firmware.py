@@ -50,7 +50,7 @@ class Firmware:
     Attributes:
         rows, columns: the emulated array.
         sequence: most vectors of a sequence.
-        sinh: cells whose current grows as a hyperbolic sine of the voltage; ohmic ones otherwise.
+        sinh: cells with currents that grow as a hyperbolic sine of the voltage; ohmic ones otherwise.
         reference: the 3 × 2 board without wires that the transcripts are written for, whatever else is set.
         header: a calibrator for the board, as `crosscal export-c` wrote it.
         name: what the names in `header` begin with.

@@ -151,7 +151,7 @@ class BoardServer(Generic[BoardT]):
         self._wake_out.close()
 
     def step(self, wait_s: float = IDLE_S) -> bool:
-        """Serve what has come, waiting at most `wait_s` for it [s]; True while the board is busy."""
+        """Serve the bytes that came, waiting at most `wait_s` for it [s]; True while the board is busy."""
         ready = self._selector.select(0.0 if self._busy else wait_s)
         with self.board.lock:
             for key, _ in ready:

@@ -25,7 +25,7 @@ TURN_MESSAGES = 16
 """Messages executed for one client before others have their turn: a short query takes some 50 µs, so that the
 others wait about 1 ms; with 1 instead, pipelined queries are answered at half the rate."""
 _RAN = (-230, -240)
-"""Errors of a unit whose acquisition or programming was begun; others change nothing."""
+"""Errors of a unit that has begun its acquisition or programming; others change nothing."""
 _FORGETS_COMPLETION = ("*CLS", "*RST")
 """These end a query that waits for completion without an answer (IEEE 488.2, 12.5.3)."""
 

@@ -34,7 +34,7 @@ class Diagnosis:
     Attributes:
         change: its kind.
         where: the row, the column, or both, counted from 0; empty for a change of the whole array.
-        size: relative change of what changed; of offsets, relative to full scale.
+        size: relative change; of offsets, relative to full scale.
         probability: of this kind, among all.
         probabilities: of every kind.
     """
@@ -55,7 +55,7 @@ def diagnose(
     temperature_change_c: float | None = None,
     temperature_slope: tuple[float, float] = (0.0, 3e-3),
 ) -> Diagnosis:
-    """Tell what has changed since a calibrator was made.
+    """Name the change since a calibrator was made.
 
     Args:
         programmed: the calibrator, as it was before the change.

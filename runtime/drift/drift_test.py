@@ -1,4 +1,4 @@
-"""Sequential test of whitened residuals: CUSUM charts whose false-alarm rate the user states.
+"""Sequential test of whitened residuals: CUSUM charts of a stated false-alarm rate.
 
 Three kinds of chart share the false alarms evenly: one for the common part of all readings (gain), one for
 each column (its amplifier, or a cell), and one for all residuals together (cells that wander each its own

@@ -100,7 +100,7 @@ class Evidence:
         return Found(log=_mean_of(log), size=float(best))
 
     def _column(self) -> Found:
-        """One column alone, of which everything may have changed."""
+        """One column alone; everything of it may have changed."""
         per_column = _mean_over_sizes(_many_numbers(self.residual, self._all_of_column(), _SIZES))
         column = int(np.argmax(per_column))
         effect, residual = self.effect[column, :, GAIN], self.residual[column]

@@ -20,7 +20,7 @@ TIME_CONSTANTS = (1.5, 15.0, 150.0, 1500.0, 15000.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LearnedNoise:
-    """What readings of sentinels said of a board's noise and temperature.
+    """Noise and temperature slope of a board, from readings of sentinels.
 
     Attributes:
         white: variance of a reading relative to the stated one, column by column, (M,).
@@ -60,7 +60,7 @@ class LearnedNoise:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
-        """Read what `to_json` gave.
+        """Read the entry that `to_json` gave.
 
         Raises:
             InputError: something is missing or no number.

@@ -10,7 +10,7 @@ _WIDE = 1e6
 """Variance of a line's unknowns relative to white noise: readings alone say where it lies."""
 
 _LEFT_OUT = 4
-"""First readings of a run, which place the line and the components of slow noise."""
+"""First readings of a run: they place the line and the components of slow noise."""
 
 
 @njit(nogil=True)

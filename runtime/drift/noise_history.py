@@ -81,7 +81,7 @@ class NoiseHistory:
                 del times[:1], residuals[:1]
 
     def learn(self, believed: LearnedNoise) -> LearnedNoise:
-        """Find the noise that makes the history most probable, beside what is believed of slow noise."""
+        """Find the noise that makes the history most probable, beside the slow noise believed so far."""
         runs = [
             _Run.of(times, np.stack(all_), believed)
             for times, all_ in self._runs

@@ -28,7 +28,7 @@ class Prediction:
         expected: readings, (K, M).
         sensitivity: derivative of a reading by a column's offset, its gain error, and the relative error of
             each cell, (M, K, N + 2).
-        variance: of a reading, (M,), as stated: noise, and what the surrogate misses.
+        variance: of a reading, (M,), as stated: noise and the surrogate's error.
         belief: covariance of the expected readings that the calibrator's posterior leaves, (M, K, K).
     """
 

@@ -1,4 +1,4 @@
-"""Filters that whiten the residuals of sentinel readings and learn on the way what is to be expected of them.
+"""Filters that whiten the residuals of sentinel readings and learn on the way how they are spread.
 
 A residual is the sum of a constant error that the calibration left, a change with temperature, slow noise of
 its column's cells, and white noise. As long as nothing else changes, the innovations of a Kalman filter of
@@ -130,7 +130,7 @@ class ResidualFilter:
         return float(z[0]), z[1:].reshape(turned.shape)
 
     def without_temperature(self, turned: np.ndarray, warmer: float) -> np.ndarray:
-        """Combinations (M, S) less what the temperature makes of them."""
+        """Combinations (M, S) less the share of the temperature."""
         own = self.mean[1:, SLOPE].reshape(turned.shape)
         return turned - (self.mean[0, SLOPE] * self._gain + own) * warmer
 

@@ -39,7 +39,7 @@ class Sentinels:
             programmed: calibrator of the matrix that the board holds.
             count: vectors, 2 or more; 8 are enough to tell kinds of change apart.
             rng: draws the candidates.
-            voltage_range_v: lowest and highest input; None for what the calibrator was trained on.
+            voltage_range_v: lowest and highest input; None for those that the calibrator was trained on.
 
         Raises:
             InputError: less than two vectors, or no range of inputs.

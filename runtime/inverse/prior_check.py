@@ -1,8 +1,8 @@
 """Comparison of found inputs with the prior that was trained: independent inputs of the trained spread.
 
 A square or tall array absorbs nearly any inputs, so that nothing is left unexplained where all rows sit low
-or go together. But then the inputs found are no likely draw of the prior, and what readings leave open,
-which the prior fills, is filled wrongly.
+or go together. But then the inputs found are no likely draw of the prior, and the prior fills wrongly
+what readings leave open.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class PriorCheck:
 
     Attributes:
         common: size of each pattern that inputs have in common, in deviations of the prior, (B, K).
-        significance: `common` relative to what independent inputs show, (B, K).
+        significance: `common` relative to that of independent inputs, (B, K).
         spread: sum of squared inputs relative to its expectation, (B,).
         rank: number of directions that readings tell.
     """
@@ -100,7 +100,7 @@ def most_spread(rank: int) -> float:
 def compare_with_prior(z: Inputs, covariance: np.ndarray, energy: np.ndarray, columns: int) -> PriorCheck:
     """Compare found inputs with the prior, as the linear model about them has it.
 
-    What is found has the covariance I − P, P the posterior's.
+    Inputs that are found have the covariance I − P, P the posterior's.
 
     Args:
         z: likeliest inputs, (B, N), of zero mean and unit variance by the prior.

@@ -29,8 +29,8 @@ logger = logging.getLogger(__name__)
 
 _SPLIT, _PREPARE, _ORDER = 0, 1, 2  # names of random streams of one seed
 _LAST_STEP_SHARE = 0.01
-"""Of the learning rate, at the end. Errors of `concatsquash` are within 1 % between 0 and 0.1; without an end,
-within 4 % (`python benchmarks/constants.py LAST_STEP`)."""
+"""Of the learning rate, at the end. Errors of `concatsquash` are within 1 % between 0 and 0.1; without an
+end, within 4 % (`python benchmarks/constants.py LAST_STEP`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

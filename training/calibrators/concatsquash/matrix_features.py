@@ -15,7 +15,11 @@ from crosscal.core.array_types import Float
 from crosscal.training.calibrators.graph_writer import CONDUCTANCE, GraphWriter
 
 COLUMN_WEIGHTS = 4
+"""Errors are within 3 % of these between 2 and 6 (`python benchmarks/constants.py COLUMN_WEIGHTS`)."""
+
 ROW_WEIGHTS = 3
+"""Errors are within 4 % of these between 1 and 3; 5 are too many for six columns, 14 % worse (`python
+benchmarks/constants.py ROW_WEIGHTS`)."""
 
 
 class MatrixFeatures(torch.nn.Module):

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from crosscal.training.calibrators.structured.backend import Array, Backend
 from crosscal.training.calibrators.structured.circuit import Circuit
 
+# Insensitive between 2 and 8; 0 and 0.5, 1.1 and 3, 1 and 1.5 (`python benchmarks/constants.py relaxation`).
 _POWER_ITERATIONS = 4
 _FIRST_SLOPE_AT, _FIRST_SAFETY, _SAFETY = 0.25, 1.5, 1.1
 

@@ -123,7 +123,7 @@ def linear_gaussian_reference(truth: str, run: Run, *, cells_known: bool = True)
 
 
 def _recall(bench: Bench, run: Run, k: int) -> None:
-    """Put a bench in the state in which matrix `k` was read, as far as the run tells it."""
+    """Put a bench in the state of matrix `k` while it was read, as far as the run tells it."""
     told_c = float(run.temperature_c[k])
     temperature_c = told_c if np.isfinite(told_c) else bench.settings.temperature_c
     written_s = run.true_conductance_s if run.written_s is None else run.written_s

@@ -12,7 +12,7 @@ from crosscal.firmware_models.conformance import Finding, Result, merged
 
 
 def print_report(console: Console, results: Sequence[Result]) -> None:
-    """Print what a board gets wrong, then what was not tested, then a line of counts."""
+    """Print a board's faults, then the tests left out, then a line of counts."""
     findings = merged(results)
     for number, finding in enumerate(findings, start=1):
         _print_finding(console, number, finding)

@@ -19,7 +19,7 @@ class VisaLine:
     """An open link; implements `firmware_models.conformance.Line`.
 
     Args:
-        link: open, and closed by whoever opened it.
+        link: open, and closed by its opener.
     """
 
     def __init__(self, link: Link) -> None:

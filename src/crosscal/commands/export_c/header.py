@@ -25,7 +25,7 @@ def header_text(
     Args:
         path: the calibrator's file.
         conductance_s: the target matrix [S], (N, M).
-        name: what the names in the header begin with.
+        name: beginning of the names in the header.
         fixed_point: weights and activations of 16 bits.
         self_test: whether probes come along.
 

@@ -22,7 +22,7 @@ def library_path(header: Path) -> Path:
 
 
 def compile_library(header: Path, name: str) -> Path:
-    """Compile `header`, whose names begin with `name`, with `$CC`, or else cc.
+    """Compile `header`, of names that begin with `name`, with `$CC`, or else cc.
 
     Raises:
         InputError: no compiler, or one that refuses.

@@ -13,7 +13,7 @@ _PROBES, _TRIALS = 4, 4  # readings, and how many are drawn for each: a few are 
 _ROUNDS = 6  # each leaves some percent of what was missing: 1e-8 after six
 _SEED = 15  # of any value: the same calibrator has the same self-test
 _MARGIN = 2.0
-"""A compiler may order sums as it likes, which the parity that is promised has no room for."""
+"""A compiler may order sums as it likes; the promised parity has no room for that."""
 
 
 def probes_of(programmed: ProgrammedCalibrator, relative_tolerance: float) -> Probes:

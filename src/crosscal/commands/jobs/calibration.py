@@ -145,7 +145,7 @@ def calibrate_in_rounds(
 
     Raises:
         NoModelFits: the readings do not look like the matrices that were programmed.
-        TrainingError: nothing can be learned from what was measured.
+        TrainingError: nothing can be learned from the measurements.
         BoardError: from the board.
     """
     began_s = clock()
@@ -209,7 +209,7 @@ def require_wiring(data: Measurements) -> None:
     """Refuse readings that are not those of the matrices: before hours are spent, not after.
 
     Raises:
-        NoModelFits: wrong order, sign or unit, or lines that answer to nothing; the finding says which.
+        NoModelFits: wrong order, sign or unit, or lines that answer to nothing; the finding names it.
     """
     faults = []
     for k in range(data.matrices):
@@ -228,7 +228,7 @@ def nmse_of(path: Path, test: Measurements) -> float:
 
 
 def _plain_nmse(learned: Measurements, test: Measurements, seed: int) -> float:
-    """Squared error of `affine`, which like every calibrator knows no vector of the test matrices."""
+    """Squared error of `affine`; like every calibrator it knows no vector of the test matrices."""
     affine = train_chosen(TrainingPlan(calibrator="affine", seed=seed), learned).calibrator
     readable_a = np.where(test.usable[:, :, None], test.current_a, 0.0)
     return _nmse(calibrate(affine, test.conductance_s, readable_a), test)

@@ -12,7 +12,7 @@ from crosscal.training import BoardDescription, CollectionPlan, CollectionProgre
 
 
 def kept_matrices(path: Path) -> str | None:
-    """Phrase what an interrupted collection leaves; None if it leaves nothing."""
+    """Phrase the remains of an interrupted collection; None if it leaves nothing."""
     return f"the finished matrices are kept in {path}: --resume goes on from there" if path.exists() else None
 
 

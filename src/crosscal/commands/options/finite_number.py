@@ -9,7 +9,7 @@ import click
 
 
 class FiniteNumber(click.FloatRange):
-    """A range of numbers without infinity, and without NaN, which click accepts in every range."""
+    """A range of numbers without infinity, and without NaN, accepted by click in every range."""
 
     def _describe_range(self) -> str:
         # click would write "x<=None" where there are no bounds.

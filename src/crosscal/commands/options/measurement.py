@@ -1,4 +1,4 @@
-"""Options for what is programmed and driven: ranges, draws, kinds of inputs, given matrices and vectors."""
+"""Options of programming and driving: ranges, draws, kinds of inputs, given matrices and vectors."""
 
 from __future__ import annotations
 

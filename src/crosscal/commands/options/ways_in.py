@@ -61,7 +61,7 @@ def serve_until_told(server: BoardServer[Any], title: str, say: Callable[[str], 
 
     Args:
         server: with its ways in open.
-        title: what is served, for people.
+        title: of the served board, for people.
         say: prints a notice.
     """
     with server:

@@ -1,4 +1,4 @@
-"""Comparison of two calibrations of a store, by what they learned of their board."""
+"""Comparison of two calibrations of a store, by their knowledge of their board."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ class Study:
             (folder / name).mkdir(exist_ok=True)
 
     def result(self, row: StudyRow, check: Callable[[], None]) -> dict[str, Any]:
-        """Train, map and score a row, or read what is there already."""
+        """Train, map and score a row, or read it if it is there already."""
         data = self._data
         sizes = [len(data.x_train), len(data.x_test), data.chips, data.known, data.seed]
         path = self._folder / "rows" / f"{_name(row.plan, row.mapping, row.chip, sizes)}.json"

@@ -37,7 +37,7 @@ def table_1_values() -> dict[str, float]:
 
 
 def counts_in_words() -> list[str]:
-    """Say which counts each figure implies, and that they differ."""
+    """State the counts that each figure implies, and that they differ."""
     from crosscal.simulated_bench.tiles.parts import NAMES, UNIT_OF_AREA, UNIT_OF_ENERGY
 
     def listed(counts: Any) -> str:

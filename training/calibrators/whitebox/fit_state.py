@@ -134,7 +134,10 @@ class NormalEquations:
 
     def standard_error(self) -> np.ndarray:
         """Compute those of all unknowns: a sandwich, clustered by matrix and column for shared errors."""
-        inverse = np.linalg.pinv(self.matrix, hermitian=True)
+        # In parts of each unknown's own curvature: ohms and volts of weak wires are many powers of ten apart.
+        scale = np.sqrt(np.maximum(np.diag(self.matrix), np.finfo(float).tiny))
+        unit = np.outer(scale, scale)
+        inverse = np.linalg.pinv(self.matrix / unit, hermitian=True) / unit
         return np.sqrt(np.maximum(np.diag(inverse @ self.scatter @ inverse), 0.0))
 
 

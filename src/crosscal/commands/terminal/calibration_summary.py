@@ -44,7 +44,7 @@ def misfit_lines(deviations: DeviationTest) -> list[str]:
 
 
 def _wires(facts: dict[str, Any]) -> str:
-    names = {"row_ohm": "row", "column_ohm": "column", "source_ohm": "driver", "sense_ohm": "amplifier"}
+    names = {"row_ohm": "row", "column_ohm": "column", "driver_ohm": "driver", "sense_ohm": "amplifier"}
     parts = [
         f"{name} {facts[key][0]:.3g} ± {facts[key][1]:.2g} Ω" for key, name in names.items() if key in facts
     ]

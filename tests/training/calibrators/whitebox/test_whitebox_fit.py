@@ -20,9 +20,15 @@ SINH = Sinh(a_pos=0.225, b_pos=4.12, a_neg=0.2801, b_neg=4.10)
 
 
 def measured(
-    device, noise: float, rng: np.random.Generator, *, programming=0.0, amplifier=None
+    device,
+    noise: float,
+    rng: np.random.Generator,
+    *,
+    programming=0.0,
+    amplifier=None,
+    limits_s=(16.6e-6, 100e-6),
 ) -> Measurements:
-    target_s = rng.uniform(16.6e-6, 100e-6, (MATRICES, ROWS, COLUMNS))
+    target_s = rng.uniform(*limits_s, (MATRICES, ROWS, COLUMNS))
     real_s = target_s * (1 + programming * rng.standard_normal(target_s.shape))
     voltage_v = rng.uniform(0.1, 0.5, (MATRICES, VECTORS, ROWS))
     current_a = np.stack(
@@ -80,6 +86,14 @@ def test_standard_errors_cover_the_truth(sinh_board):
     allowed = 4 * fit.standard_error[:4] + 0.005 * truth
     assert (np.abs(fit.circuit.wires.as_array() - truth) < allowed).all()
     assert (fit.standard_error[:4] < 0.2 * truth).all()
+
+
+def test_wires_that_hardly_matter_have_standard_errors_that_say_so():
+    rng = np.random.default_rng(14)
+    fit = select_circuit(reads_of(measured(Ohmic(), 1e-3, rng, limits_s=(1e-6, 5e-6)), rng))
+    off = np.abs(fit.circuit.wires.as_array() - [4.0, 7.0, 80.0, 25.0])
+    assert (off < 4 * fit.standard_error[:4]).all()
+    assert (fit.standard_error[:2] > 1.0).all()
 
 
 def test_programming_errors_are_not_taken_for_a_wrong_law():

@@ -14,6 +14,11 @@ CHUNK = 32
 
 _COMMON_SHARE = 0.15
 
+_MOST_DRIVEN = 0.5
+"""Largest share of the rows that a sparse vector drives. With 0.5 or 1, and with a `_COMMON_SHARE` of 0.15 or
+0.25, one row of lab-12x16 at 0.3 V comes out at 0.15 to 0.17 µA, without sparse vectors at 0.47 to 0.57 µA:
+`python benchmarks/reading_levels.py FILE`."""
+
 _FEW_LEVELS = 8
 """Levels of the inputs, binary or ternary ones say, that cubic polynomials cannot be told apart on."""
 
@@ -25,9 +30,9 @@ class SurrogateDesign:
     """The input vectors that the surrogate of every matrix is fitted to.
 
     Attributes:
-        inputs: standardised, (B, N), B a multiple of `CHUNK`; the first `common` rows are vectors of
-            common inputs, the rest are drawn one by one as in training.
-        common: how many go together.
+        inputs: standardised, (B, N), B a multiple of `CHUNK`; in the first `common` rows inputs go together
+            or most of them rest, in the others they are drawn one by one as in training.
+        common: how many go together or are sparse.
         drive_v: their drives [V], (B, N).
         orthogonal: (4, 4): row k holds the powers of the k-th polynomial that is orthonormal over the inputs.
         rounds: rounds of conjugate gradients.
@@ -41,7 +46,7 @@ class SurrogateDesign:
 
 
 def design_sizes(rows: int) -> tuple[int, int]:
-    """Vectors that a surrogate is fitted to, and how many of them go together."""
+    """Vectors that a surrogate is fitted to, and how many of them go together or are sparse."""
     vectors = max(512, -(-int(3.3 * (3 + 6 * rows)) // CHUNK) * CHUNK)
     return vectors, int(_COMMON_SHARE * vectors)
 
@@ -53,15 +58,16 @@ def draw_design(
     input_bounds: np.ndarray,
     rng: np.random.Generator,
 ) -> SurrogateDesign:
-    """Draw the vectors that surrogates are fitted to from the run's inputs; some go together."""
+    """Draw design vectors from the run's inputs; some go together, some are sparse."""
     vectors, common = design_sizes(circuit.form.rows)
     inputs_v = data.voltage_v[data.usable].ravel()
     if len(np.unique(inputs_v[:_LEVELS_SEEN])) <= _FEW_LEVELS:
         # Inputs of a few levels say nothing of what lies between, where reads pass on their way.
         inputs_v = np.concatenate([inputs_v, rng.uniform(inputs_v.min(), inputs_v.max(), inputs_v.size)])
     voltage_v = rng.choice(inputs_v, (vectors, circuit.form.rows))
-    level_v, apart = rng.choice(inputs_v, (common, 1)), rng.uniform(0.0, 1.0, (common, 1))
-    voltage_v[:common] = level_v + apart * (voltage_v[:common] - level_v)
+    sparse = common // 2
+    voltage_v[:sparse] = _sparse(voltage_v[:sparse], inputs_v[np.abs(inputs_v).argmin()], rng)
+    voltage_v[sparse:common] = _together(voltage_v[sparse:common], rng)
     fine = np.linspace(input_bounds[3], input_bounds[4], 20001)
     inputs = np.interp(voltage_v, np.polynomial.polynomial.polyval(fine, expansion), fine)
     voltage_v = np.polynomial.polynomial.polyval(inputs, expansion)
@@ -76,3 +82,14 @@ def draw_design(
         drive_v=drive_v,
         orthogonal=np.linalg.inv(np.linalg.cholesky(moments)),
     )
+
+
+def _sparse(drawn_v: np.ndarray, rest_v: float, rng: np.random.Generator) -> np.ndarray:
+    """Keep few of the drawn inputs [V], (B, N), and put the other rows at rest; none to `_MOST_DRIVEN`."""
+    share = rng.uniform(0.0, _MOST_DRIVEN, (len(drawn_v), 1))
+    return np.where(rng.random(drawn_v.shape) < share, drawn_v, rest_v)
+
+
+def _together(drawn_v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw the inputs of every vector [V], (B, N), towards one of them, some further than others."""
+    return drawn_v[:, :1] + rng.uniform(0.0, 1.0, (len(drawn_v), 1)) * (drawn_v - drawn_v[:, :1])

@@ -71,6 +71,15 @@ def test_surrogate_holds_for_inputs_that_rise_together() -> None:
     assert np.abs(wrong).max() < 1e-3
 
 
+def test_surrogate_holds_where_few_rows_are_driven() -> None:
+    calibrator, tensors, matrix = surrogate(6, 9)
+    z = np.full((13, 6), tensors.input_bounds[0])
+    z[1:7] += 0.5 * np.ptp(tensors.input_bounds[:2]) * np.eye(6)
+    z[7:] += np.ptp(tensors.input_bounds[:2]) * np.eye(6)
+    wrong = tensors.predicted(z) - circuit_currents(calibrator, matrix, volts(tensors, z))
+    assert np.abs(wrong).max() < 2e-4
+
+
 def test_uncertain_inputs_are_expected_to_read_as_they_do_on_average() -> None:
     _, tensors, _ = surrogate(9, 6)
     known = np.linalg.solve(tensors.linear.T @ tensors.linear + np.diag(tensors.variance), tensors.linear.T)

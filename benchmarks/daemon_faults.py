@@ -25,9 +25,9 @@ from pathlib import Path
 import numpy as np
 
 import crosscal
-from crosscal.daemon import upkeep
 from crosscal.daemon.service import Daemon
 from crosscal.daemon.settings import DaemonSettings
+from crosscal.daemon.upkeep import upkeep
 from crosscal.runtime.store import Store
 from crosscal.simulated_bench import Bench
 from crosscal.simulated_bench.instrument.bench_server import serve_tcp

@@ -1,5 +1,5 @@
 from crosscal.runtime.calibrator import Calibrator as Calibrator
-from crosscal.runtime.calibrator_writing import recalibrated_content as recalibrated_content
+from crosscal.runtime.calibrator_writing import recalibrated_calibrator as recalibrated_calibrator
 from crosscal.runtime.calibrator_writing import write_calibrator as write_calibrator
 from crosscal.runtime.calibrator_writing import write_recalibrated as write_recalibrated
 from crosscal.runtime.correction import Uncertain as Uncertain

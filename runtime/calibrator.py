@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
 
@@ -85,6 +85,25 @@ class Calibrator:
             return cls._checked(content)
         except (CalibratorFileError, InputError) as error:
             raise CalibratorFileError(f"{origin} cannot be used: {error}") from error
+
+    def with_metadata_of(self, content: bytes, *, origin: str) -> Calibrator:
+        """Load a file that has this calibrator's graph and metadata of its own, without opening it again.
+
+        Raises:
+            CalibratorFileError: it has another graph, or is damaged; `origin` names it.
+        """
+        if not is_sealed(content) or split_metadata(content)[0] != split_metadata(self._content)[0]:
+            raise CalibratorFileError(f"{origin} has another graph than the calibrator in use; load it whole")
+        try:
+            metadata = CalibratorMetadata.from_properties(_properties(content))
+        except (CalibratorFileError, InputError) as error:
+            raise CalibratorFileError(f"{origin} cannot be used: {error}") from error
+        return replace(self, metadata=metadata, _content=content)
+
+    @property
+    def content(self) -> bytes:
+        """Content of the calibrator file."""
+        return self._content
 
     @property
     def kind(self) -> str:

@@ -149,7 +149,7 @@ class DriftMonitor:
             temperature_c=temperature_c,
             learned=self.learned,
         )
-        monitor._continue(self._history)
+        monitor._continue(self._history, self._readings)
         return monitor
 
     def expected_delay(self, drift: float, *, rng: np.random.Generator) -> float:
@@ -164,9 +164,9 @@ class DriftMonitor:
         pattern = (self._filter.gain / np.sqrt(variance[1:].reshape(self._filter.gain.shape))).T
         return float(self._test.delays(drift * pattern, pattern, rng=rng).mean())
 
-    def _continue(self, history: NoiseHistory) -> None:
+    def _continue(self, history: NoiseHistory, readings: int) -> None:
         history.begin_run(self._filter.signal, self._prediction.variance)
-        self._history = history
+        self._history, self._readings = history, readings
 
     def _warmer(self, temperature_c: float | None) -> float:
         """Temperature relative to that of the calibration [°C], 0 where it is not known."""

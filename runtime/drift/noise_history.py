@@ -22,7 +22,9 @@ benchmarks/constants.py noise_history`)."""
 _MOST_RESIDUALS = 64
 """Those that cells move the most say how much they wander; more of them only take longer."""
 
-_SHORTEST_RUN = 16  # readings: their median is off by a third of a deviation
+_SHORTEST_RUN = 4
+"""A line takes two readings. Boards whose cells wander are recalibrated often until that is learned, so that
+short runs are all that there is to learn it from."""
 _RATIOS = np.geomspace(1e-10, 1e-2, 17)
 """Variances of a component relative to white noise, for cells: standard deviations from 0.001 % to 10 %."""
 

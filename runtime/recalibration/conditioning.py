@@ -93,14 +93,19 @@ class Evidence:
     """
 
     def __init__(self, reads: ColumnReads, before: np.ndarray | None) -> None:
-        self._reads, s = reads, reads.sensitivity
+        residual = np.where(reads.present, reads.residual, 0.0)
+        s = np.where(reads.present[:, :, None], reads.sensitivity, 0.0)
+        # Readings enter by as many combinations as there are unknowns; all others are noise alone.
+        q, s = np.linalg.qr(s)
+        self._residual = (q.swapaxes(1, 2) @ residual[:, :, None])[:, :, 0]
+        self._rest = np.maximum((residual**2).sum() - (self._residual**2).sum(), 0.0)
+        self._freedom = int(reads.present.sum()) - self._residual.size
         self._parts = {
             "offset": s[:, :, OFFSET, None] * s[:, None, :, OFFSET],
             "gain": s[:, :, GAIN, None] * s[:, None, :, GAIN],
             "cell": s[:, :, CELLS:] @ s[:, :, CELLS:].swapaxes(1, 2),
         }
         self._before = 0.0 if before is None else s @ before @ s.swapaxes(1, 2)
-        self._residual = np.where(reads.present, reads.residual, 0.0)
 
     def log(self, spread: Spread, *, inflation: float = 1.0) -> float:
         """Logarithm of the density of the present residuals, up to a constant of their number.
@@ -121,12 +126,14 @@ class Evidence:
         bordered = np.zeros((columns, count + 1, count + 1))
         bordered[:, :count, :count] = covariance
         here = np.arange(count)
-        bordered[:, here, here] += self._reads.read_variance(spread.noise) + _rounding(bordered)
+        bordered[:, here, here] += spread.noise**2 + _rounding(bordered)
         bordered[:, count, :count] = self._residual
         bordered[:, count, count] = 1.0 + 2.0 * (self._residual**2).sum(axis=1) / spread.noise**2
         factor = np.linalg.cholesky(bordered)
         diagonal = np.diagonal(factor, axis1=1, axis2=2)[:, :count]
-        return float(-0.5 * (factor[:, count, :count] ** 2).sum() - np.log(diagonal).sum())
+        explained = -0.5 * (factor[:, count, :count] ** 2).sum() - np.log(diagonal).sum()
+        rest = -0.5 * self._rest / spread.noise**2 - self._freedom * np.log(spread.noise)
+        return float(explained + rest)
 
 
 def condition(
@@ -150,12 +157,15 @@ def condition(
         spread = seen @ covariance
         together = spread @ seen.swapaxes(1, 2)
         here = np.arange(together.shape[1])
-        together[:, here, here] += variance[:, block] + _rounding(together)
+        read = variance[:, block] + _rounding(together)
+        together[:, here, here] += read
         gain = np.linalg.solve(together, spread).swapaxes(1, 2)
         surprise = residual[:, block, None] - seen @ mean[:, :, None]
         surprise[~reads.present[:, block]] = 0.0
         mean = mean + (gain @ surprise)[:, :, 0]
-        covariance = covariance - gain @ spread
+        # As a sum of squares (Joseph), which rounding leaves positive: it is the prior of the next time.
+        rest = np.eye(covariance.shape[1]) - gain @ seen
+        covariance = rest @ covariance @ rest.swapaxes(1, 2) + (gain * read[:, None, :]) @ gain.swapaxes(1, 2)
         covariance = (covariance + covariance.swapaxes(1, 2)) / 2
     return mean, covariance
 

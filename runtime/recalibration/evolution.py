@@ -46,9 +46,12 @@ _MOST_AT_ONCE = 12.0
 _SUDDENLY = 2.0
 """Noise relative to that of the latest recalibrations from which this one's own counts."""
 
-_SHORTEST_SPAN = 1e-3
-"""Of two recalibrations that follow each other at once: a rate must not be divided by 0. At one hour of age
-it is 3.6 s."""
+_SHORTEST_SPAN = 0.1
+"""Cells with 1/f noise differ after seconds by nearly as much as after hours, however old they are."""
+
+_MOST_VARIANCE = 1.0
+"""Of any unknown, and of any combination: nothing is measured of the difference between a gain and the mean
+of its cells, and inflation would let that grow for ever, until rounding spoils the rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -111,7 +114,11 @@ class Evolution:
         more = np.full(covariance.shape[-1], _typical(self.cell + _RATED, RATES) ** 2 * span)
         more[GAIN] = _typical(self.gain + _RATED, RATES) ** 2 * span
         more[OFFSET] = RATES[0] ** 2 * span
-        return self._inflation * covariance + np.diag(more)
+        grown = self._inflation * covariance + np.diag(more)
+        if grown.trace(axis1=1, axis2=2).max() <= _MOST_VARIANCE:
+            return grown
+        values, vectors = np.linalg.eigh(grown)
+        return (vectors * np.minimum(values, _MOST_VARIANCE)[:, None, :]) @ vectors.swapaxes(1, 2)
 
     def learned(self, evidence: Evidence, *, age_s: float | None, cells: bool) -> Evolution:
         """Add a recalibration.

@@ -69,13 +69,10 @@ def count(database: sqlite3.Connection, table: str) -> int:
 
 
 def size_bytes(database: sqlite3.Connection) -> int:
-    """Size of the database and of the calibrator files that it names."""
+    """Size of the database."""
     pages = database.execute("PRAGMA page_count").fetchone()[0]
     page_bytes = database.execute("PRAGMA page_size").fetchone()[0]
-    files = database.execute(
-        "SELECT coalesce(sum(size_bytes), 0) FROM (SELECT DISTINCT sha256, size_bytes FROM calibrations)"
-    ).fetchone()[0]
-    return int(pages * page_bytes + files)
+    return int(pages * page_bytes)
 
 
 def _dicts(cursor: sqlite3.Cursor) -> list[dict[str, Any]]:

@@ -190,6 +190,7 @@ class Store:
                     queries.insert(
                         self._database, "activations", time_s=time_s, version=version, reason="commit"
                     )
+            self._files.committed(sha256)
         return version
 
     def current(self) -> CalibrationVersion | None:
@@ -338,7 +339,7 @@ class Store:
     def size_bytes(self) -> int:
         """Database and calibrator files together."""
         with self._reading():
-            return queries.size_bytes(self._database)
+            return queries.size_bytes(self._database) + self._files.size_bytes
 
     def thin(self, now_s: float) -> int:
         """Thin out old sentinel readings and temperatures; returns how many were removed."""
@@ -384,7 +385,7 @@ class Store:
         )
 
     def _require_room(self, more_bytes: int) -> None:
-        if queries.size_bytes(self._database) + more_bytes > self._limit_bytes:
+        if self.size_bytes + more_bytes > self._limit_bytes:
             raise full(self._folder, limit_bytes=self._limit_bytes)
 
     def _version(self, version: int) -> CalibrationVersion:

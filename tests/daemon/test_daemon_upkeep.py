@@ -13,11 +13,13 @@ from daemon.daemon_rig import PROFILE, SHIPPED, matrix
 from support.fake_clock import FakeClock
 
 from crosscal.core.errors import StoreFullError
-from crosscal.daemon.calibrated_hardware import CalibratedHardware
 from crosscal.daemon.clock import DaemonClock
+from crosscal.daemon.hardware.calibrated_hardware import CalibratedHardware
 from crosscal.daemon.journal import Journal
 from crosscal.daemon.settings import Drift
-from crosscal.daemon.upkeep import Upkeep
+from crosscal.daemon.upkeep.staleness import Staleness
+from crosscal.daemon.upkeep.upkeep import Upkeep
+from crosscal.runtime.recalibration.verification import Verification
 from crosscal.runtime.store import Store
 from crosscal.simulated_bench import Bench, program_bench
 
@@ -173,3 +175,72 @@ def test_board_that_is_away_fails_and_is_not_answered_from_memory(kept: Kept) ->
     kept.upkeep.detach("unplugged")
     assert proxy.calibration_in_doubt()
     assert proxy.calibrate() == -240
+
+
+def read_through(kept: Kept, count: int = 1) -> Any:
+    """Read ordinary vectors as a client of the proxy does."""
+    proxy = CalibratedHardware(kept.board.facts, kept.upkeep, feed=lambda: None)
+    proxy.attach(kept.board)
+    voltage_v = np.random.default_rng(3).uniform(0.1, 0.5, (count, 12))
+    return proxy.measure(
+        array("d", voltage_v.tobytes()), range_index=LAST_RANGE, aperture_s=1e-3, averages=1, dwell_s=1e-3
+    )
+
+
+def test_a_read_after_a_pause_is_calibrated_anew_and_the_next_one_at_once(kept: Kept) -> None:
+    kept.let_pass(60.0, turns=5)
+    kept.clock.advance(2 * HOUR_S)
+    before, versions = kept.board.vectors, len(kept.store.versions())
+    read_through(kept)
+    learned = kept.board.vectors - before
+    assert learned >= 2 * 12 + 16
+    assert len(kept.store.versions()) == versions + 1
+    assert kept.upkeep.busy == ""
+    read_through(kept)
+    assert kept.board.vectors == before + learned + 1
+    # Another pause, too short for a version that would say nothing new.
+    kept.clock.advance(2 * HOUR_S)
+    read_through(kept)
+    assert kept.board.vectors > before + learned + 2
+    assert len(kept.store.versions()) == versions + 1
+
+
+def test_reads_do_not_wait_where_the_settings_say_so_or_time_is_used_up(kept: Kept) -> None:
+    kept.let_pass(60.0, turns=5)
+    kept.clock.advance(2 * HOUR_S)
+    before = kept.board.vectors
+    kept.upkeep.settings = Drift(before_reads=False)
+    read_through(kept)
+    assert kept.board.vectors == before + 1
+    kept.upkeep.settings = Drift()
+    assert kept.upkeep.board_time is not None
+    kept.upkeep.board_time.spend(3600.0)
+    read_through(kept)
+    assert kept.board.vectors == before + 2
+
+
+def test_a_drifted_board_is_right_for_the_read_that_comes_first(kept: Kept) -> None:
+    kept.let_pass(60.0, turns=5)
+    kept.board.bench.set_temperature(60.0)
+    kept.clock.advance(2 * HOUR_S)
+    voltage_v = np.random.default_rng(3).uniform(0.1, 0.5, (16, 12))
+    reading = read_through(kept, 16)
+    ideal_a = voltage_v @ kept.board.target_s
+    error_a = np.array(reading.calibrated_a).reshape(16, -1) - ideal_a
+    assert (error_a**2).mean() / ideal_a.var() < 2e-3
+
+
+def test_how_long_a_calibration_keeps_is_learned_from_what_relearning_was_worth() -> None:
+    def of_error(rms_a: float) -> Verification:
+        errors_a = np.full((4, 3), rms_a)
+        return Verification(error_a=errors_a, ideal_a=np.ones((4, 3)), expected_a=None)
+
+    good, bad = of_error(1e-6), of_error(2e-6)
+    wandering, steady = Staleness(10.0), Staleness(10.0)
+    first_s = wandering.after_s
+    for _ in range(20):
+        wandering.take(wandering.after_s, bad, good)
+        steady.take(steady.after_s, good, good)
+    assert wandering.after_s == 10.0 < first_s < steady.after_s == 3600.0
+    steady.take(5000.0, bad, good)
+    assert steady.after_s < 3600.0

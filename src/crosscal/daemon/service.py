@@ -16,17 +16,17 @@ import numpy as np
 from crosscal.core.errors import BoardError, CrosscalError, IncompatibleBoardError, wanted
 from crosscal.core.physical_constants import DAY_S
 from crosscal.daemon.alarms import AlarmCommand
-from crosscal.daemon.board_opening import OpenedBoard, open_daemon_board
-from crosscal.daemon.calibrated_hardware import CalibratedHardware
 from crosscal.daemon.checking import load_calibrator, require_board_of_store
 from crosscal.daemon.clock import DaemonClock
+from crosscal.daemon.hardware.board_opening import OpenedBoard, open_daemon_board
+from crosscal.daemon.hardware.calibrated_hardware import CalibratedHardware
 from crosscal.daemon.journal import Journal
 from crosscal.daemon.notify import ServiceNotifier
 from crosscal.daemon.settings import DaemonSettings
 from crosscal.daemon.states import BackOff, State
 from crosscal.daemon.status import Snapshot, StatusBoard
-from crosscal.daemon.upkeep import Upkeep
-from crosscal.daemon.warm_up import warm_up
+from crosscal.daemon.upkeep.upkeep import Upkeep
+from crosscal.daemon.upkeep.warm_up import warm_up
 from crosscal.drivers.transport.port_lock import PortLock
 from crosscal.firmware_models.serving import BoardServer, PoweredBoard
 from crosscal.firmware_models.serving.tcp_port import TcpPort

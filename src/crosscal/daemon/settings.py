@@ -82,11 +82,14 @@ class Drift(_Table, frozen=True):
         false_alarms_per_day: alarms that may come without any drift.
         board_share: largest share of the board's time for sentinels and recalibrations.
         interval_s: shortest and longest interval between sentinels [s].
+        before_reads: whether a read waits for a recalibration, some tenths of a second, where the calibration
+            is stale and the share of board time allows it.
     """
 
     false_alarms_per_day: float = 0.1
     board_share: float = 0.01
     interval_s: tuple[float, float] = (60.0, DAY_S)
+    before_reads: bool = True
 
     def __post_init__(self) -> None:
         _require(

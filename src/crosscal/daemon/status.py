@@ -10,12 +10,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from crosscal.daemon.calibrated_hardware import CalibratedHardware
 from crosscal.daemon.clock import DaemonClock
+from crosscal.daemon.hardware.calibrated_hardware import CalibratedHardware
 from crosscal.daemon.journal import Journal
 from crosscal.daemon.settings import DaemonSettings
 from crosscal.daemon.states import State
-from crosscal.daemon.upkeep import Condition, Upkeep
+from crosscal.daemon.upkeep.condition import Condition
+from crosscal.daemon.upkeep.upkeep import Upkeep
 from crosscal.runtime.recalibration.posterior import CELLS, GAIN
 
 _ALIVE_S = 60.0

@@ -125,3 +125,17 @@ def test_a_belief_without_an_evolution_goes_on() -> None:
     again = old.recalibrated(known_v, measured_a(after.conductance_s, known_v, NOISE, rng))
     assert again.posterior is not None
     assert isinstance(again.posterior.evolution, Evolution)
+
+
+def test_what_is_never_measured_does_not_grow_for_ever() -> None:
+    """A gain and the mean of its cells look alike in every reading; their difference is not to explode."""
+    evolution = Evolution.begun(NOISE, 60.0)
+    certain = np.zeros_like(evolution.inflation)
+    certain[-1] = 1000.0
+    evolution = replace(evolution, inflation=certain)
+    covariance = 1e-4 * np.broadcast_to(np.eye(ROWS + CELLS), (COLUMNS, ROWS + CELLS, ROWS + CELLS))
+    for _ in range(60):
+        covariance = evolution.grown(covariance, 1.0)
+    values = np.linalg.eigvalsh(covariance)
+    assert values.max() <= 1.0 + 1e-9
+    assert values.min() > 0.0

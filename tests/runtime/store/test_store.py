@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from crosscal.core.errors import InputError, StoreBusyError, StoreError, StoreFullError
-from crosscal.runtime.store import SentinelRecord, Store
+from crosscal.runtime.store import SentinelRecord, Store, queries
 from crosscal.runtime.store.schema import SCHEMA_VERSION
 
 DAY_S = 86_400.0
@@ -186,14 +186,14 @@ def test_a_store_in_a_folder_that_cannot_be_written_can_be_looked_at(tmp_path: P
 
 
 WRITER = """
-import sys
+import os, sys
 from crosscal.runtime.store import Store, SentinelRecord
 import numpy as np
 with Store.open(sys.argv[1]) as store:
     n = len(store.versions())
     while True:
         n += 1
-        version = store.commit_calibration(bytes([n % 251]) * 300_000, {"n": n}, time_s=float(n))
+        version = store.commit_calibration(os.urandom(300_000), {"n": n}, time_s=float(n))
         print(version, flush=True)
         store.record_event("commit", str(version), time_s=float(n))
 """
@@ -221,14 +221,14 @@ def test_no_commit_is_lost_or_half_there_when_the_writer_is_killed(tmp_path: Pat
             assert current is not None
             assert current.version == len(versions) >= said
             assert store.integrity() == []
-            files = {path.name for path in (tmp_path / "calibrations").iterdir()}
-            assert files == {f"{each.sha256}.onnx" for each in versions}
+            files = {path.stem for path in (tmp_path / "calibrations").iterdir()}
+            assert files == {each.sha256 for each in versions}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
 def test_a_full_disk_is_said_and_tears_nothing(tmp_path: Path) -> None:
     code = """
-import resource, sys
+import os, resource, sys
 from crosscal.core.errors import StoreFullError
 from crosscal.runtime.store import Store
 with Store.open(sys.argv[1]) as store:
@@ -236,7 +236,7 @@ with Store.open(sys.argv[1]) as store:
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     resource.setrlimit(resource.RLIMIT_FSIZE, (120_000, hard))
     full = 0
-    for attempt in (lambda: store.commit_calibration(bytes(400_000), {}, time_s=1.0),
+    for attempt in (lambda: store.commit_calibration(os.urandom(400_000), {}, time_s=1.0),
                     lambda: [store.record_event("e", "x" * 3000, time_s=1.0) for _ in range(200)]):
         try:
             attempt()
@@ -250,3 +250,61 @@ with Store.open(sys.argv[1]) as store:
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False
     )
     assert done.stdout.split("\n")[0] == "2 1 []", done.stderr
+
+
+def similar_file(number: int) -> bytes:
+    """A calibrator file that differs from others by a part in its middle."""
+    rng = np.random.default_rng(0)
+    begin, end = rng.bytes(200_000), rng.bytes(1_000)
+    return begin + np.random.default_rng(number).bytes(4_000) + end
+
+
+def test_files_that_differ_little_take_little_room_and_come_back_whole(tmp_path: Path) -> None:
+    contents = [similar_file(number) for number in range(1, 6)]
+    with Store.open(tmp_path) as store:
+        for content in contents[:3]:
+            store.commit_calibration(content, {}, time_s=0.0)
+    with Store.open(tmp_path) as store:
+        for content in contents[3:]:
+            store.commit_calibration(content, {}, time_s=0.0)
+        assert [store.calibration(version) for version in range(1, 6)] == contents
+        assert store.integrity() == []
+        assert store.size_bytes < 2 * len(contents[0])
+
+
+def test_a_file_without_a_commit_is_no_base_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit that fails leaves its file behind, until the store is opened again: nothing may need it."""
+    with Store.open(tmp_path) as store:
+        with monkeypatch.context() as patched:
+            patched.setattr(queries, "insert", raise_full)
+            with pytest.raises(StoreFullError):
+                store.commit_calibration(similar_file(1), {}, time_s=0.0)
+        store.commit_calibration(similar_file(2), {}, time_s=0.0)
+    with Store.open(tmp_path) as store:
+        assert store.integrity() == []
+        assert store.calibration(1) == similar_file(2)
+
+
+def raise_full(*_: object, **__: object) -> int:
+    raise StoreFullError("no room")
+
+
+@pytest.mark.parametrize("damage", ["cut", "bytes", "base"])
+def test_a_damaged_part_is_named(tmp_path: Path, damage: str) -> None:
+    with Store.open(tmp_path) as store:
+        for number in (1, 2):
+            store.commit_calibration(similar_file(number), {}, time_s=0.0)
+        (part,) = (tmp_path / "calibrations").glob("*.part")
+        (base,) = (tmp_path / "calibrations").glob("*.onnx")
+        stored = part.read_bytes()
+        if damage == "cut":
+            part.write_bytes(stored[:-20])
+        elif damage == "bytes":
+            part.write_bytes(stored[:200] + bytes([stored[200] ^ 1]) + stored[201:])
+        else:
+            base.write_bytes(base.read_bytes()[:-1])
+        with pytest.raises(StoreError, match="cannot be read"):
+            store.calibration(2)
+        assert store.integrity()

@@ -10,7 +10,7 @@ import numpy as np
 
 from crosscal.commands.rehearsal.accelerated import AcceleratedClock, AgeingBoard, vectors_within
 from crosscal.core.errors import CrosscalError
-from crosscal.daemon.known_vectors import KnownReadings, VectorReader
+from crosscal.daemon.upkeep.known_vectors import KnownReadings, VectorReader
 from crosscal.firmware_models import Hardware
 from crosscal.runtime import ProgrammedCalibrator, informative_vectors
 

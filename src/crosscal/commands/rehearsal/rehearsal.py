@@ -22,7 +22,8 @@ from crosscal.commands.rehearsal.policies import (
 from crosscal.daemon.clock import DaemonClock
 from crosscal.daemon.journal import Journal
 from crosscal.daemon.settings import Drift
-from crosscal.daemon.upkeep import KeptHardware, Upkeep
+from crosscal.daemon.upkeep.condition import KeptHardware
+from crosscal.daemon.upkeep.upkeep import Upkeep
 from crosscal.runtime import Calibrator, ProgrammedCalibrator
 from crosscal.runtime.store import Store
 from crosscal.simulated_bench import Bench, program_bench
@@ -150,6 +151,11 @@ def _daemon(
         once = upkeep.condition.programmed or as_trained
         for index, until_s in enumerate(times_s):
             _keep(upkeep, float(until_s), clock)
+            before = board.vectors
+            _score(plan, board, clock, index, figures, {"between": upkeep.condition.programmed})
+            board.vectors = before
+            # As the proxy has it: a read that comes after a pause may wait for a recalibration.
+            upkeep.prepare_read(lambda: None)
             before = board.vectors
             _score(plan, board, clock, index, figures, {"daemon": upkeep.condition.programmed, "once": once})
             figures.add("oracle", _oracle(plan, board, clock, index, as_trained))

@@ -24,7 +24,8 @@ _UNITS = {"s": 1.0, "m": 60.0, "h": HOUR_S, "d": DAY_S}
 _TRAINING_MATRICES = _TRAINING_VECTORS = 80  # as the demo: the calibrator is not to limit the rehearsal
 _NAMES = {
     "oracle": "recalibrated before each read from 4N vectors",
-    "daemon": "the daemon",
+    "daemon": "the daemon, a read after a pause",
+    "between": "the daemon, had that read not waited",
     "interval": "fixed interval, same board time",
     "threshold": "fixed threshold, same board time",
     "once": "calibrated once at the start",

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from crosscal.core.errors import IncompatibleBoardError
 from crosscal.core.lab_board.board import LabBoard
-from crosscal.daemon.calibrated_hardware import AttachedHardware
-from crosscal.daemon.lab_board_kept import KeptLabHardware
-from crosscal.daemon.remote_hardware import RemoteHardware
+from crosscal.daemon.hardware.calibrated_hardware import AttachedHardware
+from crosscal.daemon.hardware.lab_board_kept import KeptLabHardware
+from crosscal.daemon.hardware.remote_hardware import RemoteHardware
 from crosscal.daemon.settings import DaemonSettings
 from crosscal.drivers import Board
 from crosscal.front_door import open_board

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from crosscal.core.errors import IncompatibleBoardError
-from crosscal.daemon.board_facts import facts_of
+from crosscal.daemon.hardware.board_facts import facts_of
 from crosscal.drivers import Board, BoardReadout
 from crosscal.firmware_models import BoardFacts, ProgrammingStep, Reading
 

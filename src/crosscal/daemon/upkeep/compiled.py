@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
 from crosscal.core.array_types import Matrix
-from crosscal.runtime import Calibrator, ProgrammedCalibrator, recalibrated_content
+from crosscal.core.errors import CalibratorFileError
+from crosscal.runtime import Calibrator, ProgrammedCalibrator, recalibrated_calibrator
 
 _ORIGIN = "the calibrator in use"
 
@@ -40,17 +42,32 @@ class Compiled:
         Raises:
             CalibratorFileError: it is damaged. ShapeError, RangeError: it is no calibrator of this matrix.
         """
-        if like is not None and like.content == content:
-            calibrator = like.calibrator
-        else:
-            calibrator = Calibrator.from_bytes(content, origin=_ORIGIN)
+        calibrator = _loaded(content, like)
         return cls(content=content, calibrator=calibrator, programmed=calibrator.program(target_s))
+
+    def carrying(self, programmed: ProgrammedCalibrator) -> Self:
+        """Return the same file with what it has been recalibrated to since."""
+        return type(self)(content=self.content, calibrator=self.calibrator, programmed=programmed)
+
+    def facts_of(self, target_s: Matrix) -> Mapping[str, Any] | None:
+        """Facts of the latest recalibration of this very target; None if there was none."""
+        record = self.calibrator.recalibration
+        return record.history[-1] if record is not None and record.is_of(target_s) else None
 
     def recalibrated(self, programmed: ProgrammedCalibrator, facts: Mapping[str, Any]) -> Self:
         """Return the file once more with what `programmed` has learned, checked."""
-        content = recalibrated_content(self.content, programmed, facts=facts, origin=_ORIGIN)
-        loaded = Calibrator.from_bytes(content, origin=_ORIGIN)
-        return type(self)(content=content, calibrator=loaded, programmed=programmed)
+        renewed = recalibrated_calibrator(self.calibrator, programmed, facts=facts, origin=_ORIGIN)
+        return type(self)(content=renewed.content, calibrator=renewed, programmed=programmed)
+
+
+def _loaded(content: bytes, like: Compiled | None) -> Calibrator:
+    if like is not None and like.content == content:
+        return like.calibrator
+    if like is not None:
+        # Another version of the same graph, as a rollback brings.
+        with suppress(CalibratorFileError):
+            return like.calibrator.with_metadata_of(content, origin=_ORIGIN)
+    return Calibrator.from_bytes(content, origin=_ORIGIN)
 
 
 def same_target(one_s: Matrix, other_s: Matrix) -> bool:

@@ -11,8 +11,8 @@ import numpy as np
 
 from crosscal.core.errors import InputError
 from crosscal.core.physical_constants import DAY_S
-from crosscal.daemon.known_vectors import KnownReadings
 from crosscal.daemon.settings import Drift
+from crosscal.daemon.upkeep.known_vectors import KnownReadings
 from crosscal.runtime import ProgrammedCalibrator
 from crosscal.runtime.drift import (
     Diagnosis,
@@ -47,6 +47,12 @@ _VERIFIED = 2.0
 is up to twice that of ordinary vectors."""
 _BASELINE = 2
 """Readings just after a calibration that say how good it is."""
+_FEWEST_RISES, _RISES = 2, 5
+"""Latest calibrations that say by how much the error usually rises until the first sentinels: cells with 1/f
+noise are three times as far off within a minute, and no recalibration changes that."""
+_LEAST_WORTH, _MOST_WORSE, _MORE_PATIENT = 0.8, 2.0, 1.25
+"""A recalibration that leaves the sentinels with more than this part of their error was not worth it; the
+next then waits until the error has grown by more, up to a limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -107,6 +113,8 @@ class DriftWatch:
         if before is None:
             self._changed_s = now_s
             self._per_fold = 0.0
+            self._rises: list[float] = []
+            self._worse_by, self._error_before = _WORSE, math.nan
             low_s = settings.interval_s[0]
             self._monitor = DriftMonitor(
                 programmed,
@@ -118,10 +126,12 @@ class DriftWatch:
         else:
             self._changed_s, self._per_fold = before._changed_s, before._per_fold
             self._monitor = before._monitor.restarted(programmed, temperature_c=temperature_c)
+            self._rises, self._worse_by, self._error_before = before._handed_over()
         self._interval_s = settings.interval_s[0] / _GROWTH
         self._verified_nmse = verified_nmse
         self._baseline: list[float] = []
         self._mean_nmse = math.nan
+        self._called = False
 
     @property
     def voltage_v(self) -> np.ndarray:
@@ -142,6 +152,7 @@ class DriftWatch:
         self._follow(reading, now_s)
         diagnosis = None
         alarm, text = "", self._worse(temperature_c)
+        self._called = bool(text)
         if reading.alarm is not None:
             diagnosis = self._diagnosed(known, temperature_c)
             alarm = str(diagnosis.change)
@@ -204,6 +215,8 @@ class DriftWatch:
             if len(self._baseline) < _BASELINE:
                 self._baseline.append(reading.nmse)
                 self._mean_nmse = float(np.mean(self._baseline))
+                if len(self._baseline) == _BASELINE:
+                    self._judge_calibration()
             else:
                 self._mean_nmse += _SMOOTHING * (reading.nmse - self._mean_nmse)
         since_s, at_s = max(now_s - self._changed_s, 1.0), max(self._began_s - self._changed_s, 1.0)
@@ -211,12 +224,30 @@ class DriftWatch:
         if folds > 0.0 and math.isfinite(reading.relative_change):
             self._per_fold = reading.relative_change / max(folds, 0.1)
 
+    def _judge_calibration(self) -> None:
+        """Learn from the first sentinels whether the calibration was worth it."""
+        if self._mean_nmse > _LEAST_WORTH * self._error_before:
+            self._worse_by = min(self._worse_by * _MORE_PATIENT, _MOST_WORSE)
+        elif self._mean_nmse < self._error_before:
+            self._worse_by = max(self._worse_by / _MORE_PATIENT, _WORSE)
+
+    def _handed_over(self) -> tuple[list[float], float, float]:
+        """What the next calibration's watch goes on with; the last is the error that it was to mend."""
+        mended = self._mean_nmse if self._called else math.nan
+        rises = self._rises
+        if len(self._baseline) == _BASELINE:
+            rises = [*rises, float(np.mean(self._baseline)) / self._verified_nmse][-_RISES:]
+        return rises, self._worse_by, mended
+
     def _worse(self, temperature_c: float | None) -> str:
         """Say by how much the error has grown, if by more than is tolerated."""
         if len(self._baseline) < _BASELINE:
             return ""
-        baseline = min(float(np.mean(self._baseline)), _VERIFIED * self._verified_nmse)
-        if not self._mean_nmse > _WORSE * baseline:
+        usual = _VERIFIED
+        if len(self._rises) >= _FEWEST_RISES:
+            usual = max(usual, _WORSE * float(np.median(self._rises)))
+        baseline = min(float(np.mean(self._baseline)), usual * self._verified_nmse)
+        if not self._mean_nmse > self._worse_by * baseline:
             return ""
         warmer = 0.0 if None in (temperature_c, self._calibrated_c) else temperature_c - self._calibrated_c  # type: ignore[operator]
         beside = f", {warmer:+.1f} °C since" if warmer else ""

@@ -11,8 +11,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from crosscal.core.errors import BoardError, DisturbedError, ScpiError
-from crosscal.daemon.calibrated_readings import calibrated, deviations, uncalibrated
-from crosscal.daemon.upkeep import Condition, KeptHardware, Upkeep
+from crosscal.daemon.hardware.calibrated_readings import calibrated, deviations, uncalibrated
+from crosscal.daemon.upkeep.condition import Condition, KeptHardware
+from crosscal.daemon.upkeep.upkeep import Upkeep
 from crosscal.firmware_models import BoardFacts, HardwareFailure, ProgrammingStep, Reading
 
 logger = logging.getLogger(__name__)
@@ -84,6 +85,7 @@ class CalibratedHardware:
 
     def measure(self, voltage_v: array[float], **settings: Any) -> Reading:
         """Read vectors, and calibrate them with what is known of the matrix that was read."""
+        self._prepare()
         try:
             reading: Reading = self._call("measure", voltage_v, **settings)
         except DisturbedError:
@@ -215,9 +217,17 @@ class CalibratedHardware:
             else:
                 self._inner.rest()
 
+    def _prepare(self) -> None:
+        try:
+            self._upkeep.prepare_read(self._feed)
+        except (DisturbedError, ScpiError):
+            raise
+        except BoardError as error:
+            raise self._away(error) from error
+
     def _programmed(self, target_s: np.ndarray, reason: str) -> None:
         try:
-            self._upkeep.new_matrix(target_s, reason)
+            self._upkeep.new_matrix(target_s, reason, written=True)
         except DisturbedError:
             self._look_again()
         except ScpiError as error:

@@ -7,8 +7,8 @@ import logging
 import numpy as np
 
 from crosscal.core.errors import CrosscalError
-from crosscal.daemon.known_vectors import KnownReadings
 from crosscal.daemon.settings import Drift
+from crosscal.daemon.upkeep.known_vectors import KnownReadings
 from crosscal.runtime import Calibrator
 
 logger = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ _READINGS = 17
 
 def warm_up(calibrator: Calibrator) -> None:
     """Compile, calibrate, watch and recalibrate a matrix that is thrown away."""
-    from crosscal.daemon.drift_watch import DriftWatch
+    from crosscal.daemon.upkeep.drift_watch import DriftWatch
 
     if calibrator.conductance_range_s is None or calibrator.voltage_range_v is None:
         return

@@ -1,0 +1,1 @@
+"""Upkeep of a calibration: verification, sentinels, recalibration, refreshment before reads."""

@@ -1,0 +1,30 @@
+"""Inputs of known vectors: some like those of users, to verify on, and some that say most of cells."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from crosscal.core.array_types import Vectors
+from crosscal.core.errors import InputError
+from crosscal.runtime import ProgrammedCalibrator, informative_vectors
+
+
+def ordinary_inputs(programmed: ProgrammedCalibrator, count: int, rng: np.random.Generator) -> Vectors:
+    """Draw inputs like those of users [V], (count, N)."""
+    low_v, high_v = _window(programmed)
+    return rng.uniform(low_v, high_v, (count, programmed.shape[0]))
+
+
+def telling_inputs(programmed: ProgrammedCalibrator, count: int, rng: np.random.Generator) -> Vectors:
+    """Choose inputs to learn from [V], (count, N)."""
+    if not programmed.learns_cells:
+        # What a network answers to vectors unlike those it was trained on says little of all others.
+        return ordinary_inputs(programmed, count, rng)
+    low_v, high_v = _window(programmed)
+    return informative_vectors(count, programmed.shape[0], low_v=low_v, high_v=high_v, rng=rng)
+
+
+def _window(programmed: ProgrammedCalibrator) -> tuple[float, float]:
+    if programmed.voltage_range_v is None:
+        raise InputError("got a calibrator whose file gives no range of inputs; train one (crosscal train)")
+    return programmed.voltage_range_v

@@ -1,0 +1,44 @@
+"""Age of the matrix that a board holds: devices drift with its logarithm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from crosscal.daemon.clock import DaemonClock
+
+SINCE = "programmed_s"
+"""Fact of a calibration: since when its matrix stands on the board, seconds since 1970."""
+
+
+class MatrixAge:
+    """Time since the matrix was programmed, or else since the daemon first found it.
+
+    It counts on the monotonic clock, so that a clock that is set moves nothing; the time of day is asked only
+    to go on where an earlier daemon ended.
+
+    Args:
+        clock: time.
+    """
+
+    def __init__(self, clock: DaemonClock) -> None:
+        self._clock = clock
+        self._since_s = clock.monotonic()
+
+    def begin(self, known: Mapping[str, Any] | None = None) -> None:
+        """Count from now, or from the time that facts of a calibration of this matrix have."""
+        since_utc_s = (known or {}).get(SINCE)
+        before_s = 0.0
+        if isinstance(since_utc_s, int | float):
+            before_s = max(0.0, self._clock.utc() - since_utc_s)
+        self._since_s = self._clock.monotonic() - before_s
+
+    @property
+    def age_s(self) -> float:
+        """Age [s]."""
+        return max(0.0, self._clock.monotonic() - self._since_s)
+
+    @property
+    def facts(self) -> dict[str, float]:
+        """Facts for the next daemon."""
+        return {SINCE: self._clock.utc() - self.age_s}

@@ -87,7 +87,7 @@ CONSTANTS: dict[str, tuple[Any, ...]] = {
     f"{STRUCTURED}.rounds._ROUNDS": ((7, 10, 14, 20, 28, 40), (10, 20, 40), (40,)),
     f"{STRUCTURED}.gradient_rounds._SETTLED_VECTORS": (1, 4, 16),
     f"{STRUCTURED}.gradient_rounds._MATRICES": (1, 2, 8),
-    f"{STRUCTURED}.surrogate_design._COMMON_SHARE": (0.05, 0.15, 0.3),
+    f"{STRUCTURED}.surrogate_design._COMMON_SHARE": (0.12, 0.22, 0.37),
     f"{WHITEBOX}.circuit_fit._ITERATIONS": (10, 20, 40),
     f"{WHITEBOX}.circuit_fit._DAMPING_START": (1e-5, 1e-4, 1e-3, 1e-2, 1e-1),
     f"{WHITEBOX}.circuit_fit._DAMPING_UP": (2.0, 4.0, 8.0, 16.0),

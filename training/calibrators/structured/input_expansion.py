@@ -16,11 +16,19 @@ EXPANSION_ORDERS = 21
 cells of ±0.3 V the ratio to the linear-Gaussian reference is 1.55 with 11 orders, 1.15 with 21."""
 
 _SMOOTH_ORDERS = 11
+"""Of inputs of one sign. Insensitive between 9 and 13; with 7 errors are 30 % larger (`python
+benchmarks/constants.py ORDER`)."""
+
 _POINTS_PER_ORDER = 3
+"""Of the fit of the expansion. Insensitive between 2 and 6 (the same command)."""
+
 _PENALTY = 400.0
 """A bound gives way by a twentieth of the inputs' deviation where the prior alone would by a whole one."""
 
 _MARGIN = 0.15
+"""Of the span of inputs, beyond its ends. Errors are the same with 0.05, a fifth larger with 0.3 (`python
+benchmarks/constants.py _MARGIN`)."""
+
 _WEIGHT_BEYOND = 0.1
 """Of inputs beyond those seen in the fit of the expansion. With 1, one row of lab-12x16 at 0.3 V and the
 others at 0 V is calibrated to 0.45 µA; with 0.1 to 0.26 µA."""

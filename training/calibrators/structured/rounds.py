@@ -12,7 +12,11 @@ from crosscal.training.calibrators.structured.relaxation import Relaxation
 from crosscal.training.measurements import Measurements
 
 _ROUNDS = (7, 10, 14, 20, 28, 40)
+"""Those tried, each 1.4 times the one before. More than are needed change errors by 1 %, and preparation
+takes 1.7 times as long with 10, 3.3 times with 40 (`python benchmarks/constants.py structured.rounds`)."""
+
 _RESIDUE = 2e-5
+"""Relative to the largest input. Insensitive between 2e-6 and 2e-4 where noise is 1e-4 (the same command)."""
 
 
 def with_enough_rounds(circuit: Circuit, data: Measurements) -> Circuit:

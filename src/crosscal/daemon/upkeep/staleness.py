@@ -13,7 +13,7 @@ _WORTH = 1.25
 some 30 columns tell it to 6 %."""
 _SHORTER, _LONGER = 0.5, 1.5
 """Factors of the time after a relearning that was worth it, and after one that was not."""
-_FIRST_S, _LONGEST_S = 300.0, 3600.0
+_FIRST_S, _LONGEST_S = 300.0, 3600.0  # before anything was learned; however little relearning brings
 
 
 class Staleness:

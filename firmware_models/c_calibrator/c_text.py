@@ -52,6 +52,11 @@ def float_array(name: str, values: Iterable[float]) -> str:
     return _array("float", name, [float_literal(value) for value in values])
 
 
+def double_array(name: str, values: Iterable[float]) -> str:
+    """Define a constant array of numbers of double precision."""
+    return _array("double", name, [float(value).hex() for value in values])
+
+
 def integer_array(kind: str, name: str, values: Iterable[int]) -> str:
     """Define a constant array of whole numbers of a type such as `int16_t`."""
     return _array(kind, name, [str(value) for value in values])

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from math import sqrt
 
 from crosscal.firmware_models.c_calibrator.body import Body
-from crosscal.firmware_models.c_calibrator.c_text import by_row, float_array, float_literal, padded, template
+from crosscal.firmware_models.c_calibrator.c_text import (
+    by_row,
+    float_array,
+    float_literal,
+    padded,
+    template,
+)
+from crosscal.firmware_models.c_calibrator.exact_sums import ExactSums
 
 Numbers = Sequence[float]
 Matrix = Sequence[Numbers]
@@ -59,7 +66,8 @@ class InverseConstants:
         linear, conductance_s: linear prediction, and the target [S], (N, M). gain: its inverse, (M, N).
         place: weights of the second product, (N,). input_variance: of the mean volts, (N,).
         cubic, quartic, constant, variance, linear_offset: of scaled currents, (M,).
-        scale, shift_a: `y = (I − shift_a) · scale`, (M,). trim, trim_a: of the answer, (M,).
+        scale, shift_a: `y = (I − shift_a) · scale`, (M,). limit_a: of currents [A].
+        trim, trim_a: of the answer, (M,).
         shift_without_offsets_a: the shift in a current range in which channels have no offsets, (M,).
         reading_weight: of squared residuals in the misfit, (M,).
         doubtful_misfit, most_misfit: mean over columns, from which on the other shift is tried, and beyond
@@ -91,6 +99,7 @@ class InverseConstants:
     scale: Numbers
     shift_a: Numbers
     shift_without_offsets_a: Numbers
+    limit_a: float
     reading_weight: Numbers
     doubtful_misfit: float
     most_misfit: float
@@ -105,22 +114,23 @@ class InverseConstants:
 
 
 _MATRICES = (
-    *("first", "second", "third", "loading", "link", "high_link", "quadratic"),
+    *("second", "third", "loading", "link", "high_link", "quadratic"),
     *("linear", "conductance_s"),
 )
-_BY_COLUMN = (
-    *("cubic", "quartic", "constant", "variance", "linear_offset"),
-    *("scale", "shift_a", "shift_without_offsets_a", "trim", "trim_a", "reading_weight"),
-)
+_BY_COLUMN = ("cubic", "quartic", "variance", "trim", "trim_a", "reading_weight")
+_TEMPLATES = ("products.h", "room.h", "residual.h", "surrogate.h", "step.h", "mode.h", "deviation.h")
 
 
 def inverse_body(constants: InverseConstants) -> Body:
-    """Write a read that finds the inputs, in single precision."""
+    """Write a read that finds the inputs: in single precision, but for what is left of the reading."""
     rows, columns = len(constants.first), len(constants.first[0])
     arrays = {name: by_row(getattr(constants, name), padded(columns)) for name in _MATRICES}
     arrays["gain"] = by_row(constants.gain, padded(rows))
     for name in (*_BY_COLUMN, "place", "input_variance", "damping", "expansion_v"):
         arrays[name] = list(getattr(constants, name))
+    arrays["linear_offset"] = [
+        offset - own for offset, own in zip(constants.linear_offset, constants.constant, strict=True)
+    ]
     fewer_rows = rows <= columns
     smaller = padded(min(rows, columns))
     arrays["beginning"] = list(constants.spread.beginning)
@@ -129,14 +139,15 @@ def inverse_body(constants: InverseConstants) -> Body:
     arrays["together"] = by_row([constants.together], smaller)
     text = [
         _rules(constants, fewer_rows),
+        _exact_sums(constants).text(),
         *(float_array(name, values) for name, values in arrays.items()),
-        *(template(name) for name in ("products.h", "surrogate.h", "step.h", "mode.h", "deviation.h")),
+        *(template(name) for name in _TEMPLATES),
     ]
     return Body(
-        arithmetic="single precision",
+        arithmetic="single precision; what is left of a reading in whole numbers of 64 bits",
         text="\n".join(text),
         relative_tolerance=1e-5,
-        constant_bytes=4 * sum(map(len, arrays.values())),
+        constant_bytes=4 * (sum(map(len, arrays.values())) + rows * padded(columns)) + 24 * columns,
         stack_bytes=_room_bytes(rows, columns),
         deviation_stack_bytes=_room_bytes(rows, columns) + _spread_bytes(rows, columns),
         uses_math=True,
@@ -198,9 +209,21 @@ def _rules(constants: InverseConstants, fewer_rows: bool) -> str:
     return "".join(f"#define NAME_{name} {value}\n" for name, value in sizes.items())
 
 
+def _exact_sums(constants: InverseConstants) -> ExactSums:
+    *_, least, most = constants.input_bounds
+    return ExactSums.of(
+        constants.first,
+        bounds=(least, most),
+        constant=constants.constant,
+        scale=constants.scale,
+        shifts_a=(constants.shift_a, constants.shift_without_offsets_a),
+        limit_a=constants.limit_a,
+    )
+
+
 def _room_bytes(rows: int, columns: int) -> int:
     smaller, larger = padded(min(rows, columns)), max(rows, columns)
-    return 4 * (7 * padded(rows) + 8 * padded(columns) + smaller * (larger + smaller + 4) + 2)
+    return 4 * (8 * padded(rows) + 11 * padded(columns) + smaller * (larger + smaller + 5) + larger + 2)
 
 
 def _spread_bytes(rows: int, columns: int) -> int:

@@ -65,9 +65,9 @@ static inline double NAME_energy(NAME_room *room)
     double twice = 0.0;
     int n;
     int m;
-    NAME_predict(room);
+    NAME_compare(room);
     for (m = 0; m < NAME_COLUMNS; ++m) {
-        const float wrong = room->y[m] - room->predicted[m];
+        const float wrong = room->wrong[m];
         room->weight[m] = wrong / NAME_variance[m];
         twice += (double)wrong * (double)room->weight[m];
     }
@@ -168,7 +168,7 @@ static inline double NAME_stride(NAME_room *room, NAME_spread *spread, float ste
     int m;
     for (n = 0; n < NAME_ROWS; ++n) {
         const float to = spread->here[n] + (step * spread->ridge[n]) + spread->onward[n];
-        room->z[n] = NAME_within(to, NAME_LEAST, NAME_MOST);
+        NAME_put(room, n, NAME_within(to, NAME_LEAST, NAME_MOST));
     }
     (void)NAME_energy(room);
     NAME_linearise(room);
@@ -186,7 +186,7 @@ static inline double NAME_stride(NAME_room *room, NAME_spread *spread, float ste
     for (n = 0; n < NAME_ROWS; ++n) {
         const float move = (float)(x[n] - (along * (double)spread->ridge[n]));
         spread->onward[n] += move;
-        room->z[n] = NAME_within(room->z[n] + move, NAME_LEAST, NAME_MOST);
+        NAME_move(room, n, move);
         spread->here[n] = room->z[n];
     }
     return NAME_energy(room);
@@ -406,7 +406,7 @@ NAME_API int NAME_calibrate_with_deviation(const float *measured_a, float *calib
     (void)memcpy(spread.mode, room.z, sizeof spread.mode);
     lowest = NAME_energy(&room);
     for (m = 0; m < NAME_COLUMNS; ++m) {
-        const double wrong_a = (double)((room.y[m] - room.predicted[m]) / NAME_scale[m]);
+        const double wrong_a = (double)room.wrong[m] / (NAME_per_ampere[m] * (double)NAME_CURRENT_UNIT);
         residual_a2 += wrong_a * wrong_a;
     }
     NAME_factor_precision(&room, &spread);

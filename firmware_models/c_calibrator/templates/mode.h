@@ -5,7 +5,7 @@ static inline void NAME_start_from(NAME_room *room)
     NAME_add_products(
         room->stride, room->wrong, 1, NAME_gain, NAME_ROWS_PADDED, NAME_COLUMNS, NAME_ROWS_PADDED);
     for (n = 0; n < NAME_ROWS; ++n) {
-        room->z[n] = NAME_within(room->stride[n], NAME_LEAST, NAME_MOST);
+        NAME_put(room, n, NAME_within(room->stride[n], NAME_LEAST, NAME_MOST));
     }
 }
 
@@ -14,13 +14,10 @@ static inline void NAME_start(NAME_room *room)
 {
     int m;
     for (m = 0; m < NAME_COLUMNS; ++m) {
-        room->wrong[m] = room->y[m] - NAME_linear_offset[m];
+        room->wrong[m] = ((float)room->known[m] * NAME_CURRENT_UNIT) - NAME_linear_offset[m];
     }
     NAME_start_from(room);
-    NAME_predict(room);
-    for (m = 0; m < NAME_COLUMNS; ++m) {
-        room->wrong[m] = room->y[m] - room->predicted[m];
-    }
+    NAME_compare(room);
     NAME_add_rows(room->wrong, room->z, NAME_linear);
     NAME_start_from(room);
 }
@@ -32,11 +29,10 @@ static inline void NAME_weigh(NAME_room *room, float damping)
     float left = 0.0f;
     int n;
     int m;
-    NAME_predict(room);
+    NAME_compare(room);
     room->misfit = 0.0f;
     for (m = 0; m < NAME_COLUMNS; ++m) {
-        const float wrong = room->y[m] - room->predicted[m];
-        room->wrong[m] = wrong;
+        const float wrong = room->wrong[m];
         left += wrong * wrong;
         room->misfit += wrong * wrong * NAME_reading_weight[m];
     }
@@ -55,7 +51,7 @@ static inline void NAME_weigh(NAME_room *room, float damping)
     }
 }
 
-/* Finds the inputs that explain the reading `y` best: a linear estimate, then Gauss-Newton steps, until one is
+/* Finds the inputs that explain the reading best: a linear estimate, then Gauss-Newton steps, until one is
  * small and little is left unexplained. The misfit is that before the last step, if it is small there already. */
 static inline void NAME_find_mode(NAME_room *room)
 {
@@ -67,8 +63,7 @@ static inline void NAME_find_mode(NAME_room *room)
         NAME_weigh(room, NAME_damping[step]);
         moved = NAME_take_step(room);
         for (n = 0; n < NAME_ROWS; ++n) {
-            const float moved_to = NAME_PLUS_PRODUCT(room->z[n], room->prior_deviation[n], room->stride[n]);
-            room->z[n] = NAME_within(moved_to, NAME_LEAST, NAME_MOST);
+            NAME_move(room, n, room->prior_deviation[n] * room->stride[n]);
         }
         if ((moved < NAME_TOLERANCE) && (room->unexplained < NAME_TOLERANCE_VARIANCE)) {
             break;
@@ -104,13 +99,10 @@ static inline void NAME_answer(NAME_room *room, float *calibrated_a)
     }
 }
 
-static inline void NAME_read_with(NAME_room *room, const float *measured_a, const float *shift_a)
+static inline void NAME_read_with(NAME_room *room, const float *measured_a, const int64_t *origin)
 {
-    int m;
     (void)memset(room, 0, sizeof *room);
-    for (m = 0; m < NAME_COLUMNS; ++m) {
-        room->y[m] = (measured_a[m] - shift_a[m]) * NAME_scale[m];
-    }
+    NAME_take_reading(room->known, measured_a, origin);
     NAME_find_mode(room);
 }
 
@@ -122,15 +114,15 @@ static inline int NAME_read(NAME_room *room, const float *measured_a)
     if (status != NAME_GOOD) {
         return status;
     }
-    NAME_read_with(room, measured_a, NAME_shift_a);
+    NAME_read_with(room, measured_a, NAME_origin);
     if (!(room->misfit <= NAME_DOUBTFUL_MISFIT)) {
         const float misfit = room->misfit;
-        NAME_read_with(room, measured_a, NAME_shift_without_offsets_a);
+        NAME_read_with(room, measured_a, NAME_origin_without_offsets);
         if (!(room->misfit < misfit)) {
             if (!(misfit <= NAME_MOST_MISFIT)) {
                 return NAME_NOT_EXPLAINED;
             }
-            NAME_read_with(room, measured_a, NAME_shift_a);
+            NAME_read_with(room, measured_a, NAME_origin);
         }
     }
     return (room->misfit <= NAME_MOST_MISFIT) ? NAME_GOOD : NAME_NOT_EXPLAINED;

@@ -33,10 +33,9 @@ static inline void NAME_reflect_rows(NAME_room *room, const float *root)
     }
 }
 
-/* Solves (at' at + 1) x = answer by the factors L D L'; `answer` becomes x. */
-static inline void NAME_solve(NAME_room *room)
+/* Factors at' at + 1 into L D L'. */
+static inline void NAME_factorise(NAME_room *room)
 {
-    float *x = room->answer;
     int i;
     int j;
     (void)memset(room->factor, 0, sizeof room->factor);
@@ -54,6 +53,12 @@ static inline void NAME_solve(NAME_room *room)
         pivot = 1.0f + row[i - from];
         room->inverse_pivot[i] = 1.0f / ((pivot > 1.0f) ? pivot : 1.0f);
     }
+}
+
+static inline void NAME_substitute(const NAME_room *room, float *x)
+{
+    int i;
+    int j;
     for (i = 0; i < NAME_SMALLER; ++i) {
         x[i] *= room->inverse_pivot[i];
         for (j = i + 1; j < NAME_SMALLER; ++j) {
@@ -66,6 +71,37 @@ static inline void NAME_solve(NAME_room *room)
             known += room->factor[(i * NAME_SMALLER) + j] * x[j];
         }
         x[i] -= room->inverse_pivot[i] * known;
+    }
+}
+
+/* Solves (at' at + 1) x = answer; `answer` becomes x. The factors lack what was rounded off at' at, a hundredth of the
+ * smallest eigenvalue at worst; at and at' one after the other do not, and put x right. */
+static inline void NAME_solve(NAME_room *room)
+{
+    float *x = room->answer;
+    int k;
+    int s;
+    (void)memcpy(room->rest, x, sizeof room->rest);
+    NAME_factorise(room);
+    NAME_substitute(room, x);
+    for (k = 0; k < NAME_LARGER; ++k) {
+        const float *row = &room->at[k * NAME_SMALLER];
+        float sums[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+        for (s = 0; s < NAME_SMALLER; s += 4) {
+            sums[0] = NAME_PLUS_PRODUCT(sums[0], row[s], x[s]);
+            sums[1] = NAME_PLUS_PRODUCT(sums[1], row[s + 1], x[s + 1]);
+            sums[2] = NAME_PLUS_PRODUCT(sums[2], row[s + 2], x[s + 2]);
+            sums[3] = NAME_PLUS_PRODUCT(sums[3], row[s + 3], x[s + 3]);
+        }
+        room->along[k] = -((sums[0] + sums[1]) + (sums[2] + sums[3]));
+    }
+    NAME_add_products(room->rest, room->along, 1, room->at, NAME_SMALLER, NAME_LARGER, NAME_SMALLER);
+    for (s = 0; s < NAME_SMALLER; ++s) {
+        room->rest[s] -= x[s];
+    }
+    NAME_substitute(room, room->rest);
+    for (s = 0; s < NAME_SMALLER; ++s) {
+        x[s] += room->rest[s];
     }
 }
 

@@ -43,7 +43,7 @@ def body_of(programmed: ProgrammedCalibrator, *, fixed_point: bool = False) -> B
         body = _fixed_point_body(correction, programmed) if fixed_point else _feedforward_body(correction)
         return with_window(body, _window(correction.test) if programmed.only_explained else None)
     if isinstance(correction, InverseCorrection) and not fixed_point:
-        return inverse_body(_inverse(correction, only_explained=programmed.only_explained))
+        return inverse_body(_inverse(correction, programmed))
     folds = isinstance(correction, InverseCorrection)
     raise InputError(
         wanted(
@@ -111,7 +111,7 @@ def _network(correction: NetworkCorrection) -> NetworkConstants:
     )
 
 
-def _inverse(correction: InverseCorrection, *, only_explained: bool) -> InverseConstants:
+def _inverse(correction: InverseCorrection, programmed: ProgrammedCalibrator) -> InverseConstants:
     tensors, trim = correction.tensors, correction.trim
     link, *more = tensors.coupling
     bias_a = tensors.prediction_bias / tensors.current_scale
@@ -138,7 +138,8 @@ def _inverse(correction: InverseCorrection, *, only_explained: bool) -> InverseC
         shift_without_offsets_a=bias_a.tolist(),
         reading_weight=reading_weight(tensors).tolist(),
         doubtful_misfit=DOUBTFUL_MISFIT,
-        most_misfit=MOST_MISFIT if only_explained else _ANY_MISFIT,
+        limit_a=programmed.limit_a,
+        most_misfit=MOST_MISFIT if programmed.only_explained else _ANY_MISFIT,
         trim=trim.gain.tolist(),
         trim_a=trim.offset_a.tolist(),
         together=_together(tensors),

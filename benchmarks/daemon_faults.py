@@ -28,6 +28,8 @@ import crosscal
 from crosscal.daemon.service import Daemon
 from crosscal.daemon.settings import DaemonSettings
 from crosscal.daemon.upkeep import upkeep
+from crosscal.daemon.upkeep.warm_up import warm_up
+from crosscal.runtime import Calibrator
 from crosscal.runtime.store import Store
 from crosscal.simulated_bench import Bench
 from crosscal.simulated_bench.instrument.bench_server import serve_tcp
@@ -88,6 +90,8 @@ class Study:
             f'calibrator = "b7.onnx"\nstore = "store"\n[proxy]\nlisten = "127.0.0.1:{self.proxy_port}"\n'
             "[drift]\ninterval_s = [1, 86400]\nboard_share = 0.5\n"
         )
+        # Every daemon is forked from this process, with the kernels that it has compiled here.
+        warm_up(Calibrator.load(self.folder / "b7.onnx"))
         self.commits_out, self.commits_in = os.pipe()
         os.set_blocking(self.commits_out, False)
         self.start_board()
@@ -170,6 +174,9 @@ class Study:
     def needs_matrix(self) -> bool:
         """Whether the board has forgotten its target, as after a power cycle."""
         (answer,) = self.ask("FORM ASC;:ARR:COND:TARG?", port=self.board_port)
+        if answer.startswith(b"#"):
+            # The daemon chose blocks in between: the board has one format for all. Asked again soon.
+            return False
         return not np.allclose(np.array(answer.split(b","), dtype=float), self.target_s.ravel())
 
     # Cases

@@ -19,6 +19,7 @@ from crosscal.daemon.journal import Journal
 from crosscal.daemon.settings import Drift
 from crosscal.daemon.upkeep.staleness import Staleness
 from crosscal.daemon.upkeep.upkeep import Upkeep
+from crosscal.runtime import Calibrator
 from crosscal.runtime.recalibration.verification import Verification
 from crosscal.runtime.store import Store
 from crosscal.simulated_bench import Bench, program_bench
@@ -62,7 +63,7 @@ class Kept:
         self.alarms: list[dict[str, Any]] = []
         self.journal = Journal(self.store, clock=time, command=lambda alarm: self.alarms.append(dict(alarm)))
         self.upkeep = Upkeep(
-            SHIPPED.read_bytes(), self.journal, Drift(), clock=time, rng=np.random.default_rng(1)
+            Calibrator.load(SHIPPED), self.journal, Drift(), clock=time, rng=np.random.default_rng(1)
         )
         bench, target_s = Bench.from_toml(PROFILE), matrix(1)
         program_bench(bench, target_s)

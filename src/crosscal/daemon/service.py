@@ -94,7 +94,7 @@ class Daemon:
         )
         self._computing = ThreadPoolExecutor(1, thread_name_prefix="crosscal-learning")
         self._upkeep = Upkeep(
-            settings.calibrator_path.read_bytes(),
+            calibrator,
             self._journal,
             settings.drift,
             clock=self._clock,

@@ -144,7 +144,7 @@ def _daemon(
     time = DaemonClock(monotonic=clock, utc=lambda: _UTC_S + clock(), sleep=clock.advance)
     with Store.open(store) as opened:
         journal = Journal(opened, clock=time)
-        upkeep = Upkeep(plan.calibrator.read_bytes(), journal, plan.drift, clock=time, rng=rng)
+        upkeep = Upkeep(Calibrator.load(plan.calibrator), journal, plan.drift, clock=time, rng=rng)
         upkeep.attach(cast(KeptHardware, board), "rehearsal")
         while upkeep.step() or upkeep.next_due_s <= clock():
             pass

@@ -31,13 +31,13 @@ class Compiled:
     programmed: ProgrammedCalibrator
 
     @classmethod
-    def of(cls, content: bytes, target_s: Matrix, *, like: Compiled | None = None) -> Self:
+    def of(cls, content: bytes, target_s: Matrix, *, like: Calibrator) -> Self:
         """Compile a file for a matrix.
 
         Args:
             content: of the file.
             target_s: the matrix [S], (N, M).
-            like: what is in use; of the same file it need not be loaded again.
+            like: a calibrator that is loaded; of a file with the same graph this need not be opened again.
 
         Raises:
             CalibratorFileError: it is damaged. ShapeError, RangeError: it is no calibrator of this matrix.
@@ -60,13 +60,12 @@ class Compiled:
         return type(self)(content=renewed.content, calibrator=renewed, programmed=programmed)
 
 
-def _loaded(content: bytes, like: Compiled | None) -> Calibrator:
-    if like is not None and like.content == content:
-        return like.calibrator
-    if like is not None:
-        # Another version of the same graph, as a rollback brings.
-        with suppress(CalibratorFileError):
-            return like.calibrator.with_metadata_of(content, origin=_ORIGIN)
+def _loaded(content: bytes, like: Calibrator) -> Calibrator:
+    if like.content == content:
+        return like
+    # Another version of the same graph, as recalibrations and rollbacks are.
+    with suppress(CalibratorFileError):
+        return like.with_metadata_of(content, origin=_ORIGIN)
     return Calibrator.from_bytes(content, origin=_ORIGIN)
 
 

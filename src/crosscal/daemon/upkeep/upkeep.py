@@ -42,6 +42,7 @@ from crosscal.daemon.upkeep.learning import FRESH_VECTORS, Aside, Learned, at_on
 from crosscal.daemon.upkeep.matrix_age import MatrixAge
 from crosscal.daemon.upkeep.staleness import Staleness
 from crosscal.firmware_models.scpi_errors import ScpiFault
+from crosscal.runtime import Calibrator
 from crosscal.runtime.recalibration.verification import Verification, verify
 
 logger = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class Upkeep:
     """Keeps the calibration of one board; one thread owns it.
 
     Args:
-        content: of the calibrator's file, for when the store has none yet.
+        calibrator: for when the store has none yet.
         journal: records and alarms.
         settings: how closely to watch.
         clock: time.
@@ -69,7 +70,7 @@ class Upkeep:
 
     def __init__(
         self,
-        content: bytes,
+        calibrator: Calibrator,
         journal: Journal,
         settings: Drift,
         *,
@@ -82,7 +83,7 @@ class Upkeep:
         self.watch: DriftWatch | None = None
         self.latest: Finding | None = None
         self.board_time: BoardTime | None = None
-        self._content, self._journal, self._clock = content, journal, clock
+        self._calibrator, self._journal, self._clock = calibrator, journal, clock
         self._rng, self._aside = rng, aside
         self._age = MatrixAge(clock)
         self._staleness: Staleness | None = None
@@ -92,7 +93,6 @@ class Upkeep:
         self._due_s = self._retry_s = 0.0
         self._committed_s = -np.inf
         self._wanted = ""
-        self._loaded: Compiled | None = None
 
     # The board comes and goes
 
@@ -157,10 +157,10 @@ class Upkeep:
         before = condition.compiled
         same = before is not None and same_target(before.programmed.conductance_s, target_s)
         try:
-            content, version = self._journal.calibration(self._content)
+            content, version = self._journal.calibration(self._calibrator.content)
             if before is None or before.content != content or not same:
-                condition.compiled = Compiled.of(content, target_s, like=self._loaded)
-                self._loaded = condition.compiled
+                condition.compiled = Compiled.of(content, target_s, like=self._calibrator)
+                self._calibrator = condition.compiled.calibrator
             condition.version, condition.widening_a = version, None
         except CrosscalError as error:
             condition.compiled = None
@@ -168,8 +168,8 @@ class Upkeep:
             self._journal.alarm("uncalibrated", f"the matrix of the board cannot be calibrated: {error}")
             return False
         if written or not same:
-            loaded = self._loaded
-            self._age.begin(None if written or loaded is None else loaded.facts_of(target_s))
+            compiled = condition.compiled
+            self._age.begin(None if written or compiled is None else compiled.facts_of(target_s))
         condition.learned_at_s = None
         return True
 
@@ -455,7 +455,7 @@ class Upkeep:
         if version is None:
             # A full disk: the better calibration is used, and is lost with the daemon.
             logger.error("the recalibration could not be stored; it is in use until the daemon ends")
-        self._content, self._loaded = renewed.content, renewed
+        self._calibrator = renewed.calibrator
         self.condition.compiled, self.condition.version = renewed, version or self.condition.version
         self.condition.learned_at_s = self._committed_s = self._clock.monotonic()
         self._widen(learned.after)

@@ -14,6 +14,8 @@ from crosscal.runtime.reading_window import ReadingWindow as ReadingWindow
 from crosscal.runtime.recalibration.board_recalibration import BoardRecalibration as BoardRecalibration
 from crosscal.runtime.recalibration.board_recalibration import RecalibrationPlan as RecalibrationPlan
 from crosscal.runtime.recalibration.board_recalibration import recalibrate_on_board as recalibrate_on_board
+from crosscal.runtime.recalibration.cell_law import CellLaw as CellLaw
+from crosscal.runtime.recalibration.cell_law import ReadBackLaw as ReadBackLaw
 from crosscal.runtime.recalibration.posterior import ColumnPosterior as ColumnPosterior
 from crosscal.runtime.recalibration.posterior import RecalibrationLevel as RecalibrationLevel
 from crosscal.runtime.recalibration.report import RecalibrationReport as RecalibrationReport

@@ -23,6 +23,7 @@ from crosscal.runtime.kernel_registry import fold_of
 from crosscal.runtime.onnx_correction import OnnxCorrection, require_same_shape
 from crosscal.runtime.onnx_session import CALIBRATED, Shape, check_ports, evaluate, open_session
 from crosscal.runtime.programmed import ProgrammedCalibrator
+from crosscal.runtime.recalibration.cell_law import CellLaw
 from crosscal.runtime.recalibration.posterior import ColumnPosterior
 from crosscal.runtime.refusal import trained_window
 from crosscal.runtime.validation import checked_matrix
@@ -130,7 +131,24 @@ class Calibrator:
         """Whether reads run a kernel of ours; otherwise the whole graph runs in onnxruntime at every read."""
         return self._fold is not None
 
-    def program(self, conductance_s: Any, *, allow_extrapolation: bool = False) -> ProgrammedCalibrator:
+    @property
+    def cell_law(self) -> CellLaw | None:
+        """How far cells lie from their targets, and read-backs from cells; None if the file does not say."""
+        return None if self.metadata is None else self.metadata.cell_law
+
+    @property
+    def uses_read_backs(self) -> bool:
+        """Whether `program` can take what the board reads back without `read_back_std_s`."""
+        return self.cell_law is not None and self.cell_law.read_back is not None
+
+    def program(
+        self,
+        conductance_s: Any,
+        *,
+        read_back_s: Any = None,
+        read_back_std_s: Any = None,
+        allow_extrapolation: bool = False,
+    ) -> ProgrammedCalibrator:
         """Compile the calibrator for one matrix.
 
         A file that `crosscal recalibrate` wrote answers for the matrix it was recalibrated with as it did
@@ -139,6 +157,10 @@ class Calibrator:
 
         Args:
             conductance_s: the target matrix [S], (N, M): as asked for, not as read back.
+            read_back_s: what the board measured of its cells after programming [S], (N, M), or (R, N, M) of R
+                times; NaN where there is none. Answers still refer to the target.
+            read_back_std_s: standard deviation of one read-back about its cell [S], one or (N, M); learned from
+                the training run if left out.
             allow_extrapolation: take matrices outside the trained range, and readings that no inputs of the
                 trained window explain, knowing that corrections may then be worse than none.
 
@@ -146,8 +168,9 @@ class Calibrator:
             The calibrator of this matrix.
 
         Raises:
-            ShapeError: a matrix of another size.
+            ShapeError: a matrix, or read-backs, of another size.
             RangeError: negative or not finite, or outside the range trained on.
+            InputError: read-backs for a kind that does not know cells, or whose error is not known.
             CalibratorFileError: a model of another maker that cannot take this matrix.
         """
         matrix, known = checked_matrix(conductance_s, *self.shape), self.metadata
@@ -158,7 +181,7 @@ class Calibrator:
         warn_if_singular(matrix)
         correction, posterior = self._correction(matrix), self._remembered(matrix)
         recalibrated = posterior is not None
-        return ProgrammedCalibrator(
+        programmed = ProgrammedCalibrator(
             conductance_s=matrix,
             kind=self.kind,
             correction=correction if posterior is None else correction_with(correction, posterior),
@@ -168,7 +191,11 @@ class Calibrator:
             as_programmed=correction if recalibrated else None,
             posterior=posterior,
             only_explained=not allow_extrapolation,
+            cell_law=self.cell_law,
         )
+        if read_back_s is None:
+            return programmed
+        return programmed.with_read_back(read_back_s, read_back_std_s)
 
     def _remembered(self, matrix: np.ndarray) -> ColumnPosterior | None:
         record = self.recalibration

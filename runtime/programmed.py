@@ -22,8 +22,10 @@ from crosscal.runtime.correction import (
 )
 from crosscal.runtime.quantiles import standard_quantiles
 from crosscal.runtime.reading_kernel import first_unreadable
+from crosscal.runtime.recalibration.cell_law import CellLaw
 from crosscal.runtime.recalibration.column_refit import refit_columns
 from crosscal.runtime.recalibration.posterior import ColumnPosterior, RecalibrationLevel
+from crosscal.runtime.recalibration.read_back import informed_by_read_back
 from crosscal.runtime.recalibration.report import RecalibrationReport
 from crosscal.runtime.refusal import refusal, trained_window
 from crosscal.runtime.validation import known_readings, readable_currents, writable_output
@@ -46,6 +48,7 @@ class ProgrammedCalibrator:
         posterior: knowledge of this matrix by recalibrations, now or before the file was written.
         report: report of the last recalibration; None before the first since the matrix was programmed.
         only_explained: whether a reading that no inputs of the trained window explain is refused.
+        cell_law: how far cells of this board lie from their targets; None if it is not known.
     """
 
     conductance_s: Matrix
@@ -58,6 +61,7 @@ class ProgrammedCalibrator:
     posterior: ColumnPosterior | None = None
     report: RecalibrationReport | None = None
     only_explained: bool = True
+    cell_law: CellLaw | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel as its fields; they are compiled again on arrival."""
@@ -296,6 +300,38 @@ class ProgrammedCalibrator:
             report=report,
         )
 
+    def with_read_back(self, read_back_s: Any, read_back_std_s: Any = None) -> ProgrammedCalibrator:
+        """Learn the cells from what the board reads back of them; answers still refer to the target.
+
+        It adds to what recalibrations have learned. Cells that lie farther off than the board's programming lets
+        expect have changed since, and are believed to.
+
+        Args:
+            read_back_s: conductances [S], (N, M), or (R, N, M) of R times, which are averaged; NaN where there
+                is none.
+            read_back_std_s: standard deviation of one read-back about its cell [S], one or (N, M); learned from
+                the training run if left out.
+
+        Returns:
+            A new calibrator; this one stays as it is.
+
+        Raises:
+            InputError: a kind that does not know cells, or a calibrator that knows no error of read-backs.
+            ShapeError, RangeError: read-backs that do not go with the matrix.
+        """
+        if not self.learns_cells:
+            raise InputError(
+                wanted(
+                    got=f"read-backs for a calibrator of kind {self.kind!r}",
+                    allowed="kinds that know single cells: structured, whitebox",
+                    remedy="train one of these (crosscal train --calibrator structured)",
+                )
+            )
+        posterior = informed_by_read_back(
+            self.cell_law, self.conductance_s, read_back_s, read_back_std_s, posterior=self.posterior
+        )
+        return self.with_posterior(posterior)
+
     def with_posterior(self, posterior: ColumnPosterior) -> ProgrammedCalibrator:
         """Return a calibrator that takes `posterior`, of an earlier recalibration, for known.
 
@@ -310,6 +346,11 @@ class ProgrammedCalibrator:
     def learns_cells(self) -> bool:
         """Whether recalibration can tell single cells, and not only gain and offset of a column."""
         return isinstance(self._as_programmed, Recalibratable)
+
+    @property
+    def uses_read_backs(self) -> bool:
+        """Whether `with_read_back` needs no `read_back_std_s`: training has learned the error of read-backs."""
+        return self.learns_cells and self.cell_law is not None and self.cell_law.read_back is not None
 
     @property
     def level(self) -> RecalibrationLevel:
@@ -337,7 +378,9 @@ class ProgrammedCalibrator:
     ) -> Recalibrated:
         original = self._as_programmed
         if isinstance(original, Recalibratable):
-            return original.recalibrated(voltage_v, current_a, present, self.posterior, age_s)
+            law = self.cell_law
+            prior = None if law is None or not law.scatters else law.prior(self.conductance_s)
+            return original.recalibrated(voltage_v, current_a, present, self.posterior, age_s, prior)
         calibrated_a = np.empty_like(current_a)
         self._apply_with_gaps(original.apply, np.where(present, current_a, np.nan), False, calibrated_a)
         present = np.isfinite(calibrated_a)

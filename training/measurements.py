@@ -29,6 +29,8 @@ class Measurements(ShortRepr):
             calibrator takes all columns at once, so one bad reading spoils its vector.
         conductance_range_s: range that targets were drawn from [S], if the run says it.
         voltage_range_v: window that inputs were drawn from [V], if the run says it.
+        read_back_s: conductances that the board measured after programming [S], (K, N, M), NaN where it could
+            not; None if the run has none.
     """
 
     conductance_s: Float[np.ndarray, "matrices rows columns"]
@@ -37,6 +39,7 @@ class Measurements(ShortRepr):
     usable: np.ndarray
     conductance_range_s: tuple[float, float] | None = None
     voltage_range_v: tuple[float, float] | None = None
+    read_back_s: Float[np.ndarray, "matrices rows columns"] | None = None
 
     def __post_init__(self) -> None:
         shapes = [np.shape(a) for a in (self.conductance_s, self.voltage_v, self.current_a, self.usable)]
@@ -57,6 +60,7 @@ class Measurements(ShortRepr):
             usable=~bad.any(axis=2),
             conductance_range_s=run.plan.conductance_range_s,
             voltage_range_v=run.plan.voltage_range_v,
+            read_back_s=run.read_back_s,
         )
 
     @property
@@ -97,6 +101,7 @@ class Measurements(ShortRepr):
             voltage_v=self.voltage_v[index],
             current_a=self.current_a[index],
             usable=self.usable[index],
+            read_back_s=None if self.read_back_s is None else self.read_back_s[index],
         )
 
     def of_vectors(self, index: np.ndarray | slice) -> Measurements:

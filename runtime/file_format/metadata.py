@@ -13,6 +13,7 @@ from crosscal.core.short_repr import ShortRepr
 from crosscal.runtime.file_format.parity_probes import ParityProbes
 from crosscal.runtime.file_format.recalibration_record import RecalibrationRecord
 from crosscal.runtime.reading_window import ReadingWindow
+from crosscal.runtime.recalibration.cell_law import CellLaw
 
 FORMAT = "crosscal-calibrator"
 FORMAT_VERSION = 2  # 2: tensors under the terms of the field
@@ -35,6 +36,7 @@ class CalibratorMetadata(ShortRepr):
         voltage_range_v: smallest and largest input trained on [V]; None if not known.
         reading_window: currents that inputs of `voltage_range_v` cause; None if not known.
         recalibration: the posterior on a board since; None if nothing was.
+        cell_law: how far cells lie from their targets, and read-backs from cells; None if not known.
     """
 
     kind: str
@@ -49,6 +51,7 @@ class CalibratorMetadata(ShortRepr):
     voltage_range_v: tuple[float, float] | None = None
     reading_window: ReadingWindow | None = None
     recalibration: RecalibrationRecord | None = None
+    cell_law: CellLaw | None = None
 
     def __post_init__(self) -> None:
         if not self.kind:
@@ -96,6 +99,8 @@ class CalibratorMetadata(ShortRepr):
             properties["reading_window"] = _dump(self.reading_window.to_json())
         if self.recalibration is not None:
             properties["recalibration"] = _dump(self.recalibration.to_json())
+        if self.cell_law is not None:
+            properties["cell_law"] = _dump(self.cell_law.to_json())
         return properties
 
     @classmethod
@@ -111,7 +116,7 @@ class CalibratorMetadata(ShortRepr):
                 raise ValueError(f"units {units} instead of {UNITS}")
             rows, columns = int(properties["rows"]), int(properties["columns"])
             volts, record = properties.get("voltage_range_v"), properties.get("recalibration")
-            window = properties.get("reading_window")
+            window, law = properties.get("reading_window"), properties.get("cell_law")
             return cls(
                 kind=properties["kind"],
                 rows=rows,
@@ -131,6 +136,9 @@ class CalibratorMetadata(ShortRepr):
                 recalibration=None
                 if record is None
                 else RecalibrationRecord.from_json(_mapping(record), rows=rows, columns=columns),
+                cell_law=None
+                if law is None
+                else CellLaw.from_json(_mapping(law), rows=rows, columns=columns),
             )
         except KeyError as error:
             raise CalibratorFileError(f"its metadata lack {error}; export the calibrator again") from error

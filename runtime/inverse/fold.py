@@ -157,10 +157,17 @@ class InverseCorrection:
         usable: np.ndarray,
         posterior: ColumnPosterior | None,
         age_s: float | None = None,
+        prior: ColumnPosterior | None = None,
     ) -> Recalibrated:
         """See `Recalibratable.recalibrated`; a trim is dropped, as measured currents decide anew."""
         done = recalibrate(
-            self._tensors, voltage_v, current_a, usable=usable, posterior=posterior, age_s=age_s
+            self._tensors,
+            voltage_v,
+            current_a,
+            usable=usable,
+            posterior=posterior,
+            age_s=age_s,
+            first_prior=prior,
         )
         trim = _no_trim(len(self._trim.gain))
         return Recalibrated(

@@ -29,11 +29,13 @@ class RecalibrationPlan:
         vectors: known vectors to learn from.
         verification: further vectors, drawn like ordinary inputs, to verify on.
         voltage_range_v: lowest and highest input [V].
+        read_back: whether cells are read back first, where board and calibrator can.
     """
 
     vectors: int
     verification: int
     voltage_range_v: tuple[float, float]
+    read_back: bool = True
 
     def __post_init__(self) -> None:
         for name, least in (("vectors", 1), ("verification", FEWEST_VECTORS)):
@@ -69,12 +71,14 @@ class BoardRecalibration:
         calibrator: recalibrated; whether to use it is for `verified` to say.
         report: level of the posterior, and the readings behind it.
         before, after: errors on the verification vectors.
+        read_back: whether cells were read back, too.
     """
 
     calibrator: ProgrammedCalibrator
     report: RecalibrationReport
     before: Verification
     after: Verification
+    read_back: bool = False
 
     @property
     def verified(self) -> bool:
@@ -92,6 +96,7 @@ def recalibrate_on_board(
 ) -> BoardRecalibration:
     """Recalibrate the matrix that a board holds.
 
+    Where the board reads its cells back, and the calibrator knows how exactly, they are learned from that first.
     Saturated and missing readings are left out and counted in the report. `programmed` stays as it is.
 
     Args:
@@ -117,10 +122,12 @@ def recalibrate_on_board(
         else rng.uniform(low_v, high_v, (plan.vectors, rows))
     )
     fresh_v = rng.uniform(low_v, high_v, (plan.verification, rows))
+    read_back = plan.read_back and programmed.uses_read_backs and "READBACK" in port.capabilities
+    informed = programmed.with_read_back(port.read_conductance()) if read_back else programmed
     driven_v = np.concatenate([known_v, fresh_v])
     current_a, usable = _measured(port, driven_v, progress)
     known, fresh = slice(0, plan.vectors), slice(plan.vectors, None)
-    better = programmed.recalibrated(known_v, current_a[known], usable=usable[known])
+    better = informed.recalibrated(known_v, current_a[known], usable=usable[known])
     seen_a = np.where(usable[fresh], current_a[fresh], np.nan)
     if better.report is None:
         raise InputError("got a calibrator that reports nothing of its recalibration; allowed: one of ours")
@@ -129,6 +136,7 @@ def recalibrate_on_board(
         report=better.report,
         before=verify(programmed, fresh_v, seen_a),
         after=verify(better, fresh_v, seen_a),
+        read_back=read_back,
     )
 
 

@@ -21,7 +21,7 @@ from crosscal.runtime.recalibration.cell_model import (
 )
 from crosscal.runtime.recalibration.conditioning import ColumnReads, condition
 from crosscal.runtime.recalibration.evolution import Evolution, grown_covariance
-from crosscal.runtime.recalibration.level_choice import choose_level, noise_has_grown
+from crosscal.runtime.recalibration.level_choice import LevelFound, choose_level, noise_has_grown
 from crosscal.runtime.recalibration.outliers import find_outliers
 from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET, ColumnPosterior, RecalibrationLevel
 from crosscal.runtime.recalibration.report import RecalibrationReport
@@ -51,6 +51,7 @@ def recalibrate(
     usable: np.ndarray | None = None,
     posterior: ColumnPosterior | None = None,
     age_s: float | None = None,
+    first_prior: ColumnPosterior | None = None,
 ) -> Recalibration:
     """Learn the present cells, gains and offsets of a programmed matrix from known vectors.
 
@@ -64,6 +65,8 @@ def recalibrate(
         posterior: of the last recalibration of this programming; None for the first.
         age_s: time since the matrix was programmed; None where it is not known, and recalibrations then
             count as equally far apart.
+        first_prior: knowledge of the matrix before anything of it was measured, by the law of the board's
+            cells; used where there is no `posterior`.
 
     Returns:
         New tensors and their posterior. Without evidence of a change, the tensors are the old ones.
@@ -79,8 +82,9 @@ def recalibrate(
     scaled = (np.where(present, current_a, 0.0) - original.current_shift) * original.current_scale
     sensitivity = cell_sensitivity(original, z)
     unknowns = sensitivity.shape[2]
-    _require_same_unknowns(posterior, columns, unknowns)
-    mean = np.zeros((columns, unknowns)) if posterior is None else posterior.mean
+    known_before = first_prior if posterior is None else posterior
+    _require_same_unknowns(known_before, columns, unknowns)
+    mean = np.zeros((columns, unknowns)) if known_before is None else known_before.mean
     known = np.einsum("mku,mu->km", sensitivity, mean, optimize=True)
     residual = scaled - original.predicted(z) - known
     outliers = find_outliers(residual, present, float(np.sqrt(np.median(original.variance))))
@@ -90,6 +94,8 @@ def recalibrate(
     before, evolution = None, None
     if posterior is not None:
         before, evolution = grown_covariance(reads, posterior, age_s)
+    elif first_prior is not None:
+        before, stated = first_prior.covariance, first_prior.noise
     found = choose_level(reads, before, stated)
     level, spread, _ = found
     if evolution is None:
@@ -97,7 +103,7 @@ def recalibrate(
     else:
         spread = replace(spread, noise=evolution.believed_noise(spread.noise))
     learned = posterior
-    if level is not RecalibrationLevel.NOTHING or posterior is not None:
+    if level is not RecalibrationLevel.NOTHING or known_before is not None:
         prior = np.broadcast_to(np.diag(spread.variances(unknowns)), (columns, unknowns, unknowns))
         prior = prior if before is None else before + prior
         shift, covariance = condition(reads, prior, spread.noise)
@@ -110,8 +116,22 @@ def recalibrate(
     return Recalibration(
         tensors=original if learned is None else posterior_tensors(original, learned),
         posterior=learned,
-        report=RecalibrationReport.of(found, voltage_v, present, outliers=int(outliers.sum())),
+        report=RecalibrationReport.of(
+            _with_expected(found, first_prior if posterior is None else None),
+            voltage_v,
+            present,
+            outliers=int(outliers.sum()),
+        ),
     )
+
+
+def _with_expected(found: LevelFound, prior: ColumnPosterior | None) -> LevelFound:
+    """Count cells' errors that were expected before anything was measured among what was found."""
+    if prior is None:
+        return found
+    level, spread, evidence = found
+    expected = np.diagonal(prior.covariance, axis1=1, axis2=2)[:, CELLS:].mean()
+    return RecalibrationLevel.CELLS, replace(spread, cell=float(np.hypot(spread.cell, np.sqrt(expected)))), evidence
 
 
 def posterior_tensors(original: InverseTensors, posterior: ColumnPosterior) -> InverseTensors:

@@ -53,9 +53,11 @@ _FREE = {
 }
 
 
-def choose_level(
-    reads: ColumnReads, before: np.ndarray | None, stated_noise: float
-) -> tuple[RecalibrationLevel, Spread, dict[RecalibrationLevel, float]]:
+LevelFound = tuple[RecalibrationLevel, Spread, dict[RecalibrationLevel, float]]
+"""The most probable level, the spreads at it, and the logarithm of the evidence for each."""
+
+
+def choose_level(reads: ColumnReads, before: np.ndarray | None, stated_noise: float) -> LevelFound:
     """Find the level, and the spreads at it, that make the residuals most probable.
 
     Args:

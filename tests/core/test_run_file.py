@@ -27,6 +27,7 @@ PLAN = RunPlan(
     identity="crosscal,sim,1,0",
     has_truth=True,
     has_ages=True,
+    has_read_backs=True,
 )
 
 
@@ -45,6 +46,7 @@ def record(k: int) -> MatrixRecord:
         true_conductance_s=rng.random((3, 2)),
         written_s=rng.random((3, 2)),
         cell_age_s=rng.random((3, 2)),
+        read_back_s=rng.random((3, 2)),
     )
 
 
@@ -110,6 +112,24 @@ def test_resuming_with_another_plan_names_what_differs(tmp_path: Path) -> None:
     RunWriter.create(path, PLAN, {}).close()
     with pytest.raises(RunFileError, match="seed: the file has 7, asked for 8"):
         RunWriter.resume(path, dataclasses.replace(PLAN, seed=8))
+
+
+def test_a_run_begun_without_read_backs_goes_on_without_them(tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    RunWriter.create(path, dataclasses.replace(PLAN, has_read_backs=False), {}).close()
+    with RunWriter.resume(path, PLAN) as writer:
+        writer.write(0, record(0))
+    run = read_run(path)
+    assert not run.plan.has_read_backs
+    assert run.read_back_s is None
+    np.testing.assert_array_equal(run.current_a[0], record(0).current_a)
+
+
+def test_a_run_begun_with_read_backs_is_not_resumed_without_them(tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    RunWriter.create(path, PLAN, {}).close()
+    with pytest.raises(RunFileError, match="has_read_backs: the file has True, asked for False"):
+        RunWriter.resume(path, dataclasses.replace(PLAN, has_read_backs=False))
 
 
 @pytest.mark.parametrize("kept", [0, 100, 2000])

@@ -18,6 +18,7 @@ class BoardDescription:
         conductance_limits_s: limits of its cells [S].
         has_truth: whether it is simulated and can tell its cells' actual conductances.
         has_ages: whether it can also tell when its cells were written.
+        has_read_backs: whether it can read its cells back.
         settings: every setting by its SCPI header.
     """
 
@@ -27,6 +28,7 @@ class BoardDescription:
     has_truth: bool
     has_ages: bool
     settings: dict[str, Any]
+    has_read_backs: bool = False
 
     @classmethod
     def of(cls, port: CrossbarPort) -> BoardDescription:
@@ -38,4 +40,5 @@ class BoardDescription:
             has_truth="SIM" in port.capabilities,
             has_ages={"SIM", "AGE"} <= port.capabilities,
             settings=port.settings(),
+            has_read_backs="READBACK" in port.capabilities,
         )

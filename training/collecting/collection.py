@@ -139,6 +139,9 @@ def measure_matrix(port: CrossbarPort, plan: CollectionPlan, index: int) -> Matr
     """
     target_s, voltage_v = plan.draw_matrix(port.shape, index)
     report = port.program(target_s)
+    told = {}
+    if plan.read_back and "READBACK" in port.capabilities:
+        told["read_back_s"] = port.read_conductance()
     readout = port.read(voltage_v)
     temperature_c = port.temperature_c
     return MatrixRecord(
@@ -151,6 +154,7 @@ def measure_matrix(port: CrossbarPort, plan: CollectionPlan, index: int) -> Matr
         time_s=time.time(),
         cells_failed=getattr(report, "cells_failed", -1),
         program_rms_error=getattr(report, "rms_relative_error", np.nan),
+        **told,
         **_truth(port),
     )
 
@@ -236,6 +240,7 @@ def _run_plan(board: BoardDescription, plan: CollectionPlan) -> RunPlan:
         identity=board.identity,
         has_truth=board.has_truth,
         has_ages=board.has_ages,
+        has_read_backs=plan.read_back and board.has_read_backs,
         draw=plan.draw_text,
         conductance_range_s=plan.conductance_range_s,
         voltage_range_v=plan.voltage_range_v,

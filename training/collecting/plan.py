@@ -46,6 +46,7 @@ class CollectionPlan:
         draw: distribution of a cell within the range, see `MatrixDraw.parse`.
         matrices_s: matrices to program instead of drawn ones, in turn [S], (K, N, M).
         vectors_v: inputs to measure instead of drawn ones [V], (V, N); `vectors` of them in turn.
+        read_back: whether a board that can reads every cell back after programming.
     """
 
     matrices: int
@@ -57,6 +58,7 @@ class CollectionPlan:
     draw: str = "uniform"
     matrices_s: np.ndarray | None = None
     vectors_v: np.ndarray | None = None
+    read_back: bool = True
 
     def __post_init__(self) -> None:
         for name, value, least in (

@@ -16,7 +16,7 @@ from crosscal.core.errors import IncompatibleBoardError, ShapeError, TrainingErr
 from crosscal.core.run.layout import RunPlan
 from crosscal.core.run_file import Run
 from crosscal.core.short_repr import ShortRepr
-from crosscal.runtime import Calibrator, CalibratorMetadata
+from crosscal.runtime import Calibrator, CalibratorMetadata, ProgrammedCalibrator
 from crosscal.training.calibrators.affine_fit import affine_per_matrix
 from crosscal.training.collecting.inputs import INDEPENDENT, Segment, parse_inputs
 from crosscal.training.evaluation.score import Score, score
@@ -24,6 +24,9 @@ from crosscal.training.measurements import Measurements
 
 RAW = "nothing"
 CALIBRATED = "calibrator"
+TARGET_ALONE = "calibrator, target alone"
+"""The calibrator without the read-backs of a run that has them."""
+
 KNOWN_VECTORS = (8, 32, 100)  # of the plain fits that a calibrator is compared with: few, some, many
 
 Stack = Float[np.ndarray, "matrices vectors columns"]
@@ -122,7 +125,7 @@ def evaluate(
     known = [count for count in KNOWN_VECTORS if count <= _known_limit(segments)]
     estimates = {RAW: data.current_a}
     estimates |= {_affine_name(count): affine_per_matrix(data, count) for count in known}
-    estimates[CALIBRATED] = calibrate_run(calibrator, data, progress=progress)
+    estimates |= _calibrated(calibrator, data, progress)
     full_scale_a = float(np.abs(data.current_a[data.usable]).max())
     kinds = tuple(
         _score_kind(
@@ -151,17 +154,45 @@ def evaluate(
 def calibrate_run(
     calibrator: Calibrator, data: Measurements, *, progress: Callable[[int, int], None] | None = None
 ) -> Stack:
-    """Calibrate every usable vector of every matrix [A], (K, V, M); NaN where the reading was not usable."""
-    calibrated_a = np.full_like(data.current_a, np.nan)
+    """Calibrate every usable vector of every matrix, with its read-back where there is one [A], (K, V, M).
+
+    NaN where the reading was not usable.
+    """
+    return _calibrated(calibrator, data, progress)[CALIBRATED]
+
+
+def program_matrix(calibrator: Calibrator, data: Measurements, k: int) -> ProgrammedCalibrator:
+    """Program matrix `k`, with its read-back where the run has one and the calibrator knows its error."""
+    return _informed(calibrator, calibrator.program(data.conductance_s[k]), data, k)
+
+
+def _informed(
+    calibrator: Calibrator, programmed: ProgrammedCalibrator, data: Measurements, k: int
+) -> ProgrammedCalibrator:
+    if data.read_back_s is None or not calibrator.uses_read_backs:
+        return programmed
+    return programmed.with_read_back(data.read_back_s[k])
+
+
+def _calibrated(
+    calibrator: Calibrator, data: Measurements, progress: Callable[[int, int], None] | None
+) -> dict[str, Stack]:
+    """Calibrate a run with its read-backs and, where it has some, without; by method."""
+    informed = data.read_back_s is not None and calibrator.uses_read_backs
+    methods = (TARGET_ALONE, CALIBRATED) if informed else (CALIBRATED,)
+    found = {method: np.full_like(data.current_a, np.nan) for method in methods}
     for k in range(data.matrices):
         usable = data.usable[k]
         if usable.any():
             programmed = calibrator.program(data.conductance_s[k])
-            # A score is of all readings: refusing some would make the rest look better.
-            calibrated_a[k, usable] = programmed(data.current_a[k, usable], allow_extrapolation=True)
+            for method, calibrated_a in found.items():
+                if method == CALIBRATED:
+                    programmed = _informed(calibrator, programmed, data, k)
+                # A score is of all readings: refusing some would make the rest look better.
+                calibrated_a[k, usable] = programmed(data.current_a[k, usable], allow_extrapolation=True)
         if progress is not None:
             progress(k + 1, data.matrices)
-    return calibrated_a
+    return found
 
 
 def _affine_name(known: int) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crosscal.runtime import Calibrator
-from crosscal.training.evaluation.evaluation import Evaluation, Stack
+from crosscal.training.evaluation.evaluation import Evaluation, Stack, program_matrix
 from crosscal.training.measurements import Measurements
 
 HONEST = 2.0
@@ -73,6 +73,6 @@ def _stated(calibrator: Calibrator, data: Measurements) -> Stack:
     deviation_a = np.full_like(data.current_a, np.nan)
     for k in range(data.matrices):
         if data.usable[k].any():
-            programmed = calibrator.program(data.conductance_s[k])
+            programmed = program_matrix(calibrator, data, k)
             _, deviation_a[k, data.usable[k]] = programmed.with_uncertainty(data.current_a[k, data.usable[k]])
     return deviation_a

@@ -11,9 +11,11 @@ import numpy as np
 import torch
 
 from crosscal.core.array_types import Float
-from crosscal.runtime import LOOSEST_TOLERANCE, CalibratorMetadata, ParityProbes, write_calibrator
+from crosscal.runtime import LOOSEST_TOLERANCE, CalibratorMetadata, CellLaw, ParityProbes, write_calibrator
 from crosscal.training.calibrators.calibrator import TrainableCalibrator
 from crosscal.training.calibrators.graph_writer import GraphWriter
+from crosscal.training.calibrators.structured.calibrator import Structured
+from crosscal.training.fitting.cell_law import fit_cell_law
 from crosscal.training.fitting.reading_window import fit_reading_window
 from crosscal.training.fitting.trainer import TrainingResult
 from crosscal.training.measurements import Measurements
@@ -68,6 +70,7 @@ def export_calibrator(
         voltage_range_v=result.training.voltage_range_v
         or _range(result.training.voltage_v[result.training.usable]),
         reading_window=fit_reading_window(result.training),
+        cell_law=_cell_law(result),
         parity_probes=_parity_probes(result),
         fold=facts.fold,
         normalisation=facts.normalisation,
@@ -129,6 +132,13 @@ def _resolution(
     change_a = np.abs(calibrate(calibrator, moved, current_a) - calibrated_a).max(axis=(1, 2))
     worst = float((change_a / np.abs(calibrated_a).max(axis=(1, 2))).max())
     return float(np.clip(_ROUNDINGS * worst, _USUAL_TOLERANCE, LOOSEST_TOLERANCE))
+
+
+def _cell_law(result: TrainingResult) -> CellLaw | None:
+    """Learn the law of the board's cells, for kinds that know single cells."""
+    if not isinstance(result.calibrator, Structured):
+        return None
+    return fit_cell_law(result.calibrator.surrogate_tensors, result.validation, result.training)
 
 
 def _provenance(result: TrainingResult) -> dict[str, Any]:

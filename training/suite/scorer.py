@@ -10,7 +10,7 @@ import numpy as np
 from crosscal.core.run_file import Run
 from crosscal.runtime import Calibrator, ProgrammedCalibrator, Uncertain
 from crosscal.training.calibrators.affine_fit import affine_per_matrix
-from crosscal.training.evaluation.evaluation import KNOWN_VECTORS, RAW
+from crosscal.training.evaluation.evaluation import KNOWN_VECTORS, RAW, program_matrix
 from crosscal.training.evaluation.score import Score, score
 from crosscal.training.evaluation.weight_error import weight_error_percent
 from crosscal.training.measurements import Measurements
@@ -108,7 +108,7 @@ class BoardScorer:
         multiply_accumulates: int | None,
         progress: Progress | None = None,
     ) -> ScoredMethods:
-        """Score a calibrator that knows nothing of a matrix but its target, and the deviations it states.
+        """Score a calibrator that knows of a matrix its target and any read-back, and the deviations it states.
 
         Args:
             calibrator: trained on other matrices of this board.
@@ -162,7 +162,7 @@ class BoardScorer:
         """Every matrix with something to score, programmed once: that may take seconds."""
         for k in range(self._data.matrices):
             if self._data.usable[k].any():
-                yield k, calibrator.program(self._data.conductance_s[k])
+                yield k, program_matrix(calibrator, self._data, k)
             if progress is not None:
                 progress(k + 1, self._data.matrices)
 

@@ -29,6 +29,7 @@ AXES = {
     "true_conductance_s": ("matrix", "row", "column"),
     "written_s": ("matrix", "row", "column"),
     "cell_age_s": ("matrix", "row", "column"),
+    "read_back_s": ("matrix", "row", "column"),
 }
 TIMES = ("time_s", "cell_age_s")
 UNITS = {"_s": "S", "_v": "V", "_a": "A", "_c": "degC"}

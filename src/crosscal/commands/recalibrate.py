@@ -74,6 +74,7 @@ NOT_VERIFIED = 3
     metavar="LOW:HIGH",
     help="Window of inputs, such as -0.2V:0.2V.  [default: the calibrator's own]",
 )
+@click.option("--no-read-back", is_flag=True, help="Do not read the cells back first, where the board can.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Draws the vectors.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="Recalibrated ONNX file to write."
@@ -90,6 +91,7 @@ def command(
     weights: Path | None,
     program: bool,
     voltage_range_v: tuple[float, float] | None,
+    no_read_back: bool,
     seed: int,
     output: Path,
     force: bool,
@@ -99,7 +101,7 @@ def command(
 
     Cells may have been programmed inexactly or have drifted, amplifiers may have changed gain and offset: a
     few known vectors tell. The matrix on the board stays as it is,
-    unless --program asks for another. Saturated and missing readings are left out and counted. How far to go,
+    unless --program asks for another. A board that can read its cells back is asked to. Saturated and missing readings are left out and counted. How far to go,
     the evidence decides: nothing, gain and offset of each column, or every cell. Then other vectors verify
     that the result is no worse; if it is, nothing is written.
 
@@ -142,12 +144,13 @@ def command(
                 vectors=vectors,
                 verification=verification,
                 voltage_range_v=input_range(programmed, board, voltage_range_v),
+                read_back=not no_read_back,
             )
             temperature_c = board.temperature_c
             rng = np.random.default_rng([seed, recalibration_count(loaded)])
             done = recalibrate_with_bar(board, programmed, plan, rng)
         identity = board.identity
-    console.print(describe_readings(done.report, plan))
+    console.print(describe_readings(done, plan))
     console.print(f"evidence: {describe_changes(done.report)}")
     Console().print(verification_table(done))
     if not done.verified:

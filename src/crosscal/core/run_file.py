@@ -39,6 +39,7 @@ class Run(ShortRepr):
         range_a, temperature_c, time_s, cells_failed, program_rms_error: (K,), as in `MatrixRecord`.
         true_conductance_s: (K, N, M) [S], or None if the board was not simulated.
         written_s, cell_age_s: (K, N, M) [S] and [s], as in `MatrixRecord`, or None if the board did not tell.
+        read_back_s: (K, N, M) [S], as in `MatrixRecord`, or None if cells were not read back.
     """
 
     plan: RunPlan
@@ -55,6 +56,7 @@ class Run(ShortRepr):
     true_conductance_s: np.ndarray | None
     written_s: np.ndarray | None = None
     cell_age_s: np.ndarray | None = None
+    read_back_s: np.ndarray | None = None
 
     @classmethod
     def from_arrays(

@@ -26,6 +26,7 @@ from crosscal.training.calibrators.structured.graph_backend import GraphBackend
 from crosscal.training.calibrators.structured.input_expansion import EXPANSION_ORDERS, input_expansion
 from crosscal.training.calibrators.structured.measured_vectors import VectorSource
 from crosscal.training.calibrators.structured.reader import Reader, ReadRules, tensors_of
+from crosscal.training.calibrators.structured.cells_read_back import with_cells_read_back
 from crosscal.training.calibrators.structured.rounds import with_enough_rounds
 from crosscal.training.calibrators.structured.surrogate import Surrogate, fit_surrogate
 from crosscal.training.calibrators.structured.surrogate_design import (
@@ -92,6 +93,10 @@ class Structured(TrainableCalibrator):
         learned, held = _divided(data, rng)
         circuit = self.learn_circuit(learned, rng, steps.under("circuit"))
         self.set_circuit(circuit)
+        informed = with_cells_read_back(circuit, learned, rng)
+        if informed is not None:
+            circuit = self.learn_circuit(informed, rng, steps.under("circuit of cells read back"))
+            self.set_circuit(circuit)
         expansion, input_bounds = input_expansion(circuit, learned)
         self.set_read_model(
             draw_design(circuit, learned, expansion, input_bounds, rng),

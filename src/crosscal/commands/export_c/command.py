@@ -21,6 +21,12 @@ from crosscal.core.whole_file import write_whole_text
     help="The target matrix [S] that the board is programmed with: .npy, or text with commas.",
 )
 @click.option(
+    "--read-back",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Conductances [S] that the board measured of its cells after programming, as --matrix.",
+)
+@click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
@@ -46,6 +52,7 @@ from crosscal.core.whole_file import write_whole_text
 def command(
     calibrator: Path,
     matrix: Path,
+    read_back: Path | None,
     output: Path,
     name: str,
     fixed_point: bool,
@@ -79,7 +86,12 @@ def command(
         require_output_file(library_path(output), force=force)
     with working("programming the calibrator"):
         text = header_text(
-            calibrator, read_matrix(matrix), name=name, fixed_point=fixed_point, self_test=self_test
+            calibrator,
+            read_matrix(matrix),
+            name=name,
+            fixed_point=fixed_point,
+            self_test=self_test,
+            read_back_s=None if read_back is None else read_matrix(read_back),
         )
     write_whole_text(output, text)
     console.print(f"wrote {output}: {name}_calibrate")

@@ -18,7 +18,13 @@ from crosscal.runtime.file_format.recalibration_record import target_digest
 
 
 def header_text(
-    path: Path, conductance_s: Matrix, *, name: str, fixed_point: bool = False, self_test: bool = False
+    path: Path,
+    conductance_s: Matrix,
+    *,
+    name: str,
+    fixed_point: bool = False,
+    self_test: bool = False,
+    read_back_s: Matrix | None = None,
 ) -> str:
     """Program a calibrator and write it in C.
 
@@ -28,6 +34,7 @@ def header_text(
         name: beginning of the names in the header.
         fixed_point: weights and activations of 16 bits.
         self_test: whether probes come along.
+        read_back_s: what the board measured of its cells [S], (N, M); None if it was not asked.
 
     Raises:
         CalibratorFileError: the file cannot be used.
@@ -40,7 +47,7 @@ def header_text(
         if calibrator.recalibration is None
         else f"{len(calibrator.recalibration.history)} times",
     }
-    programmed = calibrator.program(conductance_s)
+    programmed = calibrator.program(conductance_s, read_back_s=read_back_s)
     return programmed_header(
         programmed, name=name, fixed_point=fixed_point, self_test=self_test, described=described
     )

@@ -76,6 +76,7 @@ def history_entry(
         "verification_vectors": plan.verification,
         "seed": seed,
         "level": str(done.report.level),
+        "read_back": done.read_back,
         "readings_used": done.report.readings_used,
         "readings_missing": done.report.readings_missing,
         "outliers": done.report.outliers,

@@ -22,7 +22,7 @@ DEFAULT_VECTORS = 120
 
 
 def measurement_options(command: F) -> F:
-    """Add `--conductance --draw --voltage --inputs --matrices-from --vectors-from` to a command."""
+    """Add `--conductance --draw --voltage --inputs --matrices-from --vectors-from --no-read-back` to a command."""
     for option in reversed(
         (
             click.option(
@@ -68,6 +68,14 @@ def measurement_options(command: F) -> F:
                 metavar="FILE",
                 help="Inputs to measure instead of drawn ones: .npy of (N,) or (V, N), in volts.",
             ),
+            click.option(
+                "--no-read-back",
+                "read_back",
+                flag_value=False,
+                type=bool,
+                default=True,
+                help="Do not read the cells back after programming, where the board can.",
+            ),
         )
     ):
         command = option(command)
@@ -86,6 +94,7 @@ def plan_of(
     matrices_from: Path | None,
     weights: Path | None,
     vectors_from: Path | None,
+    read_back: bool = True,
 ) -> CollectionPlan:
     """Make the plan of a collection from the options of `measurement_options`.
 
@@ -93,7 +102,7 @@ def plan_of(
         matrices: number of matrices.
         vectors: vectors for each; as many as `--vectors-from` holds, or `DEFAULT_VECTORS`, if None.
         seed: draws matrices and vectors.
-        conductance, draw, voltage, inputs, matrices_from, weights, vectors_from: as given.
+        conductance, draw, voltage, inputs, matrices_from, weights, vectors_from, read_back: as given.
 
     Raises:
         InputError: options that exclude each other, or a file without such numbers.
@@ -128,6 +137,7 @@ def plan_of(
         draw=draw,
         matrices_s=given_s,
         vectors_v=given_v,
+        read_back=read_back,
     )
 
 

@@ -34,9 +34,12 @@ def verification_table(done: BoardRecalibration) -> Table:
     return table
 
 
-def describe_readings(report: RecalibrationReport, plan: RecalibrationPlan) -> str:
+def describe_readings(done: BoardRecalibration, plan: RecalibrationPlan) -> str:
     """Describe the readings used, and those left out."""
+    report = done.report
     said = f"{report.readings_used} readings of {plan.vectors} known vectors"
+    if done.read_back:
+        said += " and a read-back of all cells"
     if missing := report.readings_missing - report.outliers:
         said += f"; [yellow]{missing} left out, saturated or missing[/]"
     if report.outliers:

@@ -33,7 +33,7 @@ def score_table(evaluation: Evaluation) -> Table:
     for kind in evaluation.kinds:
         raw = next(iter(kind.scores.values()))
         for index, (method, score) in enumerate(kind.scores.items()):
-            name = evaluation.calibrator if method == "calibrator" else method
+            name = method.replace("calibrator", evaluation.calibrator)
             cells = [
                 f"{score.mse_ma2:.2e}",
                 f"{raw.mse_ma2 / score.mse_ma2:.3g}",

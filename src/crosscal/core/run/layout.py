@@ -23,7 +23,7 @@ from crosscal.core.file_errors import hdf5_error, remedy_of
 from crosscal.core.short_repr import ShortRepr
 
 FORMAT = "crosscal-run"
-FORMAT_VERSION = 3  # 3: ages of cells; 2 and 1 are read too
+FORMAT_VERSION = 4  # 4: read-backs of cells; 3: their ages; 1 to 3 are read too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,7 @@ class RunPlan:
         identity: the board's `*IDN?`.
         has_truth: whether the board is simulated and tells its true conductances.
         has_ages: whether it also tells its cells' ages; False in files of format version 2 and before.
+        has_read_backs: whether cells were read back; False in files of format version 3 and before.
         draw: distribution of a cell within the range, such as `uniform` or `off:0.9`.
         conductance_range_s: range that targets were drawn from [S]; None in files of format version 1.
         voltage_range_v: window of inputs [V]; None in files of format version 1.
@@ -53,6 +54,7 @@ class RunPlan:
     identity: str
     has_truth: bool
     has_ages: bool = False
+    has_read_backs: bool = False
     draw: str = "uniform"
     conductance_range_s: tuple[float, float] | None = None
     voltage_range_v: tuple[float, float] | None = None
@@ -75,6 +77,8 @@ class MatrixRecord(ShortRepr):
         true_conductance_s: actual conductances [S], (N, M), of a simulated board; None on hardware.
         written_s: those when the cells were last written [S], (N, M); None if the board cannot tell.
         cell_age_s: time since each cell was last written [s], (N, M); None if the board cannot tell.
+        read_back_s: conductances that the board measured after programming [S], (N, M), NaN where it could
+            not; None if it was not asked.
     """
 
     target_s: np.ndarray
@@ -89,6 +93,7 @@ class MatrixRecord(ShortRepr):
     true_conductance_s: np.ndarray | None = None
     written_s: np.ndarray | None = None
     cell_age_s: np.ndarray | None = None
+    read_back_s: np.ndarray | None = None
 
 
 def dataset_layout(plan: RunPlan) -> dict[str, tuple[tuple[int, ...], str, str]]:
@@ -111,6 +116,8 @@ def dataset_layout(plan: RunPlan) -> dict[str, tuple[tuple[int, ...], str, str]]
     if plan.has_ages:
         layout["written_s"] = ((k, n, m), "f8", "S")
         layout["cell_age_s"] = ((k, n, m), "f8", "s")
+    if plan.has_read_backs:
+        layout["read_back_s"] = ((k, n, m), "f8", "S")
     return layout
 
 
@@ -173,6 +180,7 @@ def read_plan(file: h5py.File, path: Path) -> RunPlan:
         identity=str(attributes["identity"]),
         has_truth=bool(attributes["has_truth"]),
         has_ages=bool(attributes.get("has_ages", False)),
+        has_read_backs=bool(attributes.get("has_read_backs", False)),
         draw=str(attributes.get("draw", "uniform")),
         conductance_range_s=_pair(attributes.get("conductance_range_s")),
         voltage_range_v=_pair(attributes.get("voltage_range_v")),

@@ -1,11 +1,12 @@
-"""Error on boards that program inexactly: by the target alone, by one read-back, by K known vectors, and by both.
+"""Error on boards that program inexactly: by the target alone, a read-back, K known vectors, and both.
 
     python benchmarks/read_back.py --boards lab-12x16,pcm-24x32,rram-32x24,cmo-hfox-32x24 --matrices 8
 
-Collects a training and a test run of each simulated board through its instrument, with read-backs, trains, and
-calibrates matrices never trained on. Printed are medians over matrices of the NMSE, and of the errors' root mean
-square relative to the stated deviations (with the least and the largest of a matrix). The affine fit on the same
-known vectors stands beside them. The linear-Gaussian reference takes the true cells for known.
+Collects a training and a test run of each simulated board through its instrument, with read-backs, trains,
+and calibrates matrices never trained on. Printed are medians over matrices of the NMSE, and of the errors'
+root mean square relative to the stated deviations (with the least and the largest of a matrix). The affine
+fit on the same known vectors stands beside them. The linear-Gaussian reference takes the true cells for
+known.
 """
 
 from __future__ import annotations
@@ -105,7 +106,9 @@ def main() -> None:
     parser.add_argument("--counts", default="4,8,16,32,64", help="numbers of known vectors, by commas")
     parser.add_argument("--training", type=int, default=48, help="matrices to train on")
     parser.add_argument("--matrices", type=int, default=8, help="matrices to test on")
-    parser.add_argument("--keep", type=Path, help="folder for runs and calibrators; those there are used again")
+    parser.add_argument(
+        "--keep", type=Path, help="folder for runs and calibrators; those there are used again"
+    )
     given = parser.parse_args()
     counts = [int(count) for count in given.counts.split(",")]
     with tempfile.TemporaryDirectory() as scratch:

@@ -159,8 +159,8 @@ class Calibrator:
             conductance_s: the target matrix [S], (N, M): as asked for, not as read back.
             read_back_s: what the board measured of its cells after programming [S], (N, M), or (R, N, M) of R
                 times; NaN where there is none. Answers still refer to the target.
-            read_back_std_s: standard deviation of one read-back about its cell [S], one or (N, M); learned from
-                the training run if left out.
+            read_back_std_s: standard deviation of one read-back about its cell [S], one or (N, M); learned
+                from the training run if left out.
             allow_extrapolation: take matrices outside the trained range, and readings that no inputs of the
                 trained window explain, knowing that corrections may then be worse than none.
 

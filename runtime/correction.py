@@ -126,7 +126,8 @@ class Recalibratable(Protocol):
             voltage_v: inputs [V], (K, N). current_a: measured [A], (K, M). usable: False where there is none,
                 (K, M). posterior: of the last recalibration, if any.
             age_s: time since the matrix was programmed; None where it is not known.
-            prior: knowledge of a freshly programmed matrix, for the first recalibration; None if there is none.
+            prior: knowledge of a freshly programmed matrix, for the first recalibration; None if there is
+                none.
         """
         ...
 

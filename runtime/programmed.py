@@ -303,14 +303,14 @@ class ProgrammedCalibrator:
     def with_read_back(self, read_back_s: Any, read_back_std_s: Any = None) -> ProgrammedCalibrator:
         """Learn the cells from what the board reads back of them; answers still refer to the target.
 
-        It adds to what recalibrations have learned. Cells that lie farther off than the board's programming lets
-        expect have changed since, and are believed to.
+        It adds to what recalibrations have learned. Cells that lie farther off than the board's programming
+        lets expect have changed since, and are believed to.
 
         Args:
-            read_back_s: conductances [S], (N, M), or (R, N, M) of R times, which are averaged; NaN where there
-                is none.
-            read_back_std_s: standard deviation of one read-back about its cell [S], one or (N, M); learned from
-                the training run if left out.
+            read_back_s: conductances [S], (N, M), or (R, N, M) of R times, which are averaged; NaN where
+                there is none.
+            read_back_std_s: standard deviation of one read-back about its cell [S], one or (N, M); learned
+                from the training run if left out.
 
         Returns:
             A new calibrator; this one stays as it is.
@@ -349,7 +349,7 @@ class ProgrammedCalibrator:
 
     @property
     def uses_read_backs(self) -> bool:
-        """Whether `with_read_back` needs no `read_back_std_s`: training has learned the error of read-backs."""
+        """Whether `with_read_back` needs no `read_back_std_s`: training has learned the error."""
         return self.learns_cells and self.cell_law is not None and self.cell_law.read_back is not None
 
     @property

@@ -96,8 +96,8 @@ def recalibrate_on_board(
 ) -> BoardRecalibration:
     """Recalibrate the matrix that a board holds.
 
-    Where the board reads its cells back, and the calibrator knows how exactly, they are learned from that first.
-    Saturated and missing readings are left out and counted in the report. `programmed` stays as it is.
+    Where the board reads its cells back, and the calibrator knows how exactly, they are learned from that
+    first. Saturated and missing readings are left out and counted in the report. `programmed` stays as it is.
 
     Args:
         port: the board, holding the target that `programmed` was compiled for.

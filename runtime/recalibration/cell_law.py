@@ -28,8 +28,8 @@ class ReadBackLaw:
     Attributes:
         curve: mean relative deviation from the target, at `CellLaw.knots_s`, (Q,).
         row, column: what a cell's row and column add to it, (N,), (M,): wires on the way, amplifiers.
-        offset: what a column's offset, relative to full scale, is beyond the calibrator's where its cells were
-            read back, (M,).
+        offset: what a column's offset, relative to full scale, is beyond the calibrator's where its cells
+            were read back, (M,).
         relative: standard deviation of a read-back about its cell, relative to the cell.
         absolute_s: the same that does not depend on the cell [S].
     """
@@ -50,8 +50,8 @@ class CellLaw:
         knots_s: ascending conductances [S], (Q,).
         programming: standard deviation of a cell's relative error at these, (Q,); zeros where cells are
             programmed more exactly than readings can tell.
-        offset, gain: standard deviations by which columns differ from matrix to matrix: of the offset relative
-            to full scale, of the relative gain.
+        offset, gain: standard deviations by which columns differ from matrix to matrix: of the offset
+            relative to full scale, of the relative gain.
         noise: standard deviation of a reading about known cells, relative to full scale.
         read_back: None where the board of the training run was not read back.
     """

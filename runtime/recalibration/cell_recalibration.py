@@ -129,9 +129,13 @@ def _with_expected(found: LevelFound, prior: ColumnPosterior | None) -> LevelFou
     """Count cells' errors that were expected before anything was measured among what was found."""
     if prior is None:
         return found
-    level, spread, evidence = found
+    _, spread, evidence = found
     expected = np.diagonal(prior.covariance, axis1=1, axis2=2)[:, CELLS:].mean()
-    return RecalibrationLevel.CELLS, replace(spread, cell=float(np.hypot(spread.cell, np.sqrt(expected)))), evidence
+    return (
+        RecalibrationLevel.CELLS,
+        replace(spread, cell=float(np.hypot(spread.cell, np.sqrt(expected)))),
+        evidence,
+    )
 
 
 def posterior_tensors(original: InverseTensors, posterior: ColumnPosterior) -> InverseTensors:

@@ -1,8 +1,8 @@
 """Read-back of cells as evidence: the posterior of a matrix given the conductances that its board measured.
 
 A read-back is a linear observation of each cell, as a known vector is one of a column. Its own error is the
-law's, or stated by the caller. Cells that lie much farther off than the law of programming lets expect, all of
-them or a single one, have changed since: their prior is widened to the distance that is seen, so that the
+law's, or stated by the caller. Cells that lie much farther off than the law of programming lets expect, all
+of them or a single one, have changed since: their prior is widened to the distance that is seen, so that the
 read-back is believed.
 """
 
@@ -43,8 +43,8 @@ def informed_by_read_back(
         target_s: the matrix that was programmed [S], (N, M).
         read_back_s: conductances measured by the board [S], (N, M), or (R, N, M) of R times, which are
             averaged; NaN where there is none.
-        read_back_std_s: standard deviation of a single read-back about its cell [S], one or (N, M), in place of
-            the learned one.
+        read_back_std_s: standard deviation of a single read-back about its cell [S], one or (N, M), in place
+            of the learned one.
         posterior: knowledge by earlier recalibrations; None where there was none.
 
     Raises:
@@ -79,7 +79,9 @@ def informed_by_read_back(
     sensitivity[:, here, here + CELLS] = weight
     sensitivity[:, :, GAIN] = weight
     reads = ColumnReads(
-        sensitivity=sensitivity, residual=(observed - expected).T * weight, present=np.ascontiguousarray(seen.T)
+        sensitivity=sensitivity,
+        residual=(observed - expected).T * weight,
+        present=np.ascontiguousarray(seen.T),
     )
     shift, covariance = condition(reads, covariance, 1.0)
     return replace(known, mean=known.mean + shift, covariance=covariance)
@@ -110,11 +112,12 @@ def _averaged(
             wanted(
                 got="read-backs for a calibrator whose training run has none",
                 allowed="read-backs whose error is known",
-                remedy="give read_back_std_s, or train on a run that crosscal collect has recorded on a board "
-                "with READBACK",
+                remedy="give read_back_std_s, or train on a run that crosscal collect recorded with read-backs",
             )
         )
-    single = law.read_back.relative**2 * np.maximum(target_s, law.least_s()) ** 2 + law.read_back.absolute_s**2
+    single = (
+        law.read_back.relative**2 * np.maximum(target_s, law.least_s()) ** 2 + law.read_back.absolute_s**2
+    )
     # Repeats tell the part of the error that averages out; the rest is the same every time.
     scatter = (np.where(present, stack - mean_s, 0.0) ** 2).sum(axis=0)
     freedom = float(np.maximum(times - 1, 0).sum())
@@ -173,7 +176,8 @@ def _widened(
     expected = diagonal[:, CELLS:].T + diagonal[:, GAIN] + deviation**2
     square = distance**2
     excess = float(np.median(square[seen])) / _NORMAL_MEDIAN - float(np.median(expected[seen]))
-    # Half the cells or fewer may be counted as changed by chance: the median of N·M squares is that uncertain.
+    # Half the cells or fewer may be counted as changed by chance: the median of N·M squares is that
+    # uncertain.
     certain = 1.0 + 4.0 / np.sqrt(seen.sum())
     typical = float(np.median((square / expected)[seen])) / _NORMAL_MEDIAN
     common = max(excess, 0.0) if typical > certain else 0.0

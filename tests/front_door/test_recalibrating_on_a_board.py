@@ -95,7 +95,10 @@ def test_the_cells_of_a_board_that_aged_are_learned_and_remembered(
             board.simulation.advance_time(3600.0)
             board.simulation.set_temperature(45.0)
         first = recalibrate(
-            resource, folder / "whitebox.onnx", "--vectors", "24", "-o", "first.onnx", cwd=tmp_path
+            resource,
+            folder / "whitebox.onnx",
+            *("--vectors", "24", "--no-read-back", "-o", "first.onnx"),
+            cwd=tmp_path,
         )
         second = recalibrate(resource, "first.onnx", "--vectors", "24", "-o", "second.onnx", cwd=tmp_path)
         fresh_v = np.random.default_rng(9).uniform(0.1, 0.5, (100, ROWS))
@@ -103,6 +106,8 @@ def test_the_cells_of_a_board_that_aged_are_learned_and_remembered(
             fresh_a = board.measure(fresh_v)
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     assert "cells have changed" in first.stderr
+    assert "and a read-back of all cells" in second.stderr
+    assert "cells read back lie" in second.stderr
     assert "before" in first.stdout
     assert "after" in first.stdout
     old, once, twice = (

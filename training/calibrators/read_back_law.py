@@ -1,4 +1,4 @@
-"""Fit of a board's read-backs to its targets: their mean, by conductance, row and column, and their spread."""
+"""Fit of read-backs to their targets: their mean, by conductance, row and column, and their spread."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _CLIPPED = 5.0
 """Deviations beyond which a cell is taken for broken and left out of the fit."""
 
 _USUAL_LINE = 0.01
-"""Relative deviation that a row or a column may usually add: a weak prior, so that few matrices do not take the
-scatter of their cells for it."""
+"""Relative deviation that a row or a column may usually add: a weak prior, so that few matrices do not take
+the scatter of their cells for it."""
 
 
 def blank_law(target_s: np.ndarray) -> CellLaw:

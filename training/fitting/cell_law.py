@@ -1,8 +1,9 @@
 """Fit of the law of a board's cells (`crosscal.runtime.recalibration.cell_law`) to its training run.
 
-Read-backs lie about their targets by the errors of programming and of reading back together. Currents of known
-vectors tell the two apart, and they tell the mean of read-backs, row by row and column by column, where cells
-scatter too much for the read-backs alone: the numbers sought make the readings of a few matrices most probable.
+Read-backs lie about their targets by the errors of programming and of reading back together. Currents of
+known vectors tell the two apart, and they tell the mean of read-backs, row by row and column by column,
+where cells scatter too much for the read-backs alone: the numbers sought make the readings of a few matrices
+most probable.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ import numpy as np
 
 from crosscal.core.array_types import Float, Matrix
 from crosscal.runtime import CellLaw
+from crosscal.training.calibrators.read_back_law import blank_law, fit_read_backs
 from crosscal.training.fitting.cell_reads import CellReads, Sizes, log_density, read_cells
 from crosscal.training.fitting.mean_read_back import refit_mean
-from crosscal.training.calibrators.read_back_law import blank_law, fit_read_backs
 from crosscal.training.measurements import Measurements
 
 _CELLS, _FEWEST, _MOST = 12_288, 5, 16
@@ -79,9 +80,7 @@ def _with_sizes(law: CellLaw, total: Float[np.ndarray, " knots"], sizes: Sizes, 
         programming = own if read_back is None else np.sqrt(np.maximum(total**2 - own**2, 0.0))
     if read_back is not None:
         errors = sizes if scatters else _errors_of(total, law.knots_s, middle_s)
-        read_back = replace(
-            read_back, relative=errors["relative"], absolute_s=errors["absolute"] * middle_s
-        )
+        read_back = replace(read_back, relative=errors["relative"], absolute_s=errors["absolute"] * middle_s)
     return replace(
         law,
         programming=programming,

@@ -19,8 +19,9 @@ _COLUMNS_OF_SIZES = 12
 """Enough for five numbers: twice as many columns or vectors move them by less than a tenth on `lab-12x16`."""
 
 Sizes = dict[str, float]
-"""Standard deviations by name: `noise` and `offset` relative to full scale, `gain` and `relative` (of a cell's
-read-back, or of the cell where there is none) relative, `absolute` relative to a cell of middle conductance."""
+"""Standard deviations by name: `noise` and `offset` relative to full scale, `gain` and `relative` (of a
+cell's read-back, or of the cell where there is none) relative, `absolute` relative to a cell of middle
+conductance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -96,7 +97,7 @@ def read_cells(
 def prior_of(
     reads: CellReads, sizes: Sizes, middle_s: float, read_back: bool, *, scatters: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Variances of a column's unknowns, (m, U), and the mean of its cells' errors, (m, N), by the read-backs."""
+    """Variances of columns' unknowns, (m, U), and the mean of cells' errors by read-backs, (m, N)."""
     own = sizes["relative"] ** 2 + (sizes["absolute"] * middle_s / reads.target_s) ** 2
     prior, mean = np.zeros((len(own), reads.sensitivity.shape[2])), np.zeros_like(own)
     prior[:, OFFSET], prior[:, GAIN] = sizes["offset"] ** 2, sizes["gain"] ** 2
@@ -124,9 +125,7 @@ def residual_about(reads: CellReads, mean: np.ndarray) -> np.ndarray:
     return reads.residual - (reads.sensitivity[:, :, CELLS:] @ mean[:, :, None])[:, :, 0]
 
 
-def log_density(
-    reads: CellReads, sizes: Sizes, middle_s: float, read_back: bool, *, scatters: bool
-) -> float:
+def log_density(reads: CellReads, sizes: Sizes, middle_s: float, read_back: bool, *, scatters: bool) -> float:
     """Logarithm of the density of a matrix's residuals, up to a constant."""
     prior, mean = prior_of(reads, sizes, middle_s, read_back, scatters=scatters)
     factor = factor_of(reads, prior, sizes["noise"])

@@ -1,8 +1,8 @@
 """Mean of a board's read-backs, refitted by currents: generalised least squares over the columns of matrices.
 
-Where cells scatter by a tenth, the mean read-back of a column over fifty matrices is known to a few tenths of a
-percent, and so are the gains that the calibrator has learned. A cell that was read back is known far better;
-currents then show the column's mean to the noise of a reading.
+Where cells scatter by a tenth, the mean read-back of a column over fifty matrices is known to a few tenths
+of a percent, and so are the gains that the calibrator has learned. A cell that was read back is known far
+better; currents then show the column's mean to the noise of a reading.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import numpy as np
 
 from crosscal.runtime import CellLaw
 from crosscal.runtime.recalibration.posterior import CELLS, OFFSET
-from crosscal.training.fitting.cell_reads import CellReads, Sizes, factor_of, prior_of, residual_about
 from crosscal.training.calibrators.read_back_law import hats
+from crosscal.training.fitting.cell_reads import CellReads, Sizes, factor_of, prior_of, residual_about
 
 _USUAL_CHANGE = 0.01
-"""Relative change of the mean, and offset relative to full scale, that is one standard deviation of a prior."""
+"""Relative change of the mean, and offset relative to full scale, that is one standard deviation of a
+prior."""
 
 
 def refit_mean(law: CellLaw, reads: list[CellReads], sizes: Sizes) -> tuple[CellLaw, list[CellReads]]:
@@ -47,7 +48,9 @@ def refit_mean(law: CellLaw, reads: list[CellReads], sizes: Sizes) -> tuple[Cell
         here = np.arange(len(own))
         design[here, :, knots + rows + one.column] = -own.sum(axis=2)
         design[here, :, knots + rows + columns + one.column] = one.sensitivity[:, :, OFFSET]
-        white = np.linalg.solve(factor, np.concatenate([design, residual_about(one, mean)[:, :, None]], axis=2))
+        white = np.linalg.solve(
+            factor, np.concatenate([design, residual_about(one, mean)[:, :, None]], axis=2)
+        )
         flat = white.reshape(-1, unknowns + 1)
         normal += flat[:, :unknowns].T @ flat[:, :unknowns]
         right += flat[:, :unknowns].T @ flat[:, unknowns]

@@ -108,7 +108,7 @@ class BoardScorer:
         multiply_accumulates: int | None,
         progress: Progress | None = None,
     ) -> ScoredMethods:
-        """Score a calibrator that knows of a matrix its target and any read-back, and the deviations it states.
+        """Score a calibrator that knows of a matrix its target and read-back, and the deviations it states.
 
         Args:
             calibrator: trained on other matrices of this board.

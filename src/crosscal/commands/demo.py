@@ -12,6 +12,7 @@ from rich.console import Console
 
 from crosscal.commands.benches.simulated_board import linear_gaussian_reference, open_simulated_board
 from crosscal.commands.demo_drift import draw_drift, drift_table, measure_day_of_drift
+from crosscal.commands.demo_rest import describe_rest
 from crosscal.commands.files.output import require_output_folder
 from crosscal.commands.jobs.collection import collect_with_bar
 from crosscal.commands.jobs.evaluation import evaluate_with_bar
@@ -82,6 +83,7 @@ def command(train_afresh: bool, output: Path, seed: int) -> None:
     )
     out = Console()
     out.print(score_table(evaluation))
+    out.print(describe_rest(evaluation, load_calibrator(calibrator)), highlight=False)
     out.print(drift_table(day))
     for path in (*write_report(evaluation, output), draw_drift(day, output / "drift.png")):
         console.print(f"wrote {path}")
@@ -114,12 +116,13 @@ def _train(board: CrossbarPort, folder: Path, seed: int) -> Path:
 
 
 def _show_one_read(board: CrossbarPort, path: Path, rng: np.random.Generator) -> None:
-    """Run the four lines of a bench script on a matrix never trained on."""
+    """Run the lines of a bench script on a matrix never trained on."""
     conductance_s = rng.uniform(20e-6, 95e-6, board.shape)
     voltage_v = draw_vectors(parse_inputs("random", 1), board.shape[0], rng)[0]
     board.program(conductance_s)
     current_a = board.measure(voltage_v)
-    calibrated_a = load_calibrator(path).program(conductance_s)(current_a)
+    calibrated = load_calibrator(path).program(conductance_s, read_back_s=board.read_conductance())
+    calibrated_a = calibrated(current_a)
     ideal_a = voltage_v @ conductance_s
     for name, values in (("ideal", ideal_a), ("measured", current_a), ("calibrated", calibrated_a)):
         shown = " ".join(f"{1e6 * value:7.1f}" for value in values[:8])

@@ -40,7 +40,7 @@ def measure_day_of_drift(board: Board, path: Path, rng: np.random.Generator) -> 
     """Program a matrix never trained on, let the cells drift for a day of bench time, and recalibrate."""
     target_s = rng.uniform(20e-6, 95e-6, board.shape)
     board.program(target_s)
-    programmed = load_calibrator(path).program(target_s)
+    programmed = load_calibrator(path).program(target_s, read_back_s=board.read_conductance())
     voltage_v = rng.uniform(*INPUTS_V, (VERIFICATION_VECTORS, board.shape[0]))
     ideal_a = voltage_v @ target_s
     at_first_a = programmed(board.measure(voltage_v)) - ideal_a

@@ -18,6 +18,7 @@ from crosscal.training.calibrators.graph_writer import (
 )
 from crosscal.training.calibrators.preparation import PreparationSteps
 from crosscal.training.calibrators.structured.backend import Array, Backend, TorchBackend
+from crosscal.training.calibrators.structured.cells_read_back import with_cells_read_back
 from crosscal.training.calibrators.structured.circuit import Circuit, CircuitForm
 from crosscal.training.calibrators.structured.circuit_fit import fit_circuit
 from crosscal.training.calibrators.structured.deviations import deviation_inflation, unexplained_variance
@@ -26,7 +27,6 @@ from crosscal.training.calibrators.structured.graph_backend import GraphBackend
 from crosscal.training.calibrators.structured.input_expansion import EXPANSION_ORDERS, input_expansion
 from crosscal.training.calibrators.structured.measured_vectors import VectorSource
 from crosscal.training.calibrators.structured.reader import Reader, ReadRules, tensors_of
-from crosscal.training.calibrators.structured.cells_read_back import with_cells_read_back
 from crosscal.training.calibrators.structured.rounds import with_enough_rounds
 from crosscal.training.calibrators.structured.surrogate import Surrogate, fit_surrogate
 from crosscal.training.calibrators.structured.surrogate_design import (

@@ -17,7 +17,8 @@ from crosscal.training.measurements import Measurements
 _SHARES = (0.25, 0.5, 0.75, 1.0)
 _VECTORS = 320
 _BETTER = 0.9
-"""Residual variance relative to that of the targets, below which cells scatter by more than read-backs err."""
+"""Residual variance relative to that of the targets, below which cells scatter by more than read-backs
+err."""
 
 
 def with_cells_read_back(
@@ -25,8 +26,8 @@ def with_cells_read_back(
 ) -> Measurements | None:
     """Put the cells, as far as read-backs tell them, in place of the targets; None where that does not help.
 
-    Only differences from the mean read-back of such a target, row and column count: the circuit still is that of
-    a cell as it is programmed on average, and channels' errors in read-backs do not enter.
+    Only differences from the mean read-back of such a target, row and column count: the circuit still is
+    that of a cell as it is programmed on average, and channels' errors in read-backs do not enter.
 
     Args:
         circuit: fitted to the targets.

@@ -22,7 +22,7 @@ DEFAULT_VECTORS = 120
 
 
 def measurement_options(command: F) -> F:
-    """Add `--conductance --draw --voltage --inputs --matrices-from --vectors-from --no-read-back` to a command."""
+    """Add the options of what is programmed, driven and read back to a command."""
     for option in reversed(
         (
             click.option(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 from rich import box
 from rich.table import Table
 
 from crosscal.runtime import BoardRecalibration, RecalibrationLevel, RecalibrationPlan, RecalibrationReport
+from crosscal.runtime.recalibration.posterior import CELLS, GAIN
 
 _SHOWN = 8  # columns by number: a line of 80 characters
 
@@ -51,8 +53,16 @@ def describe_readings(done: BoardRecalibration, plan: RecalibrationPlan) -> str:
     return said
 
 
-def describe_changes(report: RecalibrationReport) -> str:
+def describe_changes(done: BoardRecalibration) -> str:
     """Describe the changes of the board since last time, as standard deviations."""
+    report, posterior = done.report, done.calibrator.posterior
+    if not done.read_back or posterior is None:
+        return _changes_of(report)
+    distance = float(np.sqrt(np.mean((posterior.mean[:, GAIN, None] + posterior.mean[:, CELLS:]) ** 2)))
+    return f"cells read back lie {100 * distance:.2g} % off their targets; beyond that, {_changes_of(report)}"
+
+
+def _changes_of(report: RecalibrationReport) -> str:
     spread = report.spread
     if report.level is RecalibrationLevel.NOTHING:
         return "nothing has changed"

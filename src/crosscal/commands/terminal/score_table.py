@@ -6,6 +6,7 @@ from rich import box
 from rich.table import Table
 
 from crosscal.training import Evaluation
+from crosscal.training.evaluation.evaluation import CALIBRATED, TARGET_ALONE
 
 COLUMNS = {
     "MSE (mA²)": "mean squared error of the currents",
@@ -15,6 +16,16 @@ COLUMNS = {
     "RMSE %": "√MSE in percent of the largest measured current",
     "× ref.": "NMSE / linear-Gaussian reference (with --truth)",
 }
+
+
+WITH_READ_BACK = "and read-back"
+
+
+def _name_of(method: str, evaluation: Evaluation) -> str:
+    """Name a method; a calibrator that was given read-backs stands below itself without."""
+    if TARGET_ALONE in evaluation.estimates_a and method in (TARGET_ALONE, CALIBRATED):
+        return evaluation.calibrator if method == TARGET_ALONE else WITH_READ_BACK
+    return evaluation.calibrator if method == CALIBRATED else method
 
 
 def score_table(evaluation: Evaluation) -> Table:
@@ -33,7 +44,7 @@ def score_table(evaluation: Evaluation) -> Table:
     for kind in evaluation.kinds:
         raw = next(iter(kind.scores.values()))
         for index, (method, score) in enumerate(kind.scores.items()):
-            name = method.replace("calibrator", evaluation.calibrator)
+            name = _name_of(method, evaluation)
             cells = [
                 f"{score.mse_ma2:.2e}",
                 f"{raw.mse_ma2 / score.mse_ma2:.3g}",

@@ -112,7 +112,7 @@ def _averaged(
             wanted(
                 got="read-backs for a calibrator whose training run has none",
                 allowed="read-backs whose error is known",
-                remedy="give read_back_std_s, or train on a run that crosscal collect recorded with read-backs",
+                remedy="give read_back_std_s, or train on a run that was recorded with read-backs",
             )
         )
     single = (

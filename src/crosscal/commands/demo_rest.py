@@ -21,13 +21,13 @@ def describe_rest(evaluation: Evaluation, calibrator: Calibrator) -> str:
     ratio = kind.scores["calibrator"].reference_ratio
     if law is None or law.read_back is None or evaluation.data.read_back_s is None or ratio is None:
         return ""
-    middle_s = np.full(calibrator.shape, law.middle_s)
+    middle_s = np.full(evaluation.data.shape, law.middle_s)
     programmed = float(law.programming_deviation(middle_s).mean())
     read = float(np.hypot(law.read_back.relative, law.read_back.absolute_s / law.middle_s))
     return (
         f"The reference knows every cell. Ours are programmed to {100 * programmed:.2g} % and read back to "
-        f"{100 * read:.2g} %: {100 * _share_of_cells(evaluation, calibrator):.0f} % of the squared error that "
-        f"the calibrator states for {kind.kind} inputs comes from the cells, the rest from noise and columns. "
+        f"{100 * read:.2g} %: {100 * _share_of_cells(evaluation, calibrator):.0f} % of the squared error stated "
+        f"for {kind.kind} inputs comes from the cells, the rest from noise and columns. "
         f"It is {ratio:.2g} × the reference; known vectors, below, bring it down further."
     )
 

@@ -100,10 +100,10 @@ def command(
     """Recalibrate CALIBRATOR for the board at RESOURCE as it is now, and write a new file.
 
     Cells may have been programmed inexactly or have drifted, amplifiers may have changed gain and offset: a
-    few known vectors tell. The matrix on the board stays as it is, unless --program asks for another. A board that can read its cells back is asked to. Saturated and
-    missing readings are left out and counted. How far to go, the evidence decides: nothing, gain and offset
-    of each column, or every cell. Then other vectors verify that the result is no worse; if it is, nothing
-    is written.
+    few known vectors tell. The matrix on the board stays as it is, unless --program asks for another. A
+    board that can read its cells back is asked to. Saturated and missing readings are left out and
+    counted. How far to go, the evidence decides: nothing, gain and offset of each column, or every cell.
+    Then other vectors verify that the result is no worse; if it is, nothing is written.
 
     The new file remembers the target it was recalibrated for. Programmed with that target, it is exact
     again; with another, `structured` and `whitebox` keep the amplifiers' gains and offsets, and `affine` and

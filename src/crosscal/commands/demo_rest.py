@@ -24,9 +24,10 @@ def describe_rest(evaluation: Evaluation, calibrator: Calibrator) -> str:
     middle_s = np.full(evaluation.data.shape, law.middle_s)
     programmed = float(law.programming_deviation(middle_s).mean())
     read = float(np.hypot(law.read_back.relative, law.read_back.absolute_s / law.middle_s))
+    share = 100 * _share_of_cells(evaluation, calibrator)
     return (
         f"The reference knows every cell. Ours are programmed to {100 * programmed:.2g} % and read back to "
-        f"{100 * read:.2g} %: {100 * _share_of_cells(evaluation, calibrator):.0f} % of the squared error stated "
+        f"{100 * read:.2g} %: {share:.0f} % of the squared error stated "
         f"for {kind.kind} inputs comes from the cells, the rest from noise and columns. "
         f"It is {ratio:.2g} × the reference; known vectors, below, bring it down further."
     )

@@ -322,7 +322,7 @@ def _require_trained(matrix: np.ndarray, trained_s: tuple[float, float]) -> None
                 got=f"{int(outside.sum())} of {matrix.size} conductances outside the range trained on, "
                 f"such as {matrix[row, column]:.4g} S in row {row + 1}, column {column + 1} (counted from 1)",
                 allowed=f"{low:.4g} S to {high:.4g} S",
-                remedy="train on matrices like this one, or pass allow_extrapolation=True and check the "
-                "result against known vectors",
+                remedy="train on matrices like this one; in Python, allow_extrapolation=True takes it, for "
+                "results to be checked against known vectors",
             )
         )

@@ -366,6 +366,7 @@ static bool match_whole(struct parameter parameter, struct whole_limits limits, 
         return false;
     }
     if (!match_nondecimal(text, &digits, &base)) {
+        digits = text;
         negative = is_sign(text, 0) && text.bytes[0] == '-';
         digits.bytes += is_sign(text, 0) ? 1 : 0;
         digits.count -= is_sign(text, 0) ? 1U : 0U;

@@ -9,7 +9,7 @@ from itertools import pairwise
 import c_engine
 import pytest
 from engine_rig import FakeClock
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from reference_board import ALL_GROUPS, ReferenceBoard
 from test_robustness import MESSAGES
@@ -152,6 +152,7 @@ NUMBERS = st.text(st.sampled_from("0123456789.+-eE#HhQB mukMGVASX/"), min_size=1
         ["SOUR:VOLT:PROT", "SENS:AVER:COUN", "SENS:CURR:RANG", "SIM:SEED", "*ESE", "ARR:PROG:TOL", "OUTP"]
     ),
 )
+@example(number="#A1", header="SENS:AVER:COUN")
 def test_numbers_are_read_and_written_the_same(number: str, header: str) -> None:
     twins = Twins(message_based=False)
     twins.send(f"{header} {number}\n{header}?\nSYST:ERR:ALL?\n".encode())

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from c_engine import find_compiler
+from c_host.library import find_compiler
 
 from crosscal.firmware_models.c_sources import FOLDER, WARNINGS, board_sources, engine_sources
 

@@ -12,12 +12,12 @@ from crosscal.training.calibrators.registry import calibrator_names as calibrato
 from crosscal.training.collecting.board_description import BoardDescription as BoardDescription
 from crosscal.training.collecting.collection import collect as collect
 from crosscal.training.collecting.collection import collect_with as collect_with
-from crosscal.training.collecting.collection import measure_matrix as measure_matrix
-from crosscal.training.collecting.collection import measure_undisturbed as measure_undisturbed
 from crosscal.training.collecting.inputs import INPUT_KINDS as INPUT_KINDS
 from crosscal.training.collecting.inputs import Segment as Segment
 from crosscal.training.collecting.inputs import draw_vectors as draw_vectors
 from crosscal.training.collecting.inputs import parse_inputs as parse_inputs
+from crosscal.training.collecting.matrix_measurement import measure_matrix as measure_matrix
+from crosscal.training.collecting.matrix_measurement import measure_undisturbed as measure_undisturbed
 from crosscal.training.collecting.plan import PAPER_WINDOW as PAPER_WINDOW
 from crosscal.training.collecting.plan import CollectionPlan as CollectionPlan
 from crosscal.training.collecting.plan import CollectionProgress as CollectionProgress

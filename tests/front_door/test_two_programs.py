@@ -23,7 +23,7 @@ from crosscal.runtime.board_check.check import CheckPlan, check_board
 from crosscal.simulated_bench import Bench, BenchServer, serve_tcp
 from crosscal.training import CollectionPlan, Measurements, TrainingPlan, collect, export_calibrator, train
 from crosscal.training.collecting.board_description import BoardDescription
-from crosscal.training.collecting.collection import measure_matrix
+from crosscal.training.collecting.matrix_measurement import measure_matrix
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 PLAN = CollectionPlan(matrices=3, vectors=20, seed=5)

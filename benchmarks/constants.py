@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 
-from sensitivity import calibrators, drift, simulated_bench
+from sensitivity import calibrators, drift, read_backs, simulated_bench
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
     )
     parser.add_argument("name", nargs="?", help="part of the names; none: list them")
     wanted = parser.parse_args().name
-    known = [*calibrators.varied(), *drift.varied(), *simulated_bench.varied()]
+    known = [*calibrators.varied(), *drift.varied(), *read_backs.varied(), *simulated_bench.varied()]
     chosen = [each for each in known if wanted is not None and wanted in each.name]
     if not chosen:
         print("\n".join(each.name for each in known))

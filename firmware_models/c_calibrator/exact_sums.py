@@ -16,8 +16,8 @@ from crosscal.firmware_models.c_calibrator.c_text import (
 
 _INPUT_BITS = 29
 """Of a standardised input and its sign: the way from one bound to the other still fits 32 bits on top."""
-_WEIGHT_BITS = 30
-_SUM_BITS = 62
+_WEIGHT_BITS = 30  # of a coefficient: it fits 32 with its sign
+_SUM_BITS = 62  # of a sum with a reading: it fits 64 with its sign
 _REACH = 64
 """Readings beyond so many times the largest that inputs cause are taken for that large: none is explained."""
 

@@ -117,7 +117,7 @@ class Examination:
         )
 
     def _undriven_and_driven(self, repeats: int) -> Vectors:
-        """Vectors of 0 V, which is what outputs rest at, then as many of the highest input."""
+        """Vectors of 0 V, at which outputs rest, then as many of the highest input."""
         return np.repeat([[0.0], [self._high_v]], repeats, axis=0) * np.ones(self._rows)
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Order of a board's rows and columns: which line of the target each line of readings looks like."""
+"""Order of a board's rows and columns: the line of the target that each line of readings looks like."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CONTRAST = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Order:
-    """Finding about the order, and the target in the order in which the board shows it [S], (N, M)."""
+    """Finding about the order, and the target in the board's order [S], (N, M)."""
 
     finding: Finding
     shown_s: Matrix

@@ -84,7 +84,7 @@ def unit_name(ratio: float) -> str:
 
 
 Lines = tuple[np.ndarray, np.ndarray]
-"""Lines that are dead, and lines of which nobody can tell."""
+"""Lines that are dead, and lines that may be."""
 
 
 def _line_states(slope_s: Matrix, target_s: Matrix, error_s: float) -> tuple[Lines, Lines]:

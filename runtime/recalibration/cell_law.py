@@ -27,7 +27,7 @@ class ReadBackLaw:
 
     Attributes:
         curve: mean relative deviation from the target, at `CellLaw.knots_s`, (Q,).
-        row, column: what a cell's row and column add to it, (N,), (M,): wires on the way, amplifiers.
+        row, column: contributions of a cell's row and column, (N,), (M,): wires on the way, amplifiers.
         offset: what a column's offset, relative to full scale, is beyond the calibrator's where its cells
             were read back, (M,).
         relative: standard deviation of a read-back about its cell, relative to the cell.

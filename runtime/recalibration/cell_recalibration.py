@@ -126,7 +126,7 @@ def recalibrate(
 
 
 def _with_expected(found: LevelFound, prior: ColumnPosterior | None) -> LevelFound:
-    """Count cells' errors that were expected before anything was measured among what was found."""
+    """Count cells' errors that were expected before anything was measured among those found."""
     if prior is None:
         return found
     _, spread, evidence = found

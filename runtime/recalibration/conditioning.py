@@ -111,7 +111,7 @@ class Evidence:
         """Logarithm of the density of the present residuals, up to a constant of their number.
 
         Args:
-            spread: what may have changed. inflation: factor of the covariance that an earlier one left.
+            spread: of possible changes. inflation: factor of the covariance that an earlier one left.
         """
         columns, count = self._residual.shape
         covariance = sum(

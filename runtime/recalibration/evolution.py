@@ -38,7 +38,7 @@ _LOUD = -0.5 * (np.log(NOISES) / math.log(3.0)) ** 2
 _INFLATED = -np.log(INFLATIONS) / 0.05
 
 _KEPT = 0.9
-"""Weight of what was learned before relative to the latest recalibration: the latest ten count."""
+"""Weight of earlier recalibrations relative to the latest one: the latest ten count."""
 
 _MOST_AT_ONCE = 12.0
 """Largest difference of logarithms that one recalibration may bring: a broken cell is no faster drift."""
@@ -56,12 +56,12 @@ of its cells, and inflation would let that grow for ever, until rounding spoils 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Evolution:
-    """What recalibrations say of how fast a matrix changes.
+    """Rates at which a matrix changes, as recalibrations say.
 
     Attributes:
         inflation: logarithm of how probable each of `INFLATIONS` is with each of `NOISES`.
-        cell, gain: likewise of each of `RATES`, for cells and for what the cells of a column share.
-        first_noise: what `NOISES` are relative to; unit of the posterior's noise.
+        cell, gain: likewise of each of `RATES`, for cells and for the part that cells of a column share.
+        first_noise: unit of `NOISES`, and unit of the posterior's noise.
         age_s: age of the programmed matrix at the last recalibration; None where it is not known.
     """
 
@@ -85,7 +85,7 @@ class Evolution:
 
     @classmethod
     def begun(cls, noise: float, age_s: float | None) -> Self:
-        """Begin with what is usual, at the first recalibration of a programming.
+        """Begin with the usual rates, at the first recalibration of a programming.
 
         Raises:
             RangeError: an age that is negative or not finite.
@@ -147,7 +147,7 @@ class Evolution:
         return replace(self, **{name: _summed(getattr(self, name), np.array(logs))})
 
     def _changes(self, root: float, *, cells: bool) -> Spread:
-        """Spreads of what has changed in a span of this square root."""
+        """Spreads of the changes in a span of this square root."""
         return Spread(
             cell=_typical(self.cell + _RATED, RATES) * root if cells else 0.0,
             gain=_typical(self.gain + _RATED, RATES) * root,

@@ -13,7 +13,7 @@ def replace_file(target: Path, content: bytes | memoryview, *, beside: Path) -> 
     Args:
         target: the file.
         content: all of it.
-        beside: another name in the same folder, under which it is written first; gone after any error.
+        beside: another name in the same folder, for the first write; gone after any error.
 
     Raises:
         OSError: it cannot be written; `target` is as it was.

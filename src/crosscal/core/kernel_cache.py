@@ -35,7 +35,7 @@ _DAMAGE = (
     IndexError,
     KeyError,
 )
-"""What unpickling a file that was cut off or overwritten raises."""
+"""Errors of unpickling a file that was cut off or overwritten."""
 
 
 def njit(*signatures: Any, **options: Any) -> Callable[[Callable[..., Any]], Any]:

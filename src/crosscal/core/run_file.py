@@ -33,7 +33,7 @@ class Run(ShortRepr):
     """The finished matrices of a run.h5, in memory; K counts those.
 
     Attributes:
-        plan: what the run set out to measure.
+        plan: the measurements that the run set out for.
         settings: every board setting when the run began, by SCPI header.
         target_s: (K, N, M) [S]. voltage_v: (K, V, N) [V]. current_a: (K, V, M) [A]. status: (K, V, M).
         range_a, temperature_c, time_s, cells_failed, program_rms_error: (K,), as in `MatrixRecord`.

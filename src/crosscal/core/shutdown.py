@@ -28,7 +28,7 @@ class Registration:
     """An action to run once, at the end of this process.
 
     Args:
-        action: what to do, such as switching outputs off; errors in it are logged.
+        action: such as switching outputs off; errors in it are logged.
     """
 
     def __init__(self, action: Callable[[], object]) -> None:

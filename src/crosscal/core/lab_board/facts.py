@@ -17,7 +17,7 @@ class ConverterCodes:
 
     Attributes:
         first, last: smallest and largest code in use.
-        at_first, at_last: what they stand for [V] or [A]; the larger value may belong to the smaller code.
+        at_first, at_last: their meaning [V] or [A]; the larger value may belong to the smaller code.
     """
 
     first: int
@@ -81,7 +81,7 @@ class PulseSchedule:
 
 @dataclass(frozen=True, slots=True)
 class LabBoardFacts:
-    """What never changes while a board is powered; validated on construction.
+    """Facts that never change while a board is powered; validated on construction.
 
     Attributes:
         identity: maker, model, serial number and firmware, by commas as far as they are known.

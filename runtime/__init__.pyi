@@ -20,5 +20,6 @@ from crosscal.runtime.recalibration.posterior import ColumnPosterior as ColumnPo
 from crosscal.runtime.recalibration.posterior import RecalibrationLevel as RecalibrationLevel
 from crosscal.runtime.recalibration.report import RecalibrationReport as RecalibrationReport
 from crosscal.runtime.recalibration.vectors import informative_vectors as informative_vectors
+from crosscal.runtime.recalibration.vectors import ordinary_vectors as ordinary_vectors
 from crosscal.runtime.tiles import ProgrammedTiles as ProgrammedTiles
 from crosscal.runtime.tiles import TiledCalibrator as TiledCalibrator

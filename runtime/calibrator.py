@@ -188,6 +188,7 @@ class Calibrator:
             limit_a=limit_a,
             current_range_a=None if known is None else known.current_range_a,
             voltage_range_v=self.voltage_range_v or _inputs_of(correction),
+            input_levels_v=None if known is None else known.input_levels_v,
             as_programmed=correction if recalibrated else None,
             posterior=posterior,
             only_explained=not allow_extrapolation,

@@ -44,6 +44,7 @@ class ProgrammedCalibrator:
         limit_a: currents beyond this magnitude are no readings [A].
         current_range_a: measured currents trained on [A]; None if the file does not say.
         voltage_range_v: inputs trained on [V]; None if the file does not say.
+        input_levels_v: the few values that inputs trained on had [V]; None if they were not a few.
         as_programmed: correction before any recalibration; None if there was none.
         posterior: knowledge of this matrix by recalibrations, now or before the file was written.
         report: report of the last recalibration; None before the first since the matrix was programmed.
@@ -57,6 +58,7 @@ class ProgrammedCalibrator:
     limit_a: float
     current_range_a: tuple[float, float] | None
     voltage_range_v: tuple[float, float] | None = None
+    input_levels_v: tuple[float, ...] | None = None
     as_programmed: Correction | None = None
     posterior: ColumnPosterior | None = None
     report: RecalibrationReport | None = None

@@ -13,6 +13,9 @@ from crosscal.core.readout import UNUSABLE
 from crosscal.core.run_file import Run
 from crosscal.core.short_repr import ShortRepr
 
+FEW_LEVELS = 8
+"""Levels of the inputs, binary or ternary ones say, that cubic polynomials cannot be told apart on."""
+
 _DIGEST_DIGITS = 16
 """64 bits: two of a million matrices agree by chance once in 4e7 times."""
 
@@ -31,6 +34,7 @@ class Measurements(ShortRepr):
         voltage_range_v: window that inputs were drawn from [V], if the run says it.
         read_back_s: conductances that the board measured after programming [S], (K, N, M), NaN where it could
             not; None if the run has none.
+        draw, inputs: how targets and inputs were drawn, if the run says it.
     """
 
     conductance_s: Float[np.ndarray, "matrices rows columns"]
@@ -40,6 +44,8 @@ class Measurements(ShortRepr):
     conductance_range_s: tuple[float, float] | None = None
     voltage_range_v: tuple[float, float] | None = None
     read_back_s: Float[np.ndarray, "matrices rows columns"] | None = None
+    draw: str | None = None
+    inputs: str | None = None
 
     def __post_init__(self) -> None:
         shapes = [np.shape(a) for a in (self.conductance_s, self.voltage_v, self.current_a, self.usable)]
@@ -61,6 +67,8 @@ class Measurements(ShortRepr):
             conductance_range_s=run.plan.conductance_range_s,
             voltage_range_v=run.plan.voltage_range_v,
             read_back_s=run.read_back_s,
+            draw=run.plan.draw,
+            inputs=run.plan.inputs,
         )
 
     @property
@@ -77,6 +85,15 @@ class Measurements(ShortRepr):
     def vectors(self) -> int:
         """Vectors per matrix, V."""
         return self.voltage_v.shape[1]
+
+    def input_levels_v(self) -> np.ndarray | None:
+        """Find the values that every usable input has [V], ascending; None if they are more than a few."""
+        inputs_v = self.voltage_v[self.usable]
+        # Of most runs a few vectors tell already.
+        if len(np.unique(inputs_v[:100])) > FEW_LEVELS:
+            return None
+        levels_v = np.unique(inputs_v)
+        return levels_v if 1 < len(levels_v) <= FEW_LEVELS else None
 
     @property
     def ideal_a(self) -> Float[np.ndarray, "matrices vectors columns"]:

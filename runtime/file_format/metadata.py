@@ -34,6 +34,8 @@ class CalibratorMetadata(ShortRepr):
         normalisation: of the graph's inputs and output, for people.
         provenance: training data, seed, versions, scores.
         voltage_range_v: smallest and largest input trained on [V]; None if not known.
+        input_levels_v: the few values that every input was one of [V], such as those of binary inputs; None
+            if they were not a few.
         reading_window: currents that inputs of `voltage_range_v` cause; None if not known.
         recalibration: the posterior on a board since; None if nothing was.
         cell_law: how far cells lie from their targets, and read-backs from cells; None if not known.
@@ -49,6 +51,7 @@ class CalibratorMetadata(ShortRepr):
     normalisation: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     voltage_range_v: tuple[float, float] | None = None
+    input_levels_v: tuple[float, ...] | None = None
     reading_window: ReadingWindow | None = None
     recalibration: RecalibrationRecord | None = None
     cell_law: CellLaw | None = None
@@ -62,6 +65,8 @@ class CalibratorMetadata(ShortRepr):
         _check_range("current_range_a", self.current_range_a)
         if self.voltage_range_v is not None:
             _check_range("voltage_range_v", self.voltage_range_v)
+        if self.input_levels_v is not None and not all(map(math.isfinite, self.input_levels_v)):
+            raise RangeError(f"got input_levels_v {self.input_levels_v}; allowed: finite voltages")
         if self.reading_window is not None and self.reading_window.gain.size != self.columns:
             raise ShapeError(
                 f"got a reading window of {self.reading_window.gain.size} columns; allowed: {self.columns}"
@@ -95,6 +100,8 @@ class CalibratorMetadata(ShortRepr):
             properties["fold"] = _dump(dict(self.fold))
         if self.voltage_range_v is not None:
             properties["voltage_range_v"] = _dump([float(limit) for limit in self.voltage_range_v])
+        if self.input_levels_v is not None:
+            properties["input_levels_v"] = _dump([float(level) for level in self.input_levels_v])
         if self.reading_window is not None:
             properties["reading_window"] = _dump(self.reading_window.to_json())
         if self.recalibration is not None:
@@ -117,6 +124,7 @@ class CalibratorMetadata(ShortRepr):
             rows, columns = int(properties["rows"]), int(properties["columns"])
             volts, record = properties.get("voltage_range_v"), properties.get("recalibration")
             window, law = properties.get("reading_window"), properties.get("cell_law")
+            levels = properties.get("input_levels_v")
             return cls(
                 kind=properties["kind"],
                 rows=rows,
@@ -130,6 +138,7 @@ class CalibratorMetadata(ShortRepr):
                 normalisation=_mapping(properties["normalisation"]),
                 provenance=_mapping(properties["provenance"]),
                 voltage_range_v=None if volts is None else _pair(volts),
+                input_levels_v=None if levels is None else tuple(map(float, json.loads(levels))),
                 reading_window=None
                 if window is None
                 else ReadingWindow.from_json(_mapping(window), columns=columns),

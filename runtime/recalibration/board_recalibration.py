@@ -12,7 +12,7 @@ from crosscal.core.errors import InputError, RangeError, ReadingError, wanted
 from crosscal.core.port import CrossbarPort
 from crosscal.runtime.programmed import ProgrammedCalibrator
 from crosscal.runtime.recalibration.report import RecalibrationReport
-from crosscal.runtime.recalibration.vectors import informative_vectors
+from crosscal.runtime.recalibration.vectors import informative_vectors, ordinary_vectors
 from crosscal.runtime.recalibration.verification import FEWEST_VECTORS, Verification, verify
 
 _AT_ONCE = 16  # vectors between two steps of the progress bar, and two looks whether to stop
@@ -30,12 +30,14 @@ class RecalibrationPlan:
         verification: further vectors, drawn like ordinary inputs, to verify on.
         voltage_range_v: lowest and highest input [V].
         read_back: whether cells are read back first, where board and calibrator can.
+        levels_v: the few values that inputs have [V], such as those of binary ones; None: any in the range.
     """
 
     vectors: int
     verification: int
     voltage_range_v: tuple[float, float]
     read_back: bool = True
+    levels_v: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         for name, least in (("vectors", 1), ("verification", FEWEST_VECTORS)):
@@ -114,14 +116,13 @@ def recalibrate_on_board(
         BoardError: from the board.
     """
     low_v, high_v = plan.voltage_range_v
-    rows = programmed.shape[0]
-    known_v = (
-        informative_vectors(plan.vectors, rows, low_v=low_v, high_v=high_v, rng=rng)
-        if programmed.learns_cells
-        # What a network answers to vectors unlike those it was trained on says little of all others.
-        else rng.uniform(low_v, high_v, (plan.vectors, rows))
+    rows, levels_v = programmed.shape[0], plan.levels_v
+    # What a network answers to vectors unlike those it was trained on says little of all others.
+    telling = informative_vectors if programmed.learns_cells else ordinary_vectors
+    known_v = telling(plan.vectors, rows, low_v=low_v, high_v=high_v, levels_v=levels_v, rng=rng)
+    fresh_v = ordinary_vectors(
+        plan.verification, rows, low_v=low_v, high_v=high_v, levels_v=levels_v, rng=rng
     )
-    fresh_v = rng.uniform(low_v, high_v, (plan.verification, rows))
     read_back = plan.read_back and programmed.uses_read_backs and "READBACK" in port.capabilities
     informed = programmed.with_read_back(port.read_conductance()) if read_back else programmed
     driven_v = np.concatenate([known_v, fresh_v])

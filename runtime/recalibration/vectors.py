@@ -29,7 +29,13 @@ rows all are alike (`python benchmarks/constants.py SHARE_OF_SWING`)."""
 
 
 def informative_vectors(
-    count: int, rows: int, *, low_v: float, high_v: float, rng: np.random.Generator
+    count: int,
+    rows: int,
+    *,
+    low_v: float,
+    high_v: float,
+    rng: np.random.Generator,
+    levels_v: tuple[float, ...] | None = None,
 ) -> Vectors:
     """Make vectors that say as much of every cell as `count` readings can [V], (count, rows).
 
@@ -40,6 +46,7 @@ def informative_vectors(
         low_v: lowest input [V], such as the smallest one that the calibrator was trained on.
         high_v: highest input [V].
         rng: assigns sequences to rows, so that no row is always among the less balanced.
+        levels_v: the few values that inputs have, if they have a few: the nearest ones are taken.
 
     Raises:
         InputError: less than one vector or row.
@@ -67,7 +74,26 @@ def informative_vectors(
     share = rng.uniform(*_SHARE_OF_SWING, signs.shape)
     if count >= _REPEAT_FROM:
         signs[-1], share[-1] = signs[0], share[0]
-    return middle_v + swing_v * signs * share
+    vectors_v = middle_v + swing_v * signs * share
+    if levels_v is None:
+        return vectors_v
+    levels = np.asarray(levels_v, dtype=float)
+    return levels[np.abs(vectors_v[..., None] - levels).argmin(axis=-1)]
+
+
+def ordinary_vectors(
+    count: int,
+    rows: int,
+    *,
+    low_v: float,
+    high_v: float,
+    rng: np.random.Generator,
+    levels_v: tuple[float, ...] | None = None,
+) -> Vectors:
+    """Draw vectors like those that a calibrator was trained on [V], (count, rows); arguments as above."""
+    if levels_v is None:
+        return rng.uniform(low_v, high_v, (count, rows))
+    return rng.choice(np.asarray(levels_v, dtype=float), (count, rows))
 
 
 def _balanced_signs(rows: int, count: int, rng: np.random.Generator) -> np.ndarray:

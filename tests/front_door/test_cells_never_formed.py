@@ -16,7 +16,7 @@ from crosscal.core.run_file import read_run
 
 RESOURCE = "TCPIP::localhost::INSTR"
 SHIPPED = Path(crosscal.__file__).parent / "shipped" / "demo.onnx"
-RANGES = ("--conductance", "10uS:100uS", "--draw", "off:0.5@0S")
+RANGES = ("--conductance", "10uS:100uS", "--draw", "off:0.7@0S")
 BENCH = """\
 [array]
 rows = 6
@@ -66,10 +66,11 @@ def matrix(rng: np.random.Generator) -> np.ndarray:
     return matrix_s
 
 
-def test_half_of_the_cells_of_a_run_are_not_there(folder: Path) -> None:
+def test_most_of_the_cells_of_a_run_are_not_there(folder: Path) -> None:
     measured = read_run(folder / "run.h5")
     absent = measured.target_s == 0.0
-    assert 0.4 < absent.mean() < 0.6
+    assert 0.6 < absent.mean() < 0.8
+    assert (~absent).any(axis=1).mean() < 0.95  # whole columns too
     assert measured.target_s[~absent].min() >= 10e-6
     assert measured.true_conductance_s is not None
     np.testing.assert_array_equal(measured.true_conductance_s == 0.0, absent)

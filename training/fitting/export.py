@@ -59,6 +59,7 @@ def export_calibrator(
         CalibratorFileError: the file cannot be written, or does not reproduce the probes.
     """
     graph = GraphWriter(result.calibrator.shape)
+    levels_v = result.training.input_levels_v()
     facts = result.calibrator.write_graph(graph)
     rows, columns = result.calibrator.shape
     metadata = CalibratorMetadata(
@@ -69,6 +70,7 @@ def export_calibrator(
         current_range_a=_range(result.training.current_a[result.training.usable]),
         voltage_range_v=result.training.voltage_range_v
         or _range(result.training.voltage_v[result.training.usable]),
+        input_levels_v=None if levels_v is None else tuple(levels_v.tolist()),
         reading_window=fit_reading_window(result.training),
         cell_law=_cell_law(result),
         parity_probes=_parity_probes(result),
@@ -146,6 +148,8 @@ def _provenance(result: TrainingResult) -> dict[str, Any]:
     return {
         "seed": result.plan.seed,
         "options": result.plan.options,
+        "conductance_draw": result.training.draw,
+        "inputs": result.training.inputs,
         "matrix_digests": [*result.training.matrix_digests(), *result.validation.matrix_digests()],
         "training_matrices": result.training.matrices,
         "validation_matrices": result.validation.matrices,

@@ -145,6 +145,8 @@ def command(
                 verification=verification,
                 voltage_range_v=input_range(programmed, board, voltage_range_v),
                 read_back=not no_read_back,
+                # A window of the user's own is driven at any voltage of it.
+                levels_v=programmed.input_levels_v if voltage_range_v is None else None,
             )
             temperature_c = board.temperature_c
             rng = np.random.default_rng([seed, recalibration_count(loaded)])

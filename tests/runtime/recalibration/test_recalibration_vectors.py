@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from crosscal.core.errors import InputError, RangeError
-from crosscal.runtime.recalibration.vectors import informative_vectors
+from crosscal.runtime.recalibration.vectors import informative_vectors, ordinary_vectors
 
 
 @pytest.mark.parametrize(("count", "rows"), [(1, 1), (1, 64), (3, 2), (8, 64), (40, 24), (130, 40), (500, 6)])
@@ -48,3 +48,14 @@ def test_no_vectors_or_no_rows_are_refused(count, rows):
 def test_impossible_ranges_are_refused(limits):
     with pytest.raises(RangeError, match="lower first"):
         informative_vectors(5, 5, low_v=limits[0], high_v=limits[1], rng=np.random.default_rng(6))
+
+
+@pytest.mark.parametrize("levels_v", [(0.0, 0.2), (-0.3, 0.0, 0.3)])
+def test_inputs_of_a_few_levels_stay_on_them(levels_v):
+    for draw in (informative_vectors, ordinary_vectors):
+        rng = np.random.default_rng(6)
+        limits = {"low_v": levels_v[0], "high_v": levels_v[-1]}
+        voltage_v = draw(60, 20, **limits, levels_v=levels_v, rng=rng)
+        assert set(np.unique(voltage_v)) == set(levels_v)
+        # As many of them say of every input as vectors can: no input goes with another.
+        assert np.linalg.matrix_rank(voltage_v - voltage_v.mean(axis=0)) == 20

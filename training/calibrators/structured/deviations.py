@@ -78,7 +78,9 @@ def deviation_inflation(
         inverse = Inverse(replace(tensors, inflation=np.array([_INFLATION_WITHOUT_DOUBT])))
         reading = inverse.read(np.ascontiguousarray(held.current_a[k, chosen]), deviation=True)
         wrong = reading.calibrated_a - held.voltage_v[k, chosen] @ held.conductance_s[k]
-        squares.append(float(np.mean((wrong / reading.deviation_a) ** 2)))
+        # A column of cells that were never formed carries nothing, and nothing is what is stated of it.
+        formed = held.conductance_s[k].any(axis=0)
+        squares.append(float(np.mean((wrong[:, formed] / reading.deviation_a[:, formed]) ** 2)))
         steps.keep("inflation", squares=list(squares))
     square = _INFLATION_WITHOUT_DOUBT**2 * np.mean(squares)
     if square < 1.0:

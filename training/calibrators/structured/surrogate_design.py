@@ -22,11 +22,6 @@ _MOST_DRIVEN = 0.5
 lab-12x16 at 0.3 V comes out at 0.15 to 0.19 µA, without sparse vectors at 0.47 to 0.57 µA, as
 `python benchmarks/reading_levels.py FILE` prints."""
 
-_FEW_LEVELS = 8
-"""Levels of the inputs, binary or ternary ones say, that cubic polynomials cannot be told apart on."""
-
-_LEVELS_SEEN = 10_000  # inputs that are looked at: one of eight levels is missed once in e^1250
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SurrogateDesign:
@@ -64,7 +59,7 @@ def draw_design(
     """Draw design vectors from the run's inputs; some go together, some are sparse."""
     vectors, common = design_sizes(circuit.form.rows)
     inputs_v = data.voltage_v[data.usable].ravel()
-    if len(np.unique(inputs_v[:_LEVELS_SEEN])) <= _FEW_LEVELS:
+    if data.input_levels_v() is not None:
         # Inputs of a few levels say nothing of what lies between, where reads pass on their way.
         inputs_v = np.concatenate([inputs_v, rng.uniform(inputs_v.min(), inputs_v.max(), inputs_v.size)])
     voltage_v = rng.choice(inputs_v, (vectors, circuit.form.rows))

@@ -6,13 +6,16 @@ import numpy as np
 
 from crosscal.core.array_types import Vectors
 from crosscal.core.errors import InputError
-from crosscal.runtime import ProgrammedCalibrator, informative_vectors
+from crosscal.runtime import ProgrammedCalibrator, informative_vectors, ordinary_vectors
 
 
 def ordinary_inputs(programmed: ProgrammedCalibrator, count: int, rng: np.random.Generator) -> Vectors:
     """Draw inputs like those of users [V], (count, N)."""
     low_v, high_v = _window(programmed)
-    return rng.uniform(low_v, high_v, (count, programmed.shape[0]))
+    levels_v = programmed.input_levels_v
+    return ordinary_vectors(
+        count, programmed.shape[0], low_v=low_v, high_v=high_v, levels_v=levels_v, rng=rng
+    )
 
 
 def telling_inputs(programmed: ProgrammedCalibrator, count: int, rng: np.random.Generator) -> Vectors:
@@ -21,7 +24,10 @@ def telling_inputs(programmed: ProgrammedCalibrator, count: int, rng: np.random.
         # What a network answers to vectors unlike those it was trained on says little of all others.
         return ordinary_inputs(programmed, count, rng)
     low_v, high_v = _window(programmed)
-    return informative_vectors(count, programmed.shape[0], low_v=low_v, high_v=high_v, rng=rng)
+    levels_v = programmed.input_levels_v
+    return informative_vectors(
+        count, programmed.shape[0], low_v=low_v, high_v=high_v, levels_v=levels_v, rng=rng
+    )
 
 
 def _window(programmed: ProgrammedCalibrator) -> tuple[float, float]:

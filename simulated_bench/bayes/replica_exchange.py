@@ -1,0 +1,93 @@
+"""Draws from the inputs' posterior by replica exchange: chains at rising temperatures that trade places."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from crosscal.core.array_types import Currents, Vectors
+from crosscal.simulated_bench.bayes.posterior import InputPosterior
+
+HOTTEST = 1e-3
+"""Inverse temperature of the last chain: noise thirty times as large, where the far side of a bent direction
+is within reach."""
+
+_ALONG_ONE_AXIS = 0.3
+_STEP = 2.4
+"""Of a random walk in one dimension, in deviations: Gelman, Roberts and Gilks, Bayesian Statistics 5 (1996);
+in d dimensions it is this over √d."""
+
+_ACCEPTED = 0.3
+
+
+def draw_by_exchange(
+    posterior: InputPosterior,
+    current_a: Currents,
+    start_v: Vectors,
+    rng: np.random.Generator,
+    *,
+    sweeps: int = 2000,
+    warm_up: int = 500,
+    levels: int = 10,
+) -> np.ndarray:
+    """Draw inputs that explain each reading.
+
+    Reference: C. J. Geyer, "Markov chain Monte Carlo maximum likelihood", Interface (1991).
+
+    Args:
+        posterior: of one matrix.
+        current_a: readings [A], (R, M).
+        start_v: inputs to start from [V], (R, N). The true inputs of a reading are a draw from its posterior,
+            so that chains which start there need no time to find it.
+        rng: everything random.
+        sweeps: draws of each reading, after `warm_up`.
+        warm_up: sweeps that set the lengths of steps and are thrown away.
+        levels: temperatures.
+
+    Returns:
+        Inputs [V], (R, sweeps, N), neighbours correlated.
+    """
+    (readings, rows), beta = start_v.shape, np.geomspace(1.0, HOTTEST, levels)
+    axes = posterior.local_spread(start_v, beta)
+    seen_a = np.repeat(current_a, levels, axis=0)
+    voltage_v = np.repeat(start_v[:, None], levels, axis=1)
+
+    def energies(at_v: np.ndarray) -> np.ndarray:
+        return posterior.energy(at_v.reshape(-1, rows), seen_a).reshape(readings, levels)
+
+    energy = energies(voltage_v)
+    length = np.full((readings, levels), _STEP / np.sqrt(rows))
+    drawn_v = np.empty((readings, sweeps, rows))
+    for sweep in range(-warm_up, sweeps):
+        one = rng.random((readings, levels)) < _ALONG_ONE_AXIS
+        trial_v = voltage_v + np.einsum("rlij,rlj->rli", axes, _steps(rng, one, length, rows))
+        found = energies(trial_v)
+        taken = np.log(rng.random(found.shape)) < beta * (energy - found)
+        voltage_v = np.where(taken[:, :, None], trial_v, voltage_v)
+        energy = np.where(taken, found, energy)
+        if sweep < 0:
+            gain = np.where(one, 0.0, (taken - _ACCEPTED) / np.sqrt(1 + sweep + warm_up))
+            length *= np.exp(gain)
+        _exchange(voltage_v, energy, beta, first=sweep % 2, rng=rng)
+        if sweep >= 0:
+            drawn_v[:, sweep] = voltage_v[:, 0]
+    return drawn_v
+
+
+def _steps(rng: np.random.Generator, one: np.ndarray, length: np.ndarray, rows: int) -> np.ndarray:
+    """Draw steps along all axes, or (where `one`) a long one along a single axis, (R, L, N)."""
+    step = rng.standard_normal((*one.shape, rows))
+    alone = np.arange(rows) == rng.integers(rows, size=one.shape)[:, :, None]
+    return np.where(one[:, :, None], _STEP * alone * step, length[:, :, None] * step)
+
+
+def _exchange(
+    voltage_v: np.ndarray, energy: np.ndarray, beta: np.ndarray, *, first: int, rng: np.random.Generator
+) -> None:
+    """Let neighbours in temperature trade places, in place; every other pair from `first` on."""
+    for cold in range(first, len(beta) - 1, 2):
+        gain = (beta[cold] - beta[cold + 1]) * (energy[:, cold] - energy[:, cold + 1])
+        trading = np.flatnonzero(np.log(rng.random(len(gain))) < gain)
+        for values in (voltage_v, energy):
+            here = values[trading, cold].copy()
+            values[trading, cold] = values[trading, cold + 1]
+            values[trading, cold + 1] = here

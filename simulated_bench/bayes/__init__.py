@@ -1,1 +1,1 @@
-"""Bayes risk of reading a crossbar: what the best of all estimates leaves, by sampling the inputs' posterior."""
+"""Bayes risk of reading a crossbar: what the best of all estimates leaves, by draws from the posterior."""

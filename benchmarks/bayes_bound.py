@@ -76,6 +76,7 @@ def trained(kind: str, run: Run, folder: Path) -> Path:
 def posterior_of(bench: Path, run: Run, matrix: int) -> InputPosterior:
     """Take the true circuit of a matrix of the run."""
     board = Bench.from_toml(bench)
+    assert run.true_conductance_s is not None, "simulated boards tell the truth"
     aperture_s, averages = float(run.settings["SENS:CURR:APER"]), int(run.settings["SENS:AVER:COUN"])
     return InputPosterior(
         conductance_s=run.true_conductance_s[matrix],

@@ -46,7 +46,7 @@ def plain_findings(data: Measurements) -> PlainFindings:
     bend = bend / scale
     top_v = float(np.abs(data.voltage_v).max())
     half, full = (bend @ np.array([v, v**2, v**3]) for v in (top_v / 2, top_v))
-    drive_a = sum(weight * power for weight, power in zip(bend, powers, strict=True))
+    drive_a = np.tensordot(bend, np.stack(powers), axes=1)
     mean_a, target_a = drive_a.mean(axis=0), current_a.mean(axis=0)
     variance = np.sum((drive_a - mean_a) ** 2, axis=0)
     gain = np.sum((drive_a - mean_a) * (current_a - target_a), axis=0) / np.maximum(

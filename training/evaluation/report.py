@@ -12,16 +12,18 @@ import numpy as np
 from crosscal.core.whole_file import write_whole_text
 from crosscal.training.evaluation.evaluation import Evaluation, KindEvaluation
 from crosscal.training.evaluation.score import errors_by_matrix
+from crosscal.training.evaluation.stated_deviations import DeviationTest
 
 FORMAT = "crosscal-report"
 FORMAT_VERSION = 1  # grows when an entry changes its meaning
 
 
-def to_json(evaluation: Evaluation) -> dict[str, Any]:
+def to_json(evaluation: Evaluation, deviations: DeviationTest | None = None) -> dict[str, Any]:
     """Everything that was found, as plain JSON values; units are in the names.
 
     `inputs` holds, by kind of input, the scores of every method; `nmse_by_matrix` and `rmse_by_column_a`
-    their parts, null where a matrix has fewer than two usable vectors.
+    their parts, null where a matrix has fewer than two usable vectors; `stated_deviations` the test of those,
+    null where none were stated or tested.
     """
     metadata, reference_nmse = evaluation.metadata, evaluation.reference_nmse
     rows, columns = evaluation.data.shape
@@ -48,11 +50,12 @@ def to_json(evaluation: Evaluation) -> dict[str, Any]:
         if reference_nmse is None
         else [float(value) for value in reference_nmse],
         "skipped": list(evaluation.skipped),
+        "stated_deviations": None if deviations is None else deviations.to_json(),
         "inputs": {kind.kind: _kind_to_json(evaluation, kind) for kind in evaluation.kinds},
     }
 
 
-def write_report(evaluation: Evaluation, folder: Path) -> list[Path]:
+def write_report(evaluation: Evaluation, folder: Path, deviations: DeviationTest | None = None) -> list[Path]:
     """Write `report.json` and the pictures into a folder, made if need be.
 
     Returns:
@@ -63,7 +66,7 @@ def write_report(evaluation: Evaluation, folder: Path) -> list[Path]:
 
     folder.mkdir(parents=True, exist_ok=True)
     report = folder / "report.json"
-    text = json.dumps(to_json(evaluation), indent=2, allow_nan=False)
+    text = json.dumps(to_json(evaluation, deviations), indent=2, allow_nan=False)
     write_whole_text(report, text + "\n")
     return [report, *draw_pictures(evaluation, folder)]
 

@@ -19,9 +19,13 @@ from crosscal.commands.options.scheduler import scheduler_option
 from crosscal.commands.terminal.progress import console
 from crosscal.commands.terminal.score_table import score_table
 from crosscal.core.run_file import read_run
-from crosscal.training import calibrator_names, write_report
+from crosscal.front_door import load_calibrator
+from crosscal.training import calibrator_names, deviation_test, write_report
 
 RUN_OPTIONS = ("calibrator", "run", "report", "truth")
+DEVIATION_READINGS = 2000
+"""Enough for a coverage to half a percent; at 64×64 each takes some milliseconds."""
+
 SUITE_OPTIONS = ("output", "boards", "calibrators", "quick", "table", "seed", "retry", "again", "scheduler")
 
 
@@ -92,7 +96,8 @@ def command(
 
     Prints all four error measures beside no calibration and beside gain and offset per column fitted to each
     matrix's own known vectors; those vectors are scored for no one. With --truth, also the ratio to the
-    linear-Gaussian reference.
+    linear-Gaussian reference. Where the calibrator states deviations, errors are held against them, and the
+    shares of ideal currents inside the stated intervals are printed.
 
     With --suite, instead: measures a suite of simulated boards that differ in size, wires, device law, noise,
     programming error and front end, trains calibrators on each, and prints them side by side with the plain
@@ -118,6 +123,9 @@ def command(
     reference_nmse = None if truth is None else linear_gaussian_reference(truth, measured)
     evaluation = evaluate_with_bar(calibrator, measured, reference_nmse=reference_nmse)
     Console().print(score_table(evaluation))
+    deviations = deviation_test(load_calibrator(calibrator), evaluation, most_readings=DEVIATION_READINGS)
+    if deviations is not None:
+        Console().print(str(deviations), highlight=False)
     if unusable := int((~evaluation.data.usable).sum()):
         console.print(
             f"[yellow]{unusable} of {evaluation.data.usable.size} vectors were left out, for a reading of "
@@ -126,7 +134,7 @@ def command(
     if evaluation.skipped:
         console.print(f"too few vectors for: {'; '.join(evaluation.skipped)}")
     if report is not None:
-        for path in write_report(evaluation, report):
+        for path in write_report(evaluation, report, deviations):
             console.print(f"wrote {path}")
 
 

@@ -6,7 +6,7 @@ Slow noise is the sum of components with time constants a decade apart and equal
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -47,6 +47,10 @@ class LearnedNoise:
             slope=np.array([0.0, 3e-3]),
             readings=0,
         )
+
+    def scaled(self, variance: float) -> LearnedNoise:
+        """Return noise of as many times the variance, white and slow."""
+        return replace(self, white=variance * self.white, slow=variance * self.slow)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for the store."""

@@ -18,6 +18,7 @@ from crosscal.runtime.drift.noise_history import NoiseHistory
 from crosscal.runtime.drift.prediction import Prediction
 from crosscal.runtime.drift.residual_filter import ResidualFilter
 from crosscal.runtime.drift.sentinels import Sentinels
+from crosscal.runtime.drift.whiteness import scale_of_variance
 from crosscal.runtime.programmed import ProgrammedCalibrator
 
 _LEARNED_FROM = 16
@@ -126,7 +127,7 @@ class DriftMonitor:
         self._history.add(time_s, self._filter.without_temperature(turned, warmer), whole)
         self._readings += 1
         if self._readings >= _LEARNED_FROM and self._readings & (self._readings - 1) == 0:
-            self._learned = self._history.learn(self._learned)
+            self._learned = self._whitened(self._history.learn(self._learned))
             self._filter.learn(self._learned)
         return SentinelReading(
             z=np.where(whole, z, np.nan).T,
@@ -163,6 +164,14 @@ class DriftMonitor:
         variance = self._filter.noise + self._filter.slow.sum(axis=1)
         pattern = (self._filter.gain / np.sqrt(variance[1:].reshape(self._filter.gain.shape))).T
         return float(self._test.delays(drift * pattern, pattern, rng=rng).mean())
+
+    def _whitened(self, learned: LearnedNoise) -> LearnedNoise:
+        """Scale noise such that its innovations, added up, are no larger than white ones."""
+        runs = (
+            (ResidualFilter(self._prediction, learned), time_s, residuals)
+            for time_s, residuals in self._history.runs()
+        )
+        return learned.scaled(scale_of_variance(runs))
 
     def _continue(self, history: NoiseHistory, readings: int) -> None:
         history.begin_run(self._filter.signal, self._prediction.variance)

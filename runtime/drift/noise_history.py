@@ -7,7 +7,7 @@ keeps a steady drift from passing for slow noise.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -81,6 +81,12 @@ class NoiseHistory:
                 self._runs.pop(0)
             else:
                 del times[:1], residuals[:1]
+
+    def runs(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Times [s], (T,), and residuals, (T, M, S), NaN where missing, of each run."""
+        for times, residuals in self._runs:
+            if times:
+                yield np.array(times), np.stack(residuals) * self._deviation
 
     def learn(self, believed: LearnedNoise) -> LearnedNoise:
         """Find the noise that makes the history most probable, beside the slow noise believed so far."""

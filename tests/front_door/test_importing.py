@@ -119,11 +119,11 @@ def test_three_tables_without_headings_are_imported() -> None:
     np.testing.assert_allclose(read_run("run.h5").current_a[0], CURRENT_A[0])
 
 
-@pytest.mark.parametrize("suffix", ["csv", "npz"])
+@pytest.mark.parametrize("suffix", ["csv", "npz", "nc", "mat"])
 def test_exported_data_come_back_as_they_were(suffix: str) -> None:
     Run.from_arrays(TARGET_S, VOLTAGE_V, CURRENT_A).save("first.h5")
     run("export", "first.h5", "-o", f"x.{suffix}")
-    files = ["x.npz"] if suffix == "npz" else ["x.target.csv", "x.voltage.csv", "x.current.csv"]
+    files = [f"x.{suffix}"] if suffix != "csv" else ["x.target.csv", "x.voltage.csv", "x.current.csv"]
     run("import", *files, "-o", "run.h5")
     require_same(scale=0.0)
 
@@ -162,6 +162,26 @@ def test_nothing_is_replaced_without_force_and_another_suffix_is_refused() -> No
         ({"target": TARGET_S[:, ::-1]}, ("--reverse-rows",), "--reverse-rows"),
         ({"target": TARGET_S[:, :, ::-1]}, ("--reverse-columns",), "--reverse-columns"),
         ({"current": -CURRENT_A}, ("--negate",), "--negate"),
+        (
+            {"voltage": VOLTAGE_V.transpose(0, 2, 1), "current": CURRENT_A.transpose(0, 2, 1)},
+            ("--vectors-last",),
+            "--vectors-last",
+        ),
+        (
+            {name: values.transpose(0, 2, 1) for name, values in SI.items()},
+            ("--vectors-last", "--transpose"),
+            "--vectors-last --transpose",
+        ),
+        (
+            {"target": 1e6 * TARGET_S, "current": 1e6 * CURRENT_A},
+            ("--conductance-unit", "uS", "--current-unit", "uA"),
+            "--conductance-unit uS",
+        ),
+        (
+            {"voltage": 1e3 * VOLTAGE_V, "current": 1e3 * CURRENT_A},
+            ("--voltage-unit", "mV", "--current-unit", "mA"),
+            "--voltage-unit mV",
+        ),
     ],
 )
 def test_each_finding_names_the_option_that_imports_the_file(

@@ -15,7 +15,7 @@ from crosscal.core.errors import InputError, wanted
 from crosscal.core.run_file import Run, read_run
 from crosscal.core.whole_file import whole_file
 
-SUFFIXES = (".csv", ".npz", ".nc")
+SUFFIXES = (".csv", ".npz", ".nc", ".mat")
 AXES = {
     "target_s": ("matrix", "row", "column"),
     "voltage_v": ("matrix", "vector", "row"),
@@ -47,14 +47,14 @@ TABLES = {
     "--output",
     type=click.Path(path_type=Path),
     required=True,
-    help="File to write: .csv, .npz or .nc; for x.csv, x.target.csv, x.voltage.csv and x.current.csv.",
+    help="File to write: .csv, .npz, .nc or .mat; for x.csv, x.target.csv, x.voltage.csv and x.current.csv.",
 )
 @force_option
 def command(run: Path, output: Path, force: bool) -> None:
-    """Write the data of RUN, a run.h5, as .csv, .npz or .nc (NetCDF).
+    """Write the data of RUN, a run.h5, as .csv, .npz, .nc (NetCDF) or .mat.
 
     Names, axes and units are those of run.h5: target_s, voltage_v, current_a,
-    status and so on. `crosscal import` reads .csv and .npz back.
+    status and so on. `crosscal import` reads them back.
 
     \b
     crosscal export run.h5 -o data.npz
@@ -78,6 +78,11 @@ def command(run: Path, output: Path, force: bool) -> None:
     elif suffix == ".npz":
         with whole_file(output) as part, part.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **_arrays(measured))
+    elif suffix == ".mat":
+        from scipy.io import savemat
+
+        with whole_file(output) as part, part.open("wb") as file:
+            savemat(file, _arrays(measured))
     else:
         with whole_file(output) as part:
             _write_netcdf(measured, part)

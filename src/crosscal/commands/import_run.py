@@ -34,6 +34,11 @@ from crosscal.core.whole_file import whole_file
 @click.option("--voltage-unit", metavar="UNIT", help="V, mV, …  [default: the file's, or V]")
 @click.option("--current-unit", metavar="UNIT", help="A, mA, uA, …  [default: the file's, or A]")
 @click.option("--transpose", is_flag=True, help="The conductances have outputs as rows: turn them around.")
+@click.option(
+    "--vectors-last",
+    is_flag=True,
+    help="Inputs are (N, V) and readings (M, V), each vector a column: turn them around.",
+)
 @click.option("--reverse-rows", is_flag=True, help="The rows of the conductances are in reverse order.")
 @click.option("--reverse-columns", is_flag=True, help="The columns of the conductances are in reverse order.")
 @click.option("--negate", is_flag=True, help="The currents are counted in the other direction.")
@@ -58,6 +63,7 @@ def command(
     voltage_unit: str | None,
     current_unit: str | None,
     transpose: bool,
+    vectors_last: bool,
     reverse_rows: bool,
     reverse_columns: bool,
     negate: bool,
@@ -69,7 +75,7 @@ def command(
 ) -> None:
     """Turn measured data in FILES into a run.h5, after checking them.
 
-    FILES are .npz, .npy, .csv, .mat or HDF5 of any layout: one with all three
+    FILES are .npz, .npy, .csv, .mat, .nc or HDF5 of any layout: one with all three
     quantities, or one for each. A .csv may have headings with units, such as
     "v1 [V], v2 [V], i1 [uA], g_1_1 [uS], g_2_1 [uS]" with one line per read,
     or hold the lines of one quantity. Names are found by themselves where they
@@ -104,6 +110,8 @@ def command(
                 remedy="put them into one form",
             )
         )
+    if vectors_last:
+        voltage_v, current_a = (np.swapaxes(values, -1, -2) for values in (voltage_v, current_a))
     if transpose:
         target_s = np.swapaxes(target_s, -1, -2)
     target_s = target_s[..., ::-1, :] if reverse_rows else target_s

@@ -6,6 +6,7 @@ from os import PathLike
 from pathlib import Path
 
 HDF5 = "an HDF5 file"
+NETCDF = "a NetCDF file"
 NUMPY = "a .npy file"
 ONNX = "an ONNX file"
 TEXT = "text"
@@ -14,6 +15,8 @@ UNKNOWN = "neither text nor a known format"
 _SIGNATURES = (
     (b"\x89HDF\r\n\x1a\n", HDF5),
     (b"\x93NUMPY", NUMPY),
+    (b"CDF\x01", NETCDF),
+    (b"CDF\x02", NETCDF),
     (b"PK\x03\x04", "a .npz archive"),
     (b"MATLAB 5.0 MAT-file", "a .mat file"),
     (b"MATLAB 7.3 MAT-file", "a .mat file"),

@@ -1,4 +1,4 @@
-"""Named arrays of files in the formats that people have: .npz, .npy, .csv, .mat, HDF5."""
+"""Named arrays of files in the formats that people have: .npz, .npy, .csv, .mat, .nc, HDF5."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from crosscal.commands.files.arrays import read_numbers
 from crosscal.core.errors import InputError, wanted
-from crosscal.core.file_content import HDF5, NUMPY, TEXT, describe_content
+from crosscal.core.file_content import HDF5, NETCDF, NUMPY, TEXT, describe_content
 from crosscal.core.file_errors import remedy_of
 from crosscal.core.text_file import read_text
 
@@ -70,6 +70,8 @@ def _read(path: Path) -> dict[str, NamedArray]:
             return _hdf5(path, turned=False)
         if kind == "a .mat file":
             return _mat(path)
+        if kind == NETCDF:
+            return _netcdf(path)
         if kind == TEXT:
             return _table(path)
         raise ValueError(f"it is {kind}")
@@ -77,7 +79,7 @@ def _read(path: Path) -> dict[str, NamedArray]:
         raise InputError(
             wanted(
                 got=f"{path}, a file that cannot be read ({next(iter(str(error).splitlines()), 'damaged')})",
-                allowed=".npz, .npy, .csv, .mat or HDF5 with arrays of numbers",
+                allowed=".npz, .npy, .csv, .mat, .nc or HDF5 with arrays of numbers",
                 remedy="save the arrays in one of these",
             )
         ) from error
@@ -127,6 +129,22 @@ def _mat(path: Path) -> dict[str, NamedArray]:
         for name, values in content.items()
         if not name.startswith("__") and np.asarray(values).dtype.kind in "fiu"
     }
+
+
+def _netcdf(path: Path) -> dict[str, NamedArray]:
+    from scipy.io import netcdf_file
+
+    with netcdf_file(path, "r", mmap=False) as file:
+        return {
+            name: NamedArray(values=np.asarray(variable[:], dtype=float), unit=_text(variable))
+            for name, variable in file.variables.items()
+            if variable.shape
+        }
+
+
+def _text(variable: object) -> str | None:
+    units = getattr(variable, "units", None)
+    return units.decode() if isinstance(units, bytes) else None
 
 
 def _table(path: Path) -> dict[str, NamedArray]:

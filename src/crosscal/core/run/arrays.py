@@ -59,20 +59,23 @@ def stack_arrays(
 
 
 def _require_shapes(target: np.ndarray, voltage: np.ndarray, current: np.ndarray, shapes: str) -> None:
+    remedy = "bring matrices, vectors and lines to these axes"
     if target.ndim == voltage.ndim == current.ndim == 3 and current.size:
         (matrices, rows, columns), vectors = target.shape, voltage.shape[1]
         if voltage.shape == (matrices, vectors, rows) and current.shape == (matrices, vectors, columns):
             return
-        turned = voltage.shape[2] == columns and current.shape[2] == rows
-    else:
-        turned = False
+        last = voltage.shape[2] == current.shape[2]
+        if last and (voltage.shape[1], current.shape[1]) == (rows, columns):
+            remedy = "give --vectors-last: each vector is a column of inputs and readings"
+        elif last and (voltage.shape[1], current.shape[1]) == (columns, rows):
+            remedy = "give --vectors-last --transpose: every array is turned around"
+        elif (voltage.shape[2], current.shape[2]) == (columns, rows):
+            remedy = "give --transpose: the conductances have outputs as rows"
     raise ShapeError(
         wanted(
             got=shapes,
             allowed="(K, N, M) or (N, M); (V, N) or (K, V, N); (K, V, M), or (V, M) of a single matrix, with "
             "N inputs and M outputs",
-            remedy="give --transpose: the conductances have outputs as rows"
-            if turned
-            else "bring matrices, vectors and lines to these axes",
+            remedy=remedy,
         )
     )

@@ -22,6 +22,12 @@ leaves 6 to 5600 times more on our profiles (30 vectors; with 5 vectors of one m
 UNEXPLAINED = 0.5
 """Correlation below which no order fits: noise as large as the signal gives 0.7, shuffled rows 0.0 to 0.3."""
 
+MOST_S = 1.0
+"""Conductance [S] that no cell reaches: published arrays end at some mS. Values in µS begin at 0.1."""
+
+MOST_V = 20.0
+"""Inputs [V] that no array is read with: instruments for them end at 10 V. Values in mV begin at some ten."""
+
 SPIKE = 5
 """Times that the largest magnitude must occur more often than the next to be a full scale that was hit."""
 
@@ -41,6 +47,7 @@ def require_plausible(target_s: Matrices, voltage_v: Inputs, current_a: Readings
     Raises:
         InputError: the finding, with the option of `crosscal import` that corrects it.
     """
+    _require_possible(target_s, voltage_v)
     ideal_a = voltage_v @ target_s
     factor, correlation = _relation(ideal_a, current_a)
     orders = [
@@ -74,6 +81,27 @@ def require_plausible(target_s: Matrices, voltage_v: Inputs, current_a: Readings
         )
     if not 1 / PLAUSIBLE_FACTOR <= factor <= PLAUSIBLE_FACTOR:
         raise RangeError(_wrong_unit(factor))
+
+
+def _require_possible(target_s: Matrices, voltage_v: Inputs) -> None:
+    """Refuse conductances and voltages that no array has: both in other units, currents would still fit."""
+    largest_s, largest_v = float(np.abs(target_s).max()), float(np.abs(voltage_v).max())
+    if largest_s > MOST_S:
+        raise RangeError(
+            wanted(
+                got=f"conductances up to {largest_s:.3g} S",
+                allowed=f"{MOST_S:g} S, far more than any cell has",
+                remedy="give --conductance-unit uS if they are in uS, --current-unit uA for currents in uA",
+            )
+        )
+    if largest_v > MOST_V:
+        raise RangeError(
+            wanted(
+                got=f"inputs up to {largest_v:.3g} V",
+                allowed=f"{MOST_V:g} V, far more than cells are read with",
+                remedy="give --voltage-unit mV if they are in mV",
+            )
+        )
 
 
 def require_unsaturated(current_a: Readings) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import overload
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import ReadingError
+from crosscal.core.readout import PassReadout, row_groups, vectors_in_passes
 from crosscal.drivers.acquisition import ABORT, acquire, reading_s
 from crosscal.drivers.board_info import ADC, DAC, Converter, read_converter
 from crosscal.drivers.board_readout import BoardReadout
@@ -105,22 +108,38 @@ class Board(ConnectedBoard):
             allowance_s = 2 * cells * reading_s(self._session, self._board_info)
             return self._ask_matrix(b":ARR:COND?", allowance_s)
 
-    def read(self, voltage_v: ArrayLike) -> BoardReadout:
+    def row_groups(self, passes: int) -> tuple[np.ndarray, ...]:
+        """Tell the rows, from 0, that each of so many passes drives.
+
+        Raises:
+            RangeError: fewer than one pass, or more than rows.
+        """
+        return row_groups(self.shape[0], passes)
+
+    @overload
+    def read(self, voltage_v: ArrayLike) -> BoardReadout: ...
+    @overload
+    def read(self, voltage_v: ArrayLike, *, passes: int) -> PassReadout: ...
+    def read(self, voltage_v: ArrayLike, *, passes: int | None = None) -> BoardReadout | PassReadout:
         """Apply input vectors at once and return the currents, good or bad, with their status bits.
 
         Args:
             voltage_v: voltages [V], (N,) or (B, N), at most `protection_v` in magnitude.
+            passes: drive the rows of each vector in this many groups (`row_groups`), the others at 0 V.
 
         Returns:
-            Currents, status, range and the board's complaints; (B, M), B = 1 for a single vector.
+            Currents, status, range and the board's complaints; (B, M), B = 1 for a single vector; (B, P, M)
+            in passes.
 
         Raises:
             ShapeError, RangeError: the vectors do not fit; nothing was sent.
             ScpiError: the board refused.
         """
         vectors = checked_vectors(voltage_v, self.shape[0])
+        driven = vectors if passes is None else vectors_in_passes(vectors, passes)
         with safely(self._session, self._reservation, ABORT):
-            return acquire(self._session, self._board_info, vectors, self._clock)
+            readout = acquire(self._session, self._board_info, driven, self._clock)
+        return readout if passes is None else PassReadout(readout=readout, passes=passes)
 
     def measure(self, voltage_v: ArrayLike) -> np.ndarray:
         """Apply input vectors and return the currents, all of them good.

@@ -9,6 +9,10 @@ from crosscal.runtime.file_format.parity_probes import ParityProbes as ParityPro
 from crosscal.runtime.inverse.inverse import Inverse as Inverse
 from crosscal.runtime.inverse.tensors import InverseTensors as InverseTensors
 from crosscal.runtime.inverse.tensors import SurrogateTensors as SurrogateTensors
+from crosscal.runtime.pass_errors import PassErrors as PassErrors
+from crosscal.runtime.passes import PassPlan as PassPlan
+from crosscal.runtime.passes import ProgrammedPasses as ProgrammedPasses
+from crosscal.runtime.passes import plan_passes as plan_passes
 from crosscal.runtime.programmed import ProgrammedCalibrator as ProgrammedCalibrator
 from crosscal.runtime.reading_window import ReadingWindow as ReadingWindow
 from crosscal.runtime.recalibration.board_recalibration import BoardRecalibration as BoardRecalibration

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from os import PathLike
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import onnxruntime
@@ -22,6 +22,7 @@ from crosscal.runtime.file_format.recalibration_record import RecalibrationRecor
 from crosscal.runtime.kernel_registry import fold_of
 from crosscal.runtime.onnx_correction import OnnxCorrection, require_same_shape
 from crosscal.runtime.onnx_session import CALIBRATED, Shape, check_ports, evaluate, open_session
+from crosscal.runtime.passes import ProgrammedPasses
 from crosscal.runtime.programmed import ProgrammedCalibrator
 from crosscal.runtime.recalibration.cell_law import CellLaw
 from crosscal.runtime.recalibration.posterior import ColumnPosterior
@@ -141,6 +142,7 @@ class Calibrator:
         """Whether `program` can take what the board reads back without `read_back_std_s`."""
         return self.cell_law is not None and self.cell_law.read_back is not None
 
+    @overload
     def program(
         self,
         conductance_s: Any,
@@ -148,7 +150,26 @@ class Calibrator:
         read_back_s: Any = None,
         read_back_std_s: Any = None,
         allow_extrapolation: bool = False,
-    ) -> ProgrammedCalibrator:
+    ) -> ProgrammedCalibrator: ...
+    @overload
+    def program(
+        self,
+        conductance_s: Any,
+        *,
+        read_back_s: Any = None,
+        read_back_std_s: Any = None,
+        allow_extrapolation: bool = False,
+        passes: int,
+    ) -> ProgrammedPasses: ...
+    def program(
+        self,
+        conductance_s: Any,
+        *,
+        read_back_s: Any = None,
+        read_back_std_s: Any = None,
+        allow_extrapolation: bool = False,
+        passes: int | None = None,
+    ) -> ProgrammedCalibrator | ProgrammedPasses:
         """Compile the calibrator for one matrix.
 
         A file that `crosscal recalibrate` wrote answers for the matrix it was recalibrated with as it did
@@ -163,9 +184,11 @@ class Calibrator:
                 from the training run if left out.
             allow_extrapolation: take matrices outside the trained range, and readings that no inputs of the
                 trained window explain, knowing that corrections may then be worse than none.
+            passes: for boards that are read in passes, `board.read(v, passes=P)`, as arrays with more rows
+                than columns should be.
 
         Returns:
-            The calibrator of this matrix.
+            The calibrator of this matrix; of (B, P, M) currents where `passes` is given.
 
         Raises:
             ShapeError: a matrix, or read-backs, of another size.
@@ -193,10 +216,11 @@ class Calibrator:
             posterior=posterior,
             only_explained=not allow_extrapolation,
             cell_law=self.cell_law,
+            pass_errors=() if known is None else known.pass_errors,
         )
-        if read_back_s is None:
-            return programmed
-        return programmed.with_read_back(read_back_s, read_back_std_s)
+        if read_back_s is not None:
+            programmed = programmed.with_read_back(read_back_s, read_back_std_s)
+        return programmed if passes is None else ProgrammedPasses(programmed, passes)
 
     def _remembered(self, matrix: np.ndarray) -> ColumnPosterior | None:
         record = self.recalibration

@@ -20,6 +20,7 @@ from crosscal.runtime.correction import (
     Uncertain,
     correction_with,
 )
+from crosscal.runtime.pass_errors import PassErrors
 from crosscal.runtime.quantiles import standard_quantiles
 from crosscal.runtime.reading_kernel import first_unreadable
 from crosscal.runtime.recalibration.cell_law import CellLaw
@@ -50,6 +51,7 @@ class ProgrammedCalibrator:
         report: report of the last recalibration; None before the first since the matrix was programmed.
         only_explained: whether a reading that no inputs of the trained window explain is refused.
         cell_law: how far cells of this board lie from their targets; None if it is not known.
+        pass_errors: errors of reading in passes beyond the surrogate's own; empty if they are not known.
     """
 
     conductance_s: Matrix
@@ -64,6 +66,7 @@ class ProgrammedCalibrator:
     report: RecalibrationReport | None = None
     only_explained: bool = True
     cell_law: CellLaw | None = None
+    pass_errors: tuple[PassErrors, ...] = ()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel as its fields; they are compiled again on arrival."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from crosscal.core.errors import CalibratorFileError, InputError, RangeError, ShapeError, wanted
 from crosscal.core.short_repr import ShortRepr
 from crosscal.runtime.file_format.parity_probes import ParityProbes
 from crosscal.runtime.file_format.recalibration_record import RecalibrationRecord
+from crosscal.runtime.pass_errors import PassErrors
 from crosscal.runtime.reading_window import ReadingWindow
 from crosscal.runtime.recalibration.cell_law import CellLaw
 
@@ -39,6 +40,7 @@ class CalibratorMetadata(ShortRepr):
         reading_window: currents that inputs of `voltage_range_v` cause; None if not known.
         recalibration: the posterior on a board since; None if nothing was.
         cell_law: how far cells lie from their targets, and read-backs from cells; None if not known.
+        pass_errors: errors of reading in passes beyond the surrogate's own; empty if not known.
     """
 
     kind: str
@@ -55,6 +57,7 @@ class CalibratorMetadata(ShortRepr):
     reading_window: ReadingWindow | None = None
     recalibration: RecalibrationRecord | None = None
     cell_law: CellLaw | None = None
+    pass_errors: tuple[PassErrors, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.kind:
@@ -108,6 +111,8 @@ class CalibratorMetadata(ShortRepr):
             properties["recalibration"] = _dump(self.recalibration.to_json())
         if self.cell_law is not None:
             properties["cell_law"] = _dump(self.cell_law.to_json())
+        if self.pass_errors:
+            properties["pass_errors"] = _dump([asdict(errors) for errors in self.pass_errors])
         return properties
 
     @classmethod
@@ -148,6 +153,9 @@ class CalibratorMetadata(ShortRepr):
                 cell_law=None
                 if law is None
                 else CellLaw.from_json(_mapping(law), rows=rows, columns=columns),
+                pass_errors=tuple(
+                    PassErrors(**one) for one in json.loads(properties.get("pass_errors", "[]"))
+                ),
             )
         except KeyError as error:
             raise CalibratorFileError(f"its metadata lack {error}; export the calibrator again") from error

@@ -111,24 +111,24 @@ def with_changes(
         variance=variance,
         inflation=inflation,
     )
-    then, now = _left_open(tensors), _left_open(changed)
+    then, now = left_open(tensors), left_open(changed)
     return replace(
         changed,
         gain=_linear_estimate(tensors, changed.linear, variance),
         input_variance=tensors.input_variance * np.diagonal(now) / np.diagonal(then),
         prediction_bias=tensors.prediction_bias
-        + _prediction_bias(changed, now)
-        - _prediction_bias(tensors, then),
+        + prediction_bias(changed, now)
+        - prediction_bias(tensors, then),
     )
 
 
-def _left_open(tensors: InverseTensors) -> Float[np.ndarray, "rows rows"]:
+def left_open(tensors: InverseTensors) -> Float[np.ndarray, "rows rows"]:
     """Covariance of the inputs that the linear prediction leaves."""
     linear = tensors.linear
     return np.linalg.inv((linear / tensors.variance) @ linear.T + np.eye(len(linear)))
 
 
-def _prediction_bias(tensors: InverseTensors, covariance: np.ndarray) -> Float[np.ndarray, " columns"]:
+def prediction_bias(tensors: InverseTensors, covariance: np.ndarray) -> Float[np.ndarray, " columns"]:
     """Sum by how much squares and products of inputs of this covariance raise the expected reading."""
     total = np.diagonal(covariance) @ tensors.polynomial[1]
     for moment, coupling in zip(tensors.moment, tensors.coupling, strict=True):

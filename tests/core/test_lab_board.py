@@ -22,6 +22,19 @@ def test_a_lab_board_is_a_crossbar_port_that_multiplies():
         np.testing.assert_array_equal(board.target_s, TARGET_S)
 
 
+def test_rows_are_read_in_groups_with_the_others_at_rest():
+    with WrittenBoard() as board:
+        board.program(TARGET_S)
+        readout = board.read(VECTORS_V, passes=2)
+        assert readout.current_a.shape == readout.status.shape == (7, 2, 9)
+        for p, group in enumerate(board.row_groups(2)):
+            expected_a = VECTORS_V[:, group] @ TARGET_S[group]
+            np.testing.assert_allclose(readout.current_a[:, p], expected_a, rtol=1e-12)
+        np.testing.assert_array_equal(readout.require_usable(), readout.current_a)
+        with pytest.raises(RangeError, match="1 to 5"):
+            board.read(VECTORS_V, passes=6)
+
+
 def test_pulses_reach_the_target_within_the_tolerance():
     with PulsedBoard() as board:
         report = board.program(TARGET_S)

@@ -11,11 +11,19 @@ import numpy as np
 import torch
 
 from crosscal.core.array_types import Float
-from crosscal.runtime import LOOSEST_TOLERANCE, CalibratorMetadata, CellLaw, ParityProbes, write_calibrator
+from crosscal.runtime import (
+    LOOSEST_TOLERANCE,
+    CalibratorMetadata,
+    CellLaw,
+    ParityProbes,
+    PassErrors,
+    write_calibrator,
+)
 from crosscal.training.calibrators.calibrator import TrainableCalibrator
 from crosscal.training.calibrators.graph_writer import GraphWriter
 from crosscal.training.calibrators.structured.calibrator import Structured
 from crosscal.training.fitting.cell_law import fit_cell_law
+from crosscal.training.fitting.pass_errors import fit_pass_errors
 from crosscal.training.fitting.reading_window import fit_reading_window
 from crosscal.training.fitting.trainer import TrainingResult
 from crosscal.training.measurements import Measurements
@@ -73,6 +81,7 @@ def export_calibrator(
         input_levels_v=None if levels_v is None else tuple(levels_v.tolist()),
         reading_window=fit_reading_window(result.training),
         cell_law=_cell_law(result),
+        pass_errors=_pass_errors(result),
         parity_probes=_parity_probes(result),
         fold=facts.fold,
         normalisation=facts.normalisation,
@@ -141,6 +150,13 @@ def _cell_law(result: TrainingResult) -> CellLaw | None:
     if not isinstance(result.calibrator, Structured):
         return None
     return fit_cell_law(result.calibrator.surrogate_tensors, result.validation, result.training)
+
+
+def _pass_errors(result: TrainingResult) -> tuple[PassErrors, ...]:
+    """Learn how exact readings in passes are, for kinds that find the inputs."""
+    if not isinstance(result.calibrator, Structured):
+        return ()
+    return fit_pass_errors(result.calibrator, result.training, np.random.default_rng(result.plan.seed))
 
 
 def _provenance(result: TrainingResult) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -40,7 +40,7 @@ from crosscal.core.errors import (
 from crosscal.core.lab_board.checks import checked_read_back, checked_target, checked_vectors, readout_of
 from crosscal.core.lab_board.facts import LabBoardFacts
 from crosscal.core.lab_board.pulse_write_verify import PulseWriter, WriteReport
-from crosscal.core.readout import Readout
+from crosscal.core.readout import PassReadout, Readout, row_groups, vectors_in_passes
 from crosscal.core.shutdown import Registration
 
 
@@ -244,8 +244,23 @@ class LabBoard(ABC):
             self._target_s = target_s
             return self._verified(target_s) if report is None else report
 
-    def read(self, voltage_v: ArrayLike) -> Readout:
+    def row_groups(self, passes: int) -> tuple[np.ndarray, ...]:
+        """Tell the rows, from 0, that each of so many passes drives.
+
+        Raises:
+            RangeError: fewer than one pass, or more than rows.
+        """
+        return row_groups(self.shape[0], passes)
+
+    @overload
+    def read(self, voltage_v: ArrayLike) -> Readout: ...
+    @overload
+    def read(self, voltage_v: ArrayLike, *, passes: int) -> PassReadout: ...
+    def read(self, voltage_v: ArrayLike, *, passes: int | None = None) -> Readout | PassReadout:
         """Apply input vectors [V], (N,) or (B, N); return currents with their status bits, (B, M).
+
+        With `passes` the rows of each vector are driven in this many groups (`row_groups`), the others at 0
+        V: (B, P, M).
 
         Raises:
             ShapeError, RangeError: the vectors do not fit; nothing was driven.
@@ -253,6 +268,8 @@ class LabBoard(ABC):
         """
         facts = self._facts
         vectors_v = checked_vectors(voltage_v, facts)
+        if passes is not None:
+            return PassReadout(readout=self.read(vectors_in_passes(vectors_v, passes)), passes=passes)
         driven = vectors_v if facts.input_codes is None else facts.input_codes.encode(vectors_v)
         with self._driven("read_currents"):
             return readout_of(self.read_currents(driven), vectors_v, facts)

@@ -15,7 +15,7 @@ from crosscal.simulated_bench.circuit.wires import Wires
 from crosscal.simulated_bench.column_reading import ColumnReader
 from crosscal.simulated_bench.devices import CellLaw
 from crosscal.simulated_bench.front_end.channels import FrontEnd
-from crosscal.simulated_bench.linear_gaussian import PRIOR_SIGMA_V, Sensed, reference_of_sensed
+from crosscal.simulated_bench.linear_gaussian import Sensed
 from crosscal.simulated_bench.packing import pack
 from crosscal.simulated_bench.programming.programmer import ArrayProgrammer
 from crosscal.simulated_bench.randomness import RandomStreams, fixed_error_streams
@@ -121,29 +121,6 @@ class ArrayBench(Bench):
         """See `Bench.true_current`."""
         return self._reader.true_current(voltage_v, range_index=range_index)
 
-    def linear_gaussian_reference(
-        self,
-        target_s: Matrix,
-        true_conductance_s: Matrix,
-        voltage_v: Vectors,
-        range_a: float,
-        *,
-        aperture_s: float = 1e-3,
-        averages: int = 1,
-        cell_variance_s2: Matrix | None = None,
-        prior_sigma_v: float = PRIOR_SIGMA_V,
-    ) -> float:
-        """See `Bench.linear_gaussian_reference`."""
-        sensed = self.sensed(
-            true_conductance_s,
-            voltage_v,
-            range_a,
-            aperture_s=aperture_s,
-            averages=averages,
-            cell_variance_s2=cell_variance_s2,
-        )
-        return reference_of_sensed(sensed, target_s, prior_sigma_v=prior_sigma_v).nmse
-
     def sensed(
         self,
         true_conductance_s: Matrix,
@@ -154,7 +131,7 @@ class ArrayBench(Bench):
         averages: int = 1,
         cell_variance_s2: Matrix | None = None,
     ) -> Sensed:
-        """Give the response of the currents to the inputs, and the noise on them."""
+        """See `Bench.sensed`."""
         return self._reader.sensed(
             true_conductance_s,
             voltage_v,

@@ -14,7 +14,7 @@ from crosscal.core.errors import SettingsError, wanted
 from crosscal.firmware_models import BoardFacts, ProgrammingStep, Reading
 from crosscal.simulated_bench.circuit.wires import Wires
 from crosscal.simulated_bench.devices import CellLaw
-from crosscal.simulated_bench.linear_gaussian import PRIOR_SIGMA_V
+from crosscal.simulated_bench.linear_gaussian import PRIOR_SIGMA_V, Sensed, reference_of_sensed
 from crosscal.simulated_bench.settings.bench_settings import BenchSettings
 from crosscal.simulated_bench.settings.bench_toml import load_settings, profile_names
 from crosscal.simulated_bench.settings.board_facts import board_facts
@@ -136,7 +136,6 @@ class Bench(ABC):
             UnsolvedCircuit: as `measure`.
         """
 
-    @abstractmethod
     def linear_gaussian_reference(
         self,
         target_s: Matrix,
@@ -167,6 +166,33 @@ class Bench(ABC):
 
         Raises:
             RangeError, ShapeError: the board has no such range, or arrays do not fit it.
+        """
+        sensed = self.sensed(
+            true_conductance_s,
+            voltage_v,
+            range_a,
+            aperture_s=aperture_s,
+            averages=averages,
+            cell_variance_s2=cell_variance_s2,
+        )
+        return reference_of_sensed(sensed, target_s, prior_sigma_v=prior_sigma_v).nmse
+
+    @abstractmethod
+    def sensed(
+        self,
+        true_conductance_s: Matrix,
+        voltage_v: Vectors,
+        range_a: float,
+        *,
+        aperture_s: float = 1e-3,
+        averages: int = 1,
+        cell_variance_s2: Matrix | None = None,
+    ) -> Sensed:
+        """Give the response of the currents to the inputs, and the noise on them.
+
+        Args:
+            true_conductance_s, voltage_v, range_a, aperture_s, averages, cell_variance_s2: as for
+                `linear_gaussian_reference`.
         """
 
     @abstractmethod

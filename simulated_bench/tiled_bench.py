@@ -16,7 +16,7 @@ from crosscal.simulated_bench.bench import Bench
 from crosscal.simulated_bench.circuit.wires import Wires
 from crosscal.simulated_bench.column_reading import UnsolvedCircuit
 from crosscal.simulated_bench.devices import CellLaw
-from crosscal.simulated_bench.linear_gaussian import PRIOR_SIGMA_V, Sensed, reference_of_sensed
+from crosscal.simulated_bench.linear_gaussian import Sensed
 from crosscal.simulated_bench.packing import pack
 from crosscal.simulated_bench.settings.bench_settings import BenchSettings
 from crosscal.simulated_bench.tile_layout import TileLayout, tile_seed
@@ -138,9 +138,8 @@ class TiledBench(Bench):
                 sums_a[:, columns] += tile.true_current(voltage_v[:, rows], range_index=range_index)
         return sums_a
 
-    def linear_gaussian_reference(
+    def sensed(
         self,
-        target_s: Matrix,
         true_conductance_s: Matrix,
         voltage_v: Vectors,
         range_a: float,
@@ -148,9 +147,8 @@ class TiledBench(Bench):
         aperture_s: float = 1e-3,
         averages: int = 1,
         cell_variance_s2: Matrix | None = None,
-        prior_sigma_v: float = PRIOR_SIGMA_V,
-    ) -> float:
-        """See `Bench.linear_gaussian_reference`: of the sums."""
+    ) -> Sensed:
+        """See `Bench.sensed`: of the sums."""
         parts = []
         for place, tile in self._tiles.items():
             rows, columns = self._layout.span(place)
@@ -163,8 +161,7 @@ class TiledBench(Bench):
                 cell_variance_s2=None if cell_variance_s2 is None else cell_variance_s2[rows, columns],
             )
             parts.append((rows, columns, part))
-        summed = Sensed.summed(parts, self._shape)
-        return reference_of_sensed(summed, target_s, prior_sigma_v=prior_sigma_v).nmse
+        return Sensed.summed(parts, self._shape)
 
     def rest(self) -> None:
         """See `Bench.rest`."""

@@ -11,12 +11,12 @@ HOTTEST = 1e-3
 """Inverse temperature of the last chain: noise thirty times as large, where the far side of a bent direction
 is within reach."""
 
-_ALONG_ONE_AXIS = 0.3
+_ALONG_ONE_AXIS = 0.3  # share of the moves; the posterior is the same with any, the mixing is not
 _STEP = 2.4
 """Of a random walk in one dimension, in deviations: Gelman, Roberts and Gilks, Bayesian Statistics 5 (1996);
 in d dimensions it is this over √d."""
 
-_ACCEPTED = 0.3
+_ACCEPTED = 0.3  # share of moves: the best is 0.44 in one dimension, 0.23 in many (the same source)
 
 
 def draw_by_exchange(

@@ -6,10 +6,10 @@ import numpy as np
 
 from crosscal.simulated_bench.bayes.posterior import InputPosterior
 
-_EFFECTIVE = 0.5
-_MOVES, _LAST_MOVES = 10, 40
-_BISECTIONS = 50
-_JITTER = 1e-9
+_EFFECTIVE = 0.5  # share of the particles that count after a step; half is usual (Del Moral et al.)
+_MOVES, _LAST_MOVES = 10, 40  # of each particle, which leave the distribution as it is; copies part by them
+_BISECTIONS = 50  # down to rounding
+_JITTER = 1e-9  # of the mean variance: particles in a plane have a factor too
 
 
 def draw_sequentially(

@@ -11,12 +11,15 @@ from crosscal.runtime import CellLaw, ReadBackLaw
 from crosscal.training.measurements import Measurements
 
 _KNOTS = 5
+"""Of programming errors over conductance. Those of one size come out within 2 % with 3 to 9 (`python
+benchmarks/constants.py _KNOTS`)."""
 
 _CELLS = 40_000
 """Enough for some hundred numbers; more cost memory."""
 
-_FEWEST_PER_NUMBER = 3
-_ROUNDS = 3
+_FEWEST_PER_NUMBER = 3  # cells for each number fitted: with fewer the fit is the scatter itself
+_ROUNDS = 3  # insensitive between 1 and 6 (`python benchmarks/constants.py read_back_law`)
+
 _CLIPPED = 5.0
 """Deviations beyond which a cell is taken for broken and left out of the fit."""
 

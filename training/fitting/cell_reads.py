@@ -14,9 +14,9 @@ from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET
 from crosscal.training.calibrators.read_back_law import beyond_expected
 from crosscal.training.measurements import Measurements
 
+# Enough for five numbers: twice as many columns or vectors move them by less than a tenth on `lab-12x16`.
 _VECTORS = 48
 _COLUMNS_OF_SIZES = 12
-"""Enough for five numbers: twice as many columns or vectors move them by less than a tenth on `lab-12x16`."""
 
 Sizes = dict[str, float]
 """Standard deviations by name: `noise` and `offset` relative to full scale, `gain` and `relative` (of a

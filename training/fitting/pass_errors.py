@@ -18,11 +18,11 @@ from crosscal.training.calibrators.structured.derivatives import predicted
 from crosscal.training.calibrators.structured.surrogate_design import CHUNK
 from crosscal.training.measurements import Measurements
 
-_PASSES = (2, 3, 4)
+_PASSES = (2, 3, 4)  # a plan chooses among one and these
 _MATRICES, _VECTORS = 3, 80
 """With as many again a plan for `40×24` changes by less than a tenth."""
 
-_STEPS = 12
+_STEPS = 12  # halvings of six decades: to a factor of 1.003
 _LEAST, _MOST = 1e-3, 1e3
 """Of the variance sought, relative to that of the surrogate."""
 

@@ -129,9 +129,11 @@ def product_of(
     output_v = _outputs_v(
         each_f, voltage_v, parasitics, amplifier, feedback_f, amplifier.offset_v * draws.offset
     )
-    # A column's capacitance to ground makes the amplifier's own noise larger at the output.
+    # The column's capacitance makes the amplifier's own noise larger at the output; that of the instant when
+    # the reset opens is kept on the same capacitance and comes on top.
     ground_f = len(cells_f) * parasitics.column_line_f + parasitics.input_f
-    noise_gain = 1.0 + (each_f.sum(axis=1) + ground_f) / feedback_f
+    loading = (each_f.sum(axis=1) + ground_f) / feedback_f
+    noise_gain = np.hypot(1.0 + loading, loading)
     output_v += amplifier.noise_v * noise_gain * draws.noise + amplifier.reset_noise_v * draws.reset
     reading_v, over = amplifier.convert(output_v)
     return ChargeProduct(

@@ -27,6 +27,11 @@ class MemcapacitorLoop:
     charge_c: np.ndarray
     capacitance_f: np.ndarray
 
+    @property
+    def energy_j(self) -> np.ndarray:
+        """Energy that has gone in through the terminals since the beginning, ∫v dq [J], (T,)."""
+        return work_j(self.voltage_v, self.charge_c)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memcapacitor:
@@ -39,6 +44,12 @@ class Memcapacitor:
     capacitor that kept eight and more states for 1e5 s. The lower limit, the threshold and the rate
     are assumptions: such figures hold for one device and one area, so give those of yours.
 
+    A model of terminals, not of a passive device: over a cycle it takes up `∮v dq = ½∮v² dC`, and no energy
+    is kept in the state. Symmetric sines take nothing; a cycle that raises C at a low voltage and lowers it
+    at a high one gives energy out, every time (−55 pJ for the defaults, up at +2.1 V and down at −3 V), which no
+    passive device does. `energy_j` of a loop and `work_j` of any drive tell how much. Do not conclude from
+    this model to the energy of programming.
+
     Attributes:
         minimum_f, maximum_f: limits of the capacitance [F].
         threshold_v: v_t, largest magnitude that changes nothing [V].
@@ -49,8 +60,9 @@ class Memcapacitor:
 
     Reference:
         M. Di Ventra, Y. V. Pershin and L. O. Chua, Proc. IEEE 97 (2009) 1717, eqs. of voltage-controlled
-        memcapacitive systems. D. Biolek, M. Di Ventra and Y. V. Pershin, Radioengineering 22 (2013) 945, the
-        threshold law. D. Yadav et al., arXiv:2511.09838 (2025), the range. Arrays of 156 such cells with 6–8
+        memcapacitive systems. M. Di Ventra and Y. V. Pershin, Nanotechnology 24 (2013) 255201: response
+        models that are not passive. D. Biolek, M. Di Ventra and Y. V. Pershin, Radioengineering 22 (2013)
+        945, the threshold law. D. Yadav et al., arXiv:2511.09838 (2025), the range. Arrays of 156 such cells with 6–8
         bits: K.-U. Demasius, A. Kirschen and S. Parkin, Nature Electronics 4 (2021) 748.
     """
 
@@ -179,6 +191,20 @@ class Memcapacitor:
                 f"{self.minimum_f:g} to {self.maximum_f:g} F",
                 "stay within the device's limits",
             )
+
+
+def work_j(voltage_v: np.ndarray, charge_c: np.ndarray) -> np.ndarray:
+    """Integrate the energy that goes into any capacitor along a drive, ∫v dq [J], by trapezoids.
+
+    Args:
+        voltage_v: across it [V], (T,).
+        charge_c: on it [C], (T,).
+
+    Returns:
+        Energy since the first instant, (T,).
+    """
+    middle_v = 0.5 * (voltage_v[1:] + voltage_v[:-1])
+    return np.concatenate([[0.0], np.cumsum(middle_v * np.diff(charge_c))])
 
 
 def _refuse(got: str, allowed: str, remedy: str) -> None:

@@ -148,7 +148,9 @@ def test_amplifier_noise_grows_with_the_column_behind_it() -> None:
     capacitance_f, voltage_v = array(5, 4, batch=1000)
     strays = ChargeParasitics(input_f=300e-15)
     product = read(capacitance_f, voltage_v, amplifier=replace(IDEAL, noise_v=1e-5), parasitics=strays)
-    expected_c = 1e-5 * (200e-15 + capacitance_f.sum(axis=0) + 300e-15)
+    # What the amplifier adds at the reading, and what it had left on the column when the reset opened.
+    column_f = capacitance_f.sum(axis=0) + 300e-15
+    expected_c = 1e-5 * np.hypot(200e-15 + column_f, column_f)
     np.testing.assert_allclose(product.error_c.std(axis=0), expected_c, rtol=4 / math.sqrt(2 * 1000))
 
 

@@ -46,9 +46,9 @@ class Memcapacitor:
 
     A model of terminals, not of a passive device: over a cycle it takes up `∮v dq = ½∮v² dC`, and no energy
     is kept in the state. Symmetric sines take nothing; a cycle that raises C at a low voltage and lowers it
-    at a high one gives energy out, every time (−55 pJ for the defaults, up at +2.1 V and down at −3 V), which no
-    passive device does. `energy_j` of a loop and `work_j` of any drive tell how much. Do not conclude from
-    this model to the energy of programming.
+    at a high one gives energy out, every time (−55 pJ for the defaults, up at +2.1 V and down at −3 V), which
+    no passive device does. `energy_j` of a loop and `work_j` of any drive tell how much. Do not conclude
+    from this model to the energy of programming.
 
     Attributes:
         minimum_f, maximum_f: limits of the capacitance [F].
@@ -62,8 +62,8 @@ class Memcapacitor:
         M. Di Ventra, Y. V. Pershin and L. O. Chua, Proc. IEEE 97 (2009) 1717, eqs. of voltage-controlled
         memcapacitive systems. M. Di Ventra and Y. V. Pershin, Nanotechnology 24 (2013) 255201: response
         models that are not passive. D. Biolek, M. Di Ventra and Y. V. Pershin, Radioengineering 22 (2013)
-        945, the threshold law. D. Yadav et al., arXiv:2511.09838 (2025), the range. Arrays of 156 such cells with 6–8
-        bits: K.-U. Demasius, A. Kirschen and S. Parkin, Nature Electronics 4 (2021) 748.
+        945, the threshold law. D. Yadav et al., arXiv:2511.09838 (2025), the range. Arrays of 156 such cells
+        with 6–8 bits: K.-U. Demasius, A. Kirschen and S. Parkin, Nature Electronics 4 (2021) 748.
     """
 
     minimum_f: float = 6e-12

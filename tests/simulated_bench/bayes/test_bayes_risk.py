@@ -33,7 +33,7 @@ def readings(of: InputPosterior, count: int, seed: int) -> tuple[np.ndarray, np.
 
 def integrated(of: InputPosterior, current_a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Posterior mean and variance of the inputs by a fine grid over both of them."""
-    line_v = np.linspace(LOW_V, HIGH_V, 401)
+    line_v = np.linspace(LOW_V, HIGH_V, 201)
     grid_v = np.stack(np.meshgrid(line_v, line_v, indexing="ij"), axis=-1).reshape(-1, 2)
     weight = np.exp(-of.energy(grid_v, np.repeat(current_a[None], len(grid_v), axis=0)))
     mean_v = weight @ grid_v / weight.sum()
@@ -43,12 +43,12 @@ def integrated(of: InputPosterior, current_a: np.ndarray) -> tuple[np.ndarray, n
 @pytest.mark.parametrize("device", [Ohmic(), Sinh()], ids=["ohmic", "sinh"])
 def test_both_samplers_agree_with_integration_on_a_grid(device: CellLaw):
     of = posterior(device)
-    voltage_v, current_a = readings(of, 4, seed=1)
-    exchanged_v = draw_by_exchange(of, current_a, voltage_v, np.random.default_rng(2), sweeps=4000, levels=5)
+    voltage_v, current_a = readings(of, 2, seed=1)
+    exchanged_v = draw_by_exchange(of, current_a, voltage_v, np.random.default_rng(2), sweeps=3000, levels=5)
     for k, one_a in enumerate(current_a):
         mean_v, variance_v2 = integrated(of, one_a)
         deviation_v = np.sqrt(variance_v2)
-        sequential_v = draw_sequentially(of, one_a, np.random.default_rng(k), particles=4000)
+        sequential_v = draw_sequentially(of, one_a, np.random.default_rng(k), particles=2000)
         for drawn_v in (exchanged_v[k], sequential_v):
             np.testing.assert_array_less(np.abs(drawn_v.mean(axis=0) - mean_v) / deviation_v, 0.15)
             np.testing.assert_allclose(drawn_v.std(axis=0), deviation_v, rtol=0.12)
@@ -56,12 +56,14 @@ def test_both_samplers_agree_with_integration_on_a_grid(device: CellLaw):
 
 def test_posterior_variance_is_the_squared_error_and_the_truth_is_one_of_the_draws():
     of = posterior(Sinh())
-    voltage_v, current_a = readings(of, 400, seed=4)
-    drawn_v = draw_by_exchange(of, current_a, voltage_v, np.random.default_rng(5), sweeps=300, levels=4)
+    voltage_v, current_a = readings(of, 200, seed=4)
+    drawn_v = draw_by_exchange(
+        of, current_a, voltage_v, np.random.default_rng(5), sweeps=200, warm_up=100, levels=4
+    )
     risk = risk_of_draws(of, TARGET_S, voltage_v, current_a, drawn_v)
     assert risk.squared_error_a2.mean() == pytest.approx(risk.variance_a2.mean(), rel=0.2)
     assert risk.truth_rank.mean() == pytest.approx(0.5, abs=0.06)
-    assert risk.mean_a.shape == (400, 3)
+    assert risk.mean_a.shape == (200, 3)
 
 
 def test_inputs_out_of_bounds_explain_nothing():

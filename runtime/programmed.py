@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -16,15 +15,15 @@ from crosscal.runtime.correction import (
     ACCEPTED,
     Correction,
     Recalibratable,
-    Recalibrated,
     Uncertain,
     correction_with,
 )
+from crosscal.runtime.gaps import AroundGaps
+from crosscal.runtime.learning import learn
 from crosscal.runtime.pass_errors import PassErrors
 from crosscal.runtime.quantiles import standard_quantiles
 from crosscal.runtime.reading_kernel import first_unreadable
 from crosscal.runtime.recalibration.cell_law import CellLaw
-from crosscal.runtime.recalibration.column_refit import refit_columns
 from crosscal.runtime.recalibration.posterior import ColumnPosterior, RecalibrationLevel
 from crosscal.runtime.recalibration.read_back import informed_by_read_back
 from crosscal.runtime.recalibration.report import RecalibrationReport
@@ -122,7 +121,7 @@ class ProgrammedCalibrator:
         if refused != ACCEPTED:
             if refused < 0 or not allow_nan:
                 raise self._refusal(current_a, refused)
-            self._apply_with_gaps(self.correction.apply, current_a, only_explained, target)
+            self._around_gaps.apply(self.correction.apply, current_a, only_explained, target)
         return target if out is None else out
 
     def with_uncertainty(
@@ -166,7 +165,7 @@ class ProgrammedCalibrator:
         if refused != ACCEPTED:
             if refused < 0 or not allow_nan:
                 raise self._refusal(current_a, refused)
-            self._apply_with_gaps(apply, current_a, only_explained, calibrated_a, deviation_a)
+            self._around_gaps.apply(apply, current_a, only_explained, calibrated_a, deviation_a)
         if combine is None:
             return calibrated_a, deviation_a
         return combined(correction, current_a, calibrated_a, deviation_a, combine)
@@ -289,7 +288,17 @@ class ProgrammedCalibrator:
         """
         voltage_v, current_a, present = known_readings(voltage_v, current_a, usable, self.shape)
         present &= np.abs(current_a) <= self.limit_a
-        done = self._learned(voltage_v, current_a, present, age_s)
+        done = learn(
+            self._as_programmed,
+            voltage_v,
+            current_a,
+            present,
+            conductance_s=self.conductance_s,
+            posterior=self.posterior,
+            age_s=age_s,
+            law=self.cell_law,
+            around=self._around_gaps,
+        )
         report = done.report
         logger.info(
             "recalibrated %s from %d readings, %d missing",
@@ -378,64 +387,13 @@ class ProgrammedCalibrator:
     def _as_programmed(self) -> Correction:
         return self.correction if self.as_programmed is None else self.as_programmed
 
-    def _learned(
-        self, voltage_v: np.ndarray, current_a: np.ndarray, present: np.ndarray, age_s: float | None
-    ) -> Recalibrated:
-        original = self._as_programmed
-        if isinstance(original, Recalibratable):
-            law = self.cell_law
-            prior = None if law is None or not law.scatters else law.prior(self.conductance_s)
-            return original.recalibrated(voltage_v, current_a, present, self.posterior, age_s, prior)
-        calibrated_a = np.empty_like(current_a)
-        self._apply_with_gaps(original.apply, np.where(present, current_a, np.nan), False, calibrated_a)
-        present = np.isfinite(calibrated_a)
-        if not present.any():
-            raise InputError(
-                wanted(
-                    got=f"{len(voltage_v)} vectors, each with a reading missing",
-                    allowed=f"some whole vectors, as {self.kind!r} reads all columns together",
-                    remedy="repair the amplifiers that report a fault, or use a higher current range",
-                )
-            )
-        ideal_a = voltage_v @ self.conductance_s
-        refit = refit_columns(
-            voltage_v, calibrated_a, ideal_a, present, posterior=self.posterior, age_s=age_s
-        )
-        correction = original if refit.posterior is None else correction_with(original, refit.posterior)
-        return Recalibrated(correction=correction, posterior=refit.posterior, report=refit.report)
+    @property
+    def _around_gaps(self) -> AroundGaps:
+        return AroundGaps(self.limit_a, self.correction.columns_independent, self._refusal)
 
     def _refusal(self, current_a: np.ndarray, refused: int) -> RangeError:
         level = "" if self.learns_cells else f", or of a level that {self.kind} was not trained on"
         return refusal(current_a, refused, self.limit_a, self.voltage_range_v, level)
-
-    def _apply_with_gaps(
-        self,
-        apply: Callable[..., int],
-        current_a: np.ndarray,
-        only_explained: bool,
-        *targets: np.ndarray,
-    ) -> None:
-        """Calibrate around NaN; anything else that is no reading is still refused.
-
-        Where a current is missing, nobody can tell whether inputs explain a vector: whole vectors alone are
-        tested.
-        """
-        missing = np.isnan(current_a)
-        complete = np.where(missing, current_a.dtype.type(0), current_a)
-        answers = [np.empty_like(complete) for _ in targets]
-        refused = apply(complete, *answers, self.limit_a, False)
-        if refused != ACCEPTED:
-            raise self._refusal(complete, refused)
-        whole = np.flatnonzero(~missing.reshape(-1, missing.shape[-1]).any(axis=-1))
-        if only_explained and whole.size:
-            tested = complete.reshape(-1, missing.shape[-1])[whole]
-            refused = apply(tested, *(np.empty_like(tested) for _ in targets), self.limit_a, True)
-            if refused != ACCEPTED:
-                raise self._refusal(complete, -2 - int(whole[-2 - refused]))
-        if not self.correction.columns_independent:
-            missing = missing.any(axis=-1, keepdims=True)
-        for target, answer in zip(targets, answers, strict=True):
-            np.copyto(target, np.where(missing, current_a.dtype.type(np.nan), answer))
 
 
 def _restored(values: dict[str, Any]) -> ProgrammedCalibrator:

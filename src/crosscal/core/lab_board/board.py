@@ -18,12 +18,8 @@
 from __future__ import annotations
 
 import functools
-import os
-import threading
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import TracebackType
+from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, overload
 
 import numpy as np
@@ -31,17 +27,14 @@ from numpy.typing import ArrayLike
 
 from crosscal.core.array_types import Currents, Matrix, Vectors
 from crosscal.core.errors import (
-    BoardConnectionError,
-    BoardError,
-    CrosscalError,
     IncompatibleBoardError,
     wanted,
 )
 from crosscal.core.lab_board.checks import checked_read_back, checked_target, checked_vectors, readout_of
 from crosscal.core.lab_board.facts import LabBoardFacts
+from crosscal.core.lab_board.held_board import HeldBoard, resting_first
 from crosscal.core.lab_board.pulse_write_verify import PulseWriter, WriteReport
 from crosscal.core.readout import PassReadout, Readout, row_groups, vectors_in_passes
-from crosscal.core.shutdown import Registration
 
 
 def _checking_read_back(read_conductance: Callable[[Any], Any]) -> Callable[[LabBoard], Matrix]:
@@ -55,34 +48,7 @@ def _checking_read_back(read_conductance: Callable[[Any], Any]) -> Callable[[Lab
     return guarded
 
 
-def _resting_first(close: Callable[[Any], object]) -> Callable[[LabBoard], None]:
-    """Bring every line to 0 V before a lab's `close` lets go of the board; the second time does nothing."""
-
-    @functools.wraps(close)
-    def guarded(self: LabBoard) -> None:
-        if os.getpid() != self._process:
-            # A forked child: the board, and its lines, are its parent's.
-            return
-        with self._lock:
-            if self._closed:
-                return
-            if self._closing:
-                close(self)
-                return
-            self._closing = True
-            try:
-                self.rest()
-            finally:
-                try:
-                    close(self)
-                finally:
-                    self._closing, self._closed = False, True
-                    self._on_close()
-
-    return guarded
-
-
-class LabBoard(ABC):
+class LabBoard(HeldBoard):
     """A crossbar behind the lab's own Python API; a context manager, safe to use from several threads.
 
     To be written: `facts`, `read_currents`, `rest`, and either `write` or both `pulse` and `read_cell`.
@@ -98,25 +64,12 @@ class LabBoard(ABC):
 
     tolerance: float = 0.02
 
-    _lock: threading.RLock
-    _target_s: Matrix | None
-    _closing: bool
-    _closed: bool
-    _process: int
-    _on_close: Callable[[], object]
-
-    def __new__(cls, *_: Any, **__: Any) -> LabBoard:
-        """Allocate the state of the base, so that a lab's `__init__` need not call it."""
-        self = super().__new__(cls)
-        self._lock = threading.RLock()
-        self._target_s, self._closing, self._closed = None, False, False
-        self._process, self._on_close = os.getpid(), lambda: None
-        return self
+    _target_s: Matrix | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Put the base's checks around the optional methods that a lab writes."""
         super().__init_subclass__(**kwargs)
-        for name, guard in (("read_conductance", _checking_read_back), ("close", _resting_first)):
+        for name, guard in (("read_conductance", _checking_read_back), ("close", resting_first)):
             if name in vars(cls):
                 setattr(cls, name, guard(vars(cls)[name]))
 
@@ -177,7 +130,7 @@ class LabBoard(ABC):
         """The board's temperature [°C]; None if it has no thermometer."""
         return None
 
-    @_resting_first
+    @resting_first
     def close(self) -> None:
         """Bring every line to 0 V and let go of the board; closing twice is no error."""
         self._target_s = None
@@ -341,11 +294,6 @@ class LabBoard(ABC):
     def __enter__(self) -> LabBoard:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def __repr__(self) -> str:
         rows, columns = self.shape
         return f"<{type(self).__name__} {rows}x{columns} {self.identity!r}>"
@@ -370,44 +318,3 @@ class LabBoard(ABC):
         if "READBACK" in self.capabilities:
             return WriteReport.of(self.read_conductance(), target_s, self.tolerance, 1)
         return WriteReport(cells_failed=-1, rms_relative_error=float("nan"), iterations=1)
-
-    @contextmanager
-    def _driven(self, what: str) -> Iterator[None]:
-        """Hold the board; on any exception bring its lines to 0 V, and say where the exception arose."""
-        self._require_own_process()
-        with self._lock:
-            self._require_open()
-            try:
-                yield
-            except CrosscalError:
-                self.rest()
-                raise
-            except Exception as error:
-                self.rest()
-                raise BoardError(
-                    f"{type(self).__name__}.{what} failed: {type(error).__name__}: {error}; the lines are at "
-                    "0 V; mend the board or its class"
-                ) from error
-            except BaseException:
-                self.rest()
-                raise
-
-    def close_with_program(self) -> None:
-        """Close the board at the end of the program, also by a signal, if it is still open then."""
-        self._on_close = Registration(self.close).cancel
-
-    def _require_own_process(self) -> None:
-        if os.getpid() != self._process:
-            raise BoardConnectionError(
-                wanted(
-                    got=f"{self!r} opened by process {self._process}, used by its child {os.getpid()}",
-                    allowed="the process that opened the board",
-                    remedy="open the board in the process that uses it",
-                )
-            )
-
-    def _require_open(self) -> None:
-        if self._closed:
-            raise BoardError(
-                wanted(got=f"{self!r}, closed before", allowed="an open board", remedy="open it anew")
-            )

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from check_faults_boards import BenchAsClass, FaultyHardware, Specimen, draw_specimen
+from study_boards.faulty import BenchAsClass, FaultyHardware, Specimen, draw_specimen
 
 from crosscal.commands.check import rested_currents
 from crosscal.firmware_models.serving import BoardServer, PoweredBoard, serve_tcp

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from own_ranges_boards import BOARDS, RangedBoard
+from study_boards.ranged import BOARDS, RangedBoard
 
 from crosscal.commands.benches.simulated_board import RESOURCE, linear_gaussian_reference
 from crosscal.commands.jobs.evaluation import evaluate_with_bar

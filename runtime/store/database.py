@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from crosscal.core.errors import StoreError, StoreFullError, wanted
+from crosscal.core.errors import CrosscalError, StoreError, StoreFullError, wanted
 
 NAME = "history.sqlite"
 
@@ -74,13 +74,7 @@ def explained(folder: Path) -> Iterator[None]:
             raise full(folder) from error
         primary = None if code is None else code & 0xFF
         if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            raise StoreError(
-                wanted(
-                    got=f"a damaged database in {folder} ({_line(error)})",
-                    allowed="one that this program has written whole",
-                    remedy="restore the folder from a copy, or move it away and begin a new store",
-                )
-            ) from error
+            raise _damaged(folder, error) from error
         raise StoreError(
             wanted(
                 got=f"an error of the database in {folder} ({_line(error)})",
@@ -88,6 +82,31 @@ def explained(folder: Path) -> Iterator[None]:
                 remedy="check the folder, its owner and its rights",
             )
         ) from error
+
+
+@contextmanager
+def whole_rows(folder: Path) -> Iterator[None]:
+    """Turn errors of values that no row of ours has into errors of the store.
+
+    Raises:
+        StoreError: it is damaged.
+    """
+    try:
+        yield
+    except CrosscalError:
+        raise
+    except (TypeError, ValueError, KeyError, OverflowError) as error:
+        raise _damaged(folder, error) from error
+
+
+def _damaged(folder: Path, error: Exception) -> StoreError:
+    return StoreError(
+        wanted(
+            got=f"a damaged database in {folder} ({_line(error)})",
+            allowed="one that this program has written whole",
+            remedy="restore the folder from a copy, or move it away and begin a new store",
+        )
+    )
 
 
 def _line(error: Exception) -> str:

@@ -13,7 +13,7 @@ from typing import Self
 from crosscal.core.errors import StoreError, wanted
 from crosscal.runtime.store import queries
 from crosscal.runtime.store.calibration_files import CalibrationFiles
-from crosscal.runtime.store.database import explained, full
+from crosscal.runtime.store.database import explained, full, whole_rows
 from crosscal.runtime.store.writer_lock import WriterLock
 
 
@@ -60,7 +60,7 @@ class OpenStore:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        with self._turn, explained(self._folder):
+        with self._turn, explained(self._folder), whole_rows(self._folder):
             yield
 
     @contextmanager

@@ -58,7 +58,10 @@ class Kept:
 
     def __init__(self, folder: Path) -> None:
         self.clock = FakeClock()
-        time = DaemonClock(monotonic=self.clock, utc=self.clock, sleep=self.clock.advance)
+        self.utc_offset_s = 0.0
+        time = DaemonClock(
+            monotonic=self.clock, utc=lambda: self.clock() + self.utc_offset_s, sleep=self.clock.advance
+        )
         self.store = Store.open(folder)
         self.alarms: list[dict[str, Any]] = []
         self.journal = Journal(self.store, clock=time, command=lambda alarm: self.alarms.append(dict(alarm)))
@@ -245,3 +248,19 @@ def test_how_long_a_calibration_keeps_is_learned_from_what_relearning_was_worth(
     assert wandering.after_s == 10.0 < first_s < steady.after_s == 3600.0
     steady.take(5000.0, bad, good)
     assert steady.after_s < 3600.0
+
+
+@pytest.mark.parametrize("jump_s", [-40 * 365 * 24 * HOUR_S, -HOUR_S, 3 * 365 * 24 * HOUR_S])
+def test_a_clock_that_jumps_moves_neither_sentinels_nor_ages(kept: Kept, jump_s: float) -> None:
+    kept.let_pass(HOUR_S, turns=20)
+    due_s, age_s = kept.upkeep.next_due_s, kept.upkeep.age_s
+    kept.utc_offset_s = jump_s
+    assert kept.upkeep.next_due_s == due_s
+    assert kept.upkeep.age_s == age_s
+    before = len(kept.store.sentinels())
+    kept.let_pass(2 * HOUR_S, turns=20)
+    assert before < len(kept.store.sentinels()) < before + 20
+    kept.journal.thin()
+    read_through(kept)
+    assert kept.store.integrity() == []
+    assert not kept.alarms

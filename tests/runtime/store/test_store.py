@@ -308,3 +308,14 @@ def test_a_damaged_part_is_named(tmp_path: Path, damage: str) -> None:
         with pytest.raises(StoreError, match="cannot be read"):
             store.calibration(2)
         assert store.integrity()
+
+
+@pytest.mark.parametrize("value", [b"\1", "text", 7])
+def test_values_that_no_row_of_ours_has_are_a_damaged_store(tmp_path: Path, value: object) -> None:
+    with Store.open(tmp_path) as store:
+        store.record_sentinel(reading(1.0))
+    with sqlite3.connect(tmp_path / "history.sqlite") as database:
+        database.execute("UPDATE sentinels SET residual = ?", (value,))
+    database.close()
+    with Store.read_only(tmp_path) as store, pytest.raises(StoreError, match="damaged"):
+        store.sentinels()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -11,9 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_process import LONGEST_S
+from lab_boards import BentBoard
 
 import crosscal
+from crosscal.commands.jobs.calibration import Told, calibrate_in_rounds
 from crosscal.core.run_file import read_run
+from crosscal.training import BoardDescription, CollectionPlan
 
 TESTS = Path(__file__).parent
 
@@ -129,6 +133,25 @@ def test_after_ctrl_c_the_same_command_goes_on_with_what_was_measured(tmp_path: 
     assert done.returncode == 0, done.stderr
     used = len(read_run(tmp_path / "b7" / "run.h5").target_s)
     assert len(written(tmp_path)) - before <= used - kept + 1
+
+
+def test_no_round_begins_once_the_time_is_used_up(tmp_path: Path) -> None:
+    board = BentBoard()
+    plan = CollectionPlan(matrices=12, vectors=40, seed=1).resolved(BoardDescription.of(board))
+    ticks_s = itertools.count(0.0, 100.0)
+    told = Told(**dict.fromkeys(("measured", "trained", "began", "tested", "restored"), lambda _: None))
+    calibration = calibrate_in_rounds(
+        board,
+        tmp_path,
+        plan,
+        calibrator="affine",
+        time_s=150.0,
+        accept_worse=True,
+        told=told,
+        clock=lambda: next(ticks_s),
+    )
+    assert [trial.matrices for trial in calibration.rounds] == [3, 5]
+    assert calibration.ended == "the time of 2.5 minutes is used up"
 
 
 def test_an_output_that_exists_is_refused_before_anything_is_programmed(tmp_path: Path) -> None:

@@ -14,12 +14,13 @@ import numpy as np
 from crosscal.core.array_types import Currents, Vectors
 from crosscal.core.errors import ShapeError, wanted
 from crosscal.runtime.inverse.tensors import InverseTensors
+from crosscal.runtime.recalibration.broken_cells import broken_rows, calm_reads, find_breaks, row_variance
 from crosscal.runtime.recalibration.cell_model import (
     cell_sensitivity,
     standardised_inputs,
     with_changes,
 )
-from crosscal.runtime.recalibration.conditioning import ColumnReads, condition
+from crosscal.runtime.recalibration.conditioning import ColumnReads, Spread, condition
 from crosscal.runtime.recalibration.evolution import Evolution, grown_covariance
 from crosscal.runtime.recalibration.level_choice import LevelFound, choose_level, noise_has_grown
 from crosscal.runtime.recalibration.outliers import find_outliers
@@ -92,21 +93,28 @@ def recalibrate(
     reads = ColumnReads(sensitivity=sensitivity, residual=residual.T, present=np.ascontiguousarray(present.T))
     stated = float(np.sqrt(np.median(original.variance)))
     before, evolution = None, None
+    # A broken cell says nothing of how much all cells have changed.
+    calm = calm_reads(reads)
     if posterior is not None:
-        before, evolution = grown_covariance(reads, posterior, age_s)
+        before, evolution = grown_covariance(calm, posterior, age_s)
     elif first_prior is not None:
         before, stated = first_prior.covariance, first_prior.noise
-    found = choose_level(reads, before, stated)
+    found = choose_level(calm, before, stated)
     level, spread, _ = found
+    rows_broken = broken_rows(reads, _prior(spread, before, columns, unknowns), spread.noise)
+    if (rows_broken > 0.5).any():
+        before = row_variance(rows_broken, columns) + (0.0 if before is None else before)
+        found = choose_level(calm_reads(reads), before, stated)
+        level, spread, _ = found
     if evolution is None:
         evolution = Evolution.begun(spread.noise, age_s)
     else:
         spread = replace(spread, noise=evolution.believed_noise(spread.noise))
+    prior = _prior(spread, before, columns, unknowns)
+    breaks = find_breaks(reads, prior, spread.noise, rows_broken)
     learned = posterior
-    if level is not RecalibrationLevel.NOTHING or known_before is not None:
-        prior = np.broadcast_to(np.diag(spread.variances(unknowns)), (columns, unknowns, unknowns))
-        prior = prior if before is None else before + prior
-        shift, covariance = condition(reads, prior, spread.noise)
+    if level is not RecalibrationLevel.NOTHING or known_before is not None or breaks.any:
+        shift, covariance = condition(reads, breaks.widened(prior), spread.noise)
         learned = ColumnPosterior(
             mean=mean + shift, covariance=covariance, noise=spread.noise, evolution=evolution
         )
@@ -121,8 +129,15 @@ def recalibrate(
             voltage_v,
             present,
             outliers=int(outliers.sum()),
+            broken=None if learned is None else breaks.named(learned),
         ),
     )
+
+
+def _prior(spread: Spread, before: np.ndarray | None, columns: int, unknowns: int) -> np.ndarray:
+    """Covariance (M, U, U) of what may have changed and of what was not known before."""
+    prior = np.broadcast_to(np.diag(spread.variances(unknowns)), (columns, unknowns, unknowns))
+    return prior if before is None else before + prior
 
 
 def _with_expected(found: LevelFound, prior: ColumnPosterior | None) -> LevelFound:

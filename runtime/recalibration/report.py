@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from crosscal.runtime.recalibration.broken_cells import BrokenCell, BrokenLine
 from crosscal.runtime.recalibration.conditioning import Spread
 from crosscal.runtime.recalibration.posterior import RecalibrationLevel
 
 _ALIKE = 1e-6  # relative: converters of 16 bits tell 1.5e-5 apart, single precision 6e-8
+
+Broken = tuple[tuple[BrokenCell, ...], tuple[BrokenLine, ...], tuple[BrokenLine, ...]]
+"""Broken cells, rows and columns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,6 +28,8 @@ class RecalibrationReport:
         readings_used, readings_missing: of K · M.
         outliers: of the missing, readings left out because no change of their column explains them.
         silent_columns: columns without one usable reading, from 0; nothing was learned of them.
+        broken_cells, broken_rows, broken_columns: cells and lines that lie far off, counted from 1; their kinds
+            and probabilities. Cells of a broken row are not named one by one.
         independent_vectors: rank of the known vectors that have readings, about their mean, plus one: fewer
             than K when they repeat or have none.
     """
@@ -36,6 +42,9 @@ class RecalibrationReport:
     silent_columns: tuple[int, ...]
     independent_vectors: int
     outliers: int = 0
+    broken_cells: tuple[BrokenCell, ...] = ()
+    broken_rows: tuple[BrokenLine, ...] = ()
+    broken_columns: tuple[BrokenLine, ...] = ()
 
     @classmethod
     def of(
@@ -45,6 +54,7 @@ class RecalibrationReport:
         present: np.ndarray,
         *,
         outliers: int = 0,
+        broken: Broken | None = None,
     ) -> RecalibrationReport:
         """Report on `found`, the level with its spreads and the evidence.
 
@@ -53,6 +63,9 @@ class RecalibrationReport:
             voltage_v: known inputs [V], (K, N). present: whether there is a reading, (K, M).
         """
         level, spread, evidence = found
+        cells, rows, columns = broken or ((), (), ())
+        if (cells or rows or columns) and level is not RecalibrationLevel.CELLS:
+            level = RecalibrationLevel.CELLS
         read_v = voltage_v[present.any(axis=1)]
         about = read_v - read_v.mean(axis=0)
         used = int(present.sum())
@@ -63,6 +76,9 @@ class RecalibrationReport:
             readings_used=used,
             readings_missing=present.size - used,
             outliers=outliers,
+            broken_cells=cells,
+            broken_rows=rows,
+            broken_columns=columns,
             silent_columns=tuple(int(column) for column in np.flatnonzero(~present.any(axis=0))),
             independent_vectors=1
             + int(np.linalg.matrix_rank(about, tol=_ALIKE * max(np.abs(voltage_v).max(), _ALIKE))),

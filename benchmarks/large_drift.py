@@ -2,10 +2,11 @@
 
     python benchmarks/large_drift.py --size 32x32 --drift 0.3 --matrices 8
 
-The circuit is that of memsys2025, read noise 1e-3 of the largest current. Training sees cells programmed to 1 %
-and read back to 0.2 %, before any drift. Then each cell of a matrix never trained on moves by 30 % (rms), as by a
-relaxation; what is known of it are K = N/4, N/2 and N vectors, and one more read-back, of 0.2 % again. Printed are
-medians of the NMSE, beside gain and offset per column fitted to the same vectors, and of error over stated deviation.
+The circuit is that of memsys2025, read noise 1e-3 of the largest current. Training sees cells programmed to
+1 % and read back to 0.2 %, before any drift. Then each cell of a matrix never trained on moves by 30 %
+(rms), as by a relaxation; what is known of it are K = N/4, N/2 and N vectors, and one more read-back, of 0.2
+% again. Printed are medians of the NMSE, beside gain and offset per column fitted to the same vectors, and
+of error over stated deviation.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from recalibration import HIGH_V, LARGEST_A_PER_ROW, LOW_V, Board
 
 from crosscal.runtime import Calibrator, ProgrammedCalibrator
 from crosscal.runtime.recalibration.vectors import informative_vectors
 from crosscal.training import Measurements, TrainingPlan, export_calibrator, train
 from crosscal.training.calibrators.affine_fit import affine_per_matrix
-from recalibration import HIGH_V, LARGEST_A_PER_ROW, LOW_V, Board
 
 PROGRAMMING, READ_BACK = 0.01, 0.002
 FRESH = 200
@@ -75,9 +76,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "calibrator.onnx"
         run = training_run(board, given.training, rng)
-        export_calibrator(
-            train(TrainingPlan(calibrator=given.calibrator, seed=1), run), path
-        )
+        export_calibrator(train(TrainingPlan(calibrator=given.calibrator, seed=1), run), path)
         calibrator = Calibrator.load(path)
     found: dict[str, list[tuple[float, float]]] = {}
     for _ in range(given.matrices):
@@ -105,11 +104,12 @@ def main() -> None:
             add(f"K = {count}, affine", affine_a(target_s, (known_v, known_a), fresh_a))
             read(f"K = {count}", before.recalibrated(known_v, known_a))
             read(f"K = {count} and read-back", informed.recalibrated(known_v, known_a))
-    print(f"{given.calibrator}, {given.size}, cells moved by {100 * given.drift:g} %, {given.matrices} matrices")
+    moved = f"cells moved by {100 * given.drift:g} %"
+    print(f"{given.calibrator}, {given.size}, {moved}, {given.matrices} matrices")
     for way, values in found.items():
         nmse, ratio = np.array(values).T
-        stated = "" if np.isnan(ratio).all() else f"{np.median(ratio):8.2f} ({ratio.min():.2f} to {ratio.max():.2f})"
-        print(f"  {way:26} {np.median(nmse):9.2e} {stated}")
+        stated = f"{np.median(ratio):8.2f} ({ratio.min():.2f} to {ratio.max():.2f})"
+        print(f"  {way:26} {np.median(nmse):9.2e} {'' if np.isnan(ratio).all() else stated}")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """Cells that broke: a heavy tail of the prior, so that one cell far off is found as one cell far off.
 
-A normal prior spreads the residual of a cell that opened over all cells of its column. Here each cell may, with a
-small probability, have gone anywhere. Column by column the readings say how much likelier they are if this or that
-cell did; its prior variance is widened by the probability that it did, and the others keep theirs. A column as a
-whole, all cells of it or its line, is a candidate like a cell.
+A normal prior spreads the residual of a cell that opened over all cells of its column. Here each cell may,
+with a small probability, have gone anywhere. Column by column the readings say how much likelier they are if
+this or that cell did; its prior variance is widened by the probability that it did, and the others keep
+theirs. A column as a whole, all cells of it or its line, is a candidate like a cell.
 
 Reference:
-    Rasmussen and Williams, Gaussian Processes for Machine Learning (2006), section 5.4: comparison of models by
-    their marginal likelihood; a rank-one change of the covariance gives it in closed form.
+    Rasmussen and Williams, Gaussian Processes for Machine Learning (2006), section 5.4: comparison of models
+    by their marginal likelihood; a rank-one change of the covariance gives it in closed form.
 """
 
 from __future__ import annotations
@@ -32,13 +32,17 @@ _MOST_IN_A_COLUMN = 4
 _NEGLIGIBLE = 1e-3
 
 _CALM = 25.0
-"""Mean square residual relative to the columns' median, beyond which a column does not say how much all cells have
-changed: of columns that differ by the chance of a single number, one in 1,500."""
+"""Mean square residual relative to the columns' median, beyond which a column does not say how much all
+cells have changed: of columns that differ by the chance of a single number, one in 1,500."""
 
 _MOST_NOT_CALM = 0.25
 
 _DEVIATIONS = 3.0
-"""Of a cell's change by its column alone, from which the column counts for a broken row: more than half must."""
+"""Of a cell's change by its column alone, from which the column counts for a broken row: more than half
+must."""
+
+_UNEXPLAINED = 8.0
+"""Standard deviations of a mean square beyond which a column's residual is not noise."""
 
 _NAMED_FROM = 0.2
 """Relative change from which a cell is named: what moved less is part of how well the board programs."""
@@ -52,6 +56,7 @@ class BreakKind(StrEnum):
     OPEN = "open"
     SHORT = "short"
     MOVED = "moved"
+    UNEXPLAINED = "unexplained"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +83,8 @@ class BrokenLine:
 
     Attributes:
         line: counted from 1.
-        kind: open, short, or moved.
+        kind: open, short, or moved; unexplained for a column whose readings no change of its cells explains,
+            as with a short that pulls a row and a column together.
         probability: that it is the line.
     """
 
@@ -114,10 +120,19 @@ class Breaks:
         return wider
 
     def named(
-        self, posterior: ColumnPosterior
+        self, posterior: ColumnPosterior, unexplained: np.ndarray
     ) -> tuple[tuple[BrokenCell, ...], tuple[BrokenLine, ...], tuple[BrokenLine, ...]]:
-        """Name broken cells, rows and columns, once the readings were learned from."""
-        cells, columns, rows = [], [], []
+        """Name broken cells, rows and columns, once the readings were learned from.
+
+        Args:
+            posterior: given the readings.
+            unexplained: whether a column's readings remain unexplained, (M,); its cells are not named.
+        """
+        cells, rows = [], []
+        columns = [
+            BrokenLine(line=int(m) + 1, kind=BreakKind.UNEXPLAINED, probability=1.0)
+            for m in np.flatnonzero(unexplained)
+        ]
         total = posterior.mean[:, CELLS:] + posterior.mean[:, GAIN, None]
         for n, probability in enumerate(self.row_probability):
             change = float(np.median(total[:, n]))
@@ -125,7 +140,7 @@ class Breaks:
                 rows.append(BrokenLine(line=n + 1, kind=_kind(change), probability=float(probability)))
         for m, u in zip(*np.nonzero(self.probability > 0.5), strict=True):
             change = float(posterior.mean[m, u])
-            if abs(change) < _NAMED_FROM or u == OFFSET:
+            if abs(change) < _NAMED_FROM or u == OFFSET or unexplained[m]:
                 continue
             probability = float(self.probability[m, u])
             if u == GAIN:
@@ -208,6 +223,20 @@ def find_breaks(
             added[m] += more
             probability[m] = np.maximum(probability[m], found)
     return Breaks(probability=probability, variance=added, row_probability=rows)
+
+
+def unexplained_columns(reads: ColumnReads, shift: np.ndarray, noise: float) -> np.ndarray:
+    """Tell the columns with readings that learning has not explained, (M,).
+
+    Args:
+        reads: residuals of predictions with the prior's mean.
+        shift: change of the mean that was learned, (M, U).
+        noise: of a reading, relative to full scale.
+    """
+    rest = np.where(reads.present, reads.residual - (reads.sensitivity @ shift[:, :, None])[:, :, 0], 0.0)
+    count = np.maximum(reads.present.sum(axis=1), 1)
+    usual = 1.0 + _UNEXPLAINED * np.sqrt(2.0 / count)
+    return (rest**2).sum(axis=1) / count > usual * noise**2
 
 
 def _observed(

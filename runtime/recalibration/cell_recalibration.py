@@ -14,7 +14,13 @@ import numpy as np
 from crosscal.core.array_types import Currents, Vectors
 from crosscal.core.errors import ShapeError, wanted
 from crosscal.runtime.inverse.tensors import InverseTensors
-from crosscal.runtime.recalibration.broken_cells import broken_rows, calm_reads, find_breaks, row_variance
+from crosscal.runtime.recalibration.broken_cells import (
+    broken_rows,
+    calm_reads,
+    find_breaks,
+    row_variance,
+    unexplained_columns,
+)
 from crosscal.runtime.recalibration.cell_model import (
     cell_sensitivity,
     standardised_inputs,
@@ -112,9 +118,11 @@ def recalibrate(
         spread = replace(spread, noise=evolution.believed_noise(spread.noise))
     prior = _prior(spread, before, columns, unknowns)
     breaks = find_breaks(reads, prior, spread.noise, rows_broken)
-    learned = posterior
+    learned, missed = posterior, np.zeros(columns, dtype=bool)
     if level is not RecalibrationLevel.NOTHING or known_before is not None or breaks.any:
         shift, covariance = condition(reads, breaks.widened(prior), spread.noise)
+        if breaks.any:
+            missed = unexplained_columns(reads, shift, spread.noise)
         learned = ColumnPosterior(
             mean=mean + shift, covariance=covariance, noise=spread.noise, evolution=evolution
         )
@@ -129,7 +137,7 @@ def recalibrate(
             voltage_v,
             present,
             outliers=int(outliers.sum()),
-            broken=None if learned is None else breaks.named(learned),
+            broken=None if learned is None else breaks.named(learned, missed),
         ),
     )
 

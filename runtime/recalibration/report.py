@@ -28,8 +28,8 @@ class RecalibrationReport:
         readings_used, readings_missing: of K · M.
         outliers: of the missing, readings left out because no change of their column explains them.
         silent_columns: columns without one usable reading, from 0; nothing was learned of them.
-        broken_cells, broken_rows, broken_columns: cells and lines that lie far off, counted from 1; their kinds
-            and probabilities. Cells of a broken row are not named one by one.
+        broken_cells, broken_rows, broken_columns: cells and lines that lie far off, counted from 1; their
+            kinds and probabilities. Cells of a broken row are not named one by one.
         independent_vectors: rank of the known vectors that have readings, about their mean, plus one: fewer
             than K when they repeat or have none.
     """

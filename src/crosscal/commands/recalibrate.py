@@ -22,6 +22,7 @@ from crosscal.commands.options.bench_name import backend_option
 from crosscal.commands.options.quantity_range import QuantityRange
 from crosscal.commands.terminal.progress import console, working
 from crosscal.commands.terminal.recalibration_table import (
+    describe_breaks,
     describe_changes,
     describe_readings,
     verification_table,
@@ -154,6 +155,8 @@ def command(
         identity = board.identity
     console.print(describe_readings(done, plan))
     console.print(f"evidence: {describe_changes(done)}")
+    if broken := describe_breaks(done.report):
+        console.print(f"[yellow]broken, counted from 1: {broken}")
     Console().print(verification_table(done))
     if not done.verified:
         console.print(

@@ -39,7 +39,9 @@ def recalibrated(
     return calibrator.recalibrated(voltage_v, measured(real_s, voltage_v, rng))
 
 
-def scored(calibrator: ProgrammedCalibrator, real_s: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
+def scored(
+    calibrator: ProgrammedCalibrator, real_s: np.ndarray, rng: np.random.Generator
+) -> tuple[float, float]:
     """Root mean square error [A], and the same relative to the stated deviations."""
     voltage_v = rng.uniform(0.1, 0.5, (300, ROWS))
     found_a, deviation_a = calibrator.with_uncertainty(

@@ -62,6 +62,18 @@ def describe_changes(done: BoardRecalibration) -> str:
     return f"cells read back lie {100 * distance:.2g} % off their targets; beyond that, {_changes_of(report)}"
 
 
+def describe_breaks(report: RecalibrationReport) -> str:
+    """Name broken cells and lines, counted from 1; empty if there are none."""
+    found = [f"row {row.line} {row.kind}" for row in report.broken_rows]
+    found += [f"column {column.line} {column.kind}" for column in report.broken_columns]
+    found += [
+        f"cell {cell.row},{cell.column} {cell.kind}, {cell.ratio:.2g} of its conductance"
+        for cell in report.broken_cells
+    ]
+    shown = "; ".join(found[:_SHOWN])
+    return shown if len(found) <= _SHOWN else f"{shown}; and {len(found) - _SHOWN} more"
+
+
 def _changes_of(report: RecalibrationReport) -> str:
     spread = report.spread
     if report.level is RecalibrationLevel.NOTHING:

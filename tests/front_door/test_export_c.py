@@ -66,6 +66,28 @@ def test_a_library_answers_as_the_calibrator_does() -> None:
     assert (answer_a[~known] == 0).all()
 
 
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler (cc) on this machine")
+def test_a_library_knows_the_cells_that_were_read_back() -> None:
+    matrix_s = np.load("g.npy")
+    read_back_s = matrix_s * (1.0 + 0.03 * np.random.default_rng(3).standard_normal(matrix_s.shape))
+    np.save("cells.npy", read_back_s)
+    assert run("-o", "b7.h", "--name", "b7", "--library", "--read-back", "cells.npy").exit_code == 0
+    (library,) = (path for path in Path().iterdir() if path.suffix in (".so", ".dylib", ".dll"))
+    calibrator = crosscal.load_calibrator(SHIPPED)
+    alone, informed = calibrator.program(matrix_s), calibrator.program(matrix_s, read_back_s=read_back_s)
+    tensors = informed.correction.tensors
+    z = np.random.default_rng(4).uniform(-1.5, 1.5, (5, 12))
+    current_a = (tensors.predicted(z) / tensors.current_scale + tensors.current_shift).astype(np.float32)
+    expected_a = informed(current_a.astype(np.float64))
+    answer_a, status = np.zeros_like(current_a), np.full(5, 9, dtype=np.uint8)
+    at = [ctypes.c_void_p(array.ctypes.data) for array in (current_a, answer_a, status)]
+    assert ctypes.CDLL(str(library.resolve())).b7_calibrate_batch(5, *at) == 5
+    largest_a = np.abs(expected_a).max()
+    assert np.abs(answer_a - expected_a).max() <= 1e-5 * largest_a
+    blind_a = alone(current_a.astype(np.float64), allow_extrapolation=True)
+    assert np.abs(answer_a - blind_a).max() > 1e-3 * largest_a
+
+
 def test_a_compiler_that_is_not_there_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "no-such-compiler")
     assert "no C compiler" in message(run("-o", "b7.h", "--library"), of=InputError)

@@ -181,6 +181,25 @@ def test_board_that_is_away_fails_and_is_not_answered_from_memory(kept: Kept) ->
     assert proxy.calibrate() == -240
 
 
+def test_what_the_board_reads_back_is_used_before_anything_is_read(kept: Kept) -> None:
+    target_s = kept.board.target_s = matrix(5)
+    program_bench(kept.board.bench, target_s)
+    voltage_v = np.random.default_rng(3).uniform(0.1, 0.5, (64, 12))
+
+    def error(*, written: bool) -> float:
+        kept.upkeep.new_matrix(target_s, "programmed", written=written)
+        programmed = kept.upkeep.condition.programmed
+        assert programmed is not None
+        reading = kept.board.bench.measure(
+            array("d", voltage_v.tobytes()), range_index=LAST_RANGE, aperture_s=1e-3, averages=1, dwell_s=1e-3
+        )
+        calibrated_a = programmed(np.array(reading.current_a).reshape(64, -1))
+        return float(((calibrated_a - voltage_v @ target_s) ** 2).mean())
+
+    without = error(written=False)
+    assert error(written=True) < 0.7 * without
+
+
 def read_through(kept: Kept, count: int = 1) -> Any:
     """Read ordinary vectors as a client of the proxy does."""
     proxy = CalibratedHardware(kept.board.facts, kept.upkeep, feed=lambda: None)

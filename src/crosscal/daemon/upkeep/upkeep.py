@@ -144,6 +144,8 @@ class Upkeep:
         self.watch = None
         if not self._compile(target_s, reason, written=written):
             return
+        if written:
+            self._take_read_back()
         self.condition.doubt, self.condition.usable = f"{reason}; not verified yet", True
         self._verify_now(reason)
 
@@ -172,6 +174,24 @@ class Upkeep:
             self._age.begin(None if written or compiled is None else compiled.facts_of(target_s))
         condition.learned_at_s = None
         return True
+
+    def _take_read_back(self) -> None:
+        """Let the calibration know what the board measures of its cells, where both can.
+
+        Raises:
+            BoardError: from the board.
+        """
+        compiled, hardware = self.condition.compiled, self._require_board().hardware
+        if compiled is None or "READBACK" not in hardware.facts.capabilities:
+            return
+        programmed = compiled.programmed
+        if not programmed.uses_read_backs:
+            return
+        read_back_s = np.array(hardware.read_conductance()).reshape(programmed.shape)
+        try:
+            self.condition.compiled = compiled.carrying(programmed.with_read_back(read_back_s))
+        except CrosscalError as error:
+            self._journal.event("read-back", f"what the board read back is not used: {error}")
 
     # Reads
 

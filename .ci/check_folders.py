@@ -1,4 +1,4 @@
-"""Folders with more modules than a reader takes in at a glance: the product's, the benchmarks' and the examples'.
+"""Folders with more modules than a reader takes in at a glance: of the product, benchmarks and examples.
 
 Usage: python3 .ci/check_folders.py
 """

@@ -28,14 +28,14 @@ _BREAKS = 1e-4
 _ANYWHERE = 1.0
 """Standard deviation of a broken cell's relative change, at least: from open to twice as much."""
 
-_MOST_IN_A_COLUMN = 4
-_NEGLIGIBLE = 1e-3
+_MOST_IN_A_COLUMN = 4  # cells that are looked for one after another; the search ends where none is likely
+_NEGLIGIBLE = 1e-3  # probability of a cell that is not widened: it adds a thousandth of a break
 
 _CALM = 25.0
 """Mean square residual relative to the columns' median, beyond which a column does not say how much all
 cells have changed: of columns that differ by the chance of a single number, one in 1,500."""
 
-_MOST_NOT_CALM = 0.25
+_MOST_NOT_CALM = 0.25  # of the columns: where more change, it is the array and no single cell
 
 _DEVIATIONS = 3.0
 """Of a cell's change by its column alone, from which the column counts for a broken row: more than half
@@ -47,7 +47,7 @@ _UNEXPLAINED = 8.0
 _NAMED_FROM = 0.2
 """Relative change from which a cell is named: what moved less is part of how well the board programs."""
 
-_OPEN_BELOW, _SHORT_ABOVE = 0.1, 3.0
+_OPEN_BELOW, _SHORT_ABOVE = 0.1, 3.0  # of the target: what a break is called, and no more
 
 
 class BreakKind(StrEnum):

@@ -133,7 +133,7 @@ def test_script_gets_calibrated_currents_by_another_resource_name(
 
 
 def test_each_of_several_clients_gets_the_replies_to_its_own_vectors(rig: Rig) -> None:
-    """`benchmarks/daemon_load.py` has sixteen of them at it for ten minutes."""
+    """`benchmarks/daemon/load.py` has sixteen of them at it for ten minutes."""
 
     def client(seed: int) -> float:
         voltage_v = vectors(12, seed)

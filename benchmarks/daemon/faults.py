@@ -1,6 +1,6 @@
 """Kills, lost links, stalls, garbled replies and power cycles of a daemon at work; resumable.
 
-python benchmarks/daemon_faults.py --cases 1000 -o faults/
+python benchmarks/daemon/faults.py --cases 1000 -o faults/
 
 Each case ends with the daemon back in service without help. It fails if a committed calibration is lost or
 damaged, if anything half-written is found, or if a current that was served as calibrated is wrong. Needs an

@@ -1,7 +1,7 @@
 """Fuzzing of all that a daemon reads from outside: SCPI bytes, HTTP, stored files, settings; resumable.
 
-    python benchmarks/daemon_fuzz.py -o fuzz/                 # a million inputs
-    python benchmarks/daemon_fuzz.py --inputs 20000 -o fuzz/ scpi parts
+    python benchmarks/daemon/fuzz.py -o fuzz/                 # a million inputs
+    python benchmarks/daemon/fuzz.py --inputs 20000 -o fuzz/ scpi parts
 
 Good inputs are cut, repeated, overwritten and spliced. What is refused must be refused by the package's own
 errors; anything else is a failure, as are an input that takes more than ten seconds and memory that grows.

@@ -1,7 +1,7 @@
 """Load on a daemon: many clients at once, memory, and the time that the proxy adds to a read.
 
-    python benchmarks/daemon_load.py                          # 16 clients for 10 minutes
-    python benchmarks/daemon_load.py --clients 4 --minutes 0.2 --pairs 200
+    python benchmarks/daemon/load.py                          # 16 clients for 10 minutes
+    python benchmarks/daemon/load.py --clients 4 --minutes 0.2 --pairs 200
 
 Board (16×64, simulated), daemon and clients are processes of their own. Every client reads vectors of its own
 and checks that the currents are those of the vector that it sent; so a reply that another client should have

@@ -1,14 +1,12 @@
 """Exported C: parity with ONNX, its cost on an emulated Cortex-M4 beside emx-onnx-cgen, its time here.
 
 Trains small calibrators of every kind on a made-up board (kept with `--keep`), exports them for matrices
-never trained on, and prints its tables; `exact` says how far ONNX and C are from double precision. The
-Cortex-M4 needs gcc-arm-none-eabi, libnewlib-arm-none-eabi and qemu-system-arm; the peer needs emx-onnx-cgen
-(PyPI) in the environment that `--emx` names.
+never trained on, and prints its tables. The Cortex-M4 needs gcc-arm-none-eabi, libnewlib-arm-none-eabi and
+qemu-system-arm; the peer needs emx-onnx-cgen (PyPI) in the environment that `--emx` names.
 
     python benchmarks/export_c.py
     python benchmarks/export_c.py --only cortex --emx ~/emx/bin/emx-onnx-cgen
     python benchmarks/export_c.py --only parity --shapes 8x8 5x9 --matrices 20 --vectors 50
-    python benchmarks/export_c.py --only exact --shapes 40x24
 """
 
 from __future__ import annotations
@@ -23,7 +21,6 @@ from pathlib import Path
 os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
 from exported_c.cortex import measure_cortex
-from exported_c.exact import measure_exactness
 from exported_c.host import measure_host
 from exported_c.parity import measure_parity
 from exported_c.subjects import Shape, Subjects
@@ -31,7 +28,7 @@ from rich.console import Console
 
 SQUARES = "8x8 16x16 32x32 64x64"
 OTHERS = "5x9 40x24"
-PARTS = {"parity": measure_parity, "cortex": measure_cortex, "host": measure_host, "exact": measure_exactness}
+PARTS = {"parity": measure_parity, "cortex": measure_cortex, "host": measure_host}
 
 
 def shape_of(text: str) -> Shape:
@@ -56,7 +53,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() if arguments.keep is None else nullcontext(arguments.keep) as folder:
         subjects = Subjects(Path(folder))
         for name in PARTS if arguments.only is None else (arguments.only,):
-            texts = f"{SQUARES} {OTHERS}" if name in ("parity", "exact") else SQUARES
+            texts = f"{SQUARES} {OTHERS}" if name == "parity" else SQUARES
             shapes = arguments.shapes or [shape_of(text) for text in texts.split()]
             console.print(PARTS[name](subjects, shapes, arguments))
 

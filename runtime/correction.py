@@ -72,7 +72,7 @@ class Uncertain(Protocol):
         ...
 
     def plausible(self, current_a: np.ndarray) -> np.ndarray:
-        """Tell behind which readings (B, M) inputs were found that look like those trained on, (B,)."""
+        """Tell whether inputs behind readings (B, M) look like those trained on, (B,)."""
         ...
 
 

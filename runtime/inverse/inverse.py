@@ -105,7 +105,7 @@ class Inverse:
         )
 
     def plausible(self, current_a: Currents, voltage_v: Vectors) -> np.ndarray:
-        """Tell which inputs that `read` found [V], (B, N), look like those trained on, (B,)."""
+        """Tell whether inputs that `read` found [V], (B, N), look like those trained on, (B,)."""
         return self._uncertainty.plausible(current_a, voltage_v)
 
     def correlation(self, voltage_v: Vectors) -> np.ndarray:

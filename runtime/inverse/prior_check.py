@@ -61,7 +61,7 @@ class PriorCheck:
 
     @property
     def wider(self) -> np.ndarray:
-        """By what factor, at least 1, variances grow as inputs spread more than the prior, (B,)."""
+        """Growth of variances, at least 1, as inputs spread more than the prior, (B,)."""
         return np.where(self.spread > most_spread(self.rank), self.spread, 1.0)
 
     @property
@@ -92,7 +92,7 @@ def spread_by_chance(rank: int) -> float:
 
 
 def most_spread(rank: int) -> float:
-    """Return the largest `spread` of independent uniform inputs, of which readings tell `rank` directions."""
+    """Return the largest `spread` of independent uniform inputs, readings telling `rank` directions."""
     beyond = np.sqrt(2.0 * _SPREAD_OF_SQUARES * rank * _BY_CHANCE) + 2.0 * _BY_CHANCE / 3.0
     return 1.0 + float(beyond) / rank
 

@@ -106,7 +106,7 @@ class Uncertainty:
         return joint / (deviation[:, :, None] * deviation[:, None, :])
 
     def plausible(self, current_a: Currents, voltage_v: Vectors) -> np.ndarray:
-        """Tell which inputs that `Inverse.read` found [V], (B, N), look like those trained on, (B,)."""
+        """Tell whether inputs that `Inverse.read` found [V], (B, N), look like those trained on, (B,)."""
         found = np.empty(len(voltage_v), dtype=bool)
         for start in range(0, len(voltage_v), _CHUNK):
             part = slice(start, start + _CHUNK)

@@ -44,7 +44,7 @@ from crosscal.runtime.store import SentinelRecord, Store
 from crosscal.runtime.store.file_part import Part
 from crosscal.simulated_bench import Bench
 
-SHARES = {"scpi": 0.6, "parts": 0.2, "settings": 0.07, "calibrators": 0.05, "http": 0.06, "databases": 0.02}
+SHARES = {"scpi": 0.6, "parts": 0.23, "settings": 0.07, "calibrators": 0.02, "http": 0.06, "databases": 0.02}
 LONGEST_S = 10
 MOST_GROWTH_BYTES = 64 << 20
 BATCH = 500

@@ -15,6 +15,7 @@ from crosscal.commands.evaluate import command
 from crosscal.commands.suite import run as run_module
 from crosscal.commands.suite import steps as suite_module
 from crosscal.commands.suite.boards import load_suite
+from crosscal.commands.suite.request import SuiteRequest
 from crosscal.core.errors import InputError, SettingsError, TrainingError
 from crosscal.core.run_file import read_run
 from crosscal.runtime import Calibrator
@@ -34,7 +35,7 @@ test_matrices = 2
 test_vectors = 64
 
 [reference]
-array = { rows = 3, columns = 5 }
+array = { rows = 3, columns = 5, inputs_v = [0.1, 0.5] }
 wires = { row_ohm = 2.0, column_ohm = 3.0 }
 device = { law = "hopping" }
 noise = { read_relative = 1e-3, full_scale_a = 1e-4 }
@@ -92,6 +93,15 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "stdout.txt").write_text(ended.stdout, encoding="utf-8")
     (folder / "stderr.txt").write_text(ended.stderr, encoding="utf-8")
     return folder / "suite"
+
+
+def test_plans_leave_ranges_to_the_boards_and_those_that_come_along_have_the_papers_inputs() -> None:
+    table = load_suite()
+    request = SuiteRequest(size=table.quick, calibrators=("affine",), seed=1, retry=False)
+    for plan in (request.training_plan, request.test_plan):
+        assert plan.conductance_range_s is None
+        assert plan.voltage_range_v is None
+    assert all(board.bench["array"]["inputs_v"] == [0.1, 0.5] for board in table.boards)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from crosscal.commands.suite.boards import SuiteSize
-from crosscal.training import PAPER_WINDOW, CollectionPlan
+from crosscal.training import CollectionPlan
 
 BASELINES = "baselines"
 MEASURING = "measuring"
@@ -34,16 +34,12 @@ class SuiteRequest:
 
     @property
     def training_plan(self) -> CollectionPlan:
-        """Matrices that calibrators learn from."""
+        """Matrices that calibrators learn from, in each board's own ranges."""
         size = self.size
-        return CollectionPlan(
-            matrices=size.training_matrices, vectors=size.training_vectors, seed=self.seed, **PAPER_WINDOW
-        )
+        return CollectionPlan(matrices=size.training_matrices, vectors=size.training_vectors, seed=self.seed)
 
     @property
     def test_plan(self) -> CollectionPlan:
         """Matrices that all methods are scored on; others than those learned from."""
         size = self.size
-        return CollectionPlan(
-            matrices=size.test_matrices, vectors=size.test_vectors, seed=self.seed + 1, **PAPER_WINDOW
-        )
+        return CollectionPlan(matrices=size.test_matrices, vectors=size.test_vectors, seed=self.seed + 1)

@@ -48,6 +48,7 @@ def main() -> None:
     parser.add_argument("--vectors", type=int, default=50, help="for parity")
     parser.add_argument("--keep", type=Path, help="folder that trained calibrators stay in")
     parser.add_argument("--emx", default="emx-onnx-cgen", help="command of the peer")
+    parser.add_argument("--onnx2c", default="onnx2c", help="command of the other, built from source")
     arguments = parser.parse_args()
     console = Console(width=max(Console().width, 130))
     with tempfile.TemporaryDirectory() if arguments.keep is None else nullcontext(arguments.keep) as folder:

@@ -38,6 +38,7 @@ static int subject(const float *measured_a, float *answer)
     return 0;
 }}
 """
+_ONNX2C = _PEER.replace("restrict 1", "1").replace("peer(", "entry(")
 # Without the first option it puts weights into a file, which a board does not have.
 _PEER_FORMS = {
     "emx-onnx-cgen, defaults": ("-O2", "--large-weight-threshold", "0"),
@@ -71,7 +72,11 @@ def measure_cortex(subjects: Subjects, shapes: Sequence[Shape], arguments: argpa
         table.caption = f"not installed: {', '.join(missing)}"
         return table
     for shape in shapes:
-        for row in [*_own_rows(subjects, shape), *_peer_rows(subjects, shape, arguments.emx)]:
+        for row in [
+            *_own_rows(subjects, shape),
+            *_peer_rows(subjects, shape, arguments.emx),
+            *_onnx2c_rows(subjects, shape, arguments.onnx2c),
+        ]:
             print("  ".join(row), flush=True)
             table.add_row(*row)
     table.caption = (
@@ -122,6 +127,24 @@ def _peer_rows(subjects: Subjects, shape: Shape, command: str) -> list[list[str]
                 rows.append(
                     _row(title, shape, folder, "peer.c", (option,), ("peer.c",), programmed, current_a)
                 )
+    return rows
+
+
+def _onnx2c_rows(subjects: Subjects, shape: Shape, command: str) -> list[list[str]]:
+    if shutil.which(command) is None:
+        return [[f"{shape[0]} × {shape[1]}", f"{command}: not installed", *[""] * 7]]
+    programmed, current_a = _programmed(subjects, "concatsquash", shape)
+    rows = []
+    for option in ("-O2", "-O3"):
+        with tempfile.TemporaryDirectory() as text:
+            folder = Path(text)
+            onnx.save(folded_model(programmed, "Sigmoid"), str(folder / "peer.onnx"))
+            made = subprocess.run([command, "peer.onnx"], cwd=folder, check=True, capture_output=True)
+            (folder / "peer.c").write_bytes(made.stdout)
+            (folder / "subject.h").write_text(_ONNX2C.format(columns=shape[1]))
+            rows.append(
+                _row("onnx2c", shape, folder, "peer.c", (option,), ("peer.c",), programmed, current_a)
+            )
     return rows
 
 

@@ -190,9 +190,7 @@ class Bench(ABC):
     ) -> Sensed:
         """Give the response of the currents to the inputs, and the noise on them.
 
-        Args:
-            true_conductance_s, voltage_v, range_a, aperture_s, averages, cell_variance_s2: as for
-                `linear_gaussian_reference`.
+        Arguments are those of `linear_gaussian_reference`.
         """
 
     @abstractmethod

@@ -70,8 +70,9 @@ def fit_read_backs(
     for _ in range(_ROUNDS):
         weight = kept / deviation**2
         normal = (design * weight[:, None]).T @ design
-        here = np.arange(len(found))
-        normal[here, here] += np.where(here < knots, 1e-9 * weight.sum(), 1.0 / _USUAL_LINE**2)
+        here, least = np.arange(len(found)), 1e-9 * weight.sum()
+        # Rows, columns and knots each add up to 1: without scatter the prior alone would be lost in rounding.
+        normal[here, here] += np.where(here < knots, least, max(1.0 / _USUAL_LINE**2, least))
         found = np.linalg.solve(normal, design.T @ (weight * relative))
         rest = relative - design @ found
         share = place * kept[:, None]

@@ -29,7 +29,7 @@ from crosscal.commands.benches.simulated_board import RESOURCE, linear_gaussian_
 from crosscal.commands.jobs.evaluation import evaluate_with_bar
 from crosscal.core.run.layout import RunPlan
 from crosscal.core.run_file import Run, read_run
-from crosscal.front_door import load_calibrator, open_board
+from crosscal.front_door import open_board
 from crosscal.training import CollectionPlan, Evaluation, collect
 
 TEST_SEED = 1000
@@ -71,14 +71,16 @@ def study(board: RangedBoard, folder: Path, *, matrices: int, vectors: int, test
         spent.write_text(json.dumps({"processor_s": processor_s, "elapsed_s": time.monotonic() - began_s}))
     test = measured(folder, read_run(folder / "calibrator" / "run.h5").plan, tests)
     reference = linear_gaussian_reference(str(folder / "bench.toml"), test, cells_known=False)
-    evaluation = evaluate_with_bar(folder / "calibrator.onnx", test, reference_nmse=reference)
+    evaluation = evaluate_with_bar(
+        folder / "calibrator.onnx", test, reference_nmse=reference, deviations=None
+    )
     scores = evaluation.kinds[0].scores
     return {
         "kind": evaluation.calibrator,
         "nmse": scores["calibrator"].nmse,
         "ratio": scores["calibrator"].reference_ratio,
         "reference": float(reference.mean()),
-        "z": error_over_deviation(folder / "calibrator.onnx", evaluation),
+        "z": error_over_deviation(evaluation),
         "nothing": scores["nothing"].nmse,
         "affine": scores["affine K=100"].nmse,
         "matrices": programmed(read_run(folder / "calibrator" / "run.h5")),
@@ -108,20 +110,12 @@ def programmed(run: Run) -> int:
     return len(run.target_s)
 
 
-def error_over_deviation(path: Path, evaluation: Evaluation) -> float | None:
+def error_over_deviation(evaluation: Evaluation) -> float | None:
     """Rms of the errors in parts of the deviations stated with them; None for kinds that state none."""
-    calibrator = load_calibrator(path)
-    if evaluation.calibrator not in ("structured", "whitebox"):
+    if evaluation.deviation_a is None:
         return None
-    part = evaluation.data.of_vectors(evaluation.kinds[0].vectors)
-    squares = []
-    for k in range(part.matrices):
-        usable = part.usable[k]
-        found_a, deviation_a = calibrator.program(part.conductance_s[k]).with_uncertainty(
-            part.current_a[k, usable], allow_extrapolation=True
-        )
-        squares.append(((found_a - part.ideal_a[k, usable]) / deviation_a) ** 2)
-    return float(np.sqrt(np.concatenate(squares).mean()))
+    parts = (evaluation.calibrated_a - evaluation.data.ideal_a) / evaluation.deviation_a
+    return float(np.sqrt(np.nanmean(parts**2)))
 
 
 def table(rows: dict[str, dict[str, Any]]) -> str:

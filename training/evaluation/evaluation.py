@@ -16,7 +16,7 @@ from crosscal.core.errors import IncompatibleBoardError, ShapeError, TrainingErr
 from crosscal.core.run.layout import RunPlan
 from crosscal.core.run_file import Run
 from crosscal.core.short_repr import ShortRepr
-from crosscal.runtime import Calibrator, CalibratorMetadata, ProgrammedCalibrator
+from crosscal.runtime import Calibrator, CalibratorMetadata, ProgrammedCalibrator, Uncertain
 from crosscal.training.calibrators.affine_fit import affine_per_matrix
 from crosscal.training.collecting.inputs import INDEPENDENT, Segment, parse_inputs
 from crosscal.training.evaluation.score import Score, score
@@ -58,6 +58,8 @@ class Evaluation(ShortRepr):
         data: the run.
         estimates_a: by method, estimates of every vector [A], (K, V, M); NaN where the calibrator was not
             asked because a reading was not usable.
+        deviation_a: standard deviations stated with the calibrator's estimates [A], (K, V, M), NaN where it
+            was not asked for them; None if it states none.
         full_scale_a: largest usable measured current of the run [A], to which the RMSE is relative.
         reference_nmse: the linear-Gaussian reference on inputs of the first kind, (K,); None if the truth is
             not known.
@@ -70,6 +72,7 @@ class Evaluation(ShortRepr):
     plan: RunPlan
     data: Measurements
     estimates_a: dict[str, np.ndarray]
+    deviation_a: Stack | None
     full_scale_a: float
     reference_nmse: np.ndarray | None
     kinds: tuple[KindEvaluation, ...]
@@ -102,6 +105,7 @@ def evaluate(
     run: Run,
     *,
     reference_nmse: np.ndarray | None = None,
+    deviations: int | None = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Score a calibrator on a run.
@@ -110,6 +114,8 @@ def evaluate(
         calibrator: as loaded by the runtime.
         run: matrices never trained on.
         reference_nmse: linear-Gaussian reference of each matrix, (K,), on inputs of the first kind.
+        deviations: how many of the scored vectors of each matrix are asked for stated deviations, too: of the
+            first kind of inputs, from the first on; None for all.
         progress: called with matrices done and their number.
 
     Raises:
@@ -125,7 +131,9 @@ def evaluate(
     known = [count for count in KNOWN_VECTORS if count <= _known_limit(segments)]
     estimates = {RAW: data.current_a}
     estimates |= {_affine_name(count): affine_per_matrix(data, count) for count in known}
-    estimates |= _calibrated(calibrator, data, progress)
+    scored = tuple(_scored(segments, max(known, default=0)))
+    calibrated, deviation_a = _calibrated(calibrator, data, progress, _first(scored, deviations))
+    estimates |= calibrated
     full_scale_a = float(np.abs(data.current_a[data.usable]).max())
     kinds = tuple(
         _score_kind(
@@ -136,7 +144,7 @@ def evaluate(
             full_scale_a,
             reference_nmse if kind == segments[0].kind and kind in INDEPENDENT else None,
         )
-        for kind, vectors in _scored(segments, max(known, default=0))
+        for kind, vectors in scored
     )
     return Evaluation(
         calibrator="unknown" if calibrator.metadata is None else calibrator.metadata.kind,
@@ -144,6 +152,7 @@ def evaluate(
         plan=run.plan,
         data=data,
         estimates_a=estimates,
+        deviation_a=deviation_a,
         full_scale_a=full_scale_a,
         reference_nmse=reference_nmse,
         kinds=kinds,
@@ -158,7 +167,8 @@ def calibrate_run(
 
     NaN where the reading was not usable.
     """
-    return _calibrated(calibrator, data, progress)[CALIBRATED]
+    estimates, _ = _calibrated(calibrator, data, progress, slice(0))
+    return estimates[CALIBRATED]
 
 
 def program_matrix(calibrator: Calibrator, data: Measurements, k: int) -> ProgrammedCalibrator:
@@ -169,18 +179,27 @@ def program_matrix(calibrator: Calibrator, data: Measurements, k: int) -> Progra
 def _informed(
     calibrator: Calibrator, programmed: ProgrammedCalibrator, data: Measurements, k: int
 ) -> ProgrammedCalibrator:
+    """Tell of matrix `k`'s read-back, where the run has one and the calibrator knows its error."""
     if data.read_back_s is None or not calibrator.uses_read_backs:
         return programmed
     return programmed.with_read_back(data.read_back_s[k])
 
 
 def _calibrated(
-    calibrator: Calibrator, data: Measurements, progress: Callable[[int, int], None] | None
-) -> dict[str, Stack]:
-    """Calibrate a run with its read-backs and, where it has some, without; by method."""
+    calibrator: Calibrator,
+    data: Measurements,
+    progress: Callable[[int, int], None] | None,
+    doubted: slice,
+) -> tuple[dict[str, Stack], Stack | None]:
+    """Calibrate a run with its read-backs and, where it has some, without; by method.
+
+    Also give the deviations that are stated for the `doubted` vectors; None of a kind that states none.
+    """
     informed = data.read_back_s is not None and calibrator.uses_read_backs
     methods = (TARGET_ALONE, CALIBRATED) if informed else (CALIBRATED,)
     found = {method: np.full_like(data.current_a, np.nan) for method in methods}
+    deviation_a = np.full_like(data.current_a, np.nan)
+    stating = False
     for k in range(data.matrices):
         usable = data.usable[k]
         if usable.any():
@@ -190,9 +209,23 @@ def _calibrated(
                     programmed = _informed(calibrator, programmed, data, k)
                 # A score is of all readings: refusing some would make the rest look better.
                 calibrated_a[k, usable] = programmed(data.current_a[k, usable], allow_extrapolation=True)
+            asked = np.flatnonzero(usable[doubted]) + (doubted.start or 0)
+            stating = isinstance(programmed.correction, Uncertain)
+            if stating and asked.size:
+                _, deviation_a[k, asked] = programmed.with_uncertainty(
+                    data.current_a[k, asked], allow_extrapolation=True
+                )
         if progress is not None:
             progress(k + 1, data.matrices)
-    return found
+    return found, deviation_a if stating else None
+
+
+def _first(scored: tuple[tuple[str, slice], ...], count: int | None) -> slice:
+    """Take the first `count` vectors of the first kind of inputs, or all of that kind."""
+    if not scored:
+        return slice(0)
+    _, vectors = scored[0]
+    return vectors if count is None else slice(vectors.start, min(vectors.stop, vectors.start + count))
 
 
 def _affine_name(known: int) -> str:

@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from crosscal.runtime import Calibrator
 from crosscal.runtime.quantiles import standard_quantiles
-from crosscal.training.evaluation.evaluation import Evaluation, Stack, program_matrix
-from crosscal.training.measurements import Measurements
+from crosscal.training.evaluation.evaluation import Evaluation
 
 HONEST = 2.0
 """Rms error over rms stated deviation beyond which a model does not fit its board. Boards that fit stand at
@@ -18,9 +16,6 @@ HONEST = 2.0
 
 LEVELS = (0.5, 0.9, 0.99)
 """Intervals around a calibrated current that are said to hold the ideal one with these probabilities."""
-
-STATING = ("structured", "whitebox")
-"""Kinds that state deviations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,56 +70,37 @@ class DeviationTest:
         )
 
 
-def deviation_test(
-    calibrator: Calibrator, evaluation: Evaluation, *, most_readings: int | None = None
-) -> DeviationTest | None:
-    """Test the deviations on the vectors that an evaluation scored; None for kinds that state none.
+def deviation_test(evaluation: Evaluation) -> DeviationTest | None:
+    """Test the deviations that an evaluation asked for; None where none were asked for or stated.
 
     Args:
-        calibrator: the one evaluated.
         evaluation: on matrices never trained on.
-        most_readings: how many to test at most, the same number of each matrix; None for all.
     """
-    if calibrator.kind not in STATING:
+    data, deviation_a = evaluation.data, evaluation.deviation_a
+    if deviation_a is None:
         return None
-    vectors = evaluation.kinds[0].vectors
-    if most_readings is not None:
-        each = max(1, most_readings // evaluation.data.matrices)
-        vectors = slice(vectors.start, min(vectors.stop, vectors.start + each))
-    part = evaluation.data.of_vectors(vectors)
-    deviation_a = _stated(calibrator, part)
-    error_a = evaluation.calibrated_a[:, vectors] - part.ideal_a
-    usable = part.usable
-    z = np.abs(error_a[usable] / deviation_a[usable])
+    tested = np.asarray(np.isfinite(deviation_a).all(axis=-1))
+    if not tested.any():
+        return None
+    ideal_a = data.ideal_a
+    error_a = evaluation.calibrated_a - ideal_a
+    z = np.abs(error_a[tested] / deviation_a[tested])
     halves = standard_quantiles([0.5 + 0.5 * level for level in LEVELS])
     variance_a2 = sum(
-        float(np.sum((ideal_a[good] - ideal_a[good].mean(axis=0)) ** 2))
-        for ideal_a, good in zip(part.ideal_a, usable, strict=True)
-        if good.any()
+        float(np.sum((ideal[here] - ideal[here].mean(axis=0)) ** 2))
+        for ideal, here in zip(ideal_a, tested, strict=True)
+        if here.any()
     )
     return DeviationTest(
-        error_a=np.sqrt(np.mean(error_a[usable] ** 2, axis=0)),
-        deviation_a=np.sqrt(np.mean(deviation_a[usable] ** 2, axis=0)),
-        stated_nmse=float(np.sum(deviation_a[usable] ** 2)) / variance_a2,
+        error_a=np.sqrt(np.mean(error_a[tested] ** 2, axis=0)),
+        deviation_a=np.sqrt(np.mean(deviation_a[tested] ** 2, axis=0)),
+        stated_nmse=float(np.sum(deviation_a[tested] ** 2)) / variance_a2,
         coverage=tuple(float(np.mean(z < half)) for half in halves),
         ratio_by_matrix=np.array(
             [
-                np.sqrt(np.mean(wrong[good] ** 2) / np.mean(stated[good] ** 2)) if good.any() else np.nan
-                for wrong, stated, good in zip(error_a, deviation_a, usable, strict=True)
+                np.sqrt(np.mean(wrong[here] ** 2) / np.mean(stated[here] ** 2)) if here.any() else np.nan
+                for wrong, stated, here in zip(error_a, deviation_a, tested, strict=True)
             ]
         ),
-        readings=int(usable.sum()),
+        readings=int(tested.sum()),
     )
-
-
-def _stated(calibrator: Calibrator, data: Measurements) -> Stack:
-    deviation_a = np.full_like(data.current_a, np.nan)
-    for k in range(data.matrices):
-        if data.usable[k].any():
-            programmed = program_matrix(calibrator, data, k)
-            measured_a = data.current_a[k, data.usable[k]]
-            # As a score: of all readings.
-            _, deviation_a[k, data.usable[k]] = programmed.with_uncertainty(
-                measured_a, allow_extrapolation=True
-            )
-    return deviation_a

@@ -34,7 +34,7 @@ from crosscal.commands.terminal.score_table import score_table
 from crosscal.core.port import CrossbarPort
 from crosscal.core.run_file import Run, read_run
 from crosscal.core.whole_file import whole_file
-from crosscal.front_door import load_calibrator, open_board
+from crosscal.front_door import open_board
 from crosscal.training import (
     AUTO,
     BoardDescription,
@@ -154,8 +154,8 @@ def command(
             )
             sys.exit(NO_MODEL_FITS)
     test = _first(read_run(folder / "run.h5"), TEST_MATRICES)
-    evaluation = evaluate_with_bar(calibration.path, test)
-    deviations = deviation_test(load_calibrator(calibration.path), evaluation)
+    evaluation = evaluate_with_bar(calibration.path, test, deviations=None)
+    deviations = deviation_test(evaluation)
     out = Console()
     out.print(score_table(evaluation))
     text = summary(calibration, evaluation, deviations)

@@ -19,7 +19,6 @@ from crosscal.commands.options.scheduler import scheduler_option
 from crosscal.commands.terminal.progress import console
 from crosscal.commands.terminal.score_table import score_table
 from crosscal.core.run_file import read_run
-from crosscal.front_door import load_calibrator
 from crosscal.training import calibrator_names, deviation_test, write_report
 
 RUN_OPTIONS = ("calibrator", "run", "report", "truth")
@@ -121,9 +120,10 @@ def command(
     require_order(calibrator, run)
     measured = read_run(run)
     reference_nmse = None if truth is None else linear_gaussian_reference(truth, measured)
-    evaluation = evaluate_with_bar(calibrator, measured, reference_nmse=reference_nmse)
+    each = max(1, DEVIATION_READINGS // len(measured.target_s))
+    evaluation = evaluate_with_bar(calibrator, measured, reference_nmse=reference_nmse, deviations=each)
     Console().print(score_table(evaluation))
-    deviations = deviation_test(load_calibrator(calibrator), evaluation, most_readings=DEVIATION_READINGS)
+    deviations = deviation_test(evaluation)
     if deviations is not None:
         Console().print(str(deviations), highlight=False)
     if unusable := int((~evaluation.data.usable).sum()):

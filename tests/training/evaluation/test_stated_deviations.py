@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from crosscal.training import Measurements, deviation_test
-from crosscal.training.evaluation import stated_deviations
+import crosscal
+from crosscal.core.run_file import read_run
+from crosscal.pytest_plugin import BenchForTest
+from crosscal.training import CollectionPlan, Measurements, collect, deviation_test, evaluate
 
 MATRICES, VECTORS, ROWS, COLUMNS = 5, 400, 3, 4
 STATED_A = 1e-6
-
-
-class Stating:
-    """A calibrator whose currents come with `STATED_A`, whatever their error."""
-
-    kind = "structured"
-
-    def with_uncertainty(self, current_a: np.ndarray, *, allow_extrapolation: bool):
-        assert allow_extrapolation
-        return current_a, np.full_like(current_a, STATED_A)
-
-
-@pytest.fixture(autouse=True)
-def programmed_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stated_deviations, "program_matrix", lambda calibrator, _data, _k: calibrator)
 
 
 def evaluated(scatter: np.ndarray) -> SimpleNamespace:
@@ -42,12 +31,12 @@ def evaluated(scatter: np.ndarray) -> SimpleNamespace:
     return SimpleNamespace(
         data=data,
         calibrated_a=data.ideal_a + error_a,
-        kinds=[SimpleNamespace(kind="random", vectors=slice(0, VECTORS))],
+        deviation_a=np.full_like(error_a, STATED_A),
     )
 
 
 def test_errors_as_large_as_stated_are_found_so_and_covered():
-    found = deviation_test(Stating(), evaluated(np.ones(MATRICES)))
+    found = deviation_test(evaluated(np.ones(MATRICES)))
     assert found.ratio == pytest.approx(1.0, abs=0.03)
     # Student's intervals around normal errors: a little narrow in the middle, a little wide at the end.
     np.testing.assert_allclose(found.coverage, (0.47, 0.90, 0.994), atol=0.012)
@@ -55,21 +44,48 @@ def test_errors_as_large_as_stated_are_found_so_and_covered():
 
 
 def test_the_matrix_that_is_furthest_off_is_named():
-    found = deviation_test(Stating(), evaluated(np.array([1.0, 1.0, 3.0, 1.0, 0.5])))
+    found = deviation_test(evaluated(np.array([1.0, 1.0, 3.0, 1.0, 0.5])))
     np.testing.assert_allclose(found.ratio_by_matrix, [1.0, 1.0, 3.0, 1.0, 0.5], rtol=0.06)
     assert "matrix 3)" in str(found)
     assert found.to_json()["error_over_deviation_by_matrix"][2] == found.ratio_by_matrix[2]
 
 
-def test_of_many_readings_as_many_of_each_matrix_are_tested_as_asked():
-    found = deviation_test(Stating(), evaluated(np.ones(MATRICES)), most_readings=102)
+def test_readings_without_a_stated_deviation_are_left_out():
+    evaluation = evaluated(np.ones(MATRICES))
+    evaluation.deviation_a[:, 20:] = np.nan
+    found = deviation_test(evaluation)
     assert found.readings == 5 * 20
 
 
 def test_a_matrix_without_usable_vectors_has_no_ratio():
     evaluation = evaluated(np.ones(MATRICES))
-    evaluation.data.usable[1] = False
-    found = deviation_test(Stating(), evaluation)
+    evaluation.deviation_a[1] = np.nan
+    found = deviation_test(evaluation)
     assert np.isnan(found.ratio_by_matrix[1])
     assert found.to_json()["error_over_deviation_by_matrix"][1] is None
     assert "matrix 2)" not in str(found)
+
+
+def test_nothing_is_tested_where_nothing_was_stated_or_asked_for():
+    evaluation = evaluated(np.ones(MATRICES))
+    evaluation.deviation_a[:] = np.nan
+    assert deviation_test(evaluation) is None
+    evaluation.deviation_a = None
+    assert deviation_test(evaluation) is None
+
+
+@pytest.mark.crosscal_bench("lab-12x16")
+def test_an_evaluation_asks_for_as_many_deviations_of_each_matrix_as_told(
+    crosscal_bench: BenchForTest, tmp_path: Path
+):
+    with crosscal_bench.open_board() as board:
+        collect(board, tmp_path / "run.h5", CollectionPlan(matrices=2, vectors=30, seed=1))
+    run = read_run(tmp_path / "run.h5")
+    calibrator = crosscal.load_calibrator(str(files("crosscal") / "shipped" / "demo.onnx"))
+    first = evaluate(calibrator, run).kinds[0].vectors.start
+    for deviations, expected in ((0, 0), (3, 3), (None, 30 - first)):
+        evaluation = evaluate(calibrator, run, deviations=deviations)
+        assert evaluation.deviation_a is not None
+        stated = np.isfinite(evaluation.deviation_a).all(axis=-1)
+        np.testing.assert_array_equal(stated.sum(axis=1), [expected, expected])
+        assert stated[:, first : first + expected].all()

@@ -12,8 +12,10 @@ from crosscal.front_door import load_calibrator
 from crosscal.training import Evaluation, evaluate
 
 
-def evaluate_with_bar(path: Path, run: Run, *, reference_nmse: np.ndarray | None = None) -> Evaluation:
-    """Load a calibrator and evaluate it with a progress bar on standard error."""
+def evaluate_with_bar(
+    path: Path, run: Run, *, reference_nmse: np.ndarray | None = None, deviations: int | None = 0
+) -> Evaluation:
+    """Load a calibrator and evaluate it with a progress bar on standard error; arguments as `evaluate`'s."""
     calibrator = load_calibrator(path)
     with progress_bar() as bar:
         task = bar.add_task("calibrating", total=len(run.target_s), note="")
@@ -21,5 +23,6 @@ def evaluate_with_bar(path: Path, run: Run, *, reference_nmse: np.ndarray | None
             calibrator,
             run,
             reference_nmse=reference_nmse,
+            deviations=deviations,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )

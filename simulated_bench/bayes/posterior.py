@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from crosscal.simulated_bench.devices.law import CellLaw
 from crosscal.simulated_bench.devices.ohmic import Ohmic
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class InputPosterior:
     """Inputs of one matrix, independent and uniform between two voltages, seen through noisy currents.
 
@@ -65,9 +66,14 @@ class InputPosterior:
     def response_a(self, voltage_v: Vectors) -> Currents:
         """Solve for the currents without noise [A], (B, M)."""
         if isinstance(self.device, Ohmic):
-            return voltage_v @ transfer_matrix(self.conductance_s, wires=self.wires).T
+            return voltage_v @ self._transfer_s.T
         drive_v = np.ascontiguousarray(voltage_v)
         return solve_currents(self.conductance_s, drive_v, wires=self.wires, device=self.device)
+
+    @cached_property
+    def _transfer_s(self) -> Matrix:
+        """Current of each column per volt on each row of ohmic cells [S], (M, N); samplers ask often."""
+        return transfer_matrix(self.conductance_s, wires=self.wires)
 
     def local_spread(self, voltage_v: Vectors, inverse_temperature: np.ndarray) -> np.ndarray:
         """Linearise around inputs (B, N): principal axes of the posterior, each as long as its deviation [V].

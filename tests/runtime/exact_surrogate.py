@@ -63,6 +63,24 @@ def exact_calibrator(conductance_s: np.ndarray, noise: float) -> ProgrammedCalib
     )
 
 
+def measured(real_s: np.ndarray, voltage_v: np.ndarray, noise: float, rng: np.random.Generator) -> np.ndarray:
+    """Currents of ohmic cells without wires [A], noise relative to full scale."""
+    current_a = voltage_v @ real_s
+    return current_a + noise * FULL_SCALE_A * rng.standard_normal(current_a.shape)
+
+
+def scored(
+    calibrator: ProgrammedCalibrator, real_s: np.ndarray, noise: float, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Root mean square error [A], and the same relative to the stated deviations."""
+    voltage_v = rng.uniform(0.1, 0.5, (300, len(real_s)))
+    found_a, deviation_a = calibrator.with_uncertainty(
+        measured(real_s, voltage_v, noise, rng), allow_extrapolation=True
+    )
+    error_a = found_a - voltage_v @ calibrator.conductance_s
+    return float(np.sqrt(np.mean(error_a**2))), float(np.sqrt(np.mean((error_a / deviation_a) ** 2)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complaint:
     """As a driver's readout brings them along."""

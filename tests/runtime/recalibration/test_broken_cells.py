@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from exact_surrogate import FULL_SCALE_A, exact_calibrator, exact_tensors
+from exact_surrogate import exact_calibrator, exact_tensors, measured, scored
 
 from crosscal.runtime.inverse.fold import InverseCorrection
 from crosscal.runtime.programmed import ProgrammedCalibrator
@@ -27,28 +27,11 @@ def calibrator(rng: np.random.Generator) -> ProgrammedCalibrator:
     return exact_calibrator(rng.uniform(16.6e-6, 100e-6, (ROWS, COLUMNS)), NOISE)
 
 
-def measured(real_s: np.ndarray, voltage_v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    current_a = voltage_v @ real_s
-    return current_a + NOISE * FULL_SCALE_A * rng.standard_normal(current_a.shape)
-
-
 def recalibrated(
     calibrator: ProgrammedCalibrator, real_s: np.ndarray, count: int, rng: np.random.Generator
 ) -> ProgrammedCalibrator:
     voltage_v = informative_vectors(count, ROWS, low_v=0.1, high_v=0.5, rng=rng)
-    return calibrator.recalibrated(voltage_v, measured(real_s, voltage_v, rng))
-
-
-def scored(
-    calibrator: ProgrammedCalibrator, real_s: np.ndarray, rng: np.random.Generator
-) -> tuple[float, float]:
-    """Root mean square error [A], and the same relative to the stated deviations."""
-    voltage_v = rng.uniform(0.1, 0.5, (300, ROWS))
-    found_a, deviation_a = calibrator.with_uncertainty(
-        measured(real_s, voltage_v, rng), allow_extrapolation=True
-    )
-    error_a = found_a - voltage_v @ calibrator.conductance_s
-    return float(np.sqrt(np.mean(error_a**2))), float(np.sqrt(np.mean((error_a / deviation_a) ** 2)))
+    return calibrator.recalibrated(voltage_v, measured(real_s, voltage_v, NOISE, rng))
 
 
 def knowing(calibrator: ProgrammedCalibrator, real_s: np.ndarray) -> ProgrammedCalibrator:
@@ -70,8 +53,8 @@ def scattered(calibrator: ProgrammedCalibrator, rng: np.random.Generator) -> np.
 def test_a_broken_cell_is_named_and_the_others_stay_sharp(calibrator, rng, monkeypatch, factor, kind, breaks):
     monkeypatch.setattr(broken_cells, "_BREAKS", breaks)
     real_s = scattered(calibrator, rng)
-    whole_a, _ = scored(recalibrated(calibrator, real_s, 12, rng), real_s, rng)
-    best_whole_a, _ = scored(knowing(calibrator, real_s), real_s, rng)
+    whole_a, _ = scored(recalibrated(calibrator, real_s, 12, rng), real_s, NOISE, rng)
+    best_whole_a, _ = scored(knowing(calibrator, real_s), real_s, NOISE, rng)
     real_s[4, 9] = factor * calibrator.conductance_s[4, 9]
     better = recalibrated(calibrator, real_s, 12, rng)
     assert better.report is not None
@@ -81,9 +64,9 @@ def test_a_broken_cell_is_named_and_the_others_stay_sharp(calibrator, rng, monke
     assert cell.probability > 0.9
     assert not better.report.broken_rows
     assert not better.report.broken_columns
-    error_a, ratio = scored(better, real_s, rng)
+    error_a, ratio = scored(better, real_s, NOISE, rng)
     # A broken cell's part of an answer has to come from other columns, for one who knows all cells, too.
-    best_a, _ = scored(knowing(calibrator, real_s), real_s, rng)
+    best_a, _ = scored(knowing(calibrator, real_s), real_s, NOISE, rng)
     assert error_a / best_a < 1.3 * whole_a / best_whole_a
     assert 0.8 < ratio < 1.25
 
@@ -140,4 +123,4 @@ def test_a_cell_that_breaks_later_is_found_on_top_of_what_was_known(calibrator, 
     later = recalibrated(known, real_s, 24, rng)
     assert later.report is not None
     assert [(cell.row, cell.column) for cell in later.report.broken_cells] == [(8, 3)]
-    assert 0.8 < scored(later, real_s, rng)[1] < 1.25
+    assert 0.8 < scored(later, real_s, NOISE, rng)[1] < 1.25

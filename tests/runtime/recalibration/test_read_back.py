@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from exact_surrogate import FULL_SCALE_A, exact_calibrator
+from exact_surrogate import FULL_SCALE_A, exact_calibrator, measured, scored
 
 from crosscal.core.errors import InputError, RangeError, ShapeError
 from crosscal.runtime.programmed import ProgrammedCalibrator
@@ -60,27 +60,13 @@ def read(real_s: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return real_s * (1.0 + READ_ERROR * rng.standard_normal(real_s.shape))
 
 
-def measured(real_s: np.ndarray, voltage_v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    current_a = voltage_v @ real_s
-    return current_a + NOISE * FULL_SCALE_A * rng.standard_normal(current_a.shape)
-
-
-def scored(
-    calibrator: ProgrammedCalibrator, real_s: np.ndarray, rng: np.random.Generator
-) -> tuple[float, float]:
-    """Root mean square error [A], and the same relative to the stated deviations."""
-    voltage_v = rng.uniform(0.1, 0.5, (300, ROWS))
-    found_a, deviation_a = calibrator.with_uncertainty(
-        measured(real_s, voltage_v, rng), allow_extrapolation=True
-    )
-    error_a = found_a - voltage_v @ calibrator.conductance_s
-    return float(np.sqrt(np.mean(error_a**2))), float(np.sqrt(np.mean((error_a / deviation_a) ** 2)))
-
-
 def test_a_read_back_makes_answers_sharp_and_they_still_refer_to_the_target(calibrator, rng):
     real_s = written(calibrator, rng)
     informed = calibrator.with_read_back(read(real_s, rng))
-    (alone_a, _), (informed_a, ratio) = scored(calibrator, real_s, rng), scored(informed, real_s, rng)
+    (alone_a, _), (informed_a, ratio) = (
+        scored(calibrator, real_s, NOISE, rng),
+        scored(informed, real_s, NOISE, rng),
+    )
     assert informed_a < 0.2 * alone_a
     assert 0.8 < ratio < 1.25
     np.testing.assert_array_equal(informed.conductance_s, calibrator.conductance_s)
@@ -101,7 +87,9 @@ def test_learned_errors_of_amplifiers_are_taken_out(calibrator, rng):
     knowing = replace(calibrator, cell_law=cell_law(column))
     real_s = written(calibrator, rng)
     told_s = read(real_s, rng) + calibrator.conductance_s * column
-    blind_a, knowing_a = (scored(one.with_read_back(told_s), real_s, rng)[0] for one in (calibrator, knowing))
+    blind_a, knowing_a = (
+        scored(one.with_read_back(told_s), real_s, NOISE, rng)[0] for one in (calibrator, knowing)
+    )
     assert knowing_a < 0.6 * blind_a
 
 
@@ -149,9 +137,9 @@ def test_a_stated_deviation_takes_the_place_of_the_learned_one(calibrator, rng):
 def test_a_broken_cell_is_believed_and_the_others_stay_sharp(calibrator, rng, monkeypatch, deviations):
     monkeypatch.setattr(read_back, "MOST_DEVIATIONS", deviations)
     real_s = written(calibrator, rng)
-    whole_a, _ = scored(calibrator.with_read_back(read(real_s, rng)), real_s, rng)
+    whole_a, _ = scored(calibrator.with_read_back(read(real_s, rng)), real_s, NOISE, rng)
     real_s[2, 3], real_s[7, 9] = 0.0, 3.0 * real_s[7, 9]
-    broken_a, ratio = scored(calibrator.with_read_back(read(real_s, rng)), real_s, rng)
+    broken_a, ratio = scored(calibrator.with_read_back(read(real_s, rng)), real_s, NOISE, rng)
     assert broken_a < 1.3 * whole_a
     assert 0.8 < ratio < 1.25
 
@@ -159,8 +147,8 @@ def test_a_broken_cell_is_believed_and_the_others_stay_sharp(calibrator, rng, mo
 def test_cells_that_have_all_changed_are_believed(calibrator, rng):
     real_s = calibrator.conductance_s * (1.0 + 0.3 * rng.standard_normal((ROWS, COLUMNS)))
     real_s = np.maximum(real_s, 1e-6)
-    informed_a, ratio = scored(calibrator.with_read_back(read(real_s, rng)), real_s, rng)
-    alone_a, _ = scored(calibrator, real_s, rng)
+    informed_a, ratio = scored(calibrator.with_read_back(read(real_s, rng)), real_s, NOISE, rng)
+    alone_a, _ = scored(calibrator, real_s, NOISE, rng)
     assert informed_a < 0.1 * alone_a
     assert ratio < 1.25
 
@@ -168,7 +156,7 @@ def test_cells_that_have_all_changed_are_believed(calibrator, rng):
 def test_a_read_back_and_known_vectors_do_not_count_the_same_change_twice(calibrator, rng):
     real_s = 0.9 * written(calibrator, rng)
     voltage_v = informative_vectors(12, ROWS, low_v=0.1, high_v=0.5, rng=rng)
-    current_a, told_s = measured(real_s, voltage_v, rng), read(real_s, rng)
+    current_a, told_s = measured(real_s, voltage_v, NOISE, rng), read(real_s, rng)
     vectors_first = calibrator.recalibrated(voltage_v, current_a).with_read_back(told_s)
     read_back_first = calibrator.with_read_back(told_s).recalibrated(voltage_v, current_a)
     assert vectors_first.posterior is not None
@@ -176,17 +164,23 @@ def test_a_read_back_and_known_vectors_do_not_count_the_same_change_twice(calibr
     true = (real_s / calibrator.conductance_s - 1.0).T
     assert np.sqrt(np.mean((total - true) ** 2)) < 2.0 * READ_ERROR
     for both in (vectors_first, read_back_first):
-        assert scored(both, real_s, rng)[0] < 1.1 * scored(calibrator.with_read_back(told_s), real_s, rng)[0]
+        assert (
+            scored(both, real_s, NOISE, rng)[0]
+            < 1.1 * scored(calibrator.with_read_back(told_s), real_s, NOISE, rng)[0]
+        )
 
 
 def test_known_vectors_build_on_the_law_of_programming_alone(calibrator, rng):
     """Without evidence of any further change the law's own deviations are the prior of the cells."""
     real_s = written(calibrator, rng)
     voltage_v = informative_vectors(6, ROWS, low_v=0.1, high_v=0.5, rng=rng)
-    learned = calibrator.recalibrated(voltage_v, measured(real_s, voltage_v, rng))
+    learned = calibrator.recalibrated(voltage_v, measured(real_s, voltage_v, NOISE, rng))
     assert learned.report is not None
     assert learned.report.level is RecalibrationLevel.CELLS
-    (alone_a, _), (learned_a, ratio) = scored(calibrator, real_s, rng), scored(learned, real_s, rng)
+    (alone_a, _), (learned_a, ratio) = (
+        scored(calibrator, real_s, NOISE, rng),
+        scored(learned, real_s, NOISE, rng),
+    )
     assert learned_a < 0.8 * alone_a
     assert 0.8 < ratio < 1.25
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from exact_surrogate import FULL_SCALE_A, exact_calibrator
+from exact_surrogate import exact_calibrator, measured
 
 from crosscal.core.errors import ShapeError
 from crosscal.runtime.programmed import ProgrammedCalibrator
@@ -25,25 +25,22 @@ def calibrator(rng) -> ProgrammedCalibrator:
     return exact_calibrator(rng.uniform(16.6e-6, 100e-6, (ROWS, COLUMNS)), NOISE)
 
 
-def measured(conductance_s: np.ndarray, voltage_v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    current_a = voltage_v @ conductance_s
-    return current_a + NOISE * FULL_SCALE_A * rng.standard_normal(current_a.shape)
-
-
 def root_mean_square(calibrator, real_s, rng) -> float:
     voltage_v = rng.uniform(0.1, 0.5, (300, ROWS))
-    error_a = calibrator(measured(real_s, voltage_v, rng)) - voltage_v @ calibrator.conductance_s
+    error_a = calibrator(measured(real_s, voltage_v, NOISE, rng)) - voltage_v @ calibrator.conductance_s
     return float(np.sqrt(np.mean(error_a**2)))
 
 
 def test_a_user_recalibrates_the_cells_and_leaves_the_old_calibrator_as_it_was(calibrator, rng):
     real_s = calibrator.conductance_s * (1 + 0.05 * rng.standard_normal((ROWS, COLUMNS)))
     voltage_v = informative_vectors(30, ROWS, low_v=0.1, high_v=0.5, rng=rng)
-    before = calibrator(measured(real_s, voltage_v, np.random.default_rng(1)))
-    better = calibrator.recalibrated(voltage_v, measured(real_s, voltage_v, rng))
+    before = calibrator(measured(real_s, voltage_v, NOISE, np.random.default_rng(1)))
+    better = calibrator.recalibrated(voltage_v, measured(real_s, voltage_v, NOISE, rng))
     assert better.report.level is RecalibrationLevel.CELLS
     assert root_mean_square(better, real_s, rng) < 0.7 * root_mean_square(calibrator, real_s, rng)
-    np.testing.assert_array_equal(calibrator(measured(real_s, voltage_v, np.random.default_rng(1))), before)
+    np.testing.assert_array_equal(
+        calibrator(measured(real_s, voltage_v, NOISE, np.random.default_rng(1))), before
+    )
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 7), (7, 1), (9, 6)])
@@ -71,14 +68,14 @@ def test_each_recalibration_builds_on_the_last(calibrator, rng):
     spreads = []
     for _ in range(3):
         voltage_v = informative_vectors(8, ROWS, low_v=0.1, high_v=0.5, rng=rng)
-        calibrator = calibrator.recalibrated(voltage_v, measured(real_s, voltage_v, rng))
+        calibrator = calibrator.recalibrated(voltage_v, measured(real_s, voltage_v, NOISE, rng))
         spreads.append(np.trace(calibrator.posterior.covariance.sum(axis=0)))
     assert spreads[2] < 0.5 * spreads[0]
 
 
 def test_readings_that_are_no_readings_are_left_out(calibrator, rng):
     voltage_v = informative_vectors(12, ROWS, low_v=0.1, high_v=0.5, rng=rng)
-    current_a = measured(calibrator.conductance_s, voltage_v, rng)
+    current_a = measured(calibrator.conductance_s, voltage_v, NOISE, rng)
     current_a[2, 1], current_a[5, 3] = np.nan, 10.0
     assert calibrator.recalibrated(voltage_v, current_a).report.readings_missing == 2
 

@@ -12,6 +12,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from study_boards.scores import stated
 
 from crosscal.commands.benches.simulated_board import RESOURCE
 from crosscal.commands.terminal.recalibration_table import describe_breaks
@@ -50,13 +51,9 @@ def main() -> None:
                 fresh_a = board.measure(fresh_v)
                 board.simulation.clear_faults()
             better = calibrator.program(target_s).recalibrated(known_v, known.current_a, usable=known.usable)
-            found_a, deviation_a = better.with_uncertainty(fresh_a, allow_extrapolation=True)
-            ideal_a = fresh_v @ target_s
-            error_a = found_a - ideal_a
-            nmse = float(np.mean(error_a**2) / np.mean((ideal_a - ideal_a.mean(axis=0)) ** 2))
-            ratio = float(np.sqrt(np.mean((error_a / deviation_a) ** 2)))
+            error, ratio = stated(better, fresh_a, fresh_v @ target_s)
             named = "" if better.report is None else describe_breaks(better.report)
-            print(f"{kind:6} {row:3d},{column:3d}  {nmse:8.1e}  {ratio:14.2f}   {named}", flush=True)
+            print(f"{kind:6} {row:3d},{column:3d}  {error:8.1e}  {ratio:14.2f}   {named}", flush=True)
 
 
 if __name__ == "__main__":

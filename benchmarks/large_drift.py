@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 from recalibration import HIGH_V, LARGEST_A_PER_ROW, LOW_V, Board
+from study_boards.scores import Scores, nmse, stated
 
-from crosscal.runtime import Calibrator, ProgrammedCalibrator
+from crosscal.runtime import Calibrator
 from crosscal.runtime.recalibration.vectors import informative_vectors
 from crosscal.training import Measurements, TrainingPlan, export_calibrator, train
 from crosscal.training.calibrators.affine_fit import affine_per_matrix
@@ -78,38 +79,28 @@ def main() -> None:
         run = training_run(board, given.training, rng)
         export_calibrator(train(TrainingPlan(calibrator=given.calibrator, seed=1), run), path)
         calibrator = Calibrator.load(path)
-    found: dict[str, list[tuple[float, float]]] = {}
+    scores = Scores()
     for _ in range(given.matrices):
         target_s = board.matrix_s(rng)
         real_s = scattered(scattered(target_s, PROGRAMMING, rng), given.drift, rng)
         fresh_v = board.vectors_v(FRESH, rng)
         fresh_a, ideal_a = board.measured_a(real_s, fresh_v, rng), fresh_v @ target_s
-        variance_a2 = float(np.mean((ideal_a - ideal_a.mean(axis=0)) ** 2))
-
-        def add(way: str, found_a: np.ndarray, deviation_a: np.ndarray | float = np.nan) -> None:
-            error_a = found_a - ideal_a  # noqa: B023
-            ratio = float(np.sqrt(np.mean((error_a / deviation_a) ** 2)))
-            found.setdefault(way, []).append((float(np.mean(error_a**2)) / variance_a2, ratio))  # noqa: B023
-
-        def read(way: str, programmed: ProgrammedCalibrator) -> None:
-            add(way, *programmed.with_uncertainty(fresh_a, allow_extrapolation=True))  # noqa: B023
-
         before = calibrator.program(target_s)
         informed = before.with_read_back(scattered(real_s, READ_BACK, rng))
-        read("as programmed", before)
-        read("read-back", informed)
+        scores.add("as programmed", *stated(before, fresh_a, ideal_a))
+        scores.add("read-back", *stated(informed, fresh_a, ideal_a))
         for count in (rows // 4, rows // 2, rows):
             known_v = informative_vectors(count, rows, low_v=LOW_V, high_v=HIGH_V, rng=rng)
             known_a = board.measured_a(real_s, known_v, rng)
-            add(f"K = {count}, affine", affine_a(target_s, (known_v, known_a), fresh_a))
-            read(f"K = {count}", before.recalibrated(known_v, known_a))
-            read(f"K = {count} and read-back", informed.recalibrated(known_v, known_a))
+            affine = affine_a(target_s, (known_v, known_a), fresh_a)
+            scores.add(f"K = {count}, affine", nmse(affine, ideal_a))
+            alone, both = (one.recalibrated(known_v, known_a) for one in (before, informed))
+            scores.add(f"K = {count}", *stated(alone, fresh_a, ideal_a))
+            scores.add(f"K = {count} and read-back", *stated(both, fresh_a, ideal_a))
     moved = f"cells moved by {100 * given.drift:g} %"
     print(f"{given.calibrator}, {given.size}, {moved}, {given.matrices} matrices")
-    for way, values in found.items():
-        nmse, ratio = np.array(values).T
-        stated = f"{np.median(ratio):8.2f} ({ratio.min():.2f} to {ratio.max():.2f})"
-        print(f"  {way:26} {np.median(nmse):9.2e} {'' if np.isnan(ratio).all() else stated}")
+    for line in scores.lines(width=26):
+        print(line)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from study_boards.scores import stated
 
 from crosscal.commands.benches.simulated_board import RESOURCE
 from crosscal.commands.jobs.simulated_collection import collect_simulated
@@ -69,16 +70,11 @@ def main() -> None:
                 board.program(target_s)
                 voltage_v = rng.uniform(*WINDOW_V, (READ_VECTORS, rows))
                 ideal_a = voltage_v @ target_s
-                variance_a2 = np.mean((ideal_a - ideal_a.mean(axis=0)) ** 2)
                 for passes in range(1, given.most + 1):
                     read = calibrator.program(target_s, passes=passes)
                     planned = read.expected_nmse(rng)
                     measured_a = board.read(voltage_v, passes=passes).require_usable()
-                    found_a, deviation_a = read.with_uncertainty(measured_a, allow_extrapolation=True)
-                    error_a = found_a - ideal_a
-                    nmse = float(np.mean(error_a**2) / variance_a2)
-                    ratio = float(np.sqrt(np.mean((error_a / deviation_a) ** 2)))
-                    found.setdefault(passes, []).append((planned, nmse, ratio))
+                    found.setdefault(passes, []).append((planned, *stated(read, measured_a, ideal_a)))
     print(f"{given.calibrator}, {given.size}, noise {given.noise:g}, {given.matrices} matrices")
     print("passes   planned  measured   measured / planned (of single matrices)   error / stated")
     for passes, values in found.items():

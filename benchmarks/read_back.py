@@ -16,11 +16,12 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from study_boards.scores import Scores, nmse, stated
 
 from crosscal.commands.benches.simulated_board import linear_gaussian_reference
 from crosscal.commands.jobs.simulated_collection import collect_simulated
 from crosscal.core.run_file import Run, read_run
-from crosscal.runtime import Calibrator, ProgrammedCalibrator
+from crosscal.runtime import Calibrator
 from crosscal.training import CollectionPlan, Measurements, TrainingPlan, export_calibrator, train
 from crosscal.training.calibrators.affine_fit import affine_per_matrix
 
@@ -48,52 +49,27 @@ def trained(kind: str, run: Run, path: Path) -> Calibrator:
     return Calibrator.load(path)
 
 
-class Scores:
-    """NMSE and error over deviation of every matrix, by way."""
-
-    def __init__(self) -> None:
-        self._found: dict[str, list[tuple[float, float]]] = {}
-
-    def add(self, way: str, error_a: np.ndarray, variance_a2: float, deviation_a: np.ndarray | None) -> None:
-        ratio = np.nan if deviation_a is None else float(np.sqrt(np.mean((error_a / deviation_a) ** 2)))
-        self._found.setdefault(way, []).append((float(np.mean(error_a**2)) / variance_a2, ratio))
-
-    def show(self) -> None:
-        for way, pairs in self._found.items():
-            nmse, ratio = np.array(pairs).T
-            stated = (
-                ""
-                if np.isnan(ratio).all()
-                else f"{np.median(ratio):8.2f} ({ratio.min():.2f} to {ratio.max():.2f})"
-            )
-            print(f"  {way:28} {np.median(nmse):10.2e} {stated}", flush=True)
-
-
 def compare(board: str, calibrator: Calibrator, run: Run, counts: list[int]) -> None:
     data, scores = Measurements.from_run(run), Scores()
     scored = slice(data.vectors - SCORED, None)
     fits = {known: affine_per_matrix(data, known) for known in counts}
     for k in range(data.matrices):
         voltage_v, current_a = data.voltage_v[k], data.current_a[k]
-        ideal_a = data.ideal_a[k, scored]
-        variance_a2 = float(((ideal_a - ideal_a.mean(axis=0)) ** 2).mean())
-
-        def add(way: str, programmed: ProgrammedCalibrator) -> None:
-            found_a, deviation_a = programmed.with_uncertainty(current_a[scored], allow_extrapolation=True)  # noqa: B023
-            scores.add(way, found_a - ideal_a, variance_a2, deviation_a)  # noqa: B023
-
+        scored_a, ideal_a = current_a[scored], data.ideal_a[k, scored]
         alone = calibrator.program(data.conductance_s[k])
         informed = alone.with_read_back(data.read_back_s[k]) if data.read_back_s is not None else alone
-        add("target alone", alone)
-        add("read-back", informed)
+        scores.add("target alone", *stated(alone, scored_a, ideal_a))
+        scores.add("read-back", *stated(informed, scored_a, ideal_a))
         for known in counts:
             given = voltage_v[:known], current_a[:known]
-            scores.add(f"affine, K = {known}", fits[known][k, scored] - ideal_a, variance_a2, None)
-            add(f"K = {known}", alone.recalibrated(*given))
-            add(f"K = {known} and read-back", informed.recalibrated(*given))
+            scores.add(f"affine, K = {known}", nmse(fits[known][k, scored], ideal_a))
+            scores.add(f"K = {known}", *stated(alone.recalibrated(*given), scored_a, ideal_a))
+            both = informed.recalibrated(*given)
+            scores.add(f"K = {known} and read-back", *stated(both, scored_a, ideal_a))
     reference = linear_gaussian_reference(board, run)
     print(f"{board}: {data.matrices} matrices{'':8} NMSE   error / stated (of single matrices)")
-    scores.show()
+    for line in scores.lines():
+        print(line, flush=True)
     print(f"  {'reference, cells known':28} {np.median(reference):10.2e}", flush=True)
 
 

@@ -27,7 +27,7 @@ import numpy as np
 import crosscal
 from crosscal.daemon.service import Daemon
 from crosscal.daemon.settings import DaemonSettings
-from crosscal.daemon.upkeep import upkeep
+from crosscal.daemon.upkeep import judgement
 from crosscal.daemon.upkeep.warm_up import warm_up
 from crosscal.runtime import Calibrator
 from crosscal.runtime.store import Store
@@ -59,7 +59,7 @@ def run_board(port: int) -> None:
 
 def run_daemon(path: Path, committing: int) -> None:
     """Run a daemon until killed; a byte tells that a commit begins. Every verification is followed by one."""
-    upkeep.MOST_RATIO = 0.0
+    judgement.MOST_RATIO = 0.0
     commit = Store.commit_calibration
 
     def told(self: Store, *arguments: object, **settings: object) -> int:

@@ -17,7 +17,7 @@ from support.fake_clock import FakeClock
 from crosscal.daemon.clock import DaemonClock
 from crosscal.daemon.journal import Journal
 from crosscal.daemon.settings import Drift
-from crosscal.daemon.upkeep import upkeep as upkeep_module
+from crosscal.daemon.upkeep import judgement
 from crosscal.daemon.upkeep.upkeep import Upkeep
 from crosscal.runtime import Calibrator
 from crosscal.runtime.store import Store
@@ -29,7 +29,7 @@ LONG_S = 120.0
 
 def recalibrate_for_ever(folder: Path, calibrator: Calibrator, told: Connection) -> None:
     """Commit one recalibration after another; tell when each begins, and its version when it is done."""
-    upkeep_module.MOST_RATIO = 0.0  # Every verification asks for a recalibration.
+    judgement.MOST_RATIO = 0.0  # Every verification asks for a recalibration.
     clock = FakeClock()
     time = DaemonClock(monotonic=clock, utc=clock, sleep=clock.advance)
     bench, target_s = Bench.from_toml(PROFILE), matrix(1)

@@ -17,8 +17,8 @@ from crosscal.daemon.clock import DaemonClock
 from crosscal.daemon.hardware.calibrated_hardware import CalibratedHardware
 from crosscal.daemon.journal import Journal
 from crosscal.daemon.settings import Drift
-from crosscal.daemon.upkeep.staleness import Staleness
 from crosscal.daemon.upkeep.upkeep import Upkeep
+from crosscal.daemon.upkeep.watch.staleness import Staleness
 from crosscal.runtime import Calibrator
 from crosscal.runtime.recalibration.verification import Verification
 from crosscal.runtime.store import Store

@@ -10,7 +10,7 @@ from typing import Any
 
 from crosscal.core.errors import CrosscalError
 from crosscal.daemon.clock import DaemonClock
-from crosscal.daemon.upkeep.drift_watch import Finding
+from crosscal.daemon.upkeep.watch.finding import Finding
 from crosscal.runtime.store import SentinelRecord, Store
 from crosscal.runtime.store.records import utc_text
 

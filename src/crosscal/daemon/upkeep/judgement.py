@@ -26,6 +26,16 @@ def error_ratio(verification: Verification) -> float:
     return verification.rms_a / max(expected_a, np.finfo(float).tiny)
 
 
+def in_doubt(verification: Verification) -> bool:
+    """Whether errors are so far beyond the expected ones that a recalibration is asked for."""
+    return error_ratio(verification) > MOST_RATIO
+
+
+def wrong(verification: Verification) -> bool:
+    """Whether they are so far beyond that nothing is to be calibrated any more."""
+    return error_ratio(verification) >= WRONG_RATIO
+
+
 def relative_error(verification: Verification) -> float:
     """Mean square error relative to the variance of ideal currents."""
     spread_a2 = verification.ideal_a.var(axis=0).mean()

@@ -21,7 +21,7 @@ _READINGS = 17
 
 def warm_up(calibrator: Calibrator) -> None:
     """Compile, calibrate, watch and recalibrate a matrix that is thrown away."""
-    from crosscal.daemon.upkeep.drift_watch import DriftWatch
+    from crosscal.daemon.upkeep.watch.drift_watch import DriftWatch
 
     if calibrator.conductance_range_s is None or calibrator.voltage_range_v is None:
         return

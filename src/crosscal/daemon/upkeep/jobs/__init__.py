@@ -1,0 +1,1 @@
+"""Jobs of an upkeep: each measures in small slices, between which clients are served."""

@@ -1,0 +1,35 @@
+"""Look at the sentinels: read in slices, tested for drift."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from crosscal.daemon.upkeep.jobs.verifying import verify_now
+from crosscal.daemon.upkeep.known_vectors import joined
+from crosscal.daemon.upkeep.upkept import Upkept
+
+
+def look(upkept: Upkept) -> Iterator[None]:
+    """Read the sentinels and test them for drift; what they find asks for a recalibration.
+
+    Raises:
+        CrosscalError: not one usable reading. BoardError: from the board.
+    """
+    watch, board, calibration = upkept.watch, upkept.require_board(), upkept.calibration
+    if watch is None:
+        verify_now(upkept, "due")
+        return
+    parts = []
+    for part in board.read_in_slices(watch.voltage_v):
+        parts.append(part)
+        yield
+    finding = watch.take(joined(parts), board.temperature_c(), upkept.clock.monotonic())
+    upkept.latest = finding
+    upkept.journal.sentinel(finding, calibration.condition.version)
+    if finding.text:
+        calibration.doubt(finding.text, usable=True)
+        upkept.journal.event("drift", finding.text, finding.data)
+        upkept.schedule.wanted = finding.text
+    else:
+        calibration.condition.verified_at_s = upkept.clock.monotonic()
+    upkept.schedule.look_in(upkept.interval_s)

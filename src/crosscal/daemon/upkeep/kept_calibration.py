@@ -1,0 +1,146 @@
+"""Calibration of a board in memory and in the store: compiled, adopted, doubted."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from crosscal.core.array_types import Matrix
+from crosscal.core.errors import CrosscalError
+from crosscal.daemon.clock import DaemonClock
+from crosscal.daemon.journal import Journal
+from crosscal.daemon.upkeep.compiled import Compiled, same_target
+from crosscal.daemon.upkeep.condition import Condition, KeptHardware
+from crosscal.daemon.upkeep.matrix_age import MatrixAge
+from crosscal.runtime import Calibrator
+
+logger = logging.getLogger(__name__)
+
+
+class KeptCalibration:
+    """Calibration that reads of one board go through.
+
+    Args:
+        calibrator: for when the store has none yet.
+        journal: of the store.
+        clock: time.
+
+    Attributes:
+        condition: what is known of it at this moment.
+        age: of the matrix.
+    """
+
+    def __init__(self, calibrator: Calibrator, journal: Journal, clock: DaemonClock) -> None:
+        self.condition = Condition()
+        self.age = MatrixAge(clock)
+        self._calibrator, self._journal, self._clock = calibrator, journal, clock
+        self._committed_s = -np.inf
+
+    @property
+    def compiled(self) -> Compiled | None:
+        """In use; None if there is none for the matrix that the board holds."""
+        return self.condition.compiled
+
+    @property
+    def verified_age_s(self) -> float | None:
+        """Seconds since it was verified; None if it never was."""
+        at_s = self.condition.verified_at_s
+        return None if at_s is None else max(0.0, self._clock.monotonic() - at_s)
+
+    @property
+    def learned_age_s(self) -> float:
+        """Seconds since it learned from known vectors, or need not have; infinite if never."""
+        at_s = self.condition.learned_at_s
+        return np.inf if at_s is None else self._clock.monotonic() - at_s
+
+    @property
+    def committed_age_s(self) -> float:
+        """Seconds since this daemon committed one that had learned; infinite if never."""
+        return self._clock.monotonic() - self._committed_s
+
+    def compile(self, target_s: Matrix, reason: str, *, written: bool) -> bool:
+        """Compile the store's current calibration for a matrix; False if none of it can be calibrated.
+
+        Args:
+            target_s: the matrix [S], (N, M).
+            reason: for people.
+            written: whether it was programmed just now.
+        """
+        condition = self.condition
+        before = condition.compiled
+        same = before is not None and same_target(before.programmed.conductance_s, target_s)
+        try:
+            content, version = self._journal.calibration(self._calibrator.content)
+            if before is None or before.content != content or not same:
+                condition.compiled = Compiled.of(content, target_s, like=self._calibrator)
+                self._calibrator = condition.compiled.calibrator
+            condition.version, condition.widening_a = version, None
+        except CrosscalError as error:
+            condition.compiled = None
+            self.doubt(f"{reason}; no calibration for its matrix: {error}", usable=False)
+            self._journal.alarm("uncalibrated", f"the matrix of the board cannot be calibrated: {error}")
+            return False
+        if written or not same:
+            compiled = condition.compiled
+            self.age.begin(None if written or compiled is None else compiled.facts_of(target_s))
+        condition.learned_at_s = None
+        return True
+
+    def take_read_back(self, hardware: KeptHardware) -> None:
+        """Learn what the board measures of its cells, where both can.
+
+        Raises:
+            BoardError: from the board.
+        """
+        compiled = self.compiled
+        if compiled is None or "READBACK" not in hardware.facts.capabilities:
+            return
+        programmed = compiled.programmed
+        if not programmed.uses_read_backs:
+            return
+        read_back_s = np.array(hardware.read_conductance()).reshape(programmed.shape)
+        try:
+            self.condition.compiled = compiled.carrying(programmed.with_read_back(read_back_s))
+        except CrosscalError as error:
+            self._journal.event("read-back", f"what the board read back is not used: {error}")
+
+    def commit_first(self, compiled: Compiled, facts: Mapping[str, Any]) -> None:
+        """Commit the calibration in use, so that the store knows where its history begins."""
+        self.condition.version = self._journal.commit(compiled.content, facts)
+
+    def commit(self, compiled: Compiled, facts: Mapping[str, Any]) -> None:
+        """Commit a calibration that has learned, and use it.
+
+        One that the store does not take, as with a full disk, is in use until the daemon ends.
+        """
+        version = self._journal.commit(compiled.content, facts)
+        if version is None:
+            logger.error("the calibration could not be stored; it is in use until the daemon ends")
+        self._calibrator = compiled.calibrator
+        self.condition.compiled, self.condition.version = compiled, version or self.condition.version
+        self._committed_s = self._clock.monotonic()
+        self.learned()
+
+    def unverified(self, reason: str) -> None:
+        """Take it for good until its verification, which comes next."""
+        self.condition.doubt, self.condition.usable = f"{reason}; not verified yet", True
+
+    def verified(self) -> None:
+        """Note that known vectors have just agreed with it."""
+        condition, now_s = self.condition, self._clock.monotonic()
+        condition.doubt, condition.usable, condition.verified_at_s = "", True, now_s
+        if condition.learned_at_s is None:
+            condition.learned_at_s = now_s
+
+    def learned(self) -> None:
+        """Note that it has just learned from known vectors, or that these had nothing to teach."""
+        self.condition.learned_at_s = self._clock.monotonic()
+
+    def doubt(self, text: str, *, usable: bool) -> None:
+        """Note evidence against it; not usable, it calibrates nothing."""
+        if text != self.condition.doubt:
+            logger.warning("calibration in doubt: %s", text)
+        self.condition.doubt, self.condition.usable = text, usable

@@ -1,0 +1,1 @@
+"""Watch over a calibration: its error as time passes, and the evidence that it has drifted."""

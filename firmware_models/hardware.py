@@ -23,7 +23,7 @@ class BoardFacts:
     Attributes:
         manufacturer, model, serial, firmware: the four fields of `*IDN?`.
         rows, columns: the array, N and M.
-        capabilities: groups present, out of PROG, READBACK, SEQ, TEMP, SIM, AGE, LOCK, CAL.
+        capabilities: groups present, out of PROG, READBACK, SEQ, TEMP, SIM, AGE, LOCK, TILE, CAL.
         conductance_min_s, conductance_max_s: programmable range of a cell [S].
         ranges_a: full scales of the column amplifiers [A], ascending.
         adc_bits, adc_settling_s: converter width; settling time that a dwell may not undercut [s].
@@ -33,6 +33,7 @@ class BoardFacts:
         sequence_max: most vectors that a sequence may hold.
         protection_max_v: largest magnitude that `SOURce:VOLTage:PROTection` may be set to [V].
         dwell_max_s: longest dwell [s].
+        tiles: tiles that the array consists of, above and beside each other (group TILE).
     """
 
     manufacturer: str
@@ -56,6 +57,7 @@ class BoardFacts:
     sequence_max: int
     protection_max_v: float
     dwell_max_s: float
+    tiles: tuple[int, int] = (1, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

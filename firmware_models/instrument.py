@@ -15,7 +15,7 @@ from crosscal.firmware_models.header_tree import HeaderTree
 from crosscal.firmware_models.operations import Operations
 from crosscal.firmware_models.sessions.link_fault import LinkFault
 from crosscal.firmware_models.sessions.session import Session
-from crosscal.firmware_models.status_registers import StatusRegisters
+from crosscal.firmware_models.status_registers import BoardConditions
 
 
 class Instrument:
@@ -37,8 +37,8 @@ class Instrument:
         self.settings = BoardSettings(hardware)
         self.lock = ClientLock(clock, lambda: self.operations.running)
         self.changes = ChangeCounts()
-        self.status = StatusRegisters()
-        self.operations = Operations(self.hardware, self.settings, self.status)
+        self.conditions = BoardConditions()
+        self.operations = Operations(self.hardware, self.settings, self.conditions)
         self.link_fault = LinkFault()
         self.tree = HeaderTree(COMMANDS, hardware.facts.capabilities)
         self._sessions: list[Session] = []
@@ -50,7 +50,7 @@ class Instrument:
             session.release_withheld()
 
     def open_session(self, *, message_based: bool, address: str = "unnamed") -> Session:
-        """Open a client link with its own input buffer and output queue.
+        """Open a client link with its own input buffer, output queue, status and error queue.
 
         Args:
             address: of the client, as `SYSTem:LOCK:OWNer?` names it.
@@ -63,10 +63,13 @@ class Instrument:
 
     def forget(self, session: Session) -> None:
         """Drop a session that closed."""
-        if session in self._sessions:
-            self._sessions.remove(session)
+        if session not in self._sessions:
+            return
+        self._sessions.remove(session)
+        session.status.close()
         self.lock.release(session)
         self.changes.forget(session)
+        self.operations.cancel_completion(session.status)
 
     def switch_off(self) -> None:
         """Stop everything and take the rows to 0 V: the end of the board."""
@@ -83,9 +86,9 @@ class Instrument:
             session.poll()
         return self.operations.running or any(session.has_work for session in self._sessions)
 
-    def reset(self) -> None:
-        """Execute `*RST`; conductances, target, error queue and enables stay."""
-        self.operations.cancel_completion()
+    def reset(self, client: Session) -> None:
+        """Execute a client's `*RST`; conductances, target, error queues and enables stay."""
+        self.operations.cancel_completion(client.status)
         self.operations.abort()
         self.operations.abort_programming()
         self.settings.reset()

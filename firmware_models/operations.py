@@ -18,7 +18,8 @@ from crosscal.firmware_models.status_registers import (
     PROGRAMMING,
     TEMPERATURE,
     WAITING_FOR_TRIGGER,
-    StatusRegisters,
+    BoardConditions,
+    ClientStatus,
 )
 
 
@@ -28,7 +29,7 @@ class Operations:
     Args:
         hardware: the analogue side.
         settings: the board's settings.
-        status: the board's registers.
+        conditions: the board's, as clients see them.
 
     Attributes:
         trace: readings of the last acquisition; None before the first.
@@ -36,13 +37,13 @@ class Operations:
         acquisition_failure: why the last acquisition gave nothing; empty otherwise.
     """
 
-    def __init__(self, hardware: Hardware, settings: BoardSettings, status: StatusRegisters) -> None:
+    def __init__(self, hardware: Hardware, settings: BoardSettings, conditions: BoardConditions) -> None:
         self.trace: Trace | None = None
         self.programming_result: ProgrammingResult | None = None
         self.acquisition_failure = ""
         self._hardware = hardware
         self._settings = settings
-        self._status = status
+        self._conditions = conditions
         self._programming_failure = ""
         self._acquisition: Acquisition | None = None
         self._programming: Programming | None = None
@@ -50,7 +51,8 @@ class Operations:
         self._driving = False
         self._calibrated = False
         self._calibrates = "CAL" in hardware.facts.capabilities
-        self._completion_wanted = False
+        self._client: ClientStatus | None = None
+        self._completion_wanted: list[ClientStatus] = []
 
     @property
     def waiting_for_trigger(self) -> bool:
@@ -73,9 +75,22 @@ class Operations:
         return self.programming or (self.measuring and not self._waiting)
 
     def initiate(
-        self, voltage_v: array[float], *, auto_range: bool, immediately: bool, calibrated: bool = False
+        self,
+        voltage_v: array[float],
+        client: ClientStatus,
+        *,
+        auto_range: bool,
+        immediately: bool,
+        calibrated: bool = False,
     ) -> None:
-        """Begin an acquisition, or arm it for its trigger; +105 is for clients that want it `calibrated`.
+        """Begin an acquisition, or arm it for its trigger.
+
+        Args:
+            voltage_v: vectors [V], B × N.
+            client: status of whoever begins it; its reports go there (decision 3).
+            auto_range: find the range.
+            immediately: wait for no trigger.
+            calibrated: the client wants calibrated currents, and +105 where there are none.
 
         Raises:
             ScpiFault: -213 while one is initiated or the array is being programmed.
@@ -83,6 +98,7 @@ class Operations:
         if self.measuring or self.programming:
             raise ScpiFault(-213, self._occupation())
         settings = self._settings
+        self._client = client
         self.acquisition_failure = ""
         self._driving = settings.output_on
         self._calibrated = calibrated
@@ -95,10 +111,10 @@ class Operations:
             averages=settings.average_count,
             dwell_s=settings.dwell_s,
         )
-        self._status.questionable.set(CURRENT_OVERRANGE | TEMPERATURE, on=False)
+        self._conditions.questionable.set(CURRENT_OVERRANGE | TEMPERATURE, on=False)
         self._waiting = not immediately and settings.trigger_source != IMMEDIATE
         if self._waiting:
-            self._status.operation.set(WAITING_FOR_TRIGGER, on=True)
+            self._conditions.operation.set(WAITING_FOR_TRIGGER, on=True)
         else:
             self._start_measuring()
 
@@ -118,7 +134,7 @@ class Operations:
         if not self._waiting or self._settings.trigger_source != "BUS":
             raise ScpiFault(-211, "nothing waits for a trigger on the bus")
         self._waiting = False
-        self._status.operation.set(WAITING_FOR_TRIGGER, on=False)
+        self._conditions.operation.set(WAITING_FOR_TRIGGER, on=False)
         self._start_measuring()
 
     def abort(self) -> None:
@@ -130,11 +146,11 @@ class Operations:
         else:
             self._end_acquisition(self._acquisition)
         self._waiting = False
-        self._status.operation.set(MEASURING | WAITING_FOR_TRIGGER, on=False)
+        self._conditions.operation.set(MEASURING | WAITING_FOR_TRIGGER, on=False)
         self._announce_completion()
 
-    def start_programming(self) -> None:
-        """Begin to write the target.
+    def start_programming(self, client: ClientStatus) -> None:
+        """Begin to write the target; what is to report goes to the status of the client.
 
         Raises:
             ScpiFault: -200 while measuring or programming.
@@ -142,6 +158,7 @@ class Operations:
         if self.measuring or self.programming:
             raise ScpiFault(-200, self._occupation())
         settings = self._settings
+        self._client = client
         self._programming_failure = ""
         try:
             self._programming = Programming(
@@ -150,8 +167,8 @@ class Operations:
         except ScpiFault as fault:
             self.programming_result, self._programming_failure = None, fault.detail
             raise
-        self._status.operation.set(PROGRAMMING, on=True)
-        self._status.questionable.set(CELL_FAILED, on=False)
+        self._conditions.operation.set(PROGRAMMING, on=True)
+        self._conditions.questionable.set(CELL_FAILED, on=False)
 
     def abort_programming(self) -> None:
         """Stop a programming run after the iteration in hand."""
@@ -165,20 +182,27 @@ class Operations:
         while self.running:
             self.advance()
 
-    def when_complete(self) -> None:
-        """Set the operation-complete bit once nothing is under way (`*OPC`)."""
-        self._completion_wanted = True
+    def when_complete(self, client: ClientStatus) -> None:
+        """Set a client's operation-complete bit once nothing is under way (`*OPC`)."""
+        self.cancel_completion(client)
+        self._completion_wanted.append(client)
         self._announce_completion()
 
-    def cancel_completion(self) -> None:
-        """Forget `*OPC`, as `*CLS`, `*RST` and a device clear do."""
-        self._completion_wanted = False
+    def cancel_completion(self, client: ClientStatus) -> None:
+        """Forget a client's `*OPC`, as its `*CLS`, `*RST`, device clear and end do."""
+        if client in self._completion_wanted:
+            self._completion_wanted.remove(client)
+
+    def _report(self, code: int, detail: str = "") -> None:
+        """Report to the client that began what is under way."""
+        if self._client is not None:
+            self._client.report(code, detail)
 
     def clear_results(self) -> None:
         """Forget the readings and their remarks."""
         self.trace = None
         self.acquisition_failure = ""
-        self._status.questionable.set(CURRENT_OVERRANGE | TEMPERATURE, on=False)
+        self._conditions.questionable.set(CURRENT_OVERRANGE | TEMPERATURE, on=False)
 
     def stop_driving(self) -> None:
         """Stop an acquisition that drives the rows: the outputs went off."""
@@ -189,7 +213,7 @@ class Operations:
         """Show in the status whether the calibration is in doubt, on a board that calibrates."""
         if self._calibrates:
             in_doubt = cast(CalibratingHardware, self._hardware).calibration_in_doubt()
-            self._status.questionable.set(CALIBRATION, on=in_doubt)
+            self._conditions.questionable.set(CALIBRATION, on=in_doubt)
 
     def no_reading(self) -> ScpiFault:
         """Make the error of a query for readings that do not exist, with the reason."""
@@ -204,7 +228,7 @@ class Operations:
         return ScpiFault(-230, "nothing has been programmed yet; send ARRay:PROGram first")
 
     def _start_measuring(self) -> None:
-        self._status.operation.set(MEASURING, on=True)
+        self._conditions.operation.set(MEASURING, on=True)
         if self._acquisition is not None:
             self.trace = self._acquisition.trace
 
@@ -230,16 +254,16 @@ class Operations:
             self.acquisition_failure = fault.detail
         self._programming = None
         self._acquisition = None
-        self._status.report(fault.code, fault.detail)
-        self._status.operation.set(MEASURING | PROGRAMMING, on=False)
+        self._report(fault.code, fault.detail)
+        self._conditions.operation.set(MEASURING | PROGRAMMING, on=False)
         self._announce_completion()
 
     def _end_acquisition(self, acquisition: Acquisition) -> None:
         self._acquisition = None
         self._settings.range_index = acquisition.range_index
-        self._status.operation.set(MEASURING, on=False)
-        self._status.questionable.set(CURRENT_OVERRANGE, on=acquisition.saturated)
-        self._status.questionable.set(TEMPERATURE, on=acquisition.over_temperature)
+        self._conditions.operation.set(MEASURING, on=False)
+        self._conditions.questionable.set(CURRENT_OVERRANGE, on=acquisition.saturated)
+        self._conditions.questionable.set(TEMPERATURE, on=acquisition.over_temperature)
         for code, met in (
             (101, acquisition.compliance),
             (102, acquisition.saturated),
@@ -248,23 +272,23 @@ class Operations:
             (-240, acquisition.hardware_error),
         ):
             if met:
-                self._status.report(code)
+                self._report(code)
         self.show_doubt()
         self._announce_completion()
 
     def _end_programming(self, run: Programming) -> None:
         self._programming = None
-        self._status.operation.set(PROGRAMMING, on=False)
+        self._conditions.operation.set(PROGRAMMING, on=False)
         if run.last is not None:
             self.programming_result = ProgrammingResult(
                 run.last.cells_failed, run.last.rms_relative_error, run.iterations
             )
-            self._status.questionable.set(CELL_FAILED, on=run.last.cells_failed > 0)
+            self._conditions.questionable.set(CELL_FAILED, on=run.last.cells_failed > 0)
             if run.last.cell_stuck:
-                self._status.report(104)
+                self._report(104)
         self._announce_completion()
 
     def _announce_completion(self) -> None:
-        if self._completion_wanted and not self.running and not self._waiting:
-            self._completion_wanted = False
-            self._status.operation_complete()
+        if not self.running and not self._waiting:
+            while self._completion_wanted:
+                self._completion_wanted.pop().operation_complete()

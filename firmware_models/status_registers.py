@@ -1,4 +1,4 @@
-"""Status model of IEEE 488.2 and SCPI-1999: conditions, events, summaries."""
+"""Status model of IEEE 488.2 and SCPI-1999: the board's conditions, and each client's events and errors."""
 
 from __future__ import annotations
 
@@ -28,31 +28,23 @@ _POWER_ON = 1 << 7  # of the standard event status (IEEE 488.2, 11.5.1)
 _REGISTER_BITS = 0x7FFF  # bit 15 is never used, so that the value is positive in 16 bits
 
 
-class ConditionRegister:
-    """A condition, the events of its bits rising, and the mask of events to summarise."""
+class EventRegister:
+    """Bits of a condition that rose since one client looked, and its mask of those to summarise."""
 
     def __init__(self) -> None:
-        self._condition = 0
         self._event = 0
         self._enable = 0
 
-    @property
-    def condition(self) -> int:
-        """Present condition bits."""
-        return self._condition
+    def latch(self, bits: int) -> None:
+        """Note bits that rise."""
+        self._event |= bits
 
-    def set(self, bits: int, *, on: bool) -> None:
-        """Raise or lower bits of the condition; a rising bit is an event."""
-        before = self._condition
-        self._condition = before | bits if on else before & ~bits
-        self._event |= self._condition & ~before
-
-    def take_event(self) -> int:
+    def take(self) -> int:
         """Answer the events since the last query, and forget them."""
         event, self._event = self._event, 0
         return event
 
-    def clear_event(self) -> None:
+    def clear(self) -> None:
         """Forget the events."""
         self._event = 0
 
@@ -71,16 +63,81 @@ class ConditionRegister:
         return bool(self._event & self._enable)
 
 
-class StatusRegisters:
-    """All status that the clients of a board share; a link adds its own message-available bit."""
+class Condition:
+    """Condition of the board; a bit that rises is an event for every client.
+
+    Attributes:
+        bits: as they are now.
+    """
 
     def __init__(self) -> None:
+        self.bits = 0
+        self._listeners: list[EventRegister] = []
+
+    def set(self, bits: int, *, on: bool) -> None:
+        """Raise or lower bits."""
+        before = self.bits
+        self.bits = before | bits if on else before & ~bits
+        if rising := self.bits & ~before:
+            for register in self._listeners:
+                register.latch(rising)
+
+    def tell(self, register: EventRegister) -> None:
+        """Latch events into a register from now on."""
+        self._listeners.append(register)
+
+    def forget(self, register: EventRegister) -> None:
+        """Tell a register nothing more."""
+        self._listeners.remove(register)
+
+
+class BoardConditions:
+    """State of the board that all clients see alike.
+
+    Attributes:
+        operation: activity under way. questionable: doubts about the latest results.
+    """
+
+    def __init__(self) -> None:
+        self.operation = Condition()
+        self.questionable = Condition()
+
+
+class ClientStatus:
+    """Status of one client: another's faults never show in it (decision 19).
+
+    Args:
+        conditions: of the board.
+
+    Attributes:
+        errors: its error queue.
+        operation, questionable: its events of the board's conditions.
+        event_enable: `*ESE`.
+    """
+
+    def __init__(self, conditions: BoardConditions) -> None:
+        self._conditions = conditions
+        self._begin()
+
+    def _begin(self) -> None:
         self.errors = ErrorQueue()
-        self.operation = ConditionRegister()
-        self.questionable = ConditionRegister()
+        self.operation = EventRegister()
+        self.questionable = EventRegister()
+        self._conditions.operation.tell(self.operation)
+        self._conditions.questionable.tell(self.questionable)
         self._event_status = _POWER_ON
         self.event_enable = 0
         self._request_enable = 0
+
+    def close(self) -> None:
+        """Listen to the board no more."""
+        self._conditions.operation.forget(self.operation)
+        self._conditions.questionable.forget(self.questionable)
+
+    def begin_anew(self) -> None:
+        """Become the status of a new client on the same line."""
+        self.close()
+        self._begin()
 
     @property
     def request_enable(self) -> int:
@@ -109,8 +166,8 @@ class StatusRegisters:
     def clear(self) -> None:
         """Execute `*CLS`: forget events and errors; conditions and enables stay."""
         self.errors.clear()
-        self.operation.clear_event()
-        self.questionable.clear_event()
+        self.operation.clear()
+        self.questionable.clear()
         self._event_status = 0
 
     def preset(self) -> None:
@@ -119,7 +176,7 @@ class StatusRegisters:
         self.questionable.enable = 0
 
     def status_byte(self, *, message_available: bool) -> int:
-        """Compose the status byte of a link, bit 6 left out."""
+        """Compose the status byte, bit 6 left out."""
         byte = ERROR_AVAILABLE if len(self.errors) else 0
         byte |= QUESTIONABLE_SUMMARY if self.questionable.summary else 0
         byte |= MESSAGE_AVAILABLE if message_available else 0

@@ -22,6 +22,7 @@
 #define GROUP_CAL 0x20U
 /* Needs nothing of the hardware: for boards with more than one link. */
 #define GROUP_LOCK 0x40U
+#define GROUP_TILE 0x80U
 
 /* Bits of one `FETCh:STATus?` value. */
 #define READING_OVER_RANGE 0x01U
@@ -59,6 +60,9 @@ struct board_facts {
     /* Largest magnitude that `SOURce:VOLTage:PROTection` may be set to [V]. */
     double protection_max_v;
     double dwell_max_s;
+    /* Tiles that the array consists of, above and beside each other. Group TILE. */
+    size_t tile_rows;
+    size_t tile_columns;
 };
 
 /* Vectors to be driven in turn, and how each is read. */

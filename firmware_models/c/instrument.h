@@ -31,7 +31,9 @@ struct instrument {
     const struct board_facts *facts;
     const struct instrument_memory *memory;
     struct board_settings settings;
-    struct status_registers status;
+    struct conditions conditions;
+    /* The client that began what is under way, for its reports (decision 3); NULL if it has left. */
+    struct link *starter;
     struct acquisition acquisition;
     struct trace trace;
     struct programming programming;
@@ -39,7 +41,6 @@ struct instrument {
     /* The link that fills `staging_bank`; NULL if none does. */
     struct link *staging_owner;
     size_t staging_bank;
-    bool completion_wanted;
     struct client_lock lock;
     struct change_counts changes;
     /* Faults of the link, for tests of clients: asked for, and waiting for the next reply. */
@@ -64,8 +65,7 @@ bool instrument_poll(struct instrument *board);
 bool instrument_running(const struct instrument *board);
 /* Run what advances by itself to its end; what waits for its trigger is left waiting. */
 void instrument_complete(struct instrument *board);
-/* Set the operation-complete bit once nothing is under way. */
-void instrument_when_complete(struct instrument *board);
+/* Set the operation-complete bit of those who asked for it, once nothing is under way. */
 void instrument_announce_completion(struct instrument *board);
 /* Take a trigger: -211 if nothing waits for one on the bus, with its detail. */
 int instrument_trigger(struct instrument *board, struct text *detail);
@@ -74,11 +74,16 @@ void instrument_abort(struct instrument *board);
 /* Say what the board is busy with, and what ends it: -213 and -200. */
 void instrument_occupation(const struct instrument *board, struct text *detail);
 void instrument_abort_programming(struct instrument *board);
-void instrument_reset(struct instrument *board);
+/* Execute a client's `*RST`. */
+void instrument_reset(struct link *link);
 /* Heal the links: a fault that waits is forgotten, a stalled reply goes out. */
 void instrument_release_withheld(struct instrument *board);
 enum link_fault instrument_take_fault(struct instrument *board);
 double instrument_now_s(const struct instrument *board);
-void instrument_report_text(struct instrument *board, int code, const char *detail);
+/* Raise or lower conditions; those that rise are events for every client. */
+void instrument_set_operation(struct instrument *board, unsigned bits, bool on);
+void instrument_set_questionable(struct instrument *board, unsigned bits, bool on);
+/* Report to the client that began what is under way. */
+void instrument_report(struct instrument *board, int code, const char *detail);
 
 #endif

@@ -19,6 +19,12 @@ def _size(call: Call) -> str:
     return f"{call.board.facts.rows},{call.board.facts.columns}"
 
 
+def _tiles(call: Call) -> str:
+    call.at_most(0)
+    rows, columns = call.board.facts.tiles
+    return f"{rows},{columns}"
+
+
 def _set_target(call: Call) -> None:
     board = call.board
     values = board.settings.format.decode(call.parameters, SIEMENS)
@@ -47,7 +53,7 @@ def _limits(call: Call) -> str:
 
 def _start(call: Call) -> None:
     call.at_most(0)
-    call.board.operations.start_programming()
+    call.board.operations.start_programming(call.session.status)
 
 
 def _abort(call: Call) -> None:
@@ -75,6 +81,7 @@ def _read_back(call: Call) -> bytes:
 
 COMMANDS = (
     Command(header="ARRay:SIZE", query=_size),
+    Command(header="ARRay:TILes", query=_tiles, group="TILE"),
     Command(header="ARRay:CONDuctance:TARGet", set=_set_target, query=_target, group="PROG"),
     Command(header="ARRay:CONDuctance:LIMits", query=_limits),
     Command(header="ARRay:PROGram[:STARt]", set=_start, group="PROG", acts=True),

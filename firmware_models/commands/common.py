@@ -11,22 +11,22 @@ _BYTE = Limits(0, 255, 0)  # IEEE 488.2, 10.10 and 10.34: masks of eight bits
 
 def _clear(call: Call) -> None:
     call.at_most(0)
-    call.board.status.clear()
-    call.board.operations.cancel_completion()
+    call.session.status.clear()
+    call.board.operations.cancel_completion(call.session.status)
 
 
 def _set_event_enable(call: Call) -> None:
-    call.board.status.event_enable = _BYTE.parse_integer(call.only())
+    call.session.status.event_enable = _BYTE.parse_integer(call.only())
 
 
 def _event_enable(call: Call) -> str:
     call.at_most(0)
-    return str(call.board.status.event_enable)
+    return str(call.session.status.event_enable)
 
 
 def _event_status(call: Call) -> str:
     call.at_most(0)
-    return str(call.board.status.take_event_status())
+    return str(call.session.status.take_event_status())
 
 
 def _identity(call: Call) -> str:
@@ -43,7 +43,7 @@ def _field(text: str) -> str:
 
 def _complete(call: Call) -> None:
     call.at_most(0)
-    call.board.operations.when_complete()
+    call.board.operations.when_complete(call.session.status)
 
 
 def _wait_until_complete(call: Call) -> None:
@@ -65,16 +65,16 @@ def _options(call: Call) -> str:
 
 def _reset(call: Call) -> None:
     call.at_most(0)
-    call.board.reset()
+    call.board.reset(call.session)
 
 
 def _set_request_enable(call: Call) -> None:
-    call.board.status.request_enable = _BYTE.parse_integer(call.only())
+    call.session.status.request_enable = _BYTE.parse_integer(call.only())
 
 
 def _request_enable(call: Call) -> str:
     call.at_most(0)
-    return str(call.board.status.request_enable)
+    return str(call.session.status.request_enable)
 
 
 def _status_byte(call: Call) -> str:
@@ -94,13 +94,13 @@ def _self_test(call: Call) -> str:
 
 COMMANDS = (
     Command(header="*CLS", set=_clear, reserved="", urgent=bare),
-    Command(header="*ESE", set=_set_event_enable, query=_event_enable),
+    Command(header="*ESE", set=_set_event_enable, query=_event_enable, reserved=""),
     Command(header="*ESR", query=_event_status),
     Command(header="*IDN", query=_identity),
     Command(header="*OPC", set=_complete, query=_is_complete, reserved=""),
     Command(header="*OPT", query=_options),
     Command(header="*RST", set=_reset, acts=True, urgent=bare),
-    Command(header="*SRE", set=_set_request_enable, query=_request_enable),
+    Command(header="*SRE", set=_set_request_enable, query=_request_enable, reserved=""),
     Command(header="*STB", query=_status_byte),
     Command(header="*TRG", set=_trigger, acts=True, urgent=bare),
     Command(header="*TST", query=_self_test),

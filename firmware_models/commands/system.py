@@ -14,17 +14,17 @@ _SCPI_VERSION = "1999.0"
 
 def _next_error(call: Call) -> str:
     call.at_most(0)
-    return call.board.status.errors.pop()
+    return call.session.status.errors.pop()
 
 
 def _error_count(call: Call) -> str:
     call.at_most(0)
-    return str(len(call.board.status.errors))
+    return str(len(call.session.status.errors))
 
 
 def _all_errors(call: Call) -> str:
     call.at_most(0)
-    return call.board.status.errors.pop_all()
+    return call.session.status.errors.pop_all()
 
 
 def _version(call: Call) -> str:

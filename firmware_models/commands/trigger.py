@@ -16,6 +16,7 @@ def _initiate(call: Call) -> None:
     settings = call.board.settings
     call.board.operations.initiate(
         settings.sequence_v or settings.voltage_v,
+        call.session.status,
         auto_range=settings.auto_range,
         immediately=False,
         calibrated=call.session.calibrated,
@@ -71,6 +72,7 @@ def _measure(call: Call) -> bytes:
     call.board.operations.abort()
     call.board.operations.initiate(
         call.board.settings.voltage_v,
+        call.session.status,
         auto_range=True,
         immediately=True,
         calibrated=call.session.calibrated,

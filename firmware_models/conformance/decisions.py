@@ -28,6 +28,7 @@ DECISIONS = {
     21: "rest",
     22: "streams have no device clear",
     23: "several clients",
+    24: "tiles",
     25: "calibration on board",
 }
 """Titles as the page has them."""

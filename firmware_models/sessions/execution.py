@@ -95,7 +95,7 @@ class Execution:
     def _begin_message(self, message: bytes) -> None:
         if self._message_based and (self._output or self._output.withholds) and message.strip():
             self._output.clear()
-            self._board.status.report(-410)
+            self._client.status.report(-410)
         self._units = units(message)
         self._node = ""
 
@@ -152,7 +152,7 @@ class Execution:
 
     def _fail(self, fault: ScpiFault) -> None:
         """Report; a command error discards the rest of the message, any other only its unit (decision 5)."""
-        self._board.status.report(fault.code, fault.detail)
+        self._client.status.report(fault.code, fault.detail)
         if -199 <= fault.code <= -100:
             self._answer()
 

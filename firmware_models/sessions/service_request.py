@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from crosscal.firmware_models.status_registers import MASTER_SUMMARY, StatusRegisters
+from crosscal.firmware_models.status_registers import MASTER_SUMMARY, ClientStatus
 
 
 class ServiceRequest:
     """RQS of one client, made anew by every reason that is new.
 
     Args:
-        status: the board's registers.
+        status: of this client.
         message_available: MAV: whether a reply of this client waits.
     """
 
-    def __init__(self, status: StatusRegisters, message_available: Callable[[], bool]) -> None:
+    def __init__(self, status: ClientStatus, message_available: Callable[[], bool]) -> None:
         self._status = status
         self._message_available = message_available
         self._reasons_seen = 0

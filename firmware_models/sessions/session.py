@@ -9,6 +9,7 @@ from crosscal.firmware_models.sessions.execution import Execution
 from crosscal.firmware_models.sessions.framing import Framing
 from crosscal.firmware_models.sessions.output_queue import OutputQueue
 from crosscal.firmware_models.sessions.service_request import ServiceRequest
+from crosscal.firmware_models.status_registers import ClientStatus
 
 if TYPE_CHECKING:
     from crosscal.firmware_models.instrument import Instrument
@@ -24,19 +25,22 @@ class Session:
 
     Attributes:
         address: of the client, for other clients.
+        status: of the client alone.
         calibrated: whether results are calibrated for this client, where the board can (decision 25).
     """
 
     def __init__(self, board: Instrument, *, message_based: bool, address: str) -> None:
         self.address = address
-        self.calibrated = "CAL" in board.facts.capabilities
+        self._calibrates = "CAL" in board.facts.capabilities
+        self.calibrated = self._calibrates
+        self.status = ClientStatus(board.conditions)
         self._board = board
         self._message_based = message_based
         self._framing = Framing()
         self._heard_at = board.clock()
         self._output = OutputQueue(board.link_fault, board.clock)
         self._execution = Execution(board, self, self._output, message_based=message_based)
-        self._service = ServiceRequest(board.status, lambda: self.message_available)
+        self._service = ServiceRequest(self.status, lambda: self.message_available)
 
     # Bytes in
 
@@ -49,7 +53,7 @@ class Session:
         while (message := self._framing.next_message()) is not None:
             self._execution.messages.append(message)
         if self._framing.take_overflow():
-            self._board.status.report(-223, "the message is longer than the input buffer")
+            self.status.report(-223, "the message is longer than the input buffer")
         self._execution.run()
 
     def end_message(self) -> None:
@@ -65,7 +69,7 @@ class Session:
         self._execution.messages.clear()
         self._output.clear()
         self._execution.end_message()
-        self._board.operations.cancel_completion()
+        self._board.operations.cancel_completion(self.status)
 
     def begin_anew(self) -> None:
         """Finish the whole messages of a client that left a line that stays open, and forget it."""
@@ -74,13 +78,15 @@ class Session:
         self.device_clear()
         self._board.lock.release(self)
         self._board.changes.forget(self)
+        self.status.begin_anew()
+        self.calibrated = self._calibrates
 
     def trigger(self) -> None:
         """Take a group execute trigger, the same as `*TRG`."""
         try:
             self._board.operations.trigger()
         except ScpiFault as fault:
-            self._board.status.report(fault.code, fault.detail)
+            self.status.report(fault.code, fault.detail)
         self._execution.run()
 
     def close(self) -> None:
@@ -107,7 +113,7 @@ class Session:
     def _give_up_silent_block(self) -> None:
         if self._framing.inside_block and self._board.clock() - self._heard_at >= BLOCK_SILENCE_S:
             self._framing.clear()
-            self._board.status.report(-161, f"the block stopped arriving for {BLOCK_SILENCE_S:g} s")
+            self.status.report(-161, f"the block stopped arriving for {BLOCK_SILENCE_S:g} s")
 
     # Bytes out
 
@@ -126,7 +132,7 @@ class Session:
         A query that waits for its trigger, or a reply that is stalled, will still come.
         """
         if self._message_based and not self._execution.waits and not self._output.withholds:
-            self._board.status.report(-420)
+            self.status.report(-420)
 
     def release_withheld(self) -> None:
         """Let a stalled reply go."""

@@ -9,6 +9,7 @@ from crosscal.simulated_bench.settings.bench_settings import BenchSettings
 def board_facts(settings: BenchSettings) -> BoardFacts:
     """Gather the facts that never change while the board is powered."""
     board, cells, front_end = settings.board, settings.array, settings.front_end
+    tiles = settings.tiles.rows, settings.tiles.columns
     return BoardFacts(
         manufacturer=board.manufacturer,
         model=board.model,
@@ -16,7 +17,7 @@ def board_facts(settings: BenchSettings) -> BoardFacts:
         firmware=board.firmware,
         rows=cells.rows,
         columns=cells.columns,
-        capabilities=board.capabilities,
+        capabilities=board.capabilities if tiles == (1, 1) else (*board.capabilities, "TILE"),
         conductance_min_s=cells.conductance_min_s,
         conductance_max_s=cells.conductance_max_s,
         ranges_a=front_end.ranges_a,
@@ -31,4 +32,5 @@ def board_facts(settings: BenchSettings) -> BoardFacts:
         sequence_max=front_end.sequence_max,
         protection_max_v=front_end.protection_max_v,
         dwell_max_s=front_end.dwell_max_s,
+        tiles=tiles,
     )

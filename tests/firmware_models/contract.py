@@ -32,6 +32,7 @@ COMMANDS = {
     "STATus:QUEStionable:ENABle": "SQ",
     "STATus:PRESet": "S",
     "ARRay:SIZE": "Q",
+    "ARRay:TILes": "Q",
     "ARRay:CONDuctance:TARGet": "SQ",
     "ARRay:CONDuctance:LIMits": "Q",
     "ARRay:PROGram[:STARt]": "S",
@@ -84,7 +85,7 @@ ERROR_CODES = (
     *(-310, -350, -410, -420, 101, 102, 103, 104),
 )
 
-DECISIONS = range(1, 24)
+DECISIONS = range(1, 25)
 
 # Settings with a range: MINimum, MAXimum and DEFault stand for its ends and its power-on value.
 WITH_LIMITS = (

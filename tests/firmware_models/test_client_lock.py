@@ -38,7 +38,7 @@ def test_one_client_has_the_lock_and_the_other_learns_its_address(links: Links) 
 REFUSED = (
     *("SENS:AVER:COUN 4", "FORM REAL,64", "ARR:COND:TARG 1e-4,1e-4,1e-4,1e-4,1e-4,1e-4", "ARR:PROG"),
     *("OUTP ON", "INIT", "ABOR", "READ?", "MEAS:CURR?", "ARR:COND?", "*RST", "*TRG", "SIM:TIME:ADV 5"),
-    *("SOUR:VOLT:LIST 0,0,0", "SOUR:SEQ:CLE", "TRIG:SOUR BUS", "ARR:PROG:ABOR", "*ESE 4"),
+    *("SOUR:VOLT:LIST 0,0,0", "SOUR:SEQ:CLE", "TRIG:SOUR BUS", "ARR:PROG:ABOR"),
     "SYST:LOCK:TIM 5",
 )
 
@@ -69,6 +69,18 @@ def test_queries_of_others_are_answered_while_locked(links: Links, message: str)
     one.ask("SYST:LOCK:REQ?")
     assert two.ask(message)
     assert two.errors() == []
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["*CLS", "*ESE 4", "*SRE 32", "STAT:QUES:ENAB 2", "STAT:OPER:ENAB 16", "STAT:PRES", "*OPC", "*WAI"],
+)
+def test_a_client_keeps_its_own_status_while_another_has_the_lock(links: Links, message: str) -> None:
+    _, one, two = links
+    one.ask("SYST:LOCK:REQ?")
+    two.tell(message)
+    assert two.errors() == []
+    assert one.ask("SYST:CHAN?") == "0"
 
 
 def test_anyone_may_switch_the_output_off_always(links: Links) -> None:

@@ -31,14 +31,76 @@ def test_settings_and_format_are_shared(rig: EngineRig) -> None:
     assert [float(v) for v in one.ask("SOUR:VOLT:LIST?").split(",")] == [0.5, 0.25, 0.125]
 
 
-def test_error_queue_and_events_are_shared(rig: EngineRig) -> None:
+def test_error_queue_and_events_are_each_client_s_own(rig: EngineRig) -> None:
+    # Decision 19.
     one, two = rig.open_link(), rig.open_link()
-    one.tell("*CLS")
+    two.tell("*CLS;*ESE 255")
     one.tell("FOO")
-    assert two.ask("*STB?") == "4"
-    assert two.errors() == [-113]
-    assert two.ask("*ESR?") == "32"
-    assert one.ask("*STB?") == "0"
+    assert two.ask("*STB?;*ESR?;:SYST:ERR:COUN?") == "0;0;0"
+    assert one.ask("*STB?") == "4"
+    assert one.ask("*ESR?") == str(128 + 32)
+    assert two.errors() == []
+    assert one.errors() == [-113]
+
+
+def test_clearing_and_presetting_leave_the_status_of_others(rig: EngineRig) -> None:
+    one, two = rig.open_link(), rig.open_link()
+    one.tell("*ESE 32;*SRE 4;:STAT:QUES:ENAB 2;:STAT:OPER:ENAB 16")
+    one.tell("FOO")
+    two.tell("*CLS;*RST;STAT:PRES")
+    assert two.ask("*ESE?;*SRE?;:STAT:QUES:ENAB?;:STAT:OPER:ENAB?") == "0;0;0;0"
+    assert one.ask("*ESE?;*SRE?;:STAT:QUES:ENAB?;:STAT:OPER:ENAB?") == "32;4;2;16"
+    assert one.errors() == [-113]
+
+
+def test_every_client_begins_with_the_status_of_power_on(rig: EngineRig) -> None:
+    one = rig.open_link()
+    one.tell("*ESE 4;FOO")
+    assert one.ask("*ESR?") == str(128 + 32)
+    one.session.close()
+    assert rig.open_link().ask("*ESR?;*ESE?;:SYST:ERR?") == '128;0;0,"No error"'
+
+
+def test_the_board_s_conditions_are_seen_by_all_and_reports_by_who_began(rig: EngineRig) -> None:
+    # Decisions 3 and 19.
+    one, two = rig.open_link(), rig.open_link()
+    for link in (one, two):
+        link.tell("*CLS;:STAT:QUES:ENAB 2;:STAT:OPER:ENAB 16")
+    one.tell("ARR:COND:TARG " + ",".join(["1e-3"] * 6))
+    one.tell("ARR:PROG;*OPC?")
+    assert one.receive() == b"1\n"
+    for link in (one, two):
+        assert link.ask("STAT:OPER?") == "256"
+    one.tell("OUTP ON;:SENS:CURR:RANG 1e-5;:SOUR:VOLT:LIST 0.5,0.5,0.5;:INIT;*OPC?")
+    assert one.receive() == b"1\n"
+    assert two.ask("STAT:QUES:COND?") == one.ask("STAT:QUES:COND?") == "2"
+    # Bits 3 and 7 of the status byte: each client's own events of what the board did.
+    assert two.ask("*STB?;:STAT:QUES?;:STAT:OPER?;:SYST:ERR?") == '136;2;16;0,"No error"'
+    assert one.errors() == [102]
+    assert one.ask("STAT:QUES?;:STAT:OPER?") == "2;16"
+
+
+def test_reports_of_an_operation_whose_client_left_reach_nobody_else(rig: EngineRig) -> None:
+    one, two = rig.open_link(), rig.open_link()
+    one.tell("ARR:COND:TARG " + ",".join(["1e-3"] * 6))
+    one.tell("ARR:PROG;*OPC?")
+    one.receive()
+    one.tell("OUTP ON;:SENS:CURR:RANG 1e-5;:SOUR:SEQ:DATA " + ",".join(["0.5"] * 3 * 500) + ";:INIT")
+    one.session.close()
+    rig.run()
+    assert two.errors() == []
+    assert two.ask("FETC:STAT?") == "1,1"
+
+
+def test_completion_is_told_to_each_client_that_asked_for_it(rig: EngineRig) -> None:
+    one, two, three = rig.open_link(), rig.open_link(), rig.open_link()
+    for link in (one, two, three):
+        link.tell("*CLS")
+    one.tell("SOUR:SEQ:DATA " + ",".join(["0"] * 3 * 500) + ";:INIT;*OPC")
+    two.tell("*OPC")
+    three.tell("*OPC;*CLS")
+    rig.run()
+    assert [link.ask("*ESR?") for link in (one, two, three)] == ["1", "1", "0"]
 
 
 def test_current_node_is_each_client_s_own(rig: EngineRig) -> None:
@@ -62,18 +124,22 @@ def test_message_available_is_each_client_s_own(rig: EngineRig) -> None:
     assert two.session.status_byte() == 0
 
 
-def test_service_is_requested_of_every_client(rig: EngineRig) -> None:
+def test_service_is_requested_by_what_a_client_has_enabled_itself(rig: EngineRig) -> None:
     one, two = rig.open_link(message_based=True), rig.open_link(message_based=True)
     one.tell("*CLS;*ESE 32;*SRE 32")
+    two.tell("*CLS;*SRE 128;:STAT:OPER:ENAB 16")
     two.tell("FOO")
+    assert not one.session.service_requested
+    one.tell("FOO")
+    one.tell("INIT")
     assert one.session.service_requested
     assert two.session.service_requested
     assert one.session.status_byte() == 4 + 32 + 64
-    assert not one.session.service_requested
     # A poll takes its own client's request only.
-    assert two.session.service_requested
-    assert two.session.status_byte() == 4 + 32 + 64
-    assert one.session.status_byte() == two.session.status_byte() == 4 + 32
+    assert not one.session.service_requested
+    assert two.session.status_byte() == 4 + 128 + 64
+    assert one.session.status_byte() == 4 + 32
+    assert two.session.status_byte() == 4 + 128
 
 
 def test_service_is_requested_when_an_operation_ends(rig: EngineRig) -> None:

@@ -64,7 +64,7 @@ def units_sent(transcript: Transcript) -> Iterator[tuple[str, str]]:
 SENT = [
     unit
     for transcript in ALL
-    if transcript.groups is None or "LOCK" in transcript.groups
+    if transcript.groups is None or {"LOCK", "TILE"} & set(transcript.groups)
     for unit in units_sent(transcript)
 ]
 

@@ -85,7 +85,8 @@ def test_lock_of_another_client_is_heard_by_what_is_urgent_but_for_switching_off
     other.tell("*OPC?")
     other.tell("ABOR")
     assert other.receive() == b""
-    assert owner.errors() == [-221]
     other.tell("OUTP OFF")
     assert other.receive() == b"1\n"
+    assert other.errors() == [-221]
+    assert owner.errors() == []
     assert owner.ask("OUTP?;:SYST:CHAN?") == "0;1"

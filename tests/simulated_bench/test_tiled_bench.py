@@ -188,6 +188,8 @@ def test_a_driver_sees_a_tiled_board_as_a_board(tmp_path: Path) -> None:
     voltage_v = vectors()
     with crosscal.open_board("GPIB0::9::INSTR", backend=f"{file}@crosscal") as driven:
         assert driven.shape == (6, 10)
+        assert "TILE" in driven.capabilities
+        assert driven.query("ARR:TIL?") == "3,2"
         target_s = np.random.default_rng(3).uniform(20e-6, 90e-6, (6, 10))
         driven.program(target_s)
         current_a = driven.measure(voltage_v)

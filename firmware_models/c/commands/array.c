@@ -11,6 +11,13 @@ static int size(struct call *call) {
     return call_at_most(call, 0);
 }
 
+static int tiles(struct call *call) {
+    text_unsigned(&call->reply, call->board->facts->tile_rows);
+    text_character(&call->reply, ',');
+    text_unsigned(&call->reply, call->board->facts->tile_columns);
+    return call_at_most(call, 0);
+}
+
 static int outside(struct call *call, size_t cell, double value_s) {
     const struct board_facts *facts = call->board->facts;
     text_general(&call->detail, value_s);
@@ -75,7 +82,7 @@ static int conductance_limits(struct call *call) {
 
 static int start(struct call *call) {
     int code = call_at_most(call, 0);
-    return code != SCPI_OK ? code : programming_start(call->board, &call->detail);
+    return code != SCPI_OK ? code : programming_start(call->link, &call->detail);
 }
 
 static int abort_programming(struct call *call) {
@@ -134,6 +141,7 @@ static int read_back(struct call *call) {
 
 static const struct command COMMANDS[] = {
     {"ARRay:SIZE", NULL, size, GROUP_NONE, false, 0U},
+    {"ARRay:TILes", NULL, tiles, GROUP_TILE, false, 0U},
     {"ARRay:CONDuctance:TARGet", set_target, target, GROUP_PROG, true, 0U},
     {"ARRay:CONDuctance:LIMits", NULL, conductance_limits, GROUP_NONE, false, 0U},
     {"ARRay:PROGram[:STARt]", start, NULL, GROUP_PROG, false, FORM_ACTS},

@@ -21,7 +21,7 @@ static int verify(struct call *call) {
         return code;
     }
     failed = calibrator->self_test == NULL ? 0 : calibrator->self_test();
-    condition_set(&call->board->status.questionable, QUESTIONABLE_CALIBRATION, failed != 0);
+    instrument_set_questionable(call->board, QUESTIONABLE_CALIBRATION, failed != 0);
     call->board->calibration_verified = failed == 0;
     call->board->calibration_verified_at_s = instrument_now_s(call->board);
     call_reply_whole(call, failed == 0 ? 0 : SCPI_HARDWARE_ERROR);

@@ -9,8 +9,8 @@ static const struct whole_limits BYTE = {0, 255, 0};
 static int clear(struct call *call) {
     int code = call_at_most(call, 0);
     if (code == SCPI_OK) {
-        status_clear(&call->board->status);
-        call->board->completion_wanted = false;
+        status_clear(&call->link->status);
+        call->link->status.completion_wanted = false;
     }
     return code;
 }
@@ -19,20 +19,20 @@ static int set_event_enable(struct call *call) {
     int64_t mask = 0;
     int code = call_set_whole(call, BYTE, &mask);
     if (code == SCPI_OK) {
-        call->board->status.event_enable = (unsigned)mask;
+        call->link->status.event_enable = (unsigned)mask;
     }
     return code;
 }
 
 static int event_enable(struct call *call) {
-    call_reply_whole(call, (int64_t)call->board->status.event_enable);
+    call_reply_whole(call, (int64_t)call->link->status.event_enable);
     return call_at_most(call, 0);
 }
 
 static int event_status(struct call *call) {
     int code = call_at_most(call, 0);
     if (code == SCPI_OK) {
-        call_reply_whole(call, (int64_t)status_take_event_status(&call->board->status));
+        call_reply_whole(call, (int64_t)status_take_event_status(&call->link->status));
     }
     return code;
 }
@@ -52,7 +52,8 @@ static int identity(struct call *call) {
 static int complete(struct call *call) {
     int code = call_at_most(call, 0);
     if (code == SCPI_OK) {
-        instrument_when_complete(call->board);
+        call->link->status.completion_wanted = true;
+        instrument_announce_completion(call->board);
     }
     return code;
 }
@@ -82,7 +83,7 @@ static int options(struct call *call) {
 static int reset(struct call *call) {
     int code = call_at_most(call, 0);
     if (code == SCPI_OK) {
-        instrument_reset(call->board);
+        instrument_reset(call->link);
     }
     return code;
 }
@@ -91,13 +92,13 @@ static int set_request_enable(struct call *call) {
     int64_t mask = 0;
     int code = call_set_whole(call, BYTE, &mask);
     if (code == SCPI_OK) {
-        call->board->status.request_enable = (unsigned)mask & ~STATUS_MASTER_SUMMARY;
+        call->link->status.request_enable = (unsigned)mask & ~STATUS_MASTER_SUMMARY;
     }
     return code;
 }
 
 static int request_enable(struct call *call) {
-    call_reply_whole(call, (int64_t)call->board->status.request_enable);
+    call_reply_whole(call, (int64_t)call->link->status.request_enable);
     return call_at_most(call, 0);
 }
 
@@ -118,13 +119,13 @@ static int self_test(struct call *call) {
 
 static const struct command COMMANDS[] = {
     {"*CLS", clear, NULL, GROUP_NONE, false, SET_IS_FREE | FORM_URGENT | FORGETS_COMPLETION},
-    {"*ESE", set_event_enable, event_enable, GROUP_NONE, false, 0U},
+    {"*ESE", set_event_enable, event_enable, GROUP_NONE, false, SET_IS_FREE},
     {"*ESR", NULL, event_status, GROUP_NONE, false, 0U},
     {"*IDN", NULL, identity, GROUP_NONE, false, 0U},
     {"*OPC", complete, is_complete, GROUP_NONE, false, SET_IS_FREE},
     {"*OPT", NULL, options, GROUP_NONE, false, 0U},
     {"*RST", reset, NULL, GROUP_NONE, false, FORM_ACTS | FORM_URGENT | FORGETS_COMPLETION},
-    {"*SRE", set_request_enable, request_enable, GROUP_NONE, false, 0U},
+    {"*SRE", set_request_enable, request_enable, GROUP_NONE, false, SET_IS_FREE},
     {"*STB", NULL, status_byte_query, GROUP_NONE, false, 0U},
     {"*TRG", trigger, NULL, GROUP_NONE, false, FORM_ACTS | FORM_URGENT},
     {"*TST", NULL, self_test, GROUP_NONE, false, 0U},

@@ -9,19 +9,19 @@
 static int next_error(struct call *call) {
     int code = call_at_most(call, 0);
     if (code == SCPI_OK) {
-        error_queue_pop(&call->board->status.errors, &call->reply);
+        error_queue_pop(&call->link->status.errors, &call->reply);
     }
     return code;
 }
 
 static int error_count(struct call *call) {
-    call_reply_whole(call, (int64_t)call->board->status.errors.count);
+    call_reply_whole(call, (int64_t)call->link->status.errors.count);
     return call_at_most(call, 0);
 }
 
 static int all_errors(struct call *call) {
     int code = call_at_most(call, 0);
-    struct error_queue *errors = &call->board->status.errors;
+    struct error_queue *errors = &call->link->status.errors;
     if (code != SCPI_OK) {
         return code;
     }
@@ -29,9 +29,7 @@ static int all_errors(struct call *call) {
         error_queue_pop(errors, &call->reply);
         return SCPI_OK;
     }
-    if (!error_queue_leave(errors)) {
-        return call_fail(call, SCPI_EXECUTION_ERROR, "another client is being answered all errors");
-    }
+    error_queue_leave(errors);
     call->link->long_reply = REPLY_ERRORS;
     error_queue_write_leaving(errors, &call->reply);
     return SCPI_OK;

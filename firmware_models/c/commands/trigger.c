@@ -8,7 +8,7 @@ static const char *const SOURCES[] = {"IMMediate", "BUS", "EXTernal"};
 static const char *const SHORT_SOURCES[] = {"IMM", "BUS", "EXT"};
 
 static int begin(struct call *call) {
-    return acquisition_initiate(call->board, true, call->board->settings.auto_range, false, &call->detail);
+    return acquisition_initiate(call->link, true, call->board->settings.auto_range, false, &call->detail);
 }
 
 static int initiate(struct call *call) {
@@ -101,7 +101,7 @@ static int measure(struct call *call) {
         return code;
     }
     instrument_abort(call->board);
-    code = acquisition_initiate(call->board, false, true, true, &call->detail);
+    code = acquisition_initiate(call->link, false, true, true, &call->detail);
     return code != SCPI_OK ? code : answer_last(call);
 }
 

@@ -5,8 +5,8 @@
 
 #define HEADROOM 1.1
 
-int acquisition_initiate(struct instrument *board, bool sequence, bool auto_range, bool immediately,
-                         struct text *detail) {
+int acquisition_initiate(struct link *link, bool sequence, bool auto_range, bool immediately, struct text *detail) {
+    struct instrument *board = link->board;
     struct acquisition *acquisition = &board->acquisition;
     const struct board_settings *settings = &board->settings;
     bool loaded = sequence && settings->sequence_values > 0U;
@@ -15,6 +15,7 @@ int acquisition_initiate(struct instrument *board, bool sequence, bool auto_rang
         instrument_occupation(board, detail);
         return SCPI_INIT_IGNORED;
     }
+    board->starter = link;
     acquisition->initiated = true;
     acquisition->count = loaded ? settings->sequence_values / board->facts->rows : 1U;
     acquisition->bank = loaded ? settings->sequence_bank : NO_BANK;
@@ -32,10 +33,10 @@ int acquisition_initiate(struct instrument *board, bool sequence, bool auto_rang
     acquisition->compliance = false;
     acquisition->over_temperature = false;
     acquisition->hardware_error = false;
-    condition_set(&board->status.questionable, QUESTIONABLE_CURRENT_OVERRANGE | QUESTIONABLE_TEMPERATURE, false);
+    instrument_set_questionable(board, QUESTIONABLE_CURRENT_OVERRANGE | QUESTIONABLE_TEMPERATURE, false);
     acquisition->waiting = !immediately && settings->trigger_source != TRIGGER_IMMEDIATE;
     if (acquisition->waiting) {
-        condition_set(&board->status.operation, OPERATION_WAITING_FOR_TRIGGER, true);
+        instrument_set_operation(board, OPERATION_WAITING_FOR_TRIGGER, true);
     } else {
         acquisition_start(board);
     }
@@ -43,7 +44,7 @@ int acquisition_initiate(struct instrument *board, bool sequence, bool auto_rang
 }
 
 void acquisition_start(struct instrument *board) {
-    condition_set(&board->status.operation, OPERATION_MEASURING, true);
+    instrument_set_operation(board, OPERATION_MEASURING, true);
     board->trace.points = 0;
 }
 
@@ -150,11 +151,11 @@ static bool change_range(struct instrument *board) {
 
 static void fail(struct instrument *board, const char *failure) {
     board->acquisition.initiated = false;
-    condition_set(&board->status.operation, OPERATION_MEASURING, false);
+    instrument_set_operation(board, OPERATION_MEASURING, false);
     /* Whatever broke, nothing is driven any more (decision 21). */
     board->hal->rest(board->hal->context);
     instrument_announce_completion(board);
-    instrument_report_text(board, SCPI_HARDWARE_ERROR, failure);
+    instrument_report(board, SCPI_HARDWARE_ERROR, failure);
 }
 
 void acquisition_advance(struct instrument *board) {
@@ -182,23 +183,22 @@ void acquisition_advance(struct instrument *board) {
 
 void acquisition_end(struct instrument *board) {
     const struct acquisition *acquisition = &board->acquisition;
-    struct status_registers *status = &board->status;
     board->acquisition.initiated = false;
     board->settings.range_index = acquisition->range_index;
-    condition_set(&status->operation, OPERATION_MEASURING, false);
-    condition_set(&status->questionable, QUESTIONABLE_CURRENT_OVERRANGE, acquisition->saturated);
-    condition_set(&status->questionable, QUESTIONABLE_TEMPERATURE, acquisition->over_temperature);
+    instrument_set_operation(board, OPERATION_MEASURING, false);
+    instrument_set_questionable(board, QUESTIONABLE_CURRENT_OVERRANGE, acquisition->saturated);
+    instrument_set_questionable(board, QUESTIONABLE_TEMPERATURE, acquisition->over_temperature);
     if (acquisition->compliance) {
-        status_report_plain(status, BOARD_COMPLIANCE);
+        instrument_report(board, BOARD_COMPLIANCE, "");
     }
     if (acquisition->saturated) {
-        status_report_plain(status, BOARD_SATURATED);
+        instrument_report(board, BOARD_SATURATED, "");
     }
     if (acquisition->over_temperature) {
-        status_report_plain(status, BOARD_OVER_TEMPERATURE);
+        instrument_report(board, BOARD_OVER_TEMPERATURE, "");
     }
     if (acquisition->hardware_error) {
-        status_report_plain(status, SCPI_HARDWARE_ERROR);
+        instrument_report(board, SCPI_HARDWARE_ERROR, "");
     }
     instrument_announce_completion(board);
 }

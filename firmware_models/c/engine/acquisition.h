@@ -7,6 +7,7 @@
 #include "numbers/text.h"
 
 struct instrument;
+struct link;
 
 /* Bank of an acquisition that reads the single vector. */
 #define NO_BANK VECTOR_BANKS
@@ -37,10 +38,9 @@ struct acquisition {
     bool hardware_error;
 };
 
-/* Begin an acquisition of the sequence if there is one, else of the vector, or arm it for its trigger: -213 while one
- * is initiated or the array is being programmed. */
-int acquisition_initiate(struct instrument *board, bool sequence, bool auto_range, bool immediately,
-                         struct text *detail);
+/* Begin an acquisition for a client, of the sequence if there is one, else of the vector, or arm it for its
+ * trigger: -213 while one is initiated or the array is being programmed. */
+int acquisition_initiate(struct link *link, bool sequence, bool auto_range, bool immediately, struct text *detail);
 void acquisition_start(struct instrument *board);
 /* Read the next slice of vectors. */
 void acquisition_advance(struct instrument *board);

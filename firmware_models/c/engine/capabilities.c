@@ -7,7 +7,7 @@ static const struct {
     const char *name;
 } GROUPS[] = {
     {GROUP_PROG, "PROG"}, {GROUP_READBACK, "READBACK"}, {GROUP_SEQ, "SEQ"}, {GROUP_TEMP, "TEMP"},
-    {GROUP_SIM, "SIM"},   {GROUP_LOCK, "LOCK"},         {GROUP_CAL, "CAL"},
+    {GROUP_SIM, "SIM"},   {GROUP_LOCK, "LOCK"},         {GROUP_TILE, "TILE"}, {GROUP_CAL, "CAL"},
 };
 
 void capabilities_list(unsigned groups, struct text *text) {

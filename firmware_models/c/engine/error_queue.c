@@ -65,15 +65,11 @@ void error_queue_pop(struct error_queue *queue, struct text *reply) {
     queue->count--;
 }
 
-bool error_queue_leave(struct error_queue *queue) {
-    if (queue->leaving > 0U) {
-        return false;
-    }
+void error_queue_leave(struct error_queue *queue) {
     queue->leaving_first = queue->first;
     queue->leaving = queue->count;
     queue->first += queue->count;
     queue->count = 0;
-    return true;
 }
 
 void error_queue_write_leaving(struct error_queue *queue, struct text *reply) {

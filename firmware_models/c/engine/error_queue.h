@@ -26,8 +26,8 @@ void error_queue_clear(struct error_queue *queue);
 bool error_queue_push(struct error_queue *queue, int code, struct span detail);
 /* Take the oldest error in the form in which `SYSTem:ERRor?` answers it; `0,"No error"` if there is none. */
 void error_queue_pop(struct error_queue *queue, struct text *reply);
-/* Take all errors, to be written one by one; false while others are leaving. */
-bool error_queue_leave(struct error_queue *queue);
+/* Take all errors, to be written one by one. */
+void error_queue_leave(struct error_queue *queue);
 void error_queue_write_leaving(struct error_queue *queue, struct text *reply);
 /* Forget errors that are leaving. */
 void error_queue_forget_leaving(struct error_queue *queue);

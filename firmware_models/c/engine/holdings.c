@@ -58,7 +58,7 @@ void holdings_release(struct link *link) {
         link->board->array_reply.owner = NULL;
     }
     if (link->long_reply == REPLY_ERRORS) {
-        error_queue_forget_leaving(&link->board->status.errors);
+        error_queue_forget_leaving(&link->status.errors);
     }
     link->long_reply = REPLY_NONE;
 }

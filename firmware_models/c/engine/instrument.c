@@ -10,7 +10,6 @@ void instrument_power_on(struct instrument *board, const struct hal *hal, const 
     board->facts = hal->facts;
     board->memory = memory;
     settings_power_on(&board->settings, board->facts, memory);
-    status_power_on(&board->status);
     lock_power_on(&board->lock);
 }
 
@@ -29,11 +28,26 @@ double instrument_now_s(const struct instrument *board) {
     return board->hal->now_s(board->hal->context);
 }
 
-void instrument_report_text(struct instrument *board, int code, const char *detail) {
-    struct span span;
-    span.bytes = detail;
-    span.count = strlen(detail);
-    status_report(&board->status, code, span);
+void instrument_set_operation(struct instrument *board, unsigned bits, bool on) {
+    unsigned rising = condition_set(&board->conditions.operation, bits, on);
+    size_t index;
+    for (index = 0; index < (size_t)LINKS_MAX; index++) {
+        board->links[index].status.operation.event |= rising;
+    }
+}
+
+void instrument_set_questionable(struct instrument *board, unsigned bits, bool on) {
+    unsigned rising = condition_set(&board->conditions.questionable, bits, on);
+    size_t index;
+    for (index = 0; index < (size_t)LINKS_MAX; index++) {
+        board->links[index].status.questionable.event |= rising;
+    }
+}
+
+void instrument_report(struct instrument *board, int code, const char *detail) {
+    if (board->starter != NULL) {
+        link_report(board->starter, code, detail);
+    }
 }
 
 bool instrument_running(const struct instrument *board) {
@@ -72,15 +86,13 @@ void instrument_complete(struct instrument *board) {
 }
 
 void instrument_announce_completion(struct instrument *board) {
-    if (board->completion_wanted && !instrument_running(board) && !board->acquisition.waiting) {
-        board->completion_wanted = false;
-        board->status.event_status |= EVENT_OPERATION_COMPLETE;
+    size_t index;
+    if (instrument_running(board) || board->acquisition.waiting) {
+        return;
     }
-}
-
-void instrument_when_complete(struct instrument *board) {
-    board->completion_wanted = true;
-    instrument_announce_completion(board);
+    for (index = 0; index < (size_t)LINKS_MAX; index++) {
+        status_complete(&board->links[index].status);
+    }
 }
 
 int instrument_trigger(struct instrument *board, struct text *detail) {
@@ -89,7 +101,7 @@ int instrument_trigger(struct instrument *board, struct text *detail) {
         return SCPI_TRIGGER_IGNORED;
     }
     board->acquisition.waiting = false;
-    condition_set(&board->status.operation, OPERATION_WAITING_FOR_TRIGGER, false);
+    instrument_set_operation(board, OPERATION_WAITING_FOR_TRIGGER, false);
     acquisition_start(board);
     return SCPI_OK;
 }
@@ -114,7 +126,7 @@ void instrument_abort(struct instrument *board) {
     } else {
         acquisition_end(board);
     }
-    condition_set(&board->status.operation, OPERATION_MEASURING | OPERATION_WAITING_FOR_TRIGGER, false);
+    instrument_set_operation(board, OPERATION_MEASURING | OPERATION_WAITING_FOR_TRIGGER, false);
     instrument_announce_completion(board);
 }
 
@@ -124,18 +136,15 @@ void instrument_abort_programming(struct instrument *board) {
     }
 }
 
-void instrument_reset(struct instrument *board) {
-    size_t index;
-    board->completion_wanted = false;
+void instrument_reset(struct link *link) {
+    struct instrument *board = link->board;
+    link->status.completion_wanted = false;
     instrument_abort(board);
     instrument_abort_programming(board);
     settings_reset(&board->settings, board->facts, board->memory);
     board->trace.points = 0;
-    condition_set(&board->status.questionable,
+    instrument_set_questionable(board,
                   QUESTIONABLE_CURRENT_OVERRANGE | QUESTIONABLE_TEMPERATURE | QUESTIONABLE_CALIBRATION, false);
-    for (index = 0; index < (size_t)LINKS_MAX; index++) {
-        board->links[index].calibrated = false;
-    }
     board->hal->rest(board->hal->context);
 }
 

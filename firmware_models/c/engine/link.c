@@ -1,5 +1,7 @@
 #include "engine/link.h"
 
+#include <string.h>
+
 #include "engine/call.h"
 #include "engine/link_execution.h"
 #include "engine/scpi_errors.h"
@@ -12,6 +14,7 @@ void link_open(struct link *link, struct instrument *board, bool message_based, 
     link->message_based = message_based;
     input_clear(&link->input);
     output_clear(&link->output);
+    status_begin(&link->status);
     parser_reset(&link->parser);
     link->command = NULL;
     link->robbed = false;
@@ -28,6 +31,13 @@ void link_open(struct link *link, struct instrument *board, bool message_based, 
     link->calibrated = false;
 }
 
+void link_report(struct link *link, int code, const char *detail) {
+    struct span span;
+    span.bytes = detail;
+    span.count = strlen(detail);
+    status_report(&link->status, code, span);
+}
+
 /* A block that stopped arriving is given up, and its whole message with it. */
 static void give_up_silent_block(struct link *link) {
     if (!framing_inside_block(&link->input.arriving) || input_is_full(&link->input) ||
@@ -42,7 +52,7 @@ static void give_up_silent_block(struct link *link) {
     } else {
         execution_drop_message(link);
     }
-    instrument_report_text(link->board, SCPI_INVALID_BLOCK, "the block stopped arriving for 5 s");
+    link_report(link, SCPI_INVALID_BLOCK, "the block stopped arriving for 5 s");
 }
 
 size_t link_receive(struct link *link, const char *bytes, size_t count) {
@@ -87,7 +97,7 @@ void link_device_clear(struct link *link) {
     input_clear(&link->input);
     execution_drop_message(link);
     output_clear(&link->output);
-    link->board->completion_wanted = false;
+    link->status.completion_wanted = false;
 }
 
 void link_trigger(struct link *link) {
@@ -97,7 +107,7 @@ void link_trigger(struct link *link) {
 
 void link_query_unterminated(struct link *link) {
     if (link->message_based && !link->waits_for_trigger && link->output.withheld == 0U) {
-        status_report_plain(&link->board->status, SCPI_QUERY_UNTERMINATED);
+        status_report_plain(&link->status, SCPI_QUERY_UNTERMINATED);
     }
 }
 
@@ -106,6 +116,9 @@ void link_close(struct link *link) {
         execution_drop_message(link);
         lock_release(link);
         changes_forget(link);
+        if (link->board->starter == link) {
+            link->board->starter = NULL;
+        }
         link->open = false;
     }
 }
@@ -132,12 +145,12 @@ void link_poll(struct link *link) {
 }
 
 static unsigned reasons_byte(const struct link *link) {
-    return status_byte(&link->board->status, link->output.visible > 0U || link->replied);
+    return status_byte(&link->status, link->output.visible > 0U || link->replied);
 }
 
 void link_note_reasons(struct link *link) {
     /* IEEE 488.2, 11.3.2.2: every reason that is new requests service. */
-    unsigned reasons = reasons_byte(link) & link->board->status.request_enable;
+    unsigned reasons = reasons_byte(link) & link->status.request_enable;
     if ((reasons & ~link->reasons_seen) != 0U) {
         link->service_requested = true;
     }
@@ -157,7 +170,7 @@ unsigned link_status_byte(struct link *link) {
 
 unsigned link_master_status_byte(const struct link *link) {
     unsigned byte = reasons_byte(link);
-    return byte | ((byte & link->board->status.request_enable) != 0U ? STATUS_MASTER_SUMMARY : 0U);
+    return byte | ((byte & link->status.request_enable) != 0U ? STATUS_MASTER_SUMMARY : 0U);
 }
 
 bool link_service_requested(struct link *link) {

@@ -1,4 +1,4 @@
-/* One client link: its input buffer, its output queue, its view of the status byte. */
+/* One client link: its input buffer, its output queue, its status. */
 #ifndef CROSSCAL_LINK_H
 #define CROSSCAL_LINK_H
 
@@ -6,6 +6,7 @@
 #include "engine/header_tree.h"
 #include "engine/input.h"
 #include "engine/output.h"
+#include "engine/status_registers.h"
 #include "engine/unit_parser.h"
 
 struct instrument;
@@ -21,6 +22,7 @@ struct link {
     bool message_based;
     struct input input;
     struct output output;
+    struct client_status status;
     struct unit_parser parser;
     /* The unit in hand: its command, and its array if it takes one. */
     const struct command *command;
@@ -72,6 +74,8 @@ bool link_service_requested(struct link *link);
 
 void link_open(struct link *link, struct instrument *board, bool message_based, const char *address);
 void link_poll(struct link *link);
+/* Queue an error with a detail, which may be empty. */
+void link_report(struct link *link, int code, const char *detail);
 void link_release_withheld(struct link *link);
 /* Answer `*STB?`: the status byte with the master summary in bit 6. */
 unsigned link_master_status_byte(const struct link *link);

@@ -54,7 +54,7 @@ void execution_trigger(struct link *link) {
         struct span span;
         span.bytes = bytes;
         span.count = detail.count;
-        status_report(&link->board->status, code, span);
+        status_report(&link->status, code, span);
     }
 }
 
@@ -83,7 +83,7 @@ static void fail(struct link *link, int code, const struct text *detail) {
     span.bytes = detail->bytes;
     span.count = detail->count;
     holdings_release_staging(link);
-    status_report(&link->board->status, code, span);
+    status_report(&link->status, code, span);
     if (scpi_is_command_error(code)) {
         execution_answer(link);
         parser_discard(&link->parser);
@@ -213,7 +213,7 @@ static void begin_message(struct link *link, enum byte_kind kind, char byte) {
     link->message_begun = true;
     if (link->message_based && (link->output.visible > 0U || link->output.withheld > 0U)) {
         output_clear(&link->output);
-        status_report_plain(&link->board->status, SCPI_QUERY_INTERRUPTED);
+        status_report_plain(&link->status, SCPI_QUERY_INTERRUPTED);
     }
 }
 

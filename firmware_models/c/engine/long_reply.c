@@ -62,7 +62,7 @@ static bool continue_array(struct link *link) {
 }
 
 static bool continue_errors(struct link *link) {
-    struct error_queue *errors = &link->board->status.errors;
+    struct error_queue *errors = &link->status.errors;
     char bytes[TEXT_REPLY_BYTES];
     while (errors->leaving > 0U) {
         struct text entry = text_begin(bytes, sizeof bytes);

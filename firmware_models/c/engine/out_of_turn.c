@@ -177,7 +177,7 @@ static void obey(struct link *link, struct span message) {
             struct span span;
             span.bytes = detail;
             span.count = call.detail.count;
-            status_report(&link->board->status, code, span);
+            status_report(&link->status, code, span);
         }
         link_note_reasons(link);
     }

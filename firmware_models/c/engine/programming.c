@@ -3,7 +3,8 @@
 #include "engine/scpi_errors.h"
 #include "instrument.h"
 
-int programming_start(struct instrument *board, struct text *detail) {
+int programming_start(struct link *link, struct text *detail) {
+    struct instrument *board = link->board;
     struct programming *run = &board->programming;
     const char *failure;
     if (board->acquisition.initiated || run->running) {
@@ -16,11 +17,12 @@ int programming_start(struct instrument *board, struct text *detail) {
         text_string(detail, failure);
         return SCPI_HARDWARE_ERROR;
     }
+    board->starter = link;
     run->running = true;
     run->iterations = 0;
     run->iterations_max = board->settings.iterations;
-    condition_set(&board->status.operation, OPERATION_PROGRAMMING, true);
-    condition_set(&board->status.questionable, QUESTIONABLE_CELL_FAILED, false);
+    instrument_set_operation(board, OPERATION_PROGRAMMING, true);
+    instrument_set_questionable(board, QUESTIONABLE_CELL_FAILED, false);
     return SCPI_OK;
 }
 
@@ -30,10 +32,10 @@ void programming_advance(struct instrument *board) {
     const char *failure = board->hal->programming_iteration(board->hal->context, &step);
     if (failure != NULL) {
         run->running = false;
-        condition_set(&board->status.operation, OPERATION_PROGRAMMING, false);
+        instrument_set_operation(board, OPERATION_PROGRAMMING, false);
         board->hal->rest(board->hal->context);
         instrument_announce_completion(board);
-        instrument_report_text(board, SCPI_HARDWARE_ERROR, failure);
+        instrument_report(board, SCPI_HARDWARE_ERROR, failure);
         return;
     }
     run->last = step;
@@ -46,14 +48,14 @@ void programming_advance(struct instrument *board) {
 void programming_end(struct instrument *board) {
     struct programming *run = &board->programming;
     run->running = false;
-    condition_set(&board->status.operation, OPERATION_PROGRAMMING, false);
+    instrument_set_operation(board, OPERATION_PROGRAMMING, false);
     if (run->iterations > 0) {
         run->has_result = true;
         run->result = run->last;
         run->result_iterations = run->iterations;
-        condition_set(&board->status.questionable, QUESTIONABLE_CELL_FAILED, run->last.cells_failed > 0U);
+        instrument_set_questionable(board, QUESTIONABLE_CELL_FAILED, run->last.cells_failed > 0U);
         if (run->last.cell_stuck) {
-            status_report_plain(&board->status, BOARD_CELL_STUCK);
+            instrument_report(board, BOARD_CELL_STUCK, "");
         }
     }
     instrument_announce_completion(board);

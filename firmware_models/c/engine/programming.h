@@ -6,6 +6,7 @@
 #include "numbers/text.h"
 
 struct instrument;
+struct link;
 
 struct programming {
     bool running;
@@ -18,8 +19,8 @@ struct programming {
     int64_t result_iterations;
 };
 
-/* Begin to write the target: -200 while measuring or programming, -310 if the hardware fails. */
-int programming_start(struct instrument *board, struct text *detail);
+/* Begin to write the target for a client: -200 while measuring or programming, -240 if the hardware fails. */
+int programming_start(struct link *link, struct text *detail);
 /* Write and verify once. */
 void programming_advance(struct instrument *board);
 void programming_end(struct instrument *board);

@@ -43,10 +43,10 @@ int readings_answer_currents(struct call *call, size_t first, size_t count) {
         doubtful = doubtful || (wants_calibrated(call) && !good);
     }
     if (wants_calibrated(call)) {
-        condition_set(&board->status.questionable, QUESTIONABLE_CALIBRATION, doubtful);
+        instrument_set_questionable(board, QUESTIONABLE_CALIBRATION, doubtful);
     }
     if (doubtful) {
-        status_report_plain(&board->status, BOARD_NOT_CALIBRATED);
+        status_report_plain(&call->link->status, BOARD_NOT_CALIBRATED);
     }
     call_reply_array(call, count * columns, false);
     return SCPI_OK;

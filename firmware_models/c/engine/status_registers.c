@@ -11,68 +11,76 @@
 /* Bit 15 is never used, so that the value is positive in 16 bits. */
 #define REGISTER_BITS 0x7FFFU
 
-static void clear_condition(struct condition_register *condition) {
-    condition->condition = 0U;
-    condition->event = 0U;
-    condition->enable = 0U;
+static void clear_events(struct event_register *events) {
+    events->event = 0U;
+    events->enable = 0U;
 }
 
-void status_power_on(struct status_registers *status) {
+void status_begin(struct client_status *status) {
     error_queue_clear(&status->errors);
-    clear_condition(&status->operation);
-    clear_condition(&status->questionable);
+    error_queue_forget_leaving(&status->errors);
+    clear_events(&status->operation);
+    clear_events(&status->questionable);
+    status->completion_wanted = false;
     status->event_status = EVENT_POWER_ON;
     status->event_enable = 0U;
     status->request_enable = 0U;
 }
 
-void condition_set(struct condition_register *condition, unsigned bits, bool on) {
-    unsigned before = condition->condition;
-    condition->condition = on ? before | bits : before & ~bits;
-    condition->event |= condition->condition & ~before;
+unsigned condition_set(unsigned *condition, unsigned bits, bool on) {
+    unsigned before = *condition;
+    *condition = on ? before | bits : before & ~bits;
+    return *condition & ~before;
 }
 
-unsigned condition_take_event(struct condition_register *condition) {
-    unsigned event = condition->event;
-    condition->event = 0U;
+unsigned event_take(struct event_register *events) {
+    unsigned event = events->event;
+    events->event = 0U;
     return event;
 }
 
-void condition_set_enable(struct condition_register *condition, unsigned mask) {
-    condition->enable = mask & REGISTER_BITS;
+void event_set_enable(struct event_register *events, unsigned mask) {
+    events->enable = mask & REGISTER_BITS;
 }
 
-void status_report(struct status_registers *status, int code, struct span detail) {
+void status_report(struct client_status *status, int code, struct span detail) {
     if (!error_queue_push(&status->errors, code, detail)) {
         status->event_status |= scpi_error_event(SCPI_QUEUE_OVERFLOW);
     }
     status->event_status |= scpi_error_event(code);
 }
 
-void status_report_plain(struct status_registers *status, int code) {
+void status_report_plain(struct client_status *status, int code) {
     struct span none = {"", 0};
     status_report(status, code, none);
 }
 
-unsigned status_take_event_status(struct status_registers *status) {
+void status_complete(struct client_status *status) {
+    if (status->completion_wanted) {
+        status->completion_wanted = false;
+        status->event_status |= EVENT_OPERATION_COMPLETE;
+    }
+}
+
+unsigned status_take_event_status(struct client_status *status) {
     unsigned events = status->event_status;
     status->event_status = 0U;
     return events;
 }
 
-void status_clear(struct status_registers *status) {
+void status_clear(struct client_status *status) {
     error_queue_clear(&status->errors);
     status->operation.event = 0U;
     status->questionable.event = 0U;
     status->event_status = 0U;
 }
 
-void status_preset(struct status_registers *status) {
+void status_preset(struct client_status *status) {
     status->operation.enable = 0U;
     status->questionable.enable = 0U;
 }
 
-unsigned status_byte(const struct status_registers *status, bool message_available) {
+unsigned status_byte(const struct client_status *status, bool message_available) {
     unsigned byte = status->errors.count > 0U ? STATUS_ERROR_AVAILABLE : 0U;
     byte |= (status->questionable.event & status->questionable.enable) != 0U ? STATUS_QUESTIONABLE_SUMMARY : 0U;
     byte |= message_available ? STATUS_MESSAGE_AVAILABLE : 0U;

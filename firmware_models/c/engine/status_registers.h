@@ -1,4 +1,4 @@
-/* The status model of IEEE 488.2 and SCPI-1999, shared by all clients of a board. */
+/* The status model of IEEE 488.2 and SCPI-1999: conditions are the board's, events and errors each client's own. */
 #ifndef CROSSCAL_STATUS_REGISTERS_H
 #define CROSSCAL_STATUS_REGISTERS_H
 
@@ -18,35 +18,47 @@
 /* Status byte. */
 #define STATUS_MASTER_SUMMARY 0x40U
 
-/* A condition, the events of its bits rising, and the events that are summarised. */
-struct condition_register {
-    unsigned condition;
+/* State of the board that all clients see alike. */
+struct conditions {
+    unsigned operation;
+    unsigned questionable;
+};
+
+/* Bits of a condition that rose since the client looked, and those that it wants summarised. */
+struct event_register {
     unsigned event;
     unsigned enable;
 };
 
-struct status_registers {
+/* Status of one client: another's faults never show in it (decision 19). */
+struct client_status {
     struct error_queue errors;
-    struct condition_register operation;
-    struct condition_register questionable;
+    struct event_register operation;
+    struct event_register questionable;
+    /* `*OPC` waits for what is under way. */
+    bool completion_wanted;
     unsigned event_status;
     unsigned event_enable;
     unsigned request_enable;
 };
 
-void status_power_on(struct status_registers *status);
-void condition_set(struct condition_register *condition, unsigned bits, bool on);
+/* The status of a client that has just come. */
+void status_begin(struct client_status *status);
+/* Raise or lower bits of a condition; answers those that rise. */
+unsigned condition_set(unsigned *condition, unsigned bits, bool on);
 /* Answer the events since the last query, and forget them. */
-unsigned condition_take_event(struct condition_register *condition);
-void condition_set_enable(struct condition_register *condition, unsigned mask);
+unsigned event_take(struct event_register *events);
+void event_set_enable(struct event_register *events, unsigned mask);
 /* Queue an error and set its bit of the standard event register; an overflow is an error as well. */
-void status_report(struct status_registers *status, int code, struct span detail);
-void status_report_plain(struct status_registers *status, int code);
-unsigned status_take_event_status(struct status_registers *status);
+void status_report(struct client_status *status, int code, struct span detail);
+void status_report_plain(struct client_status *status, int code);
+/* Set the operation-complete bit if `*OPC` asked for it. */
+void status_complete(struct client_status *status);
+unsigned status_take_event_status(struct client_status *status);
 /* Do what `*CLS` does: forget events and errors; conditions and enables stay. */
-void status_clear(struct status_registers *status);
-void status_preset(struct status_registers *status);
-/* Compose the status byte of a link, bit 6 left out. */
-unsigned status_byte(const struct status_registers *status, bool message_available);
+void status_clear(struct client_status *status);
+void status_preset(struct client_status *status);
+/* Compose the status byte, bit 6 left out. */
+unsigned status_byte(const struct client_status *status, bool message_available);
 
 #endif

@@ -165,8 +165,8 @@ def test_reading_that_cannot_be_calibrated_is_no_number(journey: Journey, tmp_pa
         values, condition = ask("SENS:CURR:RANG 1e-3;:READ?;:STAT:QUES:COND?")
         assert all(abs(float(value)) < 1e-3 for value in values.split(","))
         assert not int(condition) & IN_DOUBT
-        # Another client would still get what was measured: the state is each client's own, off after *RST.
-        assert ask("*RST;:CAL:STAT?") == ["0"]
+        # The state is each client's own: nobody's *RST touches it.
+        assert ask("*RST;:CAL:STAT?") == ["1"]
 
 
 def test_recalibrate_drives_it_unchanged(journey: Journey, tmp_path: Path) -> None:

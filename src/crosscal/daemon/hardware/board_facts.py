@@ -24,6 +24,8 @@ def facts_of(board: Board) -> BoardFacts:
     sequences = "SEQ" in board.capabilities
     low_s, high_s = board.conductance_limits_s
     rows, columns = board.shape
+    tiles = board.query("ARR:TIL?") if "TILE" in board.capabilities else "1,1"
+    tile_rows, tile_columns = (int(count) for count in tiles.split(","))
     groups = sorted(board.capabilities - {"LOCK", "CAL", "AGE"})
     return BoardFacts(
         manufacturer=manufacturer,
@@ -47,4 +49,5 @@ def facts_of(board: Board) -> BoardFacts:
         sequence_max=int(board.query("SOUR:SEQ:POIN? MAX")) if sequences else 1,
         protection_max_v=limits("SOUR:VOLT:PROT")[1],
         dwell_max_s=limits("SOUR:SEQ:DWEL")[1] if sequences else _DWELL_S,
+        tiles=(tile_rows, tile_columns),
     )

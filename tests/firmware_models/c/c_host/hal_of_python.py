@@ -19,7 +19,7 @@ from c_host.structures import (
 from crosscal.firmware_models import Hardware
 from crosscal.firmware_models.guarded_hardware import failure_text
 
-GROUPS = ("PROG", "READBACK", "SEQ", "TEMP", "SIM", "CAL", "LOCK")
+GROUPS = ("PROG", "READBACK", "SEQ", "TEMP", "SIM", "CAL", "LOCK", "TILE")
 
 
 class HalOfPython:
@@ -36,8 +36,8 @@ class HalOfPython:
         copied = {
             name: getattr(facts, name)
             for name, _ in Facts._fields_
-            if name
-            not in ("manufacturer", "model", "serial", "firmware", "groups", "ranges_a", "range_count")
+            if hasattr(facts, name)
+            and name not in ("manufacturer", "model", "serial", "firmware", "ranges_a")
         }
         groups = (*facts.capabilities, "CAL") if calibrator else facts.capabilities
         lacks = sorted(set(groups) - set(GROUPS))
@@ -51,6 +51,8 @@ class HalOfPython:
             groups=sum(1 << GROUPS.index(group) for group in groups),
             ranges_a=self._ranges,
             range_count=len(self._ranges),
+            tile_rows=facts.tiles[0],
+            tile_columns=facts.tiles[1],
             **copied,
         )
         self._simulation = Simulation(

@@ -31,6 +31,8 @@ class Facts(ctypes.Structure):
         ("sequence_max", ctypes.c_size_t),
         ("protection_max_v", ctypes.c_double),
         ("dwell_max_s", ctypes.c_double),
+        ("tile_rows", ctypes.c_size_t),
+        ("tile_columns", ctypes.c_size_t),
     )
 
 

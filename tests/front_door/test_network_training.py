@@ -12,6 +12,7 @@ from support.made_networks import striped_images
 
 from crosscal.command_line import crosscal
 from crosscal.commands.network.study.table_1 import PUBLISHED, table_1_values
+from crosscal.core.errors import CrosscalError
 
 
 def call(*arguments: object) -> str:
@@ -57,20 +58,66 @@ def test_a_network_is_trained_mapped_as_trained_and_scored(data: Path, tmp_path:
     assert not (tmp_path / "net.training").exists()
 
 
+SMALL = ("--epochs", 1, "--crossbar-epochs", 1, "--test-inputs", 20, "--chips", 2, "--train-inputs", 100)
+
+
+def study(folder: Path, name: str, *options: object) -> list[dict]:
+    call("network", "study", name, *SMALL, *options, "-o", folder)
+    return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+
+
 def test_a_study_keeps_its_rows_and_goes_on(data: Path, tmp_path: Path) -> None:
-    study = (
-        *("network", "study", "columns", "--data", data, "--epochs", 1, "--test-inputs", 20, "--chips", 2),
-        *("--train-inputs", 100, "-o", tmp_path),
-    )
-    call(*study)
+    chosen = ("--data", data, "--only", "±2", "--only", "offset", "--only", "0 %", "--only", "explored")
+    study(tmp_path, "columns", *chosen)
     rows = sorted((tmp_path / "rows").iterdir())
-    assert len(rows) == 5
+    assert len(rows) == 2
     kept = json.loads(rows[0].read_text(encoding="utf-8"))
     rows[0].write_text(json.dumps(kept | {"software": 0.5}), encoding="utf-8")
     rows[1].unlink()
-    call(*study)
-    found = json.loads((tmp_path / "columns.json").read_text(encoding="utf-8"))
-    assert len(found) == 5
+    found = study(tmp_path, "columns", *chosen)
+    assert [row["labels"]["columns"] for row in found] == ["0 %", "explored"]
     assert any(row["software"] == 0.5 for row in found)
-    assert (tmp_path / "columns.md").read_text(encoding="utf-8").count("\n") == 7
+    assert [len(row["columns"]) for row in found] == [5, 5]
+    assert "| columns | software | raw | calibrated | gap |" in (tmp_path / "columns.md").read_text(
+        encoding="utf-8"
+    )
     assert (tmp_path / "columns.png").stat().st_size > 5000
+
+
+def test_a_study_on_a_cluster_has_the_rows_of_a_local_one(data: Path, tmp_path: Path) -> None:
+    from distributed import LocalCluster
+
+    options = ("--data", data, "--only", "scaled", "--only", "offset")
+    options = (*options, "--only", "conventional", "--only", "noise-injected")
+    local = study(tmp_path / "local", "biased", *options)
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+        shared = study(tmp_path / "shared", "biased", *options, "--scheduler", cluster.scheduler_address)
+    assert len(local) == 2
+    assert shared == local
+
+
+def test_rows_of_several_data_sets_in_one_folder_are_not_mistaken_for_each_other(
+    data: Path, tmp_path: Path
+) -> None:
+    arrays = dict(np.load(data))
+    np.savez(tmp_path / "other.npz", **arrays | {"y_test": (arrays["y_test"] + 1) % 4})
+    both = ("--data", data, "--data", tmp_path / "other.npz")
+    rows = study(
+        tmp_path / "out", "scatter", *both, "--only", "scaled", "--only", "differential", "--only", "× 0"
+    )
+    assert [row["labels"]["data"] for row in rows] == ["data", "other"]
+    assert rows[0]["software"] != rows[1]["software"]
+
+
+def test_labels_that_no_row_has_are_one_clear_error(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(CrosscalError, match=r"--only 'biased IV'; allowed: .*biased III-A"):
+        study(tmp_path, "biased", "--data", data, "--only", "biased IV")
+
+
+def test_a_deep_network_is_scored_on_training_and_test_data(data: Path, tmp_path: Path) -> None:
+    rows = study(tmp_path, "deep", "--data", data, "--width", 2, "--only", "none", "--only", "neurosim-v2")
+    assert [row["labels"]["network"] for row in rows] == ["float", "quantised", "memristive tiles"]
+    assert all("training_software" in row for row in rows)
+    assert len(rows[2]["training_calibrated"]) == 2
+    table = (tmp_path / "deep.md").read_text(encoding="utf-8")
+    assert "| software, training | raw, training | calibrated, training | software | raw |" in table

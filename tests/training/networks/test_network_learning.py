@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 import torch
-from support.made_networks import small_network, striped_images
+from support.made_networks import small_network, striped_images, trained_network
 
 from crosscal.core.errors import InputError
 from crosscal.core.network.cell_profile import CellProfile, load_cell_profile
 from crosscal.training.networks.definitions import make_network
 from crosscal.training.networks.graph.onnx_reader import graph_of_model
 from crosscal.training.networks.graph.torch_module import module_to_onnx
+from crosscal.training.networks.learning.exploration import explore_parts, trials
 from crosscal.training.networks.learning.favourable import favourable_codes
 from crosscal.training.networks.learning.importance import column_importance, restrict_columns
 from crosscal.training.networks.learning.mapped_weight import (
@@ -115,10 +117,64 @@ def test_the_most_important_columns_are_restricted_first() -> None:
     classes = torch.tensor([2] * 7 + [1])
     importance = column_importance(network, layers, [(x, classes)], rows=3)
     assert importance[0].argmax().item() == 2 * 2  # output 2, first chunk
-    restrict_columns(layers, importance, 1 / 8, rows=3)
+    restrict_columns(layers, importance, (1 / 8,), rows=3)
     mask = mapped_weight_of(layers[0]).restricted
     assert mask.sum().item() == 3
     assert mask[2, :3].all()
+
+
+def test_exploration_finds_the_best_part_of_every_layer_within_its_number_of_trials() -> None:
+    best, tried = (0.25, 1.0, 0.0), []
+
+    def score(parts: tuple[float, ...]) -> float:
+        tried.append(parts)
+        return -sum(abs(part - wanted) for part, wanted in zip(parts, best, strict=True))
+
+    assert explore_parts(3, score) == best
+    assert len(tried) == trials(3)
+
+
+def test_explored_columns_are_learned_and_kept_in_a_checkpoint(tmp_path: Path) -> None:
+    plan = plan_of("biased", columns="explored", epochs=2, warm_up=0.5)
+    trainer = NetworkTrainer(plan, X, Y, network=small_network())
+    total, done = trainer.left, []
+    reports = list(trainer.epochs(done.append, tmp_path / "state"))
+    assert (trainer.left, sum(done)) == (0, total)
+    assert len(trainer.columns) == 4
+    again = NetworkTrainer(plan, X, Y, network=small_network())
+    assert list(again.epochs(checkpoint=tmp_path / "state")) == []
+    assert again.columns == trainer.columns
+    assert again.best_accuracy == reports[-1].best_accuracy
+
+
+def test_parts_for_another_number_of_layers_are_refused() -> None:
+    trainer = NetworkTrainer(plan_of("biased", columns=(1.0, 0.5)), X, Y, network=small_network())
+    with pytest.raises(InputError, match="2 parts of biased columns for 4 layers"):
+        list(trainer.epochs())
+
+
+def test_an_epoch_is_chosen_with_the_scatter_that_it_is_trained_against() -> None:
+    noisy = MappingOptions(cells=EVEN, representation=OFFSET, scale="2")
+    plan = plan_of("biased", epochs=1, warm_up=0.0, columns=0.0, options=noisy)
+    quiet = replace(plan, method="quantised")
+    found = {}
+    for each in (plan, quiet):
+        (report,) = NetworkTrainer(each, X, Y, network=trained_network()).epochs()
+        found[each.method] = report
+    assert found["biased"].loss == found["quantised"].loss  # no scatter while it learns
+    assert found["biased"].validation_accuracy < found["quantised"].validation_accuracy
+
+
+def test_products_in_half_precision_learn_weights_in_single() -> None:
+    losses = {}
+    for precision in ("float32", "bf16"):
+        trainer = NetworkTrainer(
+            plan_of("noise", epochs=1, precision=precision), X, Y, network=small_network()
+        )
+        losses[precision] = [report.loss for report in trainer.epochs()]
+        assert {each.dtype for each in trainer.network.parameters()} == {torch.float32}
+    assert losses["bf16"] != losses["float32"]
+    assert losses["bf16"][0] == pytest.approx(losses["float32"][0], rel=0.02)
 
 
 def test_a_training_that_was_cut_off_ends_as_one_that_was_not(tmp_path: Path) -> None:

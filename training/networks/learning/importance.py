@@ -5,7 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from crosscal.training.networks.learning.mapped_weight import mapped_weight_of
+from crosscal.training.networks.learning.mapped_weight import (
+    mapped_weight_of,
+    original_weight_of,
+    weight_of,
+)
 
 BATCHES = 8
 """Batches that importance is summed over; 4 to 32 restrict the same columns but for a few percent."""
@@ -28,15 +32,15 @@ def column_importance(
     Returns:
         For each layer (O, chunks).
     """
-    totals = [torch.zeros_like(layer.weight.detach()) for layer in layers]
+    totals = [torch.zeros_like(weight_of(layer).detach()) for layer in layers]
     for x, y in batches:
-        weights = [layer.weight for layer in layers]  # with their graph, so that gradients reach them
-        del weights
         network.zero_grad()
         outputs = network(x)
         outputs.gather(1, y[:, None]).sum().backward()
         for total, layer in zip(totals, layers, strict=True):
-            total += layer.parametrizations.weight.original.grad.abs()  # pyright: ignore
+            gradient = original_weight_of(layer).grad
+            if gradient is not None:
+                total += gradient.abs()
     network.zero_grad()
     return [
         torch.stack([part.sum(dim=1) for part in total.flatten(1).split(rows, dim=1)], dim=1)
@@ -44,19 +48,22 @@ def column_importance(
     ]
 
 
-def restrict_columns(layers: list[nn.Module], importance: list[Tensor], part: float, rows: int) -> None:
+def restrict_columns(
+    layers: list[nn.Module], importance: list[Tensor], parts: tuple[float, ...], rows: int
+) -> None:
     """Restrict the most important columns of every layer to favourable values.
 
     Args:
         layers: with mapped weights.
         importance: of their columns, (O, chunks).
-        part: of the columns, 0 to 1.
+        parts: of the columns of each layer, 0 to 1.
         rows: of a crossbar.
     """
-    for layer, found in zip(layers, importance, strict=True):
+    for layer, found, part in zip(layers, importance, parts, strict=True):
         count = round(part * found.numel())
         chosen = torch.zeros(found.numel(), dtype=torch.bool, device=found.device)
         chosen[found.flatten().argsort(descending=True)[:count]] = True
-        width = layer.weight[0].numel()
+        shape = original_weight_of(layer).shape
+        width = shape[1:].numel()
         mask = chosen.view(found.shape).repeat_interleave(rows, dim=1)[:, :width]
-        mapped_weight_of(layer).restricted = mask.reshape(layer.weight.shape)
+        mapped_weight_of(layer).restricted = mask.reshape(shape)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -24,6 +28,9 @@ class MappedWeight(nn.Module):
         options: cells, bits, scale (`layer` or a range) and representation.
         favourable: codes of the most significant slice for restricted columns; None: all.
         scatter: whether the cells' scatter is drawn anew for every use in training.
+
+    Attributes:
+        drawn: whether it is drawn outside training too.
     """
 
     places: Tensor
@@ -35,7 +42,7 @@ class MappedWeight(nn.Module):
     ) -> None:
         super().__init__()
         table = level_table(options.cells, options.slices)
-        self.options, self.scatter = options, scatter
+        self.options, self.scatter, self.drawn = options, scatter, False
         values, variance = _signed_values(options)
         order = np.argsort(values, kind="stable")
         values, variance = values[order], variance[order]
@@ -74,7 +81,7 @@ class MappedWeight(nn.Module):
                 other, other_sigma = self._nearest(scaled, "some")
                 found = torch.where(self.restricted, other, found)
                 sigma = torch.where(self.restricted, other_sigma, sigma)
-            if self.scatter and self.training:
+            if self.drawn or (self.scatter and self.training):
                 found = found + sigma * torch.randn_like(found)
             change = found * self.factor - weight
         return weight + change
@@ -124,19 +131,45 @@ def attach_mapped_weights(
     if options.scale != "layer" and options.fixed_range is None:
         got = f"the scale {options.scale!r} for training"
         raise InputError(wanted(got=got, allowed="layer, or a range", remedy="choose one"))
-    layers = [layer for layer in network.modules() if isinstance(layer, LAYERS)]
+    layers = weight_layers(network)
     for layer in layers:
         mapped = MappedWeight(options, favourable=favourable, scatter=scatter)
-        mapped.set_range(layer.weight)
+        mapped.set_range(weight_of(layer))
         parametrize.register_parametrization(layer, "weight", mapped)
     return layers
 
 
+def weight_layers(network: nn.Module) -> list[nn.Module]:
+    """List the products by weights of a network in order."""
+    layers: list[nn.Module] = list(network.modules())
+    return [layer for layer in layers if isinstance(layer, LAYERS)]
+
+
+@contextmanager
+def scatter_drawn(layers: list[nn.Module]) -> Iterator[None]:
+    """Draw the cells' scatter anew for every use, as if each batch met another chip."""
+    for layer in layers:
+        mapped_weight_of(layer).drawn = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            mapped_weight_of(layer).drawn = False
+
+
+def weight_of(layer: nn.Module) -> Tensor:
+    """Return the weight as the layer uses it, with its graph."""
+    held: Any = layer
+    return held.weight
+
+
 def mapped_weight_of(layer: nn.Module) -> MappedWeight:
     """Return the parametrisation of a layer."""
-    return layer.parametrizations.weight[0]  # pyright: ignore[reportReturnType, reportIndexIssue]
+    held: Any = layer
+    return held.parametrizations.weight[0]
 
 
-def original_weight_of(layer: nn.Module) -> Tensor:
+def original_weight_of(layer: nn.Module) -> nn.Parameter:
     """Return the float weight behind the parametrisation."""
-    return layer.parametrizations.weight.original  # pyright: ignore[reportReturnType]
+    held: Any = layer
+    return held.parametrizations.weight.original

@@ -8,6 +8,8 @@ from crosscal.core.errors import InputError, RangeError, wanted
 from crosscal.training.networks.mapping.options import MappingOptions
 
 METHODS = ("plain", "quantised", "noise", "biased", "biased-noise")
+EXPLORED = "explored"
+PRECISIONS = ("float32", "bf16")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,12 +22,14 @@ class LearningPlan:
             favourable codes; or both.
         options: of the mapping that it is trained for.
         favourable: codes that the most significant slice is biased to; see `favourable_codes`.
-        columns: part of the columns that are biased, the most important ones, 0 to 1.
+        columns: part of the columns that are biased, the most important ones, 0 to 1: one for all layers, one
+            for each, or `explored`, found on the inputs held out.
         width: of the network; None: its own.
         epochs, batch: passes over the data, and inputs of a step.
         warm_up: part of the epochs before quantising and biasing begin.
         rate: of Adam.
         validation: part of the training data that the best epoch is chosen by.
+        precision: of products in training, `float32` or `bf16`; weights are kept in single precision.
         seed: of weights, order and scatter.
     """
 
@@ -33,21 +37,29 @@ class LearningPlan:
     network: str = "lenet5"
     method: str = "plain"
     favourable: str = "III-A"
-    columns: float = 1.0
+    columns: float | tuple[float, ...] | str = 1.0
     width: int | None = None
     epochs: int = 5
     batch: int = 64
     warm_up: float = 0.4
     rate: float = 1e-3
     validation: float = 0.1
+    precision: str = "float32"
     seed: int = 1
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             got = f"the method {self.method!r}"
             raise InputError(wanted(got=got, allowed=", ".join(METHODS), remedy="choose one"))
-        for name, value in (("columns", self.columns), ("warm_up", self.warm_up)):
-            if not 0 <= value <= 1:
+        if self.precision not in PRECISIONS:
+            got = f"the precision {self.precision!r}"
+            raise InputError(wanted(got=got, allowed=", ".join(PRECISIONS), remedy="choose one"))
+        if isinstance(self.columns, str) and not self.explored:
+            got, allowed = f"columns = {self.columns!r}", f"0 to 1, or {EXPLORED}"
+            raise InputError(wanted(got=got, allowed=allowed, remedy="correct it"))
+        parts = self.columns if isinstance(self.columns, tuple) else (self.columns,)
+        for name, value in (*(("columns", part) for part in parts), ("warm_up", self.warm_up)):
+            if not isinstance(value, str) and not 0 <= value <= 1:
                 raise RangeError(wanted(got=f"{name} = {value}", allowed="0 to 1", remedy="correct it"))
         if not 0 < self.validation < 1 or self.epochs < 1 or self.batch < 1:
             got = f"validation = {self.validation}, epochs = {self.epochs}, batch = {self.batch}"
@@ -62,6 +74,11 @@ class LearningPlan:
     def biased(self) -> bool:
         """Whether columns are biased."""
         return self.method in ("biased", "biased-noise")
+
+    @property
+    def explored(self) -> bool:
+        """Whether the part of biased columns is found for every layer."""
+        return self.columns == EXPLORED
 
     @property
     def scatter(self) -> bool:

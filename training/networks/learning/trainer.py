@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from crosscal.core.errors import InputError, wanted
-from crosscal.core.whole_file import whole_file
 from crosscal.training.networks.definitions import make_network
+from crosscal.training.networks.learning import exploration
+from crosscal.training.networks.learning.checkpoint import read_checkpoint, write_checkpoint
 from crosscal.training.networks.learning.favourable import favourable_codes
 from crosscal.training.networks.learning.importance import BATCHES, column_importance, restrict_columns
 from crosscal.training.networks.learning.mapped_weight import (
     attach_mapped_weights,
     mapped_weight_of,
     original_weight_of,
+    scatter_drawn,
+    weight_layers,
 )
 from crosscal.training.networks.learning.plan import LearningPlan
 from crosscal.training.networks.running.scoring import accuracy_of
@@ -35,7 +35,8 @@ class LearningReport:
     Attributes:
         epoch: counted from 1.
         loss: mean over the epoch.
-        validation_accuracy: with weights as they would be mapped, without scatter.
+        validation_accuracy: with weights as they would be mapped, and the cells' scatter drawn for each batch
+            where the method is one against scatter.
         best_accuracy: so far.
     """
 
@@ -53,6 +54,10 @@ class NetworkTrainer:
         x, y: training inputs (B, channels, height, width) and classes.
         device: torch's device.
         network: an own network in place of the plan's definition.
+        held_out: places of the inputs that validate; drawn if None.
+
+    Attributes:
+        columns: part of the columns of every layer that is biased; empty before biasing begins.
     """
 
     def __init__(
@@ -63,6 +68,7 @@ class NetworkTrainer:
         *,
         device: str = "cpu",
         network: nn.Module | None = None,
+        held_out: Tensor | None = None,
     ) -> None:
         self.plan, self._device = plan, device
         torch.manual_seed(plan.seed)
@@ -70,21 +76,26 @@ class NetworkTrainer:
         shape = tuple(x.shape[1:])
         made = network if network is not None else make_network(plan.network, shape, classes, plan.width)
         self.network = made.to(device)
-        order = torch.from_numpy(np.random.default_rng([plan.seed, 0]).permutation(len(x)))
-        held = max(1, round(plan.validation * len(x)))
         self._x, self._y = x, y
-        self._held, self._learnt = order[:held], order[held:]
-        if not len(self._learnt):
-            got = f"{len(x)} inputs"
-            raise InputError(wanted(got=got, allowed="two or more", remedy="give more data"))
+        self._held, self._learnt = _split(len(x), plan, held_out)
         self._epoch, self._best = 0, (-1.0, copy.deepcopy(self.network.state_dict()))
         self._layers: list[nn.Module] = []
+        self.columns: tuple[float, ...] = ()
         self._optimiser = torch.optim.Adam(self.network.parameters(), plan.rate)
 
     @property
     def learnt(self) -> int:
         """Inputs that are learned from; the others validate."""
         return len(self._learnt)
+
+    @property
+    def left(self) -> int:
+        """Inputs that are still to be learned from, those of trials of biased columns included."""
+        rest = (self.plan.epochs - self._epoch) * self.learnt
+        if self.columns or not (self.plan.biased and self.plan.explored):
+            return rest
+        trials = exploration.trials(len(weight_layers(self.network)))
+        return rest + trials * min(self.learnt, exploration.INPUTS)
 
     @property
     def best_accuracy(self) -> float:
@@ -104,7 +115,7 @@ class NetworkTrainer:
             self._resume(checkpoint)
         while self._epoch < self.plan.epochs:
             if self.plan.mapped and not self._layers and self._epoch >= self.plan.warm_up_epochs:
-                self._begin_mapped()
+                self._begin_mapped(self._parts(advance))
             self._restrict()
             loss = self._learn(advance)
             self._epoch += 1
@@ -113,7 +124,7 @@ class NetworkTrainer:
             if accuracy > self._best[0] and (self._layers or not self.plan.mapped):
                 self._best = accuracy, copy.deepcopy(self.network.state_dict())
             if checkpoint is not None:
-                self._save(checkpoint)
+                write_checkpoint(checkpoint, self.plan, tuple(self._x.shape), self._state())
             yield LearningReport(
                 epoch=self._epoch, loss=loss, validation_accuracy=accuracy, best_accuracy=self._best[0]
             )
@@ -131,8 +142,36 @@ class NetworkTrainer:
         self._layers = []
         return network, factors
 
-    def _begin_mapped(self) -> None:
-        plan = self.plan
+    def _parts(self, advance: Callable[[int], None]) -> tuple[float, ...]:
+        """Choose the part of biased columns of every layer, by trials where the plan asks for them."""
+        plan, count = self.plan, len(weight_layers(self.network))
+        if isinstance(plan.columns, float | int):
+            return (float(plan.columns),) * count
+        if plan.biased and plan.explored:
+            return exploration.explore_parts(count, lambda parts: self._trial(parts, advance))
+        if isinstance(plan.columns, tuple) and len(plan.columns) != count:
+            got = f"{len(plan.columns)} parts of biased columns for {count} layers"
+            raise InputError(wanted(got=got, allowed="one for each, or one for all", remedy="correct them"))
+        return plan.columns if isinstance(plan.columns, tuple) else (0.0,) * count
+
+    def _trial(self, parts: tuple[float, ...], advance: Callable[[int], None]) -> float:
+        """Train a copy for one short epoch and return its accuracy on the inputs held out."""
+        few = self._learnt[: exploration.INPUTS]
+        places = torch.cat([few, self._held])
+        trial = NetworkTrainer(
+            replace(self.plan, columns=parts, epochs=1, warm_up=0.0),
+            self._x[places],
+            self._y[places],
+            device=self._device,
+            network=copy.deepcopy(self.network),
+            held_out=torch.arange(len(few), len(places)),
+        )
+        for _ in trial.epochs(advance):
+            pass
+        return trial.best_accuracy
+
+    def _begin_mapped(self, columns: tuple[float, ...]) -> None:
+        plan, self.columns = self.plan, columns
         favourable = favourable_codes(plan.favourable, plan.options.cells) if plan.biased else None
         self._layers = attach_mapped_weights(
             self.network, plan.options, favourable=favourable, scatter=plan.scatter
@@ -153,7 +192,7 @@ class NetworkTrainer:
         some = self._learnt[: BATCHES * plan.batch].split(plan.batch)
         batches = [(self._x[part].to(self._device), self._y[part].to(self._device)) for part in some]
         importance = column_importance(self.network.eval(), self._layers, batches, rows)
-        restrict_columns(self._layers, importance, plan.columns, rows)
+        restrict_columns(self._layers, importance, self.columns, rows)
 
     def _learn(self, advance: Callable[[int], None]) -> float:
         self.network.train()
@@ -163,55 +202,53 @@ class NetworkTrainer:
         total = 0.0
         for part in order.split(self.plan.batch):
             self._optimiser.zero_grad()
-            outputs = self.network(self._x[part].to(self._device))
-            loss = nn.functional.cross_entropy(outputs, self._y[part].to(self._device))
+            loss = nn.functional.cross_entropy(self._outputs(self._x[part]), self._y[part].to(self._device))
             loss.backward()
             self._optimiser.step()
             total += float(loss.detach()) * len(part)
             advance(len(part))
         return total / len(order)
 
+    def _outputs(self, x: Tensor) -> Tensor:
+        half = self.plan.precision == "bf16"
+        with torch.autocast(torch.device(self._device).type, torch.bfloat16, enabled=half):
+            return self.network(x.to(self._device)).float()
+
     @torch.no_grad()
     def _validate(self) -> float:
         self.network.eval()
+        torch.manual_seed(self.plan.seed)  # the same scatter for every epoch
+        with scatter_drawn(self._layers if self.plan.biased or self.plan.scatter else []):
+            return accuracy_of(self._outputs, self._x[self._held], self._y[self._held])
 
-        def run(x: Tensor) -> Tensor:
-            return self.network(x.to(self._device))
-
-        return accuracy_of(run, self._x[self._held], self._y[self._held])
-
-    def _fingerprint(self) -> str:
-        options = asdict(self.plan.options) | {"cells": msgspec.to_builtins(self.plan.options.cells)}
-        plan = {
-            name: getattr(self.plan, name) for name in self.plan.__dataclass_fields__ if name != "options"
-        }
-        return json.dumps({"plan": plan, "options": options, "inputs": list(self._x.shape)}, sort_keys=True)
-
-    def _save(self, path: Path) -> None:
-        state: dict[str, Any] = {
-            "fingerprint": self._fingerprint(),
+    def _state(self) -> dict[str, object]:
+        return {
             "epoch": self._epoch,
             "mapped": bool(self._layers),
+            "columns": list(self.columns),
             "network": self.network.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "best_accuracy": self._best[0],
             "best": self._best[1],
         }
-        with whole_file(path) as part:
-            torch.save(state, part)
 
     def _resume(self, path: Path) -> None:
-        state = torch.load(path, map_location=self._device, weights_only=True)
-        if state["fingerprint"] != self._fingerprint():
-            raise InputError(
-                wanted(
-                    got=f"{path}, the state of another training",
-                    allowed="that of the same plan and data",
-                    remedy="give another output, or delete that file",
-                )
-            )
+        state = read_checkpoint(path, self.plan, tuple(self._x.shape), self._device)
         if state["mapped"]:
-            self._begin_mapped()
+            self._begin_mapped(tuple(state["columns"]))
         self.network.load_state_dict(state["network"])
         self._optimiser.load_state_dict(state["optimiser"])
         self._epoch, self._best = state["epoch"], (state["best_accuracy"], state["best"])
+
+
+def _split(count: int, plan: LearningPlan, held_out: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return the places of the inputs that validate and of those that are learned from."""
+    if held_out is not None:
+        learnt = torch.ones(count, dtype=torch.bool)
+        learnt[held_out] = False
+        return held_out, learnt.nonzero().flatten()
+    order = torch.from_numpy(np.random.default_rng([plan.seed, 0]).permutation(count))
+    held = max(1, round(plan.validation * count))
+    if held >= count:
+        raise InputError(wanted(got=f"{count} inputs", allowed="two or more", remedy="give more data"))
+    return order[:held], order[held:]

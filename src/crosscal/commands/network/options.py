@@ -42,10 +42,38 @@ class Bits(click.ParamType):
             self.fail(f"{value!r} is no number of bits; write one, or none", param, ctx)
 
 
+class ColumnParts(click.ParamType):
+    """A part of the columns, one for each layer by commas, or `explored`."""
+
+    name = "PART"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """See `click.ParamType`."""
+        if not isinstance(value, str) or value.strip().lower() == "explored":
+            return value if not isinstance(value, str) else "explored"
+        try:
+            parts = tuple(float(part) for part in value.split(","))
+        except ValueError:
+            parts = (-1.0,)
+        if not all(0 <= part <= 1 for part in parts):
+            self.fail(
+                f"{value!r}; write a number of 0 to 1, one for each layer by commas, or explored", param, ctx
+            )
+        return parts[0] if len(parts) == 1 else parts
+
+
 cells_help = "Cells: a profile that comes along, or a TOML file."
 
 device_option = click.option(
     "--device", default="cpu", show_default=True, help="Torch's device, such as cpu or cuda."
+)
+
+precision_option = click.option(
+    "--precision",
+    type=click.Choice(["float32", "bf16"]),
+    default="float32",
+    show_default=True,
+    help="Of products in training; weights are kept in single precision.",
 )
 
 chips_option = click.option(

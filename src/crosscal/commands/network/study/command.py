@@ -7,23 +7,31 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from crosscal.commands.files.output import require_output_folder
-from crosscal.commands.network.options import chips_option, seed_option
+from crosscal.commands.network.options import (
+    chips_option,
+    device_option,
+    precision_option,
+    require_device,
+    seed_option,
+)
+from crosscal.commands.options.scheduler import scheduler_option
 from crosscal.commands.terminal.interrupt import interruptible, keeping
 from crosscal.commands.terminal.progress import console, progress_bar
 from crosscal.core.whole_file import write_whole_text
 
-NAMES = ("table-1", "biased", "columns", "scatter", "wires", "drift")
+NAMES = ("table-1", "biased", "columns", "scatter", "wires", "drift", "deep")
 
 
 @click.command("study")
 @click.argument("name", type=click.Choice(NAMES))
 @click.option(
-    "--data", type=click.Path(path_type=Path), help="Training and test data, as for train and evaluate."
+    "--data",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Training and test data, as for train and evaluate; several times for rows of several.",
 )
 @click.option(
     "-o",
@@ -32,6 +40,9 @@ NAMES = ("table-1", "biased", "columns", "scatter", "wires", "drift")
     default=Path("network-study"),
     show_default=True,
     help="Folder for everything; a study that was cut off there goes on.",
+)
+@click.option(
+    "--only", multiple=True, help="Only rows with this label; labels of one column are alternatives."
 )
 @click.option("--cells", help="Profiles by commas.  [default: those of the study]")
 @click.option(
@@ -42,26 +53,38 @@ NAMES = ("table-1", "biased", "columns", "scatter", "wires", "drift")
     help="Multiplies the cells' scatter.",
 )
 @click.option("--mode", type=click.Choice(["converted", "merged"]), help="[default: that of the study]")
+@click.option("--width", type=click.IntRange(1), help="Channels of the first layer.  [default: its own]")
 @click.option("--train-inputs", type=click.IntRange(20), help="Only the first.  [default: all]")
 @click.option(
     "--test-inputs", type=click.IntRange(1), default=2000, show_default=True, help="Only the first."
 )
-@click.option("--epochs", type=click.IntRange(1), default=5, show_default=True, help="Of every training.")
+@click.option("--epochs", type=click.IntRange(1), default=5, show_default=True, help="Of the plain training.")
+@click.option(
+    "--crossbar-epochs",
+    type=click.IntRange(1),
+    default=2,
+    show_default=True,
+    help="Of each training for crossbars, which goes on from the plain one.",
+)
 @click.option(
     "--known", type=click.IntRange(2), default=200, show_default=True, help="Known inputs of a calibration."
 )
+@precision_option
 @chips_option
 @seed_option
-def command(name: str, data: Path | None, output: Path, **given: Any) -> None:
+@device_option
+@scheduler_option
+def command(name: str, data: tuple[Path, ...], output: Path, **given: Any) -> None:
     """Reproduce a figure and print it.
 
     \b
     table-1  area, energy and operations of Diware et al. (2023), from parts
     biased   training methods × ranges × representations, with spread over chips
-    columns  accuracy against the part of biased columns
+    columns  accuracy against the part of biased columns, for every mapping
     scatter  accuracy against the cells' scatter, for every mapping
     wires    accuracy against the resistance of wires
     drift    accuracy against age, without and with recalibration
+    deep     VGG8: float, quantised, memristive and memcapacitive
 
     All but the first take --data. Networks and rows are kept in the folder.
 
@@ -72,18 +95,13 @@ def command(name: str, data: Path | None, output: Path, **given: Any) -> None:
     if name == "table-1":
         _print_table_1()
         return
-    if data is None:
+    if not data:
         raise click.UsageError(f"Missing option '--data' for {name}.")
+    require_device(given["device"])
     require_output_folder(output)
     with keeping(lambda: f"finished rows are kept in {output}: the same command goes on from there"):
-        rows = _run(name, data, output, given)
-    Console().print(_table(name, rows))
-    write_whole_text(output / f"{name}.json", json.dumps(rows, indent=2) + "\n")
-    write_whole_text(output / f"{name}.md", _markdown(rows))
-    from crosscal.commands.network.study.picture import draw_study
-
-    draw_study(rows, output / f"{name}.png")
-    console.print(f"wrote {name}.json, .md and .png in {output}")
+        rows, curve = _run(name, data, output, given)
+    _write(name, rows, curve, output)
 
 
 def _print_table_1() -> None:
@@ -95,70 +113,69 @@ def _print_table_1() -> None:
         out.print(line, highlight=False)
 
 
-def _run(name: str, data: Path, output: Path, given: dict[str, Any]) -> list[dict[str, Any]]:
+def _run(
+    name: str, data: tuple[Path, ...], output: Path, given: dict[str, Any]
+) -> tuple[list[dict[str, Any]], str | None]:
     import torch
 
-    from crosscal.commands.network.study.plans import STUDIES
-    from crosscal.commands.network.study.rows import Study, StudyData, set_threads
+    from crosscal.commands.network.study.running import Study
+    from crosscal.commands.network.study.study_data import read_data_sets
+    from crosscal.commands.network.study.tasks import Scoring
+
+    torch.set_num_threads(1)  # products of small matrices: two threads are slower
+    rows, curve = _rows(name, data, given)
+    sets = read_data_sets(data, given["train_inputs"], given["test_inputs"])
+    scoring = Scoring(chips=given["chips"], known=given["known"], seed=given["seed"])
+    study = Study(output, rows, sets, scoring, given["device"])
+    with progress_bar() as bar, interruptible() as check:
+        total = sum(job.inputs for _, jobs in study.stages() for job in jobs)
+        line = bar.add_task("inputs", total=total, note="")
+
+        def advance(done: int) -> None:
+            check()
+            bar.advance(line, done)
+
+        if given["scheduler"] is None:
+            study.here(advance, lambda note: bar.update(line, note=note))
+        else:
+            study.on_cluster(given["scheduler"], lambda job: advance(job.inputs))
+    return study.results(), curve
+
+
+def _rows(name: str, data: tuple[Path, ...], given: dict[str, Any]) -> tuple[list[Any], str | None]:
+    from dataclasses import replace
+
+    from crosscal.commands.network.study.plans import STUDIES, StudyPlan
+    from crosscal.commands.network.study.tables import chosen_rows
     from crosscal.core.network.cell_profile import load_cell_profile
-    from crosscal.training.networks.data import channels_first, read_data
     from crosscal.training.networks.learning.plan import LearningPlan
     from crosscal.training.networks.mapping.options import MappingOptions
 
-    set_threads()
-    make, cells, mode = STUDIES[name]
-    cells = cells if given["cells"] is None else tuple(given["cells"].split(","))
-    plain = MappingOptions(cells=load_cell_profile("ideal-2bit"), scale="layer")
-    plan = LearningPlan(options=plain, epochs=given["epochs"], seed=given["seed"])
-    rows = list(make(plan, cells, given["scatter"], given["mode"] or mode))
-    train, test = read_data(data, "train"), read_data(data, "test")
-    study = Study(
-        output,
-        StudyData(
-            x_train=torch.from_numpy(channels_first(train.x[: given["train_inputs"]])),
-            y_train=torch.from_numpy(train.y[: given["train_inputs"]]),
-            x_test=torch.from_numpy(channels_first(test.x[: given["test_inputs"]])),
-            y_test=torch.from_numpy(test.y[: given["test_inputs"]]),
-            chips=given["chips"],
-            known=given["known"],
-            seed=given["seed"],
-        ),
+    kind = STUDIES[name]
+    learning = {key: given[key] for key in ("epochs", "width", "seed", "precision")}
+    options = MappingOptions(cells=load_cell_profile("ideal-2bit"), scale="layer")
+    plan = StudyPlan(
+        plain=LearningPlan(options=options, network=kind.network, **learning),
+        epochs=given["crossbar_epochs"],
+        cells=kind.cells if given["cells"] is None else tuple(given["cells"].split(",")),
+        scatter=given["scatter"],
+        mode=given["mode"] or kind.mode,
+        device=given["device"],
     )
-    found = []
-    with progress_bar() as bar, interruptible() as check:
-        line = bar.add_task("rows", total=len(rows), note="")
-        for row in rows:
-            bar.update(line, note=", ".join(row.labels.values()))
-            found.append(study.result(row, check))
-            bar.advance(line)
-    return found
-
-
-def _cells(row: dict[str, Any]) -> list[str]:
-    from crosscal.commands.network.study.rows import spread
-
-    return [
-        *row["labels"].values(),
-        f"{100 * row['software']:.1f}",
-        spread(row["raw"]),
-        spread(row["calibrated"]),
+    rows = [
+        replace(row, data=path.stem, labels=({"data": path.stem} if len(data) > 1 else {}) | row.labels)
+        for path in data
+        for row in kind.rows(plan)
     ]
+    return chosen_rows(rows, given["only"]), kind.curve
 
 
-def _heads(rows: list[dict[str, Any]]) -> list[str]:
-    return [*rows[0]["labels"], "software (%)", "raw (%)", "calibrated (%)"]
+def _write(name: str, rows: list[dict[str, Any]], curve: str | None, output: Path) -> None:
+    from crosscal.commands.network.study.picture import draw_study
+    from crosscal.commands.network.study.tables import study_markdown, study_table
 
-
-def _table(name: str, rows: list[dict[str, Any]]) -> Table:
-    table = Table(title=name, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for head in _heads(rows):
-        table.add_column(head, no_wrap=True)
-    for row in rows:
-        table.add_row(*_cells(row))
-    return table
-
-
-def _markdown(rows: list[dict[str, Any]]) -> str:
-    heads = _heads(rows)
-    lines = [heads, ["---"] * len(heads), *(_cells(row) for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    Console().print(study_table(name, rows))
+    write_whole_text(output / f"{name}.json", json.dumps(rows, indent=2) + "\n")
+    write_whole_text(output / f"{name}.md", study_markdown(rows))
+    draw_study(rows, curve, output / f"{name}.png")
+    console.print(f"wrote {name}.json, .md and .png in {output}")

@@ -4,7 +4,7 @@ Trains a `concatsquash` calibrator (three hidden layers of 128) for each size on
 its file, and times what a bench script calls. Contenders compute the same folded network in float32 on one
 thread, take turns so that a busy machine slows all alike, and must agree before they are timed.
 
-Then the same for `whitebox` (`runtime_inverse.py`), at 16×16, 24×40 and 64×64; training it takes minutes, but
+Then the same for `whitebox` (`speed/inverse.py`), at 16×16, 24×40 and 64×64; training it takes minutes, but
 only once with `--keep`.
 
     python benchmarks/runtime.py
@@ -33,7 +33,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from rich.console import Console
 from rich.table import Table
-from runtime_inverse import measure as measure_inverse
+from speed.inverse import measure as measure_inverse
 
 from crosscal.runtime import Calibrator, ProgrammedCalibrator
 from crosscal.training import Measurements, TrainingPlan, export_calibrator, train

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from crosscal.core.errors import ShapeError, wanted
+from crosscal.runtime.inverse.tensors import InverseTensors
 from crosscal.runtime.reading_window import ReadingTest
 from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET, ColumnPosterior
 from crosscal.runtime.recalibration.report import RecalibrationReport
@@ -109,6 +110,11 @@ class Recalibratable(Protocol):
     @property
     def voltage_range_v(self) -> tuple[float, float]:
         """Smallest and largest input trained on [V]."""
+        ...
+
+    @property
+    def tensors(self) -> InverseTensors:
+        """Surrogate of the matrix."""
         ...
 
     def recalibrated(

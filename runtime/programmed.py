@@ -19,6 +19,7 @@ from crosscal.runtime.correction import (
     correction_with,
 )
 from crosscal.runtime.gaps import AroundGaps
+from crosscal.runtime.inverse.tensors import InverseTensors
 from crosscal.runtime.learning import learn
 from crosscal.runtime.pass_errors import PassErrors
 from crosscal.runtime.quantiles import standard_quantiles
@@ -334,13 +335,7 @@ class ProgrammedCalibrator:
             ShapeError, RangeError: read-backs that do not go with the matrix.
         """
         if not self.learns_cells:
-            raise InputError(
-                wanted(
-                    got=f"read-backs for a calibrator of kind {self.kind!r}",
-                    allowed="kinds that know single cells: structured, whitebox",
-                    remedy="train one of these (crosscal train --calibrator structured)",
-                )
-            )
+            raise self._knows_no_cells("read-backs")
         posterior = informed_by_read_back(
             self.cell_law, self.conductance_s, read_back_s, read_back_std_s, posterior=self.posterior
         )
@@ -362,6 +357,18 @@ class ProgrammedCalibrator:
         return isinstance(self._as_programmed, Recalibratable)
 
     @property
+    def surrogate(self) -> InverseTensors:
+        """Surrogate of the matrix as it was programmed, before anything was learned of its cells.
+
+        Raises:
+            InputError: a kind that does not know cells.
+        """
+        original = self._as_programmed
+        if isinstance(original, Recalibratable):
+            return original.tensors
+        raise self._knows_no_cells("a request for a surrogate")
+
+    @property
     def uses_read_backs(self) -> bool:
         """Whether `with_read_back` needs no `read_back_std_s`: training has learned the error."""
         return self.learns_cells and self.cell_law is not None and self.cell_law.read_back is not None
@@ -370,6 +377,15 @@ class ProgrammedCalibrator:
     def level(self) -> RecalibrationLevel:
         """How far recalibration corrects this matrix."""
         return RecalibrationLevel.NOTHING if self.posterior is None else self.posterior.level
+
+    def _knows_no_cells(self, asked: str) -> InputError:
+        return InputError(
+            wanted(
+                got=f"{asked} for a calibrator of kind {self.kind!r}",
+                allowed="kinds that know single cells: structured, whitebox",
+                remedy="train one of these (crosscal train --calibrator structured)",
+            )
+        )
 
     @property
     def _uncertain(self) -> Uncertain:

@@ -2,67 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from crosscal.core.array_types import Currents, Vectors
-from crosscal.core.errors import InputError, RangeError, ReadingError, wanted
+from crosscal.core.errors import InputError
 from crosscal.core.port import CrossbarPort
 from crosscal.runtime.programmed import ProgrammedCalibrator
+from crosscal.runtime.recalibration.known_inputs import telling_vectors
+from crosscal.runtime.recalibration.known_readings import KnownReadings, measured
+from crosscal.runtime.recalibration.plan import Ending, RecalibrationPlan
+from crosscal.runtime.recalibration.prediction import largest_ideal_a, predicted_error_a
 from crosscal.runtime.recalibration.report import RecalibrationReport
-from crosscal.runtime.recalibration.vectors import informative_vectors, ordinary_vectors
-from crosscal.runtime.recalibration.verification import FEWEST_VECTORS, Verification, verify
+from crosscal.runtime.recalibration.vectors import ordinary_vectors
+from crosscal.runtime.recalibration.verification import Verification, verify
 
-_AT_ONCE = 16  # vectors between two steps of the progress bar, and two looks whether to stop
-_SPOILING = frozenset({101, 103})
-"""Codes of a board's complaints that put readings in doubt although their status bits do not show it: a
-driver at its compliance limit, over temperature."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecalibrationPlan:
-    """Vectors to measure; validated on construction.
-
-    Attributes:
-        vectors: known vectors to learn from.
-        verification: further vectors, drawn like ordinary inputs, to verify on.
-        voltage_range_v: lowest and highest input [V].
-        read_back: whether cells are read back first, where board and calibrator can.
-        levels_v: the few values that inputs have [V], such as those of binary ones; None: any in the range.
-    """
-
-    vectors: int
-    verification: int
-    voltage_range_v: tuple[float, float]
-    read_back: bool = True
-    levels_v: tuple[float, ...] | None = None
-
-    def __post_init__(self) -> None:
-        for name, least in (("vectors", 1), ("verification", FEWEST_VECTORS)):
-            if getattr(self, name) < least:
-                raise InputError(
-                    wanted(
-                        got=f"{name} = {getattr(self, name)}",
-                        allowed=f"{least} or more",
-                        remedy="measure more vectors",
-                    )
-                )
-        low_v, high_v = self.voltage_range_v
-        if not (np.isfinite([low_v, high_v]).all() and low_v < high_v):
-            raise RangeError(
-                wanted(
-                    got=f"inputs of {low_v}…{high_v} V",
-                    allowed="two finite voltages, the lower first",
-                    remedy="give the range of inputs that the calibrator was trained on",
-                )
-            )
-
-    @property
-    def total(self) -> int:
-        """Vectors to measure in all."""
-        return self.vectors + self.verification
+_AS_GOOD_AS_KNOWN = 1.1
+"""Predicted error relative to that with all cells known, below which more vectors help no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,6 +31,10 @@ class BoardRecalibration:
         calibrator: recalibrated; whether to use it is for `verified` to say.
         report: level of the posterior, and the readings behind it.
         before, after: errors on the verification vectors.
+        vectors: known vectors that were measured.
+        ending: why no more of them were.
+        largest_ideal_a: largest ideal current that inputs can cause in the matrix [A].
+        predicted: root mean square error predicted of reads, relative to that; None if it was not asked for.
         read_back: whether cells were read back, too.
     """
 
@@ -80,12 +42,21 @@ class BoardRecalibration:
     report: RecalibrationReport
     before: Verification
     after: Verification
+    vectors: int
+    ending: Ending
+    largest_ideal_a: float
+    predicted: float | None = None
     read_back: bool = False
 
     @property
     def verified(self) -> bool:
         """Whether it is no worse than before, by more than the verification vectors can tell."""
         return self.after.no_worse_than(self.before)
+
+    @property
+    def accurate(self) -> bool:
+        """Whether the accuracy that was asked for is predicted; True if none was."""
+        return self.predicted is None or self.ending is Ending.ACCURATE
 
 
 def recalibrate_on_board(
@@ -95,71 +66,104 @@ def recalibrate_on_board(
     *,
     rng: np.random.Generator,
     progress: Callable[[int, int], None] | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> BoardRecalibration:
     """Recalibrate the matrix that a board holds.
 
     Where the board reads its cells back, and the calibrator knows how exactly, they are learned from that
-    first. Saturated and missing readings are left out and counted in the report. `programmed` stays as it is.
+    first. Known vectors are measured batch by batch, each designed to lower the error
+    that those before it have left. Saturated and missing readings are left out and counted in the report. `programmed` stays as it
+    is.
 
     Args:
         port: the board, holding the target that `programmed` was compiled for.
         programmed: its calibrator.
-        plan: the measurements to make.
+        plan: the measurements to make, and when to stop.
         rng: draws the vectors.
-        progress: told after every few vectors how many of how many are measured.
+        progress: told after every few vectors how many of how many, at most, are measured.
+        clock: seconds; counts from the call on.
 
     Raises:
         ReadingError: the board complains of compliance or temperature, or too few verification vectors could
             be read.
         ShapeError, RangeError, InputError: nothing can be learned from these vectors, see
-            `ProgrammedCalibrator.recalibrated`.
+            `ProgrammedCalibrator.recalibrated`; or an accuracy is asked for of a kind that cannot predict it.
         BoardError: from the board.
     """
-    low_v, high_v = plan.voltage_range_v
-    rows, levels_v = programmed.shape[0], plan.levels_v
-    # What a network answers to vectors unlike those it was trained on says little of all others.
-    telling = informative_vectors if programmed.learns_cells else ordinary_vectors
-    known_v = telling(plan.vectors, rows, low_v=low_v, high_v=high_v, levels_v=levels_v, rng=rng)
-    fresh_v = ordinary_vectors(
-        plan.verification, rows, low_v=low_v, high_v=high_v, levels_v=levels_v, rng=rng
-    )
+    end_s = np.inf if plan.time_s is None else clock() + plan.time_s
+    if plan.until is not None:
+        # Refuses, before anything is measured, a kind that cannot predict.
+        _ = programmed.surrogate
+
+    def told(done: int) -> None:
+        if progress is not None:
+            progress(done, plan.total)
+
     read_back = plan.read_back and programmed.uses_read_backs and "READBACK" in port.capabilities
     informed = programmed.with_read_back(port.read_conductance()) if read_back else programmed
-    driven_v = np.concatenate([known_v, fresh_v])
-    current_a, usable = _measured(port, driven_v, progress)
-    known, fresh = slice(0, plan.vectors), slice(plan.vectors, None)
-    better = informed.recalibrated(known_v, current_a[known], usable=usable[known])
-    seen_a = np.where(usable[fresh], current_a[fresh], np.nan)
+    known, better, ending, predicted = KnownReadings.none(programmed.shape), informed, None, None
+    while ending is None:
+        count = plan.next_batch(len(known)) if programmed.learns_cells else plan.vectors
+        voltage_v = telling_vectors(better, count, window=plan.window, rng=rng)
+        known = known.followed_by(measured(port, voltage_v, told, begun=len(known)))
+        better = known.learned_by(informed)
+        predicted = _predicted(better, plan, rng)
+        ending = _ending(better, plan, len(known), predicted, late=clock() >= end_s, rng=rng)
+    window = plan.window
+    fresh_v = ordinary_vectors(
+        plan.verification,
+        programmed.shape[0],
+        low_v=window.low_v,
+        high_v=window.high_v,
+        levels_v=window.levels_v,
+        rng=rng,
+    )
+    fresh = measured(port, fresh_v, told, begun=len(known))
     if better.report is None:
         raise InputError("got a calibrator that reports nothing of its recalibration; allowed: one of ours")
     return BoardRecalibration(
         calibrator=better,
         report=better.report,
-        before=verify(programmed, fresh_v, seen_a),
-        after=verify(better, fresh_v, seen_a),
+        before=verify(programmed, fresh_v, fresh.seen_a),
+        after=verify(better, fresh_v, fresh.seen_a),
+        vectors=len(known),
+        ending=ending,
+        largest_ideal_a=largest_ideal_a(programmed, window),
+        predicted=predicted,
         read_back=read_back,
     )
 
 
-def _measured(
-    port: CrossbarPort, voltage_v: Vectors, progress: Callable[[int, int], None] | None
-) -> tuple[Currents, np.ndarray]:
-    """Measure currents [A], (B, M), and whether each is usable, (B, M)."""
-    currents, usable = [], []
-    for start in range(0, len(voltage_v), _AT_ONCE):
-        readout = port.read(voltage_v[start : start + _AT_ONCE])
-        # A driver's readout may bring the board's own complaints with it; the port does not ask for them.
-        spoiled = [c for c in getattr(readout, "conditions", ()) if c.code in _SPOILING]
-        if spoiled:
-            raise ReadingError(
-                wanted(
-                    got=f"{', '.join(map(str, spoiled))} from the board while known vectors were measured",
-                    allowed="readings without such complaints",
-                    remedy="mend the cause and recalibrate again; the calibration stays as it is",
-                )
-            )
-        currents.append(readout.current_a)
-        usable.append(readout.usable)
-        if progress is not None:
-            progress(min(start + _AT_ONCE, len(voltage_v)), len(voltage_v))
-    return np.concatenate(currents), np.concatenate(usable)
+def _predicted(
+    programmed: ProgrammedCalibrator,
+    plan: RecalibrationPlan,
+    rng: np.random.Generator,
+    *,
+    cells_known: bool = False,
+) -> float | None:
+    """Predict the error of reads relative to the largest ideal current; None if no accuracy is asked for."""
+    if plan.until is None:
+        return None
+    error_a = predicted_error_a(programmed, plan.window, rng=rng, cells_known=cells_known)
+    return error_a / largest_ideal_a(programmed, plan.window)
+
+
+def _ending(
+    programmed: ProgrammedCalibrator,
+    plan: RecalibrationPlan,
+    vectors: int,
+    predicted: float | None,
+    *,
+    late: bool,
+    rng: np.random.Generator,
+) -> Ending | None:
+    """Tell why no more vectors are to be measured; None if more are."""
+    if plan.until is not None and predicted is not None:
+        if predicted <= plan.until:
+            return Ending.ACCURATE
+        least = _predicted(programmed, plan, rng, cells_known=True)
+        if least is not None and plan.until < least and predicted < _AS_GOOD_AS_KNOWN * least:
+            return Ending.NOISE
+    if vectors >= plan.vectors:
+        return Ending.VECTORS
+    return Ending.TIME if late else None

@@ -81,25 +81,34 @@ def cell_sensitivity(
     return np.concatenate([np.ones((columns, len(z), 1)), own.sum(axis=2, keepdims=True), own], axis=2)
 
 
-def with_changes(
+def linear_sensitivity(
     tensors: InverseTensors,
+) -> Float[np.ndarray, "columns ways unknowns"]:
+    """Sensitivity at `z` = 0, and by how much each input changes it, (M, N + 1, N + 2).
+
+    For `z` of unit variance, the sum of squares over the N + 1 ways is the mean square sensitivity.
+    """
+    rows = len(tensors.loading)
+    at = cell_sensitivity(tensors, np.concatenate([np.zeros((1, rows)), np.eye(rows)]))
+    return np.concatenate([at[:, :1], at[:, 1:] - at[:, :1]], axis=1)
+
+
+def with_cells(
+    tensors: InverseTensors,
+    *,
     offset: Float[np.ndarray, " columns"],
     relative: Float[np.ndarray, "rows columns"],
-    variance: Float[np.ndarray, " columns"],
-    inflation: Float[np.ndarray, " 1"],
 ) -> InverseTensors:
-    """Return the surrogate of cells that carry `1 + relative` times as much; the target matrix stays.
+    """Return the surrogate of cells that carry `1 + relative` times as much, as predictions have it.
 
     Args:
         tensors: of the cells as they were taken to be.
         offset: added to each column, scaled.
         relative: (N, M).
-        variance: of readings around the new surrogate, (M,), scaled.
-        inflation: factor of the posterior's standard deviations, (1,).
     """
     factor = 1.0 + relative
     resting = (resting_currents(tensors) * relative).sum(axis=0) + offset
-    changed = replace(
+    return replace(
         tensors,
         polynomial=tensors.polynomial * factor,
         coupling=tensors.coupling * factor,
@@ -108,8 +117,25 @@ def with_changes(
         constant=tensors.constant + resting,
         linear=tensors.linear * factor,
         offset=tensors.offset + resting,
-        variance=variance,
-        inflation=inflation,
+    )
+
+
+def with_changes(
+    tensors: InverseTensors,
+    offset: Float[np.ndarray, " columns"],
+    relative: Float[np.ndarray, "rows columns"],
+    variance: Float[np.ndarray, " columns"],
+    inflation: Float[np.ndarray, " 1"],
+) -> InverseTensors:
+    """Return the surrogate of changed cells, as reads have it; the target matrix stays.
+
+    Args:
+        tensors, offset, relative: as for `with_cells`.
+        variance: of readings around the new surrogate, (M,), scaled.
+        inflation: factor of the posterior's standard deviations, (1,).
+    """
+    changed = replace(
+        with_cells(tensors, offset=offset, relative=relative), variance=variance, inflation=inflation
     )
     then, now = left_open(tensors), left_open(changed)
     return replace(

@@ -23,6 +23,7 @@ from crosscal.runtime.recalibration.broken_cells import (
 )
 from crosscal.runtime.recalibration.cell_model import (
     cell_sensitivity,
+    linear_sensitivity,
     standardised_inputs,
     with_changes,
 )
@@ -191,10 +192,7 @@ def posterior_tensors(original: InverseTensors, posterior: ColumnPosterior) -> I
 
 def _scatter(original: InverseTensors, posterior: ColumnPosterior) -> np.ndarray:
     """Variance (M,) of readings that is not known of the columns, averaged over inputs of unit variance."""
-    rows = len(original.loading)
-    at = cell_sensitivity(original, np.concatenate([np.zeros((1, rows)), np.eye(rows)]))
-    rest = at[:, :1, :]
-    ways = np.concatenate([rest, at[:, 1:, :] - rest], axis=1)
+    ways = linear_sensitivity(original)
     return np.maximum(((ways @ posterior.covariance) * ways).sum(axis=(1, 2)), 0.0)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from crosscal.runtime.recalibration.conditioning import ColumnReads, Evidence, Spread
 from crosscal.runtime.recalibration.posterior import CELLS, RecalibrationLevel
 
-_USUAL = Spread(cell=0.01, gain=0.005, offset=0.002, noise=1.0)
+USUAL = Spread(cell=0.01, gain=0.005, offset=0.002, noise=1.0)
 """Usual sizes; the noise is relative to the calibrator's statement."""
 
 _USUAL_FACTOR = Spread(cell=4.0, gain=4.0, offset=4.0, noise=3.0)
@@ -101,7 +101,7 @@ def _most_probable(
 
     starts = (
         Spread(
-            **{name: change * getattr(_USUAL, name) if name in free else 0.0 for name in _CHANGES},
+            **{name: change * getattr(USUAL, name) if name in free else 0.0 for name in _CHANGES},
             noise=max(noise * stated_noise, LEAST_NOISE),
         )
         for change in _STARTS_OF_CHANGES
@@ -114,7 +114,7 @@ def _unusual(spread: Spread, stated_noise: float, free: tuple[str, ...]) -> floa
     """Half the squared distance from the usual, on a logarithmic scale."""
     total = 0.0
     for name in free:
-        usual = getattr(_USUAL, name) * (stated_noise if name == "noise" else 1.0)
+        usual = getattr(USUAL, name) * (stated_noise if name == "noise" else 1.0)
         total += (np.log(getattr(spread, name) / usual) / np.log(getattr(_USUAL_FACTOR, name))) ** 2
     return 0.5 * total
 

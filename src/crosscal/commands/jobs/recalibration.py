@@ -47,6 +47,14 @@ def input_range(
     return range_v
 
 
+def input_step(board: Board) -> float | None:
+    """Distance of the voltages that the board's converter gives [V]; None where it does not say."""
+    converter = board.dac
+    if not converter.full_scale > 0.0:
+        return None
+    return 2.0 * converter.full_scale / 2**converter.bits
+
+
 def recalibrate_with_bar(
     board: Board, programmed: ProgrammedCalibrator, plan: RecalibrationPlan, rng: np.random.Generator
 ) -> BoardRecalibration:
@@ -72,7 +80,7 @@ def history_entry(
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "board": identity,
         "temperature_c": temperature_c,
-        "vectors": plan.vectors,
+        "vectors": done.vectors,
         "verification_vectors": plan.verification,
         "seed": seed,
         "level": str(done.report.level),
@@ -83,5 +91,6 @@ def history_entry(
         "rms_error_before_a": done.before.rms_a,
         "rms_error_after_a": done.after.rms_a,
         "expected_error_after_a": done.after.expected_a,
+        "predicted_error": done.predicted,
         "crosscal": version("crosscal"),
     }

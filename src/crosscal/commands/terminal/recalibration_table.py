@@ -6,7 +6,13 @@ import numpy as np
 from rich import box
 from rich.table import Table
 
-from crosscal.runtime import BoardRecalibration, RecalibrationLevel, RecalibrationPlan, RecalibrationReport
+from crosscal.runtime import (
+    BoardRecalibration,
+    Ending,
+    RecalibrationLevel,
+    RecalibrationPlan,
+    RecalibrationReport,
+)
 from crosscal.runtime.recalibration.posterior import CELLS, GAIN
 
 _SHOWN = 8  # columns by number: a line of 80 characters
@@ -36,10 +42,10 @@ def verification_table(done: BoardRecalibration) -> Table:
     return table
 
 
-def describe_readings(done: BoardRecalibration, plan: RecalibrationPlan) -> str:
+def describe_readings(done: BoardRecalibration) -> str:
     """Describe the readings used, and those left out."""
     report = done.report
-    said = f"{report.readings_used} readings of {plan.vectors} known vectors"
+    said = f"{report.readings_used} readings of {done.vectors} known vectors"
     if done.read_back:
         said += " and a read-back of all cells"
     if missing := report.readings_missing - report.outliers:
@@ -51,6 +57,30 @@ def describe_readings(done: BoardRecalibration, plan: RecalibrationPlan) -> str:
         more = len(report.silent_columns) - _SHOWN
         said += f"; [yellow]nothing is known of columns {named}{f' and {more} more' if more > 0 else ''}[/]"
     return said
+
+
+def describe_prediction(done: BoardRecalibration) -> str:
+    """Compare the predicted error of reads with that of the verification vectors; empty without one."""
+    if done.predicted is None:
+        return ""
+    found = done.after.rms_a / done.largest_ideal_a
+    return (
+        f"after {done.vectors} known vectors reads are predicted to be off by {100 * done.predicted:.2g} % "
+        f"(rms) of the largest ideal current, {1e6 * done.largest_ideal_a:.3g} µA; the verification vectors "
+        f"were off by {100 * found:.2g} %"
+    )
+
+
+def describe_shortfall(done: BoardRecalibration, plan: RecalibrationPlan) -> str:
+    """Explain why the accuracy that was asked for is not reached."""
+    asked = f"{100 * (plan.until or 0.0):.2g} %"
+    reason = {
+        Ending.NOISE: f"the noise of a read alone leaves about that much, so that no known vectors lead to "
+        f"{asked}: have the board average more readings, or ask for less",
+        Ending.VECTORS: f"{plan.vectors} known vectors were not enough: give more with --max-vectors",
+        Ending.TIME: f"{plan.time_s or 0.0:g} s were not enough: give more with --time",
+    }[done.ending]
+    return f"predicted error {100 * (done.predicted or 0.0):.2g} %, asked for {asked}: {reason}"
 
 
 def describe_changes(done: BoardRecalibration) -> str:

@@ -1,0 +1,53 @@
+"""Known inputs for the next readings of a recalibration, designed from all that is known of a matrix."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from crosscal.core.array_types import Float, Vectors
+from crosscal.runtime.programmed import ProgrammedCalibrator
+from crosscal.runtime.recalibration.design import designed_vectors
+from crosscal.runtime.recalibration.level_choice import USUAL
+from crosscal.runtime.recalibration.posterior import CELLS
+from crosscal.runtime.recalibration.vectors import InputWindow, ordinary_vectors
+
+Unknowns = Float[np.ndarray, "columns unknowns unknowns"]
+
+
+def telling_vectors(
+    programmed: ProgrammedCalibrator, count: int, *, window: InputWindow, rng: np.random.Generator
+) -> Vectors:
+    """Choose inputs to learn from [V], (count, N).
+
+    Args:
+        programmed: calibrator of the matrix, with all that is known of it.
+        count: vectors wanted.
+        window: that inputs lie in.
+        rng: draws them where the kind does not know cells; otherwise where the design begins.
+    """
+    if not programmed.learns_cells:
+        # What a network answers to vectors unlike those it was trained on says little of all others.
+        return ordinary_vectors(
+            count,
+            programmed.shape[0],
+            low_v=window.low_v,
+            high_v=window.high_v,
+            levels_v=window.levels_v,
+            rng=rng,
+        )
+    covariance, noise = _unknown(programmed)
+    return designed_vectors(count, programmed.surrogate, covariance, noise, window=window, rng=rng)
+
+
+def _unknown(programmed: ProgrammedCalibrator) -> tuple[Unknowns, float]:
+    """Covariance of each column's unknowns as readings will find them, and the noise of a reading."""
+    posterior, law = programmed.posterior, programmed.cell_law
+    usual = np.diag(USUAL.variances(programmed.shape[0] + CELLS))
+    if posterior is not None:
+        # Nothing that was known for certain stays so: cells of which gains alone were learned may differ yet.
+        certain = np.diagonal(posterior.covariance, axis1=1, axis2=2) == 0.0
+        return posterior.covariance + certain[:, :, None] * usual, posterior.noise
+    if law is not None and law.scatters:
+        return law.prior(programmed.conductance_s).covariance, law.noise
+    noise = float(np.sqrt(np.median(programmed.surrogate.variance)))
+    return np.broadcast_to(usual, (programmed.shape[1], *usual.shape)), noise

@@ -1,0 +1,85 @@
+"""Prediction of the error of reads from the posterior of the cells, on readings that the surrogate makes up.
+
+Cells are drawn from the posterior, inputs as users have them, and noise; the calibrator reads the currents
+that the surrogate gives. So the prediction knows how far readings bend, and how the calibrator weighs them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from crosscal.core.array_types import Float
+from crosscal.runtime.inverse.tensors import InverseTensors
+from crosscal.runtime.programmed import ProgrammedCalibrator
+from crosscal.runtime.recalibration.cell_model import standardised_inputs, with_cells
+from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET, ColumnPosterior
+from crosscal.runtime.recalibration.vectors import InputWindow, ordinary_vectors
+
+_DRAWS = 16  # of the cells
+_READS = 32  # of each: the error is known to some 5 %
+
+
+def largest_ideal_a(programmed: ProgrammedCalibrator, window: InputWindow) -> float:
+    """Largest ideal current that inputs in the window can cause in this matrix [A]."""
+    return float(programmed.conductance_s.sum(axis=0).max() * window.largest_v)
+
+
+def predicted_error_a(
+    programmed: ProgrammedCalibrator,
+    window: InputWindow,
+    *,
+    rng: np.random.Generator,
+    cells_known: bool = False,
+) -> float:
+    """Predict the root mean square error of reads [A].
+
+    Args:
+        programmed: of a kind that knows single cells.
+        window: of the inputs.
+        rng: draws cells, inputs and noise.
+        cells_known: take the likeliest cells for known: no known vectors lead below that.
+
+    Raises:
+        InputError: a kind that does not know single cells.
+    """
+    surrogate, posterior = programmed.surrogate, programmed.posterior
+    squares = []
+    for unknowns in _drawn(posterior, _DRAWS, rng, certain=cells_known):
+        tensors = surrogate if unknowns is None else _with_unknowns(surrogate, unknowns)
+        voltage_v = ordinary_vectors(
+            _READS,
+            len(programmed.conductance_s),
+            low_v=window.low_v,
+            high_v=window.high_v,
+            levels_v=window.levels_v,
+            rng=rng,
+        )
+        scaled = tensors.predicted(standardised_inputs(tensors, voltage_v))
+        noise = np.sqrt(surrogate.variance) if posterior is None else posterior.noise
+        scaled += noise * rng.standard_normal(scaled.shape)
+        current_a = scaled / tensors.current_scale + tensors.current_shift
+        error_a = programmed(current_a, allow_extrapolation=True) - voltage_v @ programmed.conductance_s
+        squares.append(np.mean(error_a**2))
+    return float(np.sqrt(np.mean(squares)))
+
+
+def _drawn(
+    posterior: ColumnPosterior | None, count: int, rng: np.random.Generator, *, certain: bool
+) -> list[Float[np.ndarray, "columns unknowns"] | None]:
+    """Draw every column's unknowns, `count` times (M, U)."""
+    if posterior is None:
+        return [None] * count
+    if certain:
+        return [posterior.mean] * count
+    values, vectors = np.linalg.eigh(posterior.covariance)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
+    normal = rng.standard_normal((count, *posterior.mean.shape, 1))
+    return list(posterior.mean + (root @ normal)[..., 0])
+
+
+def _with_unknowns(
+    tensors: InverseTensors, unknowns: Float[np.ndarray, "columns unknowns"]
+) -> InverseTensors:
+    return with_cells(
+        tensors, offset=unknowns[:, OFFSET], relative=(unknowns[:, GAIN, None] + unknowns[:, CELLS:]).T
+    )

@@ -71,8 +71,8 @@ def recalibrate_on_board(
     """Recalibrate the matrix that a board holds.
 
     Where the board reads its cells back, and the calibrator knows how exactly, they are learned from that
-    first. Known vectors are measured batch by batch, each designed to lower the error
-    that those before it have left. Saturated and missing readings are left out and counted in the report. `programmed` stays as it
+    first. Known vectors are measured batch by batch, each designed to lower the error that those before it
+    have left. Saturated and missing readings are left out and counted in the report. `programmed` stays as it
     is.
 
     Args:

@@ -124,7 +124,7 @@ def test_the_cells_of_a_board_that_aged_are_learned_and_remembered(
     assert errors[2] < 1.1 * errors[1]
     assert once.program(target_s).level is RecalibrationLevel.CELLS
     assert twice.recalibration is not None
-    assert [entry["vectors"] for entry in twice.recalibration.history] == [8, 8]
+    assert [entry["vectors"] for entry in twice.recalibration.history] == [24, 8]
     # A target that was never recalibrated keeps what belongs to the channels alone.
     other_s = target_s[::-1].copy()
     assert once.program(other_s).level is RecalibrationLevel.COLUMNS

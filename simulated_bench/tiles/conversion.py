@@ -26,8 +26,8 @@ class Converters:
         self.shifts = np.array([plane.shift for plane in self.planes], dtype=np.int16)
         self.masks = np.array([2**plane.bits - 1 for plane in self.planes], dtype=np.int16)
         self.kinds = np.array([2 if p.complement else int(p.negative) for p in self.planes], dtype=np.int16)
-        plane_weights = np.array([plane.weight for plane in self.planes])
-        self.weights = plane_weights[:, None] * layer.significance[None, :]
+        self.plane_weights = np.array([plane.weight for plane in self.planes])
+        self.weights = self.plane_weights[:, None] * layer.significance[None, :]
         self.top = -1.0 if layer.adc_bits is None else float(2**layer.adc_bits - 1)
         self.low = layer.adc_range[:, 0].astype(np.float64)
         self.step = np.maximum((layer.adc_range[:, 1] - self.low) / max(self.top, 1.0), 1e-12)
@@ -45,9 +45,9 @@ class Converters:
         apply_digits(numbers, first, self.shifts, self.masks, self.kinds, view)
         return view
 
-    def add(self, sums: np.ndarray, total: np.ndarray) -> None:
-        """Convert analogue sums (P, B, S·O) and add them to `total`, (B, O)."""
-        shift_and_add(sums, self.weights, self.low, self.step, self.top, total)
+    def add(self, sums: np.ndarray, weights: np.ndarray, total: np.ndarray) -> None:
+        """Convert analogue sums (P, B, S·O) and add them by weights (P, S) to `total`, (B, S or 1, O)."""
+        shift_and_add(sums, weights, self.low, self.step, self.top, total)
 
     def digits_torch(self, numbers: torch.Tensor, plane: int) -> torch.Tensor:
         """Take one plane's digits of whole numbers (B, K) on any device."""
@@ -57,11 +57,12 @@ class Converters:
             whole = torch.clamp(-whole if kind == 1 else whole, min=0)
         return ((whole >> int(self.shifts[plane])) & int(self.masks[plane])).to(torch.float32)
 
-    def add_torch(self, sums: torch.Tensor, plane: int, total: torch.Tensor) -> None:
-        """Convert one plane's sums (B, S, O) and add them to `total`, (B, O), on any device."""
-        weights = torch.as_tensor(self.weights[plane], dtype=torch.float32, device=sums.device)[:, None]
-        if self.top >= 0:
-            low = torch.as_tensor(self.low, dtype=torch.float32, device=sums.device)[:, None]
-            step = torch.as_tensor(self.step, dtype=torch.float32, device=sums.device)[:, None]
-            sums = torch.floor((sums - low) / step + 0.5).clamp_(0.0, self.top) * step + low
-        total += (weights * sums).sum(dim=1)
+    def rounded(self, sums: torch.Tensor) -> torch.Tensor:
+        """Convert analogue sums (B, S, O), on any device."""
+        if self.top < 0:
+            return sums
+        low, step = (
+            torch.as_tensor(each, dtype=torch.float32, device=sums.device)[:, None]
+            for each in (self.low, self.step)
+        )
+        return torch.floor((sums - low) / step + 0.5).clamp_(0.0, self.top) * step + low

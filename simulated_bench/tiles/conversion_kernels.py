@@ -53,26 +53,26 @@ def shift_and_add(
     top: float,
     total: np.ndarray,
 ) -> None:
-    """Convert sums and add them up by their weights.
+    """Convert sums and add them up by their weights, each slice to itself or all together.
 
     Args:
         sums: analogue sums, (P, B, S·O), slice by slice.
         weights: of each plane and slice, (P, S).
         low, step: least sum and step of the converters by slice, (S,).
         top: the last code; negative for converters that do not round.
-        total: gains the result, (B, O), single precision.
+        total: gains the result, (B, S, O) or (B, 1, O), single precision.
     """
     planes, batch, _ = sums.shape
-    slices, outputs = len(low), total.shape[1]
+    slices, apart, outputs = len(low), total.shape[1] > 1, total.shape[2]
     half, zero, last = np.float32(0.5), np.float32(0.0), np.float32(top)
     for b in range(batch):
         for p in range(planes):
             for s in range(slices):
-                start = s * outputs
+                start, place = s * outputs, s if apart else 0
                 if top < 0:
                     factor = np.float32(weights[p, s])
                     for o in range(outputs):
-                        total[b, o] += factor * sums[p, b, start + o]
+                        total[b, place, o] += factor * sums[p, b, start + o]
                     continue
                 inverse, offset = np.float32(1.0 / step[s]), np.float32(-low[s] / step[s])
                 factor = np.float32(weights[p, s] * step[s])
@@ -81,4 +81,4 @@ def shift_and_add(
                     code = np.float32(math.floor(sums[p, b, start + o] * inverse + offset + half))
                     code = code if code > zero else zero
                     code = code if code < last else last
-                    total[b, o] += factor * code + constant
+                    total[b, place, o] += factor * code + constant

@@ -77,8 +77,31 @@ def test_torch_and_the_compiled_kernels_convert_alike() -> None:
     layer = random_layer(rng, adc_bits=6, adc_range=(-3.0, 40.0), coding=InputCoding(bits=5, digit_bits=2))
     programmed = Chip(ChipSettings(cells=IDEAL), seed=1, number=0).program(layer)
     numbers = torch.from_numpy(numbers_for(layer.coding, rng, (20, 40)).astype(np.int16))
-    compiled, plain = programmed.multiply(numbers), programmed._multiply_torch(numbers)
-    assert (compiled - plain).abs().max() < 1e-4 * compiled.abs().max()
+    compiled, plain = programmed.multiply(numbers), torch.zeros(20, 1, 5)
+    for row in range(3):
+        programmed._add_torch(row, numbers, plain, programmed._converters.weights)
+    assert (compiled - plain[:, 0]).abs().max() < 1e-4 * compiled.abs().max()
+
+
+@pytest.mark.parametrize("pair", [1, 2])
+def test_sums_of_rows_and_slices_add_up_and_are_those_of_single_conversions(pair: int) -> None:
+    rng = np.random.default_rng(15)
+    layer = random_layer(rng, pair=pair, adc_bits=6, adc_range=(-3.0, 40.0))
+    programmed = Chip(ChipSettings(cells=IDEAL), seed=1, number=0).program(layer)
+    numbers = numbers_for(layer.coding, rng, (20, 40))
+    given = torch.from_numpy(numbers.astype(np.int16))
+    apart = programmed.multiply_apart(given)
+    assert apart.shape == (3, 20, 2, 5)
+    whole = torch.einsum("rbso,s->bo", apart, torch.tensor(layer.significance).float())
+    assert (whole - programmed.multiply(given)).abs().max() < 1e-4 * whole.abs().max()
+    for row in range(3):
+        digits = [plane.digits(numbers[:, layer.inputs_of(row)]) for plane in layer.coding.planes()]
+        weights = [plane.weight for plane in layer.coding.planes()]
+        single = sum(
+            weight * programmed.convert(row, torch.from_numpy(applied))
+            for weight, applied in zip(weights, digits, strict=True)
+        )
+        assert torch.as_tensor(single - apart[row]).abs().max() < 1e-4 * apart.abs().max()
 
 
 def test_a_transfer_matrix_with_wires_is_the_solvers_answer_for_unequal_rows_and_columns() -> None:

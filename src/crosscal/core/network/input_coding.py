@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from crosscal.core.errors import RangeError, wanted
 
 BITS_MOST = 15
@@ -26,6 +28,13 @@ class Plane:
     weight: float
     negative: bool = False
     complement: bool = False
+
+    def digits(self, numbers: np.ndarray) -> np.ndarray:
+        """Take the digits of whole numbers, any shape."""
+        whole = numbers.astype(np.int32)
+        if not self.complement:
+            whole = np.maximum(-whole if self.negative else whole, 0)
+        return (whole >> self.shift) & (2**self.bits - 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +74,11 @@ class InputCoding:
     def largest(self) -> int:
         """The largest whole number; the least is −largest, or 0."""
         return 2 ** (self.bits - 1) - 1 if self.signed else 2**self.bits - 1
+
+    @property
+    def widest(self) -> int:
+        """The largest digit, applied as the whole read voltage."""
+        return max(2**plane.bits - 1 for plane in self.planes())
 
     def planes(self) -> tuple[Plane, ...]:
         """List the digits in the order of their application."""

@@ -83,6 +83,15 @@ class LayerCodes:
         """Tiles in all."""
         return math.prod(self.tile_counts)
 
+    def inputs_of(self, row: int) -> slice:
+        """Inputs of a row of tiles, counted from 0."""
+        return slice(row * self.tile_rows, min((row + 1) * self.tile_rows, self.shape[0]))
+
+    def outputs_of(self, beside: int) -> slice:
+        """Outputs of the tiles at one place beside each other, counted from 0."""
+        first = beside * self.outputs_per_tile
+        return slice(first, min(first + self.outputs_per_tile, self.shape[1]))
+
     @property
     def utilisation(self) -> float:
         """Part of the tiles' cells that hold a slice of a weight."""

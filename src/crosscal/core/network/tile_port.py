@@ -36,8 +36,8 @@ class ProgrammedLayer(Protocol):
         """Cost of the layer."""
         ...
 
-    def read_cells(self) -> Any:
-        """Read every cell once: values in the unit of their levels, a numpy array of the codes' shape."""
+    def read_cells(self, *, aged: bool = False) -> Any:
+        """Read every cell once, just after writing or, aged, now: in the unit of levels, the codes' shape."""
         ...
 
     def rewrite(self, codes: Any) -> None:
@@ -46,6 +46,14 @@ class ProgrammedLayer(Protocol):
 
     def multiply(self, inputs: Any) -> Any:
         """Multiply whole numbers (B, K) by the matrix, with every conversion: sums (B, O)."""
+        ...
+
+    def multiply_apart(self, inputs: Any) -> Any:
+        """Do as `multiply` does, but leave rows of tiles and slices apart: sums (R, B, S, O)."""
+        ...
+
+    def convert(self, row: int, digits: Any) -> Any:
+        """Apply digits (B, N) to one row of tiles, once, and convert: sums (B, S, O)."""
         ...
 
     def folded(self) -> tuple[Any, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from crosscal.core.network.column_order import by_slice, columns_of
 from crosscal.core.network.layer_codes import LayerCodes
 from crosscal.simulated_bench.tiles.chip_settings import ChipSettings
 from crosscal.simulated_bench.tiles.tile_readout import TileReadout
@@ -55,7 +56,7 @@ class TileRow:
         found = []
         for tile in self.cells:
             given = self.readout.exact(tile, digits.astype(np.float64) * volts)
-            sums = _by_slice(given, self.layer.codes.shape[2:], pairs="subtract")
+            sums = by_slice(given, self.layer.codes.shape[2:])
             found.append(sums / (volts * cells.unit))
         return np.concatenate(found, axis=2).reshape(len(digits), -1).astype(np.float32)
 
@@ -75,10 +76,10 @@ def _form(
     sums, squares, constants = [], [], []
     for tile in tiles:
         noise = readout.noise(tile) / (cells.unit * cells.read_v)
-        constants.append(_by_slice(noise[None] ** 2, slices_and_pair, pairs="add"))
+        constants.append(by_slice(noise[None] ** 2, slices_and_pair, pairs="add"))
         given = np.zeros(tile.shape) if exact else readout.transfer(tile) / cells.unit
-        sums.append(_by_slice(given, slices_and_pair, pairs="subtract"))
-        squares.append(_by_slice((relative / cells.unit * tile) ** 2, slices_and_pair, pairs="add"))
+        sums.append(by_slice(given, slices_and_pair))
+        squares.append(by_slice((relative / cells.unit * tile) ** 2, slices_and_pair, pairs="add"))
 
     def joined(parts: list[np.ndarray]) -> torch.Tensor:
         array = np.concatenate(parts, axis=2)
@@ -101,15 +102,6 @@ def _tiles_of(layer: LayerCodes, values: np.ndarray) -> Iterator[list[np.ndarray
     for row in range(layer.tile_counts[0]):
         strip = values[layer.inputs_of(row)]
         yield [
-            np.ascontiguousarray(strip[:, layer.outputs_of(beside)].reshape(len(strip), -1))
+            columns_of(strip[:, layer.outputs_of(beside)])
             for beside in range(layer.tile_counts[1])
         ]
-
-
-def _by_slice(given: np.ndarray, slices_and_pair: tuple[int, int], *, pairs: str) -> np.ndarray:
-    """Sort columns by slice and output, (B, S, O); a pair is subtracted, or its variances added."""
-    by_output = given.reshape(len(given), -1, *slices_and_pair)
-    joined = by_output[..., 0]
-    if slices_and_pair[1] == 2:
-        joined = joined - by_output[..., 1] if pairs == "subtract" else joined + by_output[..., 1]
-    return joined.transpose(0, 2, 1)

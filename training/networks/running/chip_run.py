@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from crosscal.core.network.tile_port import LayerCost, Tiles
+from crosscal.core.errors import InputError, wanted
+from crosscal.core.network.tile_port import LayerCost, ProgrammedLayer, Tiles
 from crosscal.training.networks.graph.running import GraphRunner, Multiply
 from crosscal.training.networks.mapping.mapped_network import MappedNetwork
 from crosscal.training.networks.mapping.ranges import whole_numbers
 from crosscal.training.networks.running.read_back import compensate
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnCorrection:
-    """Gain and offset of every output, (O,), applied digitally."""
+    """Gain and offset of every output, (O,), applied digitally to the sums with their reference."""
 
     gain: Tensor
     offset: Tensor
+
+
+TileCorrection = Callable[[Tensor, Tensor], Tensor]
+"""Takes the sums of rows of tiles and slices, (R, B, S, O), and the whole numbers that they are of, (B, K)."""
 
 
 class ChipRun:
@@ -31,6 +38,11 @@ class ChipRun:
         merged: whether conversions are folded into one matrix and noise of the size of their rounding.
         seed: of that noise.
         device: torch's device.
+
+    Attributes:
+        programmed, written: groups of every layer in their tiles, and the codes written last.
+        corrections: of outputs, by number of the layer.
+        tile_corrections: of single tiles, by number of the layer, for each group.
     """
 
     def __init__(
@@ -43,28 +55,53 @@ class ChipRun:
         device: str = "cpu",
     ) -> None:
         self.network = network
-        self._device, self._merged = device, merged
+        self.device, self._merged = device, merged
         self._runner = GraphRunner(network.graph, device)
-        self._programmed = [[tiles.program(codes) for codes in layer.codes] for layer in network.layers]
-        if network.options.read_back:
-            for layer, programmed in zip(network.layers, self._programmed, strict=True):
-                for group, each in enumerate(programmed):
+        self.programmed: list[list[ProgrammedLayer]] = []
+        self.written: list[list[np.ndarray]] = []
+        for layer in network.layers:
+            self.programmed.append([tiles.program(codes) for codes in layer.codes])
+            self.written.append(
+                [
                     compensate(each, layer, group, network.options)
+                    if network.options.read_back
+                    else layer.codes[group].codes
+                    for group, each in enumerate(self.programmed[-1])
+                ]
+            )
         self._noise = torch.Generator(device=device).manual_seed(seed)
         self._factors = [torch.from_numpy(layer.factor).to(device) for layer in network.layers]
         self._biases = [torch.from_numpy(layer.matrix.bias).to(device) for layer in network.layers]
         self.corrections: dict[int, ColumnCorrection] = {}
+        self.tile_corrections: dict[int, list[TileCorrection]] = {}
         self.refresh()
 
     def refresh(self) -> None:
         """Fold the tiles' matrices anew, as after they aged."""
         if self._merged:
-            self._folded = [self._fold(number) for number in range(len(self._programmed))]
+            self._folded = [self._fold(number) for number in range(len(self.programmed))]
+
+    def clear_corrections(self) -> None:
+        """Take all corrections away.
+
+        Raises:
+            InputError: a merged run, which has no single tiles that could be corrected.
+        """
+        if self._merged:
+            raise InputError(
+                wanted(
+                    got="a calibration of single tiles in the mode merged",
+                    allowed="the modes exact and converted",
+                    remedy="choose --mode converted, or calibrate columns",
+                )
+            )
+        self.corrections.clear()
+        self.tile_corrections.clear()
 
     @property
     def costs(self) -> list[list[LayerCost]]:
         """Costs of every group of every layer, per input vector."""
-        return [[layer.cost for layer in layers] for layers in self._programmed]
+        return [[layer.cost for layer in layers] for layers in self.programmed]
 
     def run(self, x: Tensor) -> Tensor:
         """Run a batch of inputs (B, …) and return the network's outputs."""
@@ -73,7 +110,7 @@ class ChipRun:
     @torch.no_grad()
     def run_with(self, x: Tensor, multiply: Multiply) -> Tensor:
         """Run a batch with another product of layers, such as one that learns from it."""
-        return self._runner.run(x.to(self._device), multiply)
+        return self._runner.run(x.to(self.device), multiply)
 
     @torch.no_grad()
     def multiply(self, number: int, x: Tensor) -> Tensor:
@@ -82,8 +119,19 @@ class ChipRun:
         matrix = self.network.layers[number].matrix
         correction = self.corrections.get(number)
         if correction is not None:
-            found = found * matrix.per_output(correction.gain) + matrix.per_output(correction.offset)
+            reference = self.reference(number, x)
+            found = (found + reference) * matrix.per_output(correction.gain) - reference
+            found = found + matrix.per_output(correction.offset)
         return found + matrix.per_output(self._biases[number])
+
+    def reference(self, number: int, x: Tensor) -> Tensor:
+        """Return what was taken off the sums of one layer for their reference, in the unit of `product`."""
+        layer = self.network.layers[number]
+        if not layer.reference or number in self.tile_corrections:
+            return torch.zeros((), device=x.device)
+        numbers, factor = whole_numbers(x, layer.inputs, layer.codes[0].coding)
+        weight = torch.full(layer.matrix.weight.shape, layer.reference, device=x.device)
+        return layer.matrix.product(numbers, weight) * layer.matrix.per_output(self._factors[number]) * factor
 
     def product(self, number: int, x: Tensor) -> Tensor:
         """Do the product of one layer as the tiles give it, in the unit of the float layer."""
@@ -93,7 +141,11 @@ class ChipRun:
             return self._merged_product(number, numbers) * factor
         vectors, shape = layer.matrix.vectors(numbers.to(torch.int16))
         sums = []
-        for programmed, part in zip(self._programmed[number], vectors, strict=True):
+        for group, part in enumerate(vectors):
+            programmed = self.programmed[number][group]
+            if number in self.tile_corrections:
+                sums.append(self.tile_corrections[number][group](programmed.multiply_apart(part), part))
+                continue
             found = programmed.multiply(part)
             if layer.reference:
                 found = found - layer.reference * part.sum(dim=1, keepdim=True, dtype=torch.float32)
@@ -103,7 +155,7 @@ class ChipRun:
 
     def _fold(self, number: int) -> tuple[Tensor, Tensor]:
         layer = self.network.layers[number]
-        folded = [programmed.folded() for programmed in self._programmed[number]]
+        folded = [programmed.folded() for programmed in self.programmed[number]]
         weight = torch.stack([(matrix - layer.reference).T for matrix, _ in folded])
         factors = self._factors[number]
         weight = weight * factors.view(weight.shape[0], -1, 1)

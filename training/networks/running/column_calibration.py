@@ -28,9 +28,10 @@ def calibrate_columns(run: ChipRun, software: SoftwareRun, known: Tensor) -> Non
 
     def multiply(number: int, x: Tensor) -> Tensor:
         matrix = run.network.layers[number].matrix
-        found = run.product(number, x)
+        reference = run.reference(number, x)
+        found = run.product(number, x) + reference
         bias = torch.from_numpy(matrix.bias).to(found.device)
-        exact = software.multiply(number, x) - matrix.per_output(bias)
+        exact = software.multiply(number, x) - matrix.per_output(bias) + reference
         run.corrections[number] = fit_columns(*(_by_output(each, matrix.window) for each in (found, exact)))
         return run.multiply(number, x)
 

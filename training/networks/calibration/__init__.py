@@ -1,0 +1,1 @@
+"""Calibration of a programmed network's tiles from their own readings."""

@@ -120,9 +120,7 @@ class ChipLayer:
         else:
             self._add_torch(row, inputs, total, weights)
 
-    def _add_compiled(
-        self, row: int, inputs: torch.Tensor, total: torch.Tensor, weights: np.ndarray
-    ) -> None:
+    def _add_compiled(self, row: int, inputs: torch.Tensor, total: torch.Tensor, weights: np.ndarray) -> None:
         numbers, first = inputs.to(torch.int16).numpy(), row * self._layer.tile_rows
         planes, tiles = len(self._converters.planes), self._rows[row]
         rows, columns = tiles.matrix.shape

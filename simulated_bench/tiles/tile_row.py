@@ -101,7 +101,4 @@ def _tiles_of(layer: LayerCodes, values: np.ndarray) -> Iterator[list[np.ndarray
     """Cut cells (K, O, S, P) into tiles, row by row: each (N, columns)."""
     for row in range(layer.tile_counts[0]):
         strip = values[layer.inputs_of(row)]
-        yield [
-            columns_of(strip[:, layer.outputs_of(beside)])
-            for beside in range(layer.tile_counts[1])
-        ]
+        yield [columns_of(strip[:, layer.outputs_of(beside)]) for beside in range(layer.tile_counts[1])]

@@ -11,7 +11,7 @@ from crosscal.training.networks.mapping.ranges import whole_numbers
 from crosscal.training.networks.running.software import SoftwareRun
 
 VECTORS_MOST = 4096
-"""Vectors kept of a layer: 2048 to 16,384 give the same accuracies."""
+"""Vectors kept of a layer: variances taken from so many are off by 2 %."""
 
 
 @torch.no_grad()

@@ -57,6 +57,7 @@ def calibrate(
     if method not in METHODS:
         got = f"the calibration {method!r}"
         raise InputError(wanted(got=got, allowed=", ".join(METHODS), remedy="choose one"))
+    run.clear_corrections()
     if method == NONE:
         return
     if method in _OF_TILES:

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from crosscal.core.network.cell_profile import MEMRISTIVE
 from crosscal.core.network.column_order import by_slice, columns_of
-from crosscal.core.network.layer_codes import LayerCodes
 from crosscal.core.network.tile_port import ProgrammedLayer
 from crosscal.training.calibrators.whitebox.circuit_model import WireModel
 from crosscal.training.networks.calibration.known_vectors import known_vectors
@@ -67,7 +66,11 @@ class TileCalibration:
 
         Returns:
             The wires that were found.
+
+        Raises:
+            InputError: a merged run.
         """
+        self._run.require_tiles()
         self._run.clear_corrections()
         if self._cells.kind == MEMRISTIVE:
             self._wires = self._fitted_wires()
@@ -131,7 +134,9 @@ class TileCalibration:
         if self._read_back:
             values = np.asarray(programmed.read_cells(aged=True))
             return values, (cells.cycle_relative * values) ** 2
-        deviation = cells.deviation if cells.deviation.any() else np.full(2**cells.bits, UNKNOWN_SCATTER * cells.unit)
+        deviation = (
+            cells.deviation if cells.deviation.any() else np.full(2**cells.bits, UNKNOWN_SCATTER * cells.unit)
+        )
         return cells.levels[written], deviation[written] ** 2
 
     def _belief(self, values: np.ndarray, spread: np.ndarray, readings: TileReadings) -> TileBelief:

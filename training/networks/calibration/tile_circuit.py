@@ -7,7 +7,7 @@ import numpy as np
 from crosscal.core.network.column_order import by_slice, columns_of
 from crosscal.training.calibrators.whitebox.circuit_model import CellModel, CircuitModel, WireModel
 
-NO_WIRES = WireModel(row_ohm=0.0, column_ohm=0.0, source_ohm=0.0, sense_ohm=0.0)
+NO_WIRES = WireModel(row_ohm=0.0, column_ohm=0.0, source_ohm=0.0, sense_ohm=0.0)  # of memcapacitive tiles
 
 
 class TileCircuit:

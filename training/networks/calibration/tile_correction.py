@@ -56,9 +56,7 @@ class InputMoments:
         covariance = np.cov(numbers, rowvar=False, bias=True).reshape(numbers.shape[1], -1)
         independent = numbers.shape[1] / (numbers.shape[1] + len(numbers))
         own = np.diag(np.diag(covariance))
-        return cls(
-            mean=numbers.mean(axis=0), covariance=(1 - independent) * covariance + independent * own
-        )
+        return cls(mean=numbers.mean(axis=0), covariance=(1 - independent) * covariance + independent * own)
 
 
 def best_matrix(

@@ -9,10 +9,11 @@ from crosscal.training.networks.calibration.tile_circuit import TileCircuit
 from crosscal.training.networks.calibration.tile_readings import TileReadings
 
 READINGS = 128
-"""Readings that are solved for: 64 to 256 give wires within their own errors."""
+"""Readings that are solved for: a second for each iteration at 128×128."""
 
-_ITERATIONS, _SETTLED = 12, 1e-3
-_DAMPING = 1e-3
+_ITERATIONS = 12  # four to six are taken from 0 to 12 Ω
+_SETTLED = 1e-3  # part of the cost: what is gained by such a step is far below the cells' scatter
+_DAMPING = 1e-3  # to begin with; it grows tenfold after a step that fails
 _SPREAD_OHM = 30.0
 """Of what is believed beforehand of each resistance: holds those that the readings say nothing of near 0."""
 

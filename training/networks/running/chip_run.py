@@ -26,7 +26,7 @@ class ColumnCorrection:
 
 
 TileCorrection = Callable[[Tensor, Tensor], Tensor]
-"""Takes the sums of rows of tiles and slices, (R, B, S, O), and the whole numbers that they are of, (B, K)."""
+"""Takes sums of rows of tiles and slices, (R, B, S, O), and the whole numbers that they are of, (B, K)."""
 
 
 class ChipRun:
@@ -82,10 +82,15 @@ class ChipRun:
             self._folded = [self._fold(number) for number in range(len(self.programmed))]
 
     def clear_corrections(self) -> None:
-        """Take all corrections away.
+        """Take all corrections away."""
+        self.corrections.clear()
+        self.tile_corrections.clear()
+
+    def require_tiles(self) -> None:
+        """Refuse to correct single tiles of a merged run, which has none.
 
         Raises:
-            InputError: a merged run, which has no single tiles that could be corrected.
+            InputError: the run is merged.
         """
         if self._merged:
             raise InputError(
@@ -95,8 +100,6 @@ class ChipRun:
                     remedy="choose --mode converted, or calibrate columns",
                 )
             )
-        self.corrections.clear()
-        self.tile_corrections.clear()
 
     @property
     def costs(self) -> list[list[LayerCost]]:

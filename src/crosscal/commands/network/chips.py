@@ -15,9 +15,9 @@ import torch
 from crosscal.core.whole_file import write_whole_text
 from crosscal.simulated_bench.tiles.chip import Chip
 from crosscal.simulated_bench.tiles.chip_settings import ChipSettings
+from crosscal.training.networks.calibration.methods import calibrate
 from crosscal.training.networks.mapping.mapped_network import MappedNetwork
 from crosscal.training.networks.running.chip_run import ChipRun
-from crosscal.training.networks.running.column_calibration import calibrate_columns
 from crosscal.training.networks.running.scoring import ChipScore, score_chip
 from crosscal.training.networks.running.software import SoftwareRun
 
@@ -31,7 +31,9 @@ class ChipTask:
         settings: of the chips.
         seed: of all chips.
         x, y: inputs and classes.
-        known: inputs that columns are calibrated with; None: no calibration.
+        known: inputs to calibrate with; None: no calibration.
+        calibration: one of `crosscal.training.networks.calibration.methods.METHODS`.
+        vectors: known vectors for each row of tiles.
     """
 
     network: MappedNetwork
@@ -40,6 +42,8 @@ class ChipTask:
     x: np.ndarray
     y: np.ndarray
     known: np.ndarray | None
+    calibration: str
+    vectors: int
 
     def score(self, number: int, advance: Callable[[int], None] = lambda _: None) -> ChipScore:
         """Program a chip and score it."""
@@ -49,7 +53,8 @@ class ChipTask:
         run = ChipRun(self.network, chip, merged=merged, seed=self.seed + number, device=device)
         software = SoftwareRun(self.network, device)
         if self.known is not None:
-            calibrate_columns(run, software, torch.from_numpy(self.known))
+            known = torch.from_numpy(self.known)
+            calibrate(run, software, known, self.calibration, vectors=self.vectors, check=lambda: advance(0))
         x, y = torch.from_numpy(self.x), torch.from_numpy(self.y)
         return score_chip(run, software, x, y, number=number, advance=advance)
 

@@ -10,11 +10,16 @@ from rich.console import Console
 
 from crosscal.commands.files.output import require_output_folder
 from crosscal.commands.network.options import (
-    cells_help,
     chips_option,
     device_option,
+    driver_option,
+    inputs_option,
+    known_option,
+    mode_option,
+    other_cells_option,
     require_device,
     seed_option,
+    vectors_option,
 )
 from crosscal.commands.options.scheduler import scheduler_option
 from crosscal.commands.terminal.interrupt import interruptible, keeping
@@ -32,29 +37,30 @@ from crosscal.commands.terminal.progress import console, progress_bar
 @click.option("--report", type=click.Path(path_type=Path), required=True, help="Folder for the report.")
 @chips_option
 @seed_option
-@click.option(
-    "--mode",
-    type=click.Choice(["exact", "converted", "merged"]),
-    default="converted",
-    show_default=True,
-    help="The solver vector by vector; every conversion; or all folded into one matrix.",
-)
+@mode_option
 @click.option("--wires", type=click.FloatRange(0), default=0.0, show_default=True, help="Ohms per segment.")
-@click.option(
-    "--driver", type=click.FloatRange(0), default=0.0, show_default=True, help="Ohms of each driver."
-)
+@driver_option
 @click.option(
     "--age", type=click.FloatRange(0), default=0.0, show_default=True, help="Seconds since writing."
 )
-@click.option("--cells", help=f"{cells_help}  [default: those mapped for]")
+@other_cells_option
 @click.option(
     "--calibrate",
     type=click.Path(path_type=Path),
     metavar="DATA",
-    help="Calibrate gain and offset of every column with known inputs, x_train of this file.",
+    help="Calibrate with known inputs, x_train of this file.",
 )
-@click.option("--known", type=click.IntRange(2), default=200, show_default=True, help="Known inputs.")
-@click.option("--inputs", type=click.IntRange(1), help="Only the first inputs.  [default: all]")
+@click.option(
+    "--calibration",
+    type=click.Choice(["columns", "structured", "recalibrated", "read-back"]),
+    default="columns",
+    show_default=True,
+    help="Gain and offset of every output; every tile's circuit, from its own readings; its cells too, from "
+    "known vectors; or its cells as they are read back.",
+)
+@known_option
+@vectors_option
+@inputs_option
 @device_option
 @scheduler_option
 def command(mapped: Path, data: Path, report: Path, scheduler: str | None, chips: int, **given: Any) -> None:
@@ -66,19 +72,20 @@ def command(mapped: Path, data: Path, report: Path, scheduler: str | None, chips
     \b
     crosscal network evaluate net.mapped --data data.npz --report out/
     crosscal network evaluate net.mapped --data data.npz --wires 2 --chips 3 \\
-      --calibrate data.npz --report calibrated/
+      --calibrate data.npz --calibration structured --report calibrated/
     """
     import torch
 
     from crosscal.commands.network.chips import KeptScores, scores_on_cluster
+    from crosscal.commands.network.task import read_task, settings_in_words
     from crosscal.training.networks.reporting.report import NetworkReport, write_network_report
     from crosscal.training.networks.running.scoring import accuracy_of
     from crosscal.training.networks.running.software import SoftwareRun
 
     require_device(given["device"])
-    task = _task(mapped, data, given)
+    task = read_task(mapped, data, given)
     require_output_folder(report)
-    settings = _settings(task, given)
+    settings = settings_in_words(task, given)
     kept = KeptScores(report / "chips.json", task.fingerprint(settings))
     with keeping(lambda: f"finished chips are kept in {report}: the same command goes on from there"):
         software = SoftwareRun(task.network, given["device"])
@@ -111,54 +118,6 @@ def command(mapped: Path, data: Path, report: Path, scheduler: str | None, chips
     _print(found)
     for path in write_network_report(found, report):
         console.print(f"wrote {path}")
-
-
-def _task(mapped: Path, data: Path, given: dict[str, Any]) -> Any:
-    from crosscal.commands.network.chips import ChipTask
-    from crosscal.core.network.cell_profile import load_cell_profile
-    from crosscal.simulated_bench import Wires
-    from crosscal.simulated_bench.tiles.chip_settings import ChipSettings
-    from crosscal.training.networks.data import fit_shape, read_data
-    from crosscal.training.networks.mapping.mapped_file import load_mapped
-
-    network = load_mapped(mapped)
-    cells = network.options.cells if given["cells"] is None else load_cell_profile(given["cells"])
-    ohm = given["wires"]
-    settings = ChipSettings(
-        cells=cells,
-        wires=Wires(row_ohm=ohm, column_ohm=ohm, source_ohm=given["driver"]),
-        mode=given["mode"],
-        age_s=given["age"],
-        device=given["device"],
-    )
-    test = read_data(data, "test")
-    known = None
-    if given["calibrate"] is not None:
-        known = read_data(given["calibrate"], "train", labels=False).x[: given["known"]]
-        known = fit_shape(known, network.graph.input_shape)
-    count = given["inputs"] or len(test.x)
-    return ChipTask(
-        network=network,
-        settings=settings,
-        seed=given["seed"],
-        x=fit_shape(test.x[:count], network.graph.input_shape),
-        y=test.y[:count],
-        known=known,
-    )
-
-
-def _settings(task: Any, given: dict[str, Any]) -> dict[str, Any]:
-    import msgspec
-
-    return {
-        "mode": given["mode"],
-        "wires_ohm": given["wires"],
-        "driver_ohm": given["driver"],
-        "age_s": given["age"],
-        "seed": given["seed"],
-        "calibration": "none" if task.known is None else f"gain and offset, {len(task.known)} known inputs",
-        "cells": msgspec.to_builtins(task.settings.cells),
-    }
 
 
 def _print(found: Any) -> None:

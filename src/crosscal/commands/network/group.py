@@ -8,6 +8,7 @@ from crosscal.commands.network.evaluate import command as evaluate
 from crosscal.commands.network.inspect import command as inspect
 from crosscal.commands.network.map import command as map_
 from crosscal.commands.network.study.command import command as study
+from crosscal.commands.network.sweep import command as sweep
 from crosscal.commands.network.train import command as train
 
 
@@ -24,5 +25,5 @@ def command() -> None:
     """
 
 
-for each in (train, map_, inspect, evaluate, study):
+for each in (train, map_, inspect, evaluate, sweep, study):
     command.add_command(each)

@@ -62,6 +62,24 @@ class ColumnParts(click.ParamType):
         return parts[0] if len(parts) == 1 else parts
 
 
+class Many(click.ParamType):
+    """Values by commas, such as `0,2,6`."""
+
+    name = "VALUES"
+
+    def __init__(self, kind: type) -> None:
+        self._kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[Any]:
+        """See `click.ParamType`."""
+        if isinstance(value, list):
+            return value
+        try:
+            return [self._kind(part.strip()) for part in value.split(",")]
+        except ValueError:
+            self.fail(f"{value!r} are no values; write them by commas, such as 0,2,6", param, ctx)
+
+
 cells_help = "Cells: a profile that comes along, or a TOML file."
 
 device_option = click.option(
@@ -82,6 +100,36 @@ chips_option = click.option(
 
 seed_option = click.option(
     "--seed", type=click.IntRange(0), default=1, show_default=True, help="Everything random."
+)
+
+mode_option = click.option(
+    "--mode",
+    type=click.Choice(["exact", "converted", "merged"]),
+    default="converted",
+    show_default=True,
+    help="The solver vector by vector; every conversion; or all folded into one matrix.",
+)
+
+driver_option = click.option(
+    "--driver", type=click.FloatRange(0), default=0.0, show_default=True, help="Ohms of each driver."
+)
+
+other_cells_option = click.option("--cells", help=f"{cells_help}  [default: those mapped for]")
+
+known_option = click.option(
+    "--known", type=click.IntRange(2), default=200, show_default=True, help="Known inputs."
+)
+
+vectors_option = click.option(
+    "--vectors",
+    type=click.IntRange(1),
+    default=48,
+    show_default=True,
+    help="Known vectors that each row of tiles is read with, to calibrate tiles.",
+)
+
+inputs_option = click.option(
+    "--inputs", type=click.IntRange(1), help="Only the first inputs.  [default: all]"
 )
 
 

@@ -77,16 +77,34 @@ def test_calibration_repairs_what_wires_did(files: Path) -> None:
         ),
         *("-o", files / "radar.mapped"),
     )
-    accuracy = {}
-    for name, more in (("raw", []), ("calibrated", ["--calibrate", files / "data.npz"])):
+    errors = {}
+    for name in ("raw", "columns", "structured"):
+        more = [] if name == "raw" else ["--calibrate", files / "data.npz", "--calibration", name]
         call(
             *("network", "evaluate", files / "radar.mapped", "--data", files / "data.npz", "--wires", 4),
-            *("--chips", 2, "--report", files / name, *more),
+            *("--chips", 1, "--inputs", 64, "--report", files / name, *more),
         )
         report = json.loads((files / name / "report.json").read_text(encoding="utf-8"))
-        accuracy[name] = report["accuracy"], np.mean([layer["output_error"] for layer in report["layers"]])
-    assert accuracy["calibrated"][0] > accuracy["raw"][0] - 0.02
-    assert accuracy["calibrated"][1] < 0.7 * accuracy["raw"][1]
+        errors[name] = np.mean([layer["output_error"] for layer in report["layers"]])
+    assert "structured, 48 vectors for each row of tiles" in report["settings"]["calibration"]
+    assert errors["columns"] < 0.7 * errors["raw"]
+    assert errors["structured"] < 0.7 * errors["columns"]
+
+
+def test_a_sweep_keeps_its_chips_and_tells_calibrations_apart(files: Path) -> None:
+    command = [
+        *("network", "sweep", files / "net.mapped", "--data", files / "data.npz", "--inputs", 20),
+        *("--wires", "0,9", "--calibrations", "none,columns", "--chips", 1, "-o", files / "sweep"),
+    ]
+    shown = call(*command)
+    found = json.loads((files / "sweep" / "sweep.json").read_text(encoding="utf-8"))
+    assert [row["wires_ohm"] for row in found["rows"]] == [0.0, 9.0]
+    assert f"software {100 * found['software']:.1f}" in shown
+    kept = {path: path.stat().st_mtime_ns for path in (files / "sweep").glob("*.json")}
+    assert len(kept) == 5, "one for each cell of the table, and the table"
+    call(*command)
+    unchanged = [path for path, time_ns in kept.items() if path.stat().st_mtime_ns == time_ns]
+    assert len(unchanged) == 4
 
 
 def test_inspect_prints_layers_and_reasons(files: Path) -> None:

@@ -120,9 +120,16 @@ def test_inspect_prints_layers_and_reasons(files: Path) -> None:
         (["--cells", "unobtainium"], "the cells 'unobtainium'"),
         (["--tile", "128x2"], "tiles of 128x2"),
         (["--dac", "9"], "converters of 9 bits"),
+        (["--cells", "overlap.toml"], "4e-06 for code 2 after 5e-06; allowed: levels that rise"),
+        (["--cells", "missing.toml"], "got 3 levels; allowed: 2, 4, 8 … one per code"),
+        (["--ranges-from", "wide.npz"], r"inputs of shape \(20, 20\); allowed: \(1, 12, 12\)"),
     ],
 )
 def test_bad_options_of_a_mapping_are_one_clear_error(files: Path, options: list[str], message: str) -> None:
+    (files / "overlap.toml").write_text("levels_s = [1e-6, 5e-6, 4e-6, 9e-6]", encoding="utf-8")
+    (files / "missing.toml").write_text("levels_s = [1e-6, 5e-6, 9e-6]", encoding="utf-8")
+    np.savez(files / "wide.npz", x_train=np.zeros((3, 20, 20)))
+    options = [str(files / each) if "." in each else each for each in options]
     with pytest.raises(CrosscalError, match=message):
         call("network", "map", files / "net.onnx", "-o", files / "bad.mapped", *options)
     assert not (files / "bad.mapped").exists()
@@ -134,6 +141,18 @@ def test_data_of_another_shape_are_one_clear_error(files: Path, tmp_path: Path) 
         call(
             "network", "evaluate", files / "net.mapped", "--data", tmp_path / "data.npz", "--report", tmp_path
         )
+
+
+def test_classes_that_the_network_does_not_have_are_one_clear_error(files: Path, tmp_path: Path) -> None:
+    x, y = striped_images(8, 3)
+    np.savez(tmp_path / "data.npz", x_test=x, y_test=y + 5)
+    with pytest.raises(
+        CrosscalError, match=r"data with class \d; allowed: 0 to 3, the outputs of the network"
+    ):
+        call(
+            "network", "evaluate", files / "net.mapped", "--data", tmp_path / "data.npz", "--report", tmp_path
+        )
+    assert not (tmp_path / "chips.json").exists()
 
 
 def accuracies(files: Path, mapped: str, name: str, *options: object) -> dict:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from crosscal.core.errors import ShapeError, wanted
 from crosscal.training.networks.running.chip_run import ChipRun
 from crosscal.training.networks.running.software import SoftwareRun
 
@@ -50,15 +51,26 @@ def accuracy_of(
         run: gives outputs (B, classes) for a batch.
         x, y: inputs (B, …) and classes.
         advance: is told the number of inputs done.
+
+    Raises:
+        ShapeError: classes that the network has no output for.
     """
     right = 0
     for start in range(0, len(x), BATCH):
         part = slice(start, start + BATCH)
-        outputs = run(x[part])
-        found = outputs.reshape(len(outputs), -1).argmax(dim=1).cpu()
+        outputs = run(x[part]).reshape(len(x[part]), -1)
+        _require_outputs(y, outputs.shape[1])
+        found = outputs.argmax(dim=1).cpu()
         right += int((found == y[part]).sum())
         advance(len(found))
     return right / len(x)
+
+
+def _require_outputs(y: Tensor, outputs: int) -> None:
+    last = int(y.max())
+    if last >= outputs:
+        got, allowed = f"data with class {last}", f"0 to {outputs - 1}, the outputs of the network"
+        raise ShapeError(wanted(got=got, allowed=allowed, remedy="give data of the network's classes"))
 
 
 def score_chip(

@@ -88,8 +88,9 @@ def command(mapped: Path, data: Path, report: Path, scheduler: str | None, chips
     settings = settings_in_words(task, given)
     kept = KeptScores(report / "chips.json", task.fingerprint(settings))
     with keeping(lambda: f"finished chips are kept in {report}: the same command goes on from there"):
-        software = SoftwareRun(task.network, given["device"])
         x, y = torch.from_numpy(task.x), torch.from_numpy(task.y)
+        # First: data that do not suit the network are refused before hours of chips.
+        software_accuracy = accuracy_of(SoftwareRun(task.network, given["device"]).run, x, y)
         missing = [number for number in range(chips) if number not in kept.scores]
         with progress_bar() as bar, interruptible() as check:
             before = (chips - len(missing)) * len(x)
@@ -107,7 +108,6 @@ def command(mapped: Path, data: Path, report: Path, scheduler: str | None, chips
                 score = task.score(number, advance)
                 kept.keep(score)
                 bar.update(line, note=f"chip {number + 1}: {100 * score.accuracy:.2f} %")
-        software_accuracy = accuracy_of(software.run, x, y)
     found = NetworkReport(
         network=task.network,
         scores=[kept.scores[number] for number in range(chips)],

@@ -174,8 +174,8 @@ def _write(name: str, rows: list[dict[str, Any]], curve: str | None, output: Pat
     from crosscal.commands.network.study.picture import draw_study
     from crosscal.commands.network.study.tables import study_markdown, study_table
 
-    Console().print(study_table(name, rows))
+    Console().print(study_table(name, rows, curve))
     write_whole_text(output / f"{name}.json", json.dumps(rows, indent=2) + "\n")
-    write_whole_text(output / f"{name}.md", study_markdown(rows))
+    write_whole_text(output / f"{name}.md", study_markdown(rows, curve))
     draw_study(rows, curve, output / f"{name}.png")
     console.print(f"wrote {name}.json, .md and .png in {output}")

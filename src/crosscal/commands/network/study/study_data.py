@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from crosscal.core.errors import InputError, wanted
+from crosscal.core.errors import InputError, ShapeError, wanted
 from crosscal.training.networks.data import channels_first, read_data
 
 
@@ -35,8 +35,16 @@ class StudyData:
 
 
 def read_study_data(path: Path, train_inputs: int | None, test_inputs: int | None) -> StudyData:
-    """Read both parts of a data set, the first inputs of each; None: all."""
+    """Read both parts of a data set, the first inputs of each; None: all.
+
+    Raises:
+        ShapeError: parts of different shapes.
+    """
     train, test = read_data(path, "train"), read_data(path, "test")
+    if train.x.shape[1:] != test.x.shape[1:]:
+        got = f"{path} with test inputs of shape {test.x.shape[1:]}"
+        allowed = f"{train.x.shape[1:]}, as for training"
+        raise ShapeError(wanted(got=got, allowed=allowed, remedy="give both in one shape"))
     x_train, x_test = channels_first(train.x[:train_inputs]), channels_first(test.x[:test_inputs])
     y_train, y_test = train.y[:train_inputs], test.y[:test_inputs]
     found = hashlib.blake2b(digest_size=8)

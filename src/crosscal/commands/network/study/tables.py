@@ -41,9 +41,9 @@ def chosen_rows(rows: Sequence[StudyRow], only: Iterable[str]) -> list[StudyRow]
     return [row for row in rows if all(row.labels.get(name) in each for name, each in columns.items())]
 
 
-def study_table(name: str, rows: list[dict[str, Any]]) -> Table:
+def study_table(name: str, rows: list[dict[str, Any]], curve: str | None = None) -> Table:
     """Lay out rows for the terminal; labels that are the same in all rows stand in the title."""
-    heads, lines = study_lines(rows)
+    heads, lines = study_lines(rows, curve)
     common = [label for _, label in _common(rows)]
     title = f"{name}: accuracy in %, mean ± standard deviation over chips"
     table = Table(title="\n".join([title, *common]), box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
@@ -54,18 +54,27 @@ def study_table(name: str, rows: list[dict[str, Any]]) -> Table:
     return table
 
 
-def study_markdown(rows: list[dict[str, Any]]) -> str:
+def study_markdown(rows: list[dict[str, Any]], curve: str | None = None) -> str:
     """Write rows as a table in Markdown, below the labels that are the same in all."""
-    heads, lines = study_lines(rows)
+    heads, lines = study_lines(rows, curve)
     common = "".join(f"{name}: {label}\n\n" for name, label in _common(rows))
     table = [heads, ["---"] * len(heads), *lines]
     return common + "\n".join(f"| {' | '.join(line)} |" for line in table) + "\n"
 
 
-def study_lines(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """Return heads and cells: labels that differ, scores in percent, and the gap to software in points."""
-    left_out = {name for name, _ in _common(rows)}
+def study_lines(rows: list[dict[str, Any]], curve: str | None) -> tuple[list[str], list[list[str]]]:
+    """Return heads and cells: labels that differ, scores in percent, and the gap to software in points.
+
+    Args:
+        rows: with their scores.
+        curve: column of labels that is laid out from left to right, raw and calibrated in lines of their own.
+    """
+    left_out = {name for name, _ in _common(rows)} | {curve}
     labels = [name for name in rows[0]["labels"] if name not in left_out]
+    return _plain_lines(rows, labels) if curve is None else _curve_lines(rows, labels, curve)
+
+
+def _plain_lines(rows: list[dict[str, Any]], labels: list[str]) -> tuple[list[str], list[list[str]]]:
     scores = [name for name in SCORES if any(name in row for row in rows)]
     on_chips = any("calibrated" in row for row in rows)
     heads = [*labels, *(SCORES[name] for name in scores), *(["gap"] if on_chips else [])]
@@ -75,6 +84,22 @@ def study_lines(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]
         shown = [row["labels"][name] for name in labels] + [_score(row.get(name)) for name in scores]
         lines.append([*shown, *([gap] if on_chips else [])])
     return heads, lines
+
+
+def _curve_lines(
+    rows: list[dict[str, Any]], labels: list[str], curve: str
+) -> tuple[list[str], list[list[str]]]:
+    places = list(dict.fromkeys(row["labels"][curve] for row in rows))
+    curves: dict[tuple[str, ...], dict[str, dict[str, Any]]] = {}
+    for row in rows:
+        name = tuple(row["labels"][label] for label in labels)
+        curves.setdefault(name, {})[row["labels"][curve]] = row
+    lines = [
+        [*name, score, *(_score(at[place][score]) if place in at else "" for place in places)]
+        for name, at in curves.items()
+        for score in ("software", "raw", "calibrated")
+    ]
+    return [*labels, "", *places], lines
 
 
 def _common(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:

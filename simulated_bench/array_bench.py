@@ -7,6 +7,7 @@ from array import array
 import numpy as np
 
 from crosscal.core.array_types import Currents, Matrix, Vectors
+from crosscal.core.errors import InputError, wanted
 from crosscal.firmware_models import ProgrammingStep, Reading
 from crosscal.simulated_bench.array_state import ArrayState
 from crosscal.simulated_bench.bench import Bench
@@ -15,6 +16,7 @@ from crosscal.simulated_bench.circuit.wires import Wires
 from crosscal.simulated_bench.column_reading import ColumnReader
 from crosscal.simulated_bench.devices import CellLaw
 from crosscal.simulated_bench.front_end.channels import FrontEnd
+from crosscal.simulated_bench.front_end.drivers import Drivers
 from crosscal.simulated_bench.linear_gaussian import Sensed
 from crosscal.simulated_bench.packing import pack
 from crosscal.simulated_bench.programming.programmer import ArrayProgrammer
@@ -37,14 +39,18 @@ class ArrayBench(Bench):
 
     def __init__(self, settings: BenchSettings) -> None:
         super().__init__(settings)
-        channel_errors, broken_cells, traps, faulty_wires = fixed_error_streams(settings.board.seed)
+        channel_errors, broken_cells, traps, faulty_wires, drivers, laws = fixed_error_streams(
+            settings.board.seed
+        )
         self._front_end = FrontEnd(settings.front_end, columns=settings.array.columns, rng=channel_errors)
         self._cells = Cells(settings, rng=broken_cells)
-        self._array = ArrayState(settings, self._front_end, self._cells)
+        rows, source_ohm = settings.array.rows, settings.wires.source_ohm
+        row_drivers = Drivers(settings.drivers, rows=rows, source_ohm=source_ohm, rng=drivers)
+        self._array = ArrayState(settings, row_drivers, self._front_end, self._cells, rng=laws)
         self._streams = RandomStreams.from_seed(settings.seed)
         self._fluctuation = Fluctuation(settings, self._streams, traps=traps)
         self._random_faults = self._start_random_faults()
-        self._reader = ColumnReader(settings, self._array, self._front_end, self._fluctuation)
+        self._reader = ColumnReader(settings, self._array, self._front_end, self._fluctuation, self._streams)
         self._programmer = ArrayProgrammer(
             settings,
             self._array,
@@ -86,9 +92,9 @@ class ArrayBench(Bench):
         """See `Bench.wires`."""
         return self._array.wires(range_index)
 
-    def noise_a(self, *, aperture_s: float, averages: int = 1) -> float:
+    def noise_a(self, *, aperture_s: float, averages: int = 1, range_index: int = -1) -> float:
         """See `Bench.noise_a`."""
-        return self._reader.noise_a(aperture_s=aperture_s, averages=averages)
+        return self._reader.noise_a(aperture_s=aperture_s, averages=averages, range_index=range_index)
 
     def round_voltage(self, voltage_v: array[float], protection_v: float) -> array[float]:
         """See `Bench.round_voltage`."""
@@ -108,7 +114,6 @@ class ArrayBench(Bench):
             aperture_s=aperture_s,
             averages=averages,
             dwell_s=dwell_s,
-            rng=self._streams.read,
         )
         return Reading(
             current_a=pack(current_a),
@@ -165,9 +170,11 @@ class ArrayBench(Bench):
         """See `Bench.advance_time`."""
         self._reader.settling.wait(duration_s)
         start_s = self._array.time_s
-        self._array.time_s = end_s = start_s + duration_s
+        self._array.advance(duration_s)
+        end_s = self._array.time_s
         for failure in self._random_faults.cells(start_s, end_s, whole=~self._cells.unresponsive):
-            self._cells.break_cell(failure.row, failure.column, failure.kind, time_s=failure.time_s)
+            time_s = self._array.cells_time_s(failure.time_s)
+            self._cells.break_cell(failure.row, failure.column, failure.kind, time_s=time_s)
         self._front_end.faulty[self._random_faults.amplifiers(start_s, end_s)] = True
 
     def set_temperature(self, temperature_c: float) -> None:
@@ -178,6 +185,7 @@ class ArrayBench(Bench):
         """See `Bench.reseed`; cells keep the drift that they drew when they were written."""
         self._streams = self._programmer.streams = RandomStreams.from_seed(seed)
         self._fluctuation.restart(self._streams, time_s=self._array.time_s)
+        self._reader.restart(self._streams)
         self._random_faults = self._start_random_faults()
 
     def fault_cell(self, row: int, column: int, kind: str) -> None:
@@ -206,6 +214,13 @@ class ArrayBench(Bench):
         """See `Bench.recall`."""
         self._cells.recall(written_s, age_s)
         self._array.temperature_c = temperature_c
+
+    def take_cells(self, other: Bench) -> None:
+        """See `Bench.take_cells`."""
+        if not isinstance(other, ArrayBench):
+            got, remedy = f"cells of a {type(other).__name__}", "give a board of the same settings"
+            raise InputError(wanted(got=got, allowed="those of one array", remedy=remedy))
+        self._cells.take(other._cells)
 
     def true_conductance(self) -> array[float]:
         """See `Bench.true_conductance`."""

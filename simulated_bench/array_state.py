@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from crosscal.core.array_types import Matrix
+from crosscal.core.array_types import Matrix, Vectors
+from crosscal.simulated_bench.array_law import ArrayLaw
 from crosscal.simulated_bench.cells import Cells
 from crosscal.simulated_bench.circuit.circuit import Circuit, path_resistances_ohm
 from crosscal.simulated_bench.circuit.line_faults import LineFault
 from crosscal.simulated_bench.circuit.wires import Wires
-from crosscal.simulated_bench.device_factory import build_device
+from crosscal.simulated_bench.devices import CellLaw
 from crosscal.simulated_bench.front_end.channels import FrontEnd
+from crosscal.simulated_bench.front_end.drivers import Drivers
+from crosscal.simulated_bench.self_heating import SelfHeating
 from crosscal.simulated_bench.settings.bench_settings import BenchSettings
+from crosscal.simulated_bench.temperature import REFERENCE_TEMPERATURE_C
 from crosscal.simulated_bench.variability.drawn_line_faults import cut_off
 from crosscal.simulated_bench.variability.fluctuation import CellState
 
@@ -21,24 +25,35 @@ class ArrayState:
 
     Args:
         settings: of the board.
-        front_end: gives the amplifiers' input resistance.
+        drivers: of the rows.
+        front_end: gives the amplifiers' inputs.
         cells: of the array.
+        rng: where differences between the cells' laws are drawn from.
 
     Attributes:
+        drivers: of the rows.
         cells: conductances, ages and faults.
-        device: current–voltage law of the cells.
         temperature_c: of the board [°C].
     """
 
-    def __init__(self, settings: BenchSettings, front_end: FrontEnd, cells: Cells) -> None:
+    def __init__(
+        self,
+        settings: BenchSettings,
+        drivers: Drivers,
+        front_end: FrontEnd,
+        cells: Cells,
+        *,
+        rng: np.random.Generator,
+    ) -> None:
         self._settings, self._front_end = settings, front_end
-        self.cells = cells
-        limits_s = settings.array.conductance_min_s, settings.array.conductance_max_s
-        self.device = build_device(
-            settings.device,
-            np.tile(limits_s, (settings.array.rows, 1)),
+        self.drivers, self.cells = drivers, cells
+        self._law = ArrayLaw(
+            settings,
+            input_offset_v=front_end.input_offset_v,
             least_slope_s=self._least_slope_s(),
+            rng=rng,
         )
+        self._heating = SelfHeating(settings.heating, cells.temperature_law, cells.shape)
         self.temperature_c = settings.temperature_c
         self._time_s = 0.0
         self._line_faults: tuple[LineFault, ...] = ()
@@ -53,9 +68,28 @@ class ArrayState:
         """Bench time since power-on [s]."""
         return self._time_s
 
-    @time_s.setter
-    def time_s(self, time_s: float) -> None:
-        self._time_s = self.cells.time_s = time_s
+    @property
+    def device(self) -> CellLaw:
+        """Current–voltage law between rows and amplifiers, at the present temperature."""
+        return self._law.at(self.temperature_c)
+
+    @property
+    def nominal_device(self) -> CellLaw:
+        """Current–voltage law of the settings, that of no cell in particular."""
+        return self._law.nominal
+
+    def advance(self, duration_s: float) -> None:
+        """Let bench time pass; cells age at the pace of the present temperature."""
+        self._time_s += duration_s
+        self.cells.time_s += duration_s * self._pace
+
+    def cells_time_s(self, time_s: float) -> float:
+        """Return the cells' own time at a bench time within the last advance [s]."""
+        return self.cells.time_s - (self._time_s - time_s) * self._pace
+
+    @property
+    def _pace(self) -> float:
+        return self._settings.drift.pace(self.temperature_c)
 
     def set_line_faults(self, line_faults: tuple[LineFault, ...]) -> None:
         """Replace the faults of the wires, and with them the set of cells that pulses reach."""
@@ -66,13 +100,39 @@ class ArrayState:
         """Return the nominal conductance of each cell at the present temperature [S], (N, M)."""
         return self.cells.conductance_s(self.temperature_c)
 
+    def warm_conductances_s(
+        self, voltage_v: Vectors, range_index: int, conductance_s: Matrix | None = None
+    ) -> np.ndarray | None:
+        """Find the conductances that the cells' own heat gives each vector [S], (B, N, M); None without any.
+
+        Args:
+            voltage_v: on the rows [V], (B, N).
+            range_index: of the amplifiers, counted from 0.
+            conductance_s: without that heat [S], (N, M); the present ones unless given.
+
+        Raises:
+            SolverError: as `SelfHeating.conductances_s`.
+        """
+        if not self._heating.active:
+            return None
+        return self._heating.conductances_s(
+            self.conductance_s() if conductance_s is None else conductance_s,
+            self.cells.written_s,
+            voltage_v,
+            temperature_c=self.temperature_c,
+            wires=self.wires(range_index),
+            device=self.device,
+        )
+
     def wires(self, range_index: int) -> Wires:
         """Give the wires that currents meet in a range, faults and the amplifiers' input included."""
         wires = self._settings.wires
+        warmer_c = self.temperature_c - REFERENCE_TEMPERATURE_C
+        metal = max(1.0 + wires.temperature_coefficient_per_c * warmer_c, 0.0)
         return Wires(
-            row_ohm=wires.row_ohm,
-            column_ohm=wires.column_ohm,
-            source_ohm=wires.source_ohm,
+            row_ohm=wires.row_ohm * metal,
+            column_ohm=wires.column_ohm * metal,
+            source_ohm=self.drivers.source_ohm,
             sense_ohm=wires.sense_ohm + self._front_end.input_ohm(range_index),
             faults=self._line_faults,
         )

@@ -103,10 +103,11 @@ class Bench(ABC):
         """Give the wires that currents meet in a range, faults and the amplifiers' input included."""
 
     @abstractmethod
-    def noise_a(self, *, aperture_s: float, averages: int = 1) -> float:
-        """Return the rms read noise [A] of the mean of `averages` readings, at the present temperature.
+    def noise_a(self, *, aperture_s: float, averages: int = 1, range_index: int = -1) -> float:
+        """Return the rms white noise [A] of the mean of `averages` readings, at the present temperature.
 
-        Neither the converter's steps nor the cells' own noise is counted.
+        Neither the converter's steps nor the cells' own noise is counted, nor noise of the drivers, nor 1/f.
+        The range, counted from 0, is the widest unless told.
         """
 
     @abstractmethod
@@ -258,6 +259,10 @@ class Bench(ABC):
             age_s: what `cell_age` told then [s], (N, M).
             temperature_c: of the board [°C].
         """
+
+    @abstractmethod
+    def take_cells(self, other: Bench) -> None:
+        """Take the cells of another board of this size, written at the same bench time; faults stay."""
 
     @abstractmethod
     def true_conductance(self) -> array[float]:

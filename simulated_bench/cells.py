@@ -7,18 +7,14 @@ from collections.abc import Callable
 import numpy as np
 
 from crosscal.core.array_types import Matrix
-from crosscal.core.physical_constants import ZERO_CELSIUS_K
-from crosscal.simulated_bench.front_end.channels import REFERENCE_TEMPERATURE_C
 from crosscal.simulated_bench.settings.bench_settings import BenchSettings
 from crosscal.simulated_bench.settings.devices import MemristorSettings
+from crosscal.simulated_bench.variability.conductance_temperature import ConductanceTemperature
 from crosscal.simulated_bench.variability.drift import NoDrift
 from crosscal.simulated_bench.variability.programming_error import NoProgrammingError
 
 WRITABLE_MARGIN = 2.0
 """A pulse can push a cell past the limits it is programmed within, by this factor at most."""
-
-BOLTZMANN_EV_PER_K = 8.617333262e-5
-"""Boltzmann's constant per elementary charge (CODATA 2018, ten digits)."""
 
 
 class Cells:
@@ -32,7 +28,8 @@ class Cells:
         rng: where this specimen's randomly stuck cells are drawn from.
 
     Attributes:
-        time_s: bench time, set by the owner of the cells [s].
+        time_s: time that the cells have aged by, at the pace of 25 °C, set by their owner [s].
+        temperature_law: of their conductances.
         cut_off: cells that no pulse and no reading reaches, for a wire is broken, (N, M).
     """
 
@@ -43,7 +40,8 @@ class Cells:
             array.conductance_min_s / WRITABLE_MARGIN,
             array.conductance_max_s * WRITABLE_MARGIN,
         )
-        self._device = settings.device
+        self.temperature_law = ConductanceTemperature(settings)
+        self._tails = settings.tails
         self._programming_error = settings.programming_error
         self._drift = settings.drift
         self._short_s = faults.short_s
@@ -92,12 +90,12 @@ class Cells:
 
     @property
     def age_s(self) -> Matrix:
-        """Time since each cell was written, if stuck until then [s], (N, M); 0 if never written."""
+        """Age of each cell since it was written, if stuck until then [s], (N, M); 0 if never written."""
         return np.maximum(np.minimum(self.time_s, self._halted_s) - self._born_s, 0.0)
 
     def conductance_s(self, temperature_c: float) -> Matrix:
         """Return the actual nominal conductance of each cell at a temperature [S], (N, M); 0 where open."""
-        actual_s = self._aged_s() * self._temperature_factor(temperature_c)
+        actual_s = self._aged_s() * self.temperature_law.factor(self._written_s, temperature_c)
         actual_s[self._short] = self._short_s
         actual_s[self._open] = 0.0
         return actual_s
@@ -107,6 +105,15 @@ class Cells:
         self._written_s[...] = written_s
         self._born_s[...] = np.where(age_s > 0, self.time_s - age_s, np.inf)
         self._halted_s[...] = np.inf
+
+    def take(self, other: Cells) -> None:
+        """Become as other cells are: written conductances, ages, ways of drifting; faults stay."""
+        for own, theirs in (
+            (self._written_s, other._written_s),
+            (self._born_s, other._born_s),
+            (self._quantile, other._quantile),
+        ):
+            own[...] = theirs
 
     def shift(self, change_s: Matrix, where: np.ndarray) -> None:
         """Change the present conductance [S] of the cells chosen, (N, M) both; broken ones stay."""
@@ -141,12 +148,14 @@ class Cells:
 
     def relax(self, where: np.ndarray, rng: np.random.Generator) -> None:
         """Leave cells that have verified, (N, M), with the programming error of the settings."""
-        law = self._programming_error
-        if isinstance(law, NoProgrammingError):
-            return
-        error_s = law.error_s(self._written_s, rng)
         chosen = where & ~self.unresponsive
-        self._written_s[chosen] = np.maximum(self._written_s[chosen] + error_s[chosen], 0.0)
+        if not isinstance(self._programming_error, NoProgrammingError):
+            error_s = self._programming_error.error_s(self._written_s, rng)
+            self._written_s[chosen] = np.maximum(self._written_s[chosen] + error_s[chosen], 0.0)
+        if self._tails.share:
+            drawn = chosen & (rng.random(where.shape) < self._tails.share)
+            factor = np.exp(self._tails.spread * rng.standard_normal(where.shape))
+            self._written_s[drawn] = np.clip((self._written_s * factor)[drawn], 0.0, self._limits_s[1])
 
     def break_cell(self, row: int, column: int, kind: str, *, time_s: float | None = None) -> None:
         """Break a cell, counted from 0: `OPEN`, `SHORT`, or `STUCK` where it stands, or stood then."""
@@ -170,13 +179,6 @@ class Cells:
         old = age_s > 0
         aged_s[old] = self._drift.aged_s(self._written_s[old], age_s[old], self._quantile[old])
         return aged_s
-
-    def _temperature_factor(self, temperature_c: float) -> float:
-        law = self._device
-        change = 1.0 + law.temperature_coefficient_per_c * (temperature_c - REFERENCE_TEMPERATURE_C)
-        kelvin, reference_k = temperature_c + ZERO_CELSIUS_K, REFERENCE_TEMPERATURE_C + ZERO_CELSIUS_K
-        cold = 1.0 / kelvin - 1.0 / reference_k
-        return max(change, 0.0) * float(np.exp(-law.activation_energy_ev / BOLTZMANN_EV_PER_K * cold))
 
 
 def _of_new_cells_s(settings: BenchSettings) -> float:

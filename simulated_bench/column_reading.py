@@ -11,17 +11,23 @@ import numpy as np
 
 from crosscal.core.array_types import Currents, Matrix, StatusBits, Vectors
 from crosscal.core.errors import InputError, SolverError
-from crosscal.core.physical_constants import ZERO_CELSIUS_K
 from crosscal.firmware_models import HardwareFailure
 from crosscal.simulated_bench.array_state import ArrayState
 from crosscal.simulated_bench.circuit.direct_current.sensitivities import sensitivity
 from crosscal.simulated_bench.circuit.direct_current.solver import solve_currents
-from crosscal.simulated_bench.front_end.channels import REFERENCE_TEMPERATURE_C, FrontEnd
+from crosscal.simulated_bench.front_end.amplifier_noise import AmplifierNoise
+from crosscal.simulated_bench.front_end.channels import FrontEnd
 from crosscal.simulated_bench.front_end.converter_steps import mean_deviation_a
 from crosscal.simulated_bench.front_end.settling import Settling, Timing
 from crosscal.simulated_bench.linear_gaussian import Sensed
+from crosscal.simulated_bench.randomness import RandomStreams
 from crosscal.simulated_bench.settings.bench_settings import BenchSettings
-from crosscal.simulated_bench.variability.fluctuating_currents import added_currents, current_covariance
+from crosscal.simulated_bench.temperature import relative_kelvin
+from crosscal.simulated_bench.variability.fluctuating_currents import (
+    added_currents,
+    current_covariance,
+    solve_each,
+)
 from crosscal.simulated_bench.variability.fluctuation import Fluctuation, ReadTiming
 
 
@@ -33,13 +39,19 @@ class ColumnReader:
         array: the array that is read.
         front_end: drivers, amplifiers and converters.
         fluctuation: noise of the cells.
+        streams: noise of drivers, amplifiers and readings.
 
     Attributes:
         settling: array and amplifiers between one vector and the next.
     """
 
     def __init__(
-        self, settings: BenchSettings, array: ArrayState, front_end: FrontEnd, fluctuation: Fluctuation
+        self,
+        settings: BenchSettings,
+        array: ArrayState,
+        front_end: FrontEnd,
+        fluctuation: Fluctuation,
+        streams: RandomStreams,
     ) -> None:
         self._settings, self._array = settings, array
         self._front_end, self._fluctuation = front_end, fluctuation
@@ -47,16 +59,24 @@ class ColumnReader:
         self.settling = Settling(
             array.shape, capacitance_f=wires.capacitance_f, inductance_h=wires.inductance_h
         )
+        self.restart(streams)
 
-    def noise_a(self, *, aperture_s: float, averages: int = 1) -> float:
-        """Return the rms read noise [A] of the mean of `averages` readings; see `Bench.noise_a`."""
+    def restart(self, streams: RandomStreams) -> None:
+        """Restart noise from other streams, now."""
+        self._streams, self._epoch_s = streams, self._array.time_s
+        self._slow_noise = AmplifierNoise(
+            self._settings.front_end, columns=self._array.shape[1], seed=streams.amplifier
+        )
+
+    def noise_a(self, *, aperture_s: float, averages: int = 1, range_index: int = -1) -> float:
+        """Return the rms white noise [A] of the mean of `averages` readings; see `Bench.noise_a`."""
         noise = self._settings.noise
         of_array_a = np.hypot(noise.read_relative * self._settings.noise_full_scale_a, noise.read_a)
         single_a = np.hypot(
-            of_array_a * np.sqrt(noise.aperture_s / aperture_s), self._front_end.noise_a(aperture_s)
+            of_array_a * np.sqrt(noise.aperture_s / aperture_s),
+            self._front_end.noise_a(aperture_s, range_index),
         )
-        hot = (self._array.temperature_c + ZERO_CELSIUS_K) / (REFERENCE_TEMPERATURE_C + ZERO_CELSIUS_K)
-        return float(single_a * np.sqrt(hot / averages))
+        return float(single_a * np.sqrt(relative_kelvin(self._array.temperature_c) / averages))
 
     def read(
         self,
@@ -66,7 +86,6 @@ class ColumnReader:
         aperture_s: float,
         averages: int,
         dwell_s: float,
-        rng: np.random.Generator,
     ) -> tuple[Currents, StatusBits]:
         """Drive vectors in turn and read all columns of each.
 
@@ -79,7 +98,6 @@ class ColumnReader:
             aperture_s: integration time of each reading [s].
             averages: readings per mean.
             dwell_s: from a drive to its first reading [s].
-            rng: noise of the readings.
 
         Returns:
             Readings [A], (B, M), and their `Status` bits.
@@ -87,32 +105,40 @@ class ColumnReader:
         Raises:
             UnsolvedCircuit: as `Bench.measure`.
         """
-        settled_a = self.true_current(voltage_v, range_index=range_index)
         window_s = aperture_s * averages
+        timing = ReadTiming(duration_s=window_s, spacing_s=dwell_s + window_s)
+        driven_v = self._driven_v(voltage_v, window_s)
+        with _hardware_failures():
+            warm_s = self._array.warm_conductances_s(driven_v, range_index)
+        settled_a = self._settled_current(driven_v, warm_s, range_index)
         flowing_a = self._shown_current(
-            voltage_v, settled_a, range_index=range_index, dwell_s=dwell_s, window_s=window_s
+            driven_v, settled_a, range_index=range_index, dwell_s=dwell_s, window_s=window_s
         )
         if self._fluctuation.active:
-            timing = ReadTiming(duration_s=window_s, spacing_s=dwell_s + window_s)
-            flowing_a = flowing_a + self._added_current(voltage_v, settled_a, timing, range_index=range_index)
+            flowing_a = flowing_a + self._added_current(driven_v, warm_s, settled_a, timing, range_index)
+        if self._slow_noise.active:
+            flowing_a = flowing_a + self._hot * self._slow_noise.of_readings_a(
+                len(driven_v),
+                time_s=self._array.time_s - self._epoch_s,
+                spacing_s=timing.spacing_s,
+                range_index=range_index,
+                window_s=window_s,
+            )
         return self._front_end.convert(
             flowing_a,
             range_index=range_index,
-            noise_a=self.noise_a(aperture_s=aperture_s),
+            noise_a=self.noise_a(aperture_s=aperture_s, range_index=range_index),
             averages=averages,
             temperature_c=self._array.temperature_c,
-            rng=rng,
+            rng=self._streams.read,
         )
 
     def true_current(self, voltage_v: Vectors, *, range_index: int) -> Currents:
         """Solve for the currents that flow into the amplifiers on average [A], (B, M)."""
+        driven_v = self._array.drivers.driven_v(voltage_v)
         with _hardware_failures():
-            return solve_currents(
-                self._array.conductance_s(),
-                voltage_v,
-                wires=self._array.wires(range_index),
-                device=self._array.device,
-            )
+            warm_s = self._array.warm_conductances_s(driven_v, range_index)
+        return self._settled_current(driven_v, warm_s, range_index)
 
     def sensed(
         self,
@@ -124,27 +150,74 @@ class ColumnReader:
         averages: int,
         cell_variance_s2: Matrix | None = None,
     ) -> Sensed:
-        """Give the response of the currents to the inputs, and the noise on them."""
-        range_index = self._front_end.range_index(range_a)
-        single_a = self.noise_a(aperture_s=aperture_s)
-        noise_a = mean_deviation_a(self._front_end.step_a(range_index), single_a, averages)
-        circuit: dict[str, Any] = {"wires": self._array.wires(range_index), "device": self._array.device}
-        covariance_a2, vectors_v = None, np.atleast_2d(voltage_v)
-        variance = np.zeros(true_conductance_s.shape)
-        if self._fluctuation.active:
-            variance += self._fluctuation.relative_variance(
-                self._array.cell_state(true_conductance_s), duration_s=aperture_s * averages
-            )
-        if cell_variance_s2 is not None:
-            conducting = true_conductance_s > 0
-            variance[conducting] += cell_variance_s2[conducting] / true_conductance_s[conducting] ** 2
-        if variance.any():
-            covariance_a2 = current_covariance(true_conductance_s, vectors_v, variance, **circuit)
-        return Sensed(
-            jacobian_s=sensitivity(true_conductance_s, vectors_v, **circuit),
-            noise_a=noise_a / self._front_end.gain(range_index, self._array.temperature_c),
-            covariance_a2=covariance_a2,
+        """Give the response of the currents to the inputs, and the noise on them.
+
+        Cells that their currents warm are taken as warm as each vector makes them, and no warmer for more.
+        """
+        range_index, window_s = self._front_end.range_index(range_a), aperture_s * averages
+        single_a = self.noise_a(aperture_s=aperture_s, range_index=range_index)
+        white_a = mean_deviation_a(self._front_end.step_a(range_index), single_a, averages)
+        slow_a = self._hot * self._slow_noise.deviation_a(range_index=range_index, window_s=window_s)
+        drivers, circuit = self._array.drivers, self._circuit(range_index)
+        driven_v = drivers.driven_v(np.atleast_2d(voltage_v))
+        warm_s = self._array.warm_conductances_s(driven_v, range_index, true_conductance_s)
+        alike = (
+            [(true_conductance_s, driven_v)]
+            if warm_s is None
+            else list(zip(warm_s, driven_v[:, None], strict=True))
         )
+        jacobian_s = np.concatenate([sensitivity(cells_s, v, **circuit) for cells_s, v in alike])
+        covariances_a2 = []
+        variance = self._relative_variance(true_conductance_s, window_s, cell_variance_s2)
+        if variance.any():
+            covariances_a2.append(
+                np.concatenate([current_covariance(cells_s, v, variance, **circuit) for cells_s, v in alike])
+            )
+        if drivers.noisy:
+            on_rows_v2 = drivers.noise_covariance_v2(driven_v, window_s=window_s)
+            covariances_a2.append(jacobian_s @ on_rows_v2 @ jacobian_s.transpose(0, 2, 1))
+        gain = self._front_end.gain(range_index, self._array.temperature_c)
+        return Sensed(
+            jacobian_s=jacobian_s,
+            noise_a=(float(np.hypot(white_a, slow_a)) if slow_a else white_a) / gain,
+            covariance_a2=sum(covariances_a2) if covariances_a2 else None,
+        )
+
+    @property
+    def _hot(self) -> float:
+        """Growth of white noise with the temperature."""
+        return float(np.sqrt(relative_kelvin(self._array.temperature_c)))
+
+    def _circuit(self, range_index: int) -> dict[str, Any]:
+        return {"wires": self._array.wires(range_index), "device": self._array.device}
+
+    def _relative_variance(
+        self, conductance_s: Matrix, window_s: float, cell_variance_s2: Matrix | None
+    ) -> Matrix:
+        """Return the variance of what nobody knows of each cell, relative to its square, (N, M)."""
+        variance = np.zeros(conductance_s.shape)
+        if self._fluctuation.active:
+            cells = self._array.cell_state(conductance_s)
+            variance += self._fluctuation.relative_variance(cells, duration_s=window_s)
+        if cell_variance_s2 is not None:
+            conducting = conductance_s > 0
+            variance[conducting] += cell_variance_s2[conducting] / conductance_s[conducting] ** 2
+        return variance
+
+    def _driven_v(self, voltage_v: Vectors, window_s: float) -> Vectors:
+        """Draw what the rows get while each vector is read [V], (B, N)."""
+        drivers = self._array.drivers
+        driven_v = drivers.driven_v(voltage_v)
+        if not drivers.noisy:
+            return driven_v
+        return driven_v + drivers.noise_v(driven_v, window_s=window_s, rng=self._streams.drive)
+
+    def _settled_current(self, driven_v: Vectors, warm_s: np.ndarray | None, range_index: int) -> Currents:
+        """Solve for the currents in the end [A], (B, M), of warm cells (B, N, M) if there are any."""
+        with _hardware_failures():
+            if warm_s is not None:
+                return solve_each(warm_s, driven_v, **self._circuit(range_index))
+            return solve_currents(self._array.conductance_s(), driven_v, **self._circuit(range_index))
 
     def _shown_current(
         self,
@@ -168,13 +241,19 @@ class ColumnReader:
                 raise
 
     def _added_current(
-        self, voltage_v: Vectors, settled_a: Currents, timing: ReadTiming, *, range_index: int
+        self,
+        driven_v: Vectors,
+        warm_s: np.ndarray | None,
+        settled_a: Currents,
+        timing: ReadTiming,
+        range_index: int,
     ) -> Currents:
         """Solve for the contribution of the cells' own noise to the currents [A], (B, M)."""
-        circuit: dict[str, Any] = {"wires": self._array.wires(range_index), "device": self._array.device}
         cells = self._array.cell_state()
         with _hardware_failures():
-            return added_currents(self._fluctuation, cells, timing, voltage_v, settled_a, **circuit)
+            return added_currents(
+                self._fluctuation, cells, timing, driven_v, settled_a, warm_s, **self._circuit(range_index)
+            )
 
 
 class UnsolvedCircuit(HardwareFailure, ArithmeticError):

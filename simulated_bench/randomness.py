@@ -21,7 +21,9 @@ class RandomStreams:
         readback: noise of reading cells back, also to verify them.
         relaxation: programming error of cells that have verified, and the quantiles of their drift.
         cell: white noise of single cells while columns are read.
-        flicker, telegraph, fault: seeds of hashes, 64 bits, for noise and faults that are functions of time.
+        drive: noise of the rows' drivers while columns are read.
+        flicker, telegraph, fault, amplifier: seeds of hashes, 64 bits, for noise and faults that are
+            functions of time.
     """
 
     read: np.random.Generator
@@ -32,13 +34,20 @@ class RandomStreams:
     flicker: np.uint64
     telegraph: np.uint64
     fault: np.uint64
+    drive: np.random.Generator
+    amplifier: np.uint64
 
     @classmethod
     def from_seed(cls, seed: int) -> RandomStreams:
         """Start all streams afresh."""
-        children = np.random.SeedSequence(seed).spawn(8)
-        read, write, readback, relaxation, cell = (np.random.default_rng(child) for child in children[:5])
-        flicker, telegraph, fault = (child.generate_state(1, np.uint64)[0] for child in children[5:])
+        # In the order in which causes were added, so that none changes the draws of those before it.
+        children = np.random.SeedSequence(seed).spawn(10)
+        read, write, readback, relaxation, cell, drive = (
+            np.random.default_rng(children[k]) for k in (0, 1, 2, 3, 4, 8)
+        )
+        flicker, telegraph, fault, amplifier = (
+            children[k].generate_state(1, np.uint64)[0] for k in (5, 6, 7, 9)
+        )
         return cls(
             read=read,
             write=write,
@@ -48,9 +57,11 @@ class RandomStreams:
             flicker=flicker,
             telegraph=telegraph,
             fault=fault,
+            drive=drive,
+            amplifier=amplifier,
         )
 
 
 def fixed_error_streams(board_seed: int) -> tuple[np.random.Generator, ...]:
-    """Start the streams of a specimen's fixed errors: of channels, broken cells, traps, faulty wires."""
-    return tuple(np.random.default_rng(s) for s in np.random.SeedSequence(board_seed).spawn(4))
+    """Start the streams of a specimen: channels, broken cells, traps, faulty wires, drivers, cells' laws."""
+    return tuple(np.random.default_rng(s) for s in np.random.SeedSequence(board_seed).spawn(6))

@@ -81,11 +81,10 @@ class TiledBench(Bench):
         """See `Bench.wires`: those of one tile."""
         return self._any.wires(range_index)
 
-    def noise_a(self, *, aperture_s: float, averages: int = 1) -> float:
+    def noise_a(self, *, aperture_s: float, averages: int = 1, range_index: int = -1) -> float:
         """See `Bench.noise_a`: that of a sum."""
-        return self._any.noise_a(aperture_s=aperture_s, averages=averages) * float(
-            np.sqrt(self._layout.grid[0])
-        )
+        of_tile_a = self._any.noise_a(aperture_s=aperture_s, averages=averages, range_index=range_index)
+        return of_tile_a * float(np.sqrt(self._layout.grid[0]))
 
     def round_voltage(self, voltage_v: array[float], protection_v: float) -> array[float]:
         """See `Bench.round_voltage`: the drivers of all tiles have the same steps."""
@@ -206,6 +205,11 @@ class TiledBench(Bench):
         for place, tile in self._tiles.items():
             span = self._layout.span(place)
             tile.recall(written_s[span], age_s[span], temperature_c)
+
+    def take_cells(self, other: Bench) -> None:
+        """See `Bench.take_cells`."""
+        for tile, (_, _, theirs) in zip(self._tiles.values(), other.arrays(), strict=True):
+            tile.take_cells(theirs)
 
     def true_conductance(self) -> array[float]:
         """See `Bench.true_conductance`."""

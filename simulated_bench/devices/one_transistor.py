@@ -11,7 +11,7 @@ import numpy as np
 from crosscal.core.errors import InputError, RangeError, ShapeError, SolverError, wanted
 from crosscal.core.validation import real_array
 from crosscal.simulated_bench.devices.access_kernels import begin, in_series, share
-from crosscal.simulated_bench.devices.law import CellLaw, cell_current, require_valid
+from crosscal.simulated_bench.devices.law import CellLaw, require_valid
 from crosscal.simulated_bench.devices.sinh import Sinh
 
 STEPS_MOST = 120  # bisection alone, from volts down to rounding, takes some 60
@@ -75,7 +75,7 @@ class OneTransistor:
                 got = f"OneTransistor.gate_v{where} = {gate:g} V"
                 allowed = f"finite, above threshold_v, {self.threshold_v:g} V"
                 raise RangeError(wanted(got=got, allowed=allowed, remedy="correct it"))
-        at_rest_a = float(cell_current(self.cell, PROBE_S, 0.0))
+        at_rest_a = _largest_current_at_rest_a(self.cell)
         if at_rest_a != 0:
             got = f"a cell that passes {at_rest_a:g} A at 0 V"
             raise InputError(wanted(got=got, allowed="0 A there", remedy="correct the cell's law"))
@@ -138,3 +138,11 @@ class OneTransistor:
             remedy = "give one number, or one per row of the conductance matrix"
             raise ShapeError(wanted(got=got, allowed=f"1 or {rows}", remedy=remedy))
         return np.full(rows, self.gate_v, dtype=np.float64) - self.threshold_v
+
+
+def _largest_current_at_rest_a(law: CellLaw) -> float:
+    """Return the largest magnitude of a law's currents at 0 V [A]; laws of one array have a shape, (N, M)."""
+    shape = getattr(law, "shape", (1, 1))
+    current_a, slope_s = np.empty((2, 1, *shape))
+    law.evaluate(np.full(shape, PROBE_S), np.zeros((1, *shape)), current_a, slope_s)
+    return float(np.abs(current_a).max())

@@ -7,10 +7,9 @@ import numpy as np
 from crosscal.core.array_types import Currents, StatusBits
 from crosscal.core.errors import RangeError, wanted
 from crosscal.core.readout import Status
-from crosscal.simulated_bench.settings.bench_settings import FrontEndSettings
-
-REFERENCE_TEMPERATURE_C = 25.0
-"""Temperature at which gains, offsets and conductances have their stated values."""
+from crosscal.simulated_bench.front_end.converter import Converter
+from crosscal.simulated_bench.settings.front_end import FrontEndSettings
+from crosscal.simulated_bench.temperature import REFERENCE_TEMPERATURE_C
 
 UNDER_RESOLUTION_LSB = 10
 """A reading below this many steps of the converter counts as under resolution."""
@@ -27,6 +26,10 @@ class FrontEnd:
         columns: number of amplifiers, M.
         rng: where this specimen's channel errors are drawn from. All are drawn, whatever the limits, so that
             setting one limit to zero leaves the other errors as they were.
+
+    Attributes:
+        faulty: amplifiers that give no reading, (M,).
+        input_offset_v: voltage that each amplifier holds its column's end at [V], (M,).
     """
 
     def __init__(self, settings: FrontEndSettings, *, columns: int, rng: np.random.Generator) -> None:
@@ -37,6 +40,8 @@ class FrontEnd:
         self._offset_a = rng.uniform(-1.0, 1.0, shape) * settings.offset_error * self._ranges_a[:, None]
         self._gain_drift = rng.uniform(-1.0, 1.0, columns) * settings.gain_drift_per_c
         self._offset_drift = rng.uniform(-1.0, 1.0, columns) * settings.offset_drift_per_c
+        self.input_offset_v = rng.uniform(-1.0, 1.0, columns) * settings.input_offset_v
+        self._converter = Converter(settings, columns=columns, rng=rng)
         self.faulty = np.zeros(columns, dtype=bool)
 
     def range_index(self, range_a: float) -> int:
@@ -66,9 +71,10 @@ class FrontEnd:
         """Return the one step of the converter in a range [A]."""
         return 2.0 * float(self._ranges_a[range_index]) / 2**self._settings.adc_bits
 
-    def noise_a(self, aperture_s: float) -> float:
-        """Return the rms noise of the amplifiers in one reading [A]."""
-        return self._settings.noise_a * float(np.sqrt(self._settings.noise_aperture_s / aperture_s))
+    def noise_a(self, aperture_s: float, range_index: int = -1) -> float:
+        """Return the amplifiers' rms white noise in one reading in a range, the widest unless told [A]."""
+        over_aperture_a = self._settings.noise_of_range_a(range_index)
+        return over_aperture_a * float(np.sqrt(self._settings.noise_aperture_s / aperture_s))
 
     def gain(self, range_index: int, temperature_c: float) -> np.ndarray:
         """Return the gain of each channel, 1 if it were perfect, (M,)."""
@@ -129,8 +135,8 @@ class FrontEnd:
         status[:, self.faulty] = np.uint8(Status.AMPLIFIER_FAULT)
         return reading_a, status
 
-    @staticmethod
     def _sample(
+        self,
         analogue_a: np.ndarray,
         *,
         noise_a: float,
@@ -152,7 +158,7 @@ class FrontEnd:
             if noise_a:
                 shape = (sample_a.shape[0], samples, columns)
                 sample_a = sample_a + noise_a * rng.standard_normal(shape)
-            codes = np.rint(sample_a / step_a)
+            codes = self._converter.codes(sample_a / step_a)
             over[part] = (np.abs(codes) > top).any(axis=1)
             mean_a[part] = codes.mean(axis=1) * step_a
         return mean_a, over

@@ -95,7 +95,7 @@ class ArrayProgrammer:
 
     def _writer(self) -> Writer:
         """Choose the pulses of a run, as the cells' law needs them."""
-        memristor = memristor_of(self._array.device)
+        memristor = memristor_of(self._array.nominal_device)
         if memristor is None:
             return ShiftWriter(self._settings.programming, self._array.shape)
         return IncrementalStepPulseWriter(self._settings.programming, memristor, self._array.shape)

@@ -31,7 +31,7 @@ class Readback:
         self._full_scale_a = chosen.ranges_a[self._range_index]
         # Over the amplifiers' reference aperture, which a board's firmware would choose too.
         self.aperture_s = chosen.noise_aperture_s
-        self._noise_a = np.sqrt(2.0) * front_end.noise_a(self.aperture_s)
+        self._noise_a = np.sqrt(2.0) * front_end.noise_a(self.aperture_s, self._range_index)
 
     def read(self, conductance_s: Matrix, *, temperature_c: float, rng: np.random.Generator) -> Matrix:
         """Measure every cell [S], (N, M); NaN in columns whose amplifier is faulty."""

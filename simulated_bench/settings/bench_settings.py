@@ -6,11 +6,13 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType, field
 
+from crosscal.simulated_bench.settings.cells import HeatingSettings, TailSettings
 from crosscal.simulated_bench.settings.devices import DeviceSettings, SinhSettings
+from crosscal.simulated_bench.settings.drivers import DriverSettings
 from crosscal.simulated_bench.settings.faults import FaultSettings
+from crosscal.simulated_bench.settings.front_end import FrontEndSettings
 from crosscal.simulated_bench.settings.programming import ProgrammingSettings
 from crosscal.simulated_bench.settings.table import (
-    Bits,
     Celsius,
     Fraction,
     Lines,
@@ -104,7 +106,8 @@ class WireSettings(Table, frozen=True, kw_only=True):
     """`[wires]`: resistance of each wire segment, of each driver, and of each sense resistor.
 
     And `capacitance_f` from every wire node to ground, `inductance_h` in series with every segment: with
-    both 0 the array settles at once.
+    both 0 the array settles at once. The segments' resistance changes by `temperature_coefficient_per_c`
+    (copper: 3.9e-3) away from 25 °C.
     """
 
     row_ohm: NonNegative = 2.0
@@ -113,6 +116,7 @@ class WireSettings(Table, frozen=True, kw_only=True):
     sense_ohm: NonNegative = 10.0
     capacitance_f: NonNegative = 0.0
     inductance_h: NonNegative = 0.0
+    temperature_coefficient_per_c: Annotated[float, Meta(ge=-0.01, le=0.01)] = 0.0
 
 
 class NoiseSettings(Table, frozen=True, kw_only=True):
@@ -131,62 +135,6 @@ class NoiseSettings(Table, frozen=True, kw_only=True):
     cell_relative: Fraction = 0.0
     full_scale_a: Positive | UnsetType = UNSET
     aperture_s: Positive = 1e-3
-
-
-class FrontEndSettings(Table, frozen=True, kw_only=True):
-    """`[front_end]`, on top of the front end that its `profile` names.
-
-    Errors are drawn uniformly within ± the limit, per channel and range: `gain_error` relative,
-    `offset_error` in parts of the range; `…_drift_per_c` is the change per °C away from 25 °C, per channel.
-    `input_ohm` has one value per range, and so has `amplifier_time_constant_s`: with it the amplifiers
-    follow their currents; without it they follow at once. `noise_a` is the amplifier's rms noise over
-    `noise_aperture_s`.
-    The amplifiers' noise grows with the square root of the absolute temperature from 25 °C on.
-    Cells are read back one by one with `readback_v`, to within `readback_error` (relative, rms).
-    """
-
-    dac_bits: Bits
-    dac_full_scale_v: Positive
-    dac_settling_s: Positive
-    protection_max_v: Positive
-    adc_bits: Bits
-    adc_settling_s: Positive
-    ranges_a: Annotated[tuple[Positive, ...], Meta(min_length=1)]
-    input_ohm: tuple[NonNegative, ...]
-    gain_error: Fraction
-    offset_error: Fraction
-    gain_drift_per_c: Fraction
-    offset_drift_per_c: Fraction
-    noise_a: NonNegative
-    noise_aperture_s: Positive
-    aperture_min_s: Positive
-    aperture_max_s: Positive
-    average_max: Annotated[int, Meta(ge=1, le=65536)]
-    dwell_max_s: Positive
-    sequence_max: Annotated[int, Meta(ge=1, le=1_000_000)]
-    temperature_max_c: Celsius
-    readback_v: Positive
-    readback_error: Fraction
-    amplifier_time_constant_s: tuple[NonNegative, ...] = ()
-
-    def __post_init__(self) -> None:
-        if list(self.ranges_a) != sorted(set(self.ranges_a)):
-            raise ValueError(f"ranges_a: got {list(self.ranges_a)}; allowed: ascending, none twice")
-        if len(self.input_ohm) != len(self.ranges_a):
-            raise ValueError(
-                f"input_ohm: got {len(self.input_ohm)} values; allowed: one per range, {len(self.ranges_a)}"
-            )
-        if len(self.amplifier_time_constant_s) not in (0, len(self.ranges_a)):
-            raise ValueError(
-                f"amplifier_time_constant_s: got {len(self.amplifier_time_constant_s)} values; allowed: one "
-                f"per range, {len(self.ranges_a)}, or none"
-            )
-        if not self.aperture_min_s <= 1e-3 <= self.aperture_max_s:
-            raise ValueError("aperture_min_s and aperture_max_s: allowed: limits around the power-on 1 ms")
-        if self.protection_max_v > self.dac_full_scale_v:
-            raise ValueError("protection_max_v: allowed: at most dac_full_scale_v")
-        if self.dwell_max_s < max(self.dac_settling_s, self.adc_settling_s):
-            raise ValueError("dwell_max_s: allowed: at least the longer settling time")
 
 
 class VisaSettings(Table, frozen=True, kw_only=True):
@@ -211,13 +159,16 @@ class BenchSettings(Table, frozen=True, kw_only=True):
     tiles: TileSettings = field(default_factory=TileSettings)
     board: BoardSettings = field(default_factory=BoardSettings)
     wires: WireSettings = field(default_factory=WireSettings)
+    drivers: DriverSettings = field(default_factory=DriverSettings)
     device: DeviceSettings = field(default_factory=SinhSettings)
     programming: ProgrammingSettings = field(default_factory=ProgrammingSettings)
     programming_error: ProgrammingErrorSettings = field(default_factory=NoProgrammingError)
+    tails: TailSettings = field(default_factory=TailSettings)
     drift: DriftSettings = field(default_factory=NoDrift)
     flicker: FlickerSettings = field(default_factory=NoFlicker)
     telegraph: TelegraphSettings = field(default_factory=NoTelegraph)
     noise: NoiseSettings = field(default_factory=NoiseSettings)
+    heating: HeatingSettings = field(default_factory=HeatingSettings)
     faults: FaultSettings = field(default_factory=FaultSettings)
     visa: VisaSettings = field(default_factory=VisaSettings)
 
@@ -234,6 +185,11 @@ class BenchSettings(Table, frozen=True, kw_only=True):
             raise ValueError(
                 "faults.line…: got faulty wires that have capacitance_f or inductance_h; allowed: one or the "
                 "other, for faulty wires settle at once"
+            )
+        if self.heating.resistance_k_per_w and (self.wires.capacitance_f or self.wires.inductance_h):
+            raise ValueError(
+                "heating.resistance_k_per_w: got warm cells on wires with capacitance_f or inductance_h; "
+                "allowed: one or the other, for warmth is that of settled currents"
             )
         access = self.device.access
         if access is not None and isinstance(access.gate_v, tuple) and len(access.gate_v) != self.array.rows:

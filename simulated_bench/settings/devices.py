@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from crosscal.simulated_bench.settings.table import Number, Positive, Table
 
+Energy = Annotated[float, Meta(ge=-1.0, le=1.0)]
 Negative = Annotated[float, Meta(ge=-1e9, lt=0.0)]
 
 
@@ -33,11 +34,18 @@ class DeviceTable(Table, frozen=True, kw_only=True, tag_field="law"):
     """Keys of every `[device]`: effect of the temperature T relative to 25 °C, and access.
 
     G is multiplied by 1 + coefficient·(T − 25 °C), and by exp(−E/k·(1/T − 1/298.15 K)) with the activation
-    energy E: above 0 for semiconducting cells, below 0 for metallic ones.
+    energy E: above 0 for semiconducting cells, below 0 for metallic ones. `activation_energy_ev` is the E of
+    cells at `array.conductance_max_s`; with `activation_energy_low_ev`, that of cells at `conductance_min_s`,
+    E goes from one to the other with the logarithm of what was written. The steepness of a bent law is
+    multiplied by (T / 298.15 K)^`steepness_temperature_power` (−1 for hopping driven by the field), and by
+    1 + `steepness_spread`·z for each cell, z normal, with the current at `front_end.readback_v` kept.
     """
 
     temperature_coefficient_per_c: Annotated[float, Meta(ge=-0.01, le=0.01)] = 0.0
-    activation_energy_ev: Annotated[float, Meta(ge=-1.0, le=1.0)] = 0.0
+    activation_energy_ev: Energy = 0.0
+    activation_energy_low_ev: Energy | None = None
+    steepness_temperature_power: Annotated[float, Meta(ge=-10.0, le=10.0)] = 0.0
+    steepness_spread: Annotated[float, Meta(ge=0.0, le=0.2)] = 0.0
     access: AccessSettings | None = None
 
     def of_rows(self, rows: slice) -> Self:

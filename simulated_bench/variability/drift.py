@@ -17,6 +17,7 @@ import numpy as np
 from msgspec import Meta
 
 from crosscal.simulated_bench.settings.table import NonNegative, Number, Positive, Table
+from crosscal.simulated_bench.temperature import arrhenius_factor
 from crosscal.simulated_bench.variability.programming_error import Wan2022OneDay, Wan2022OneSecond
 from crosscal.simulated_bench.variability.random_walk import walking_quantile
 
@@ -32,12 +33,32 @@ Path = Literal["walk", "line"]
 class NoDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="none"):
     """`[drift] law = "none"`: cells stay as they were written."""
 
+    def pace(self, temperature_c: float) -> float:
+        """Return 1: cells that do not age do so at any temperature."""
+        del temperature_c
+        return 1.0
 
-class PcmDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="pcm"):
+
+class DriftTable(Table, frozen=True, kw_only=True, tag_field="law"):
+    """Keys of every `[drift]` law: what a temperature other than 25 °C does to the pace of ageing.
+
+    Attributes:
+        activation_energy_ev: E; a second at T ages a cell as exp(−E/k·(1/T − 1/298.15 K)) seconds at 25 °C.
+    """
+
+    activation_energy_ev: Annotated[float, Meta(ge=0.0, le=3.0)] = 0.0
+
+    def pace(self, temperature_c: float) -> float:
+        """Return how many times as fast as at 25 °C cells age."""
+        return float(arrhenius_factor(self.activation_energy_ev, temperature_c))
+
+
+class PcmDrift(DriftTable, frozen=True, kw_only=True, tag="pcm"):
     """`[drift] law = "pcm"`: amorphous phase-change material relaxes, G = G0·(t/t0)^−ν, 0–25 µS.
 
-    Every cell has its own ν, normal with mean clip(a·ln g + b) and deviation clip(c·ln g + d), but never
-    below 0; g = G0 / full_scale_s.
+    Every cell has its own ν, normal with mean clip(a·ln g + b) and deviation clip(c·ln g + d); g = G0 /
+    full_scale_s. A ν below 0 counts as 0 (`below_zero = "cut"`) or as its magnitude (`"mirrored"`, as in
+    IBM's analog hardware acceleration kit).
 
     Attributes:
         start_s: t0 [s].
@@ -45,6 +66,7 @@ class PcmDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="pcm"):
         mean_slope, mean_offset, mean_least, mean_most: a, b and the limits of the mean.
         spread_slope, spread_offset, spread_least, spread_most: c, d and the limits of the deviation.
         scale: multiplies ν.
+        below_zero: what a ν below 0 counts as.
 
     Reference:
         Joshi et al., Nature Communications 11 (2020) 2473; Nandakumar et al., "Phase-change memory models for
@@ -62,6 +84,7 @@ class PcmDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="pcm"):
     spread_least: NonNegative = 0.008
     spread_most: NonNegative = 0.045
     scale: NonNegative = 1.0
+    below_zero: Literal["cut", "mirrored"] = "cut"
 
     def __post_init__(self) -> None:
         for name in ("mean", "spread"):
@@ -75,7 +98,8 @@ class PcmDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="pcm"):
         mean = np.clip(self.mean_slope * log_part + self.mean_offset, self.mean_least, self.mean_most)
         spread = self.spread_slope * log_part + self.spread_offset
         spread = np.clip(spread, self.spread_least, self.spread_most)
-        return self.scale * np.maximum(mean + spread * quantile, 0.0)
+        exponent = mean + spread * quantile
+        return self.scale * (np.abs(exponent) if self.below_zero == "mirrored" else np.maximum(exponent, 0.0))
 
     def aged_s(self, written_s: np.ndarray, age_s: np.ndarray, quantile: np.ndarray) -> np.ndarray:
         """Return the conductance of cells of an age [S]; all arrays of one shape."""
@@ -83,7 +107,7 @@ class PcmDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="pcm"):
         return written_s * age ** -self.exponent(written_s, quantile)
 
 
-class CmoHfoxDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="cmo-hfox"):
+class CmoHfoxDrift(DriftTable, frozen=True, kw_only=True, tag="cmo-hfox"):
     """`[drift] law = "cmo-hfox"`: all cells sink alike with ln t and spread, about 9–90 µS.
 
     G = G0 + shift_s·ln t + z·(spread_s + spread_growth_s·ln t), t in seconds from `start_s` on, z the cell's
@@ -119,7 +143,7 @@ class CmoHfoxDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="cmo-h
         return np.maximum(written_s + self.scale * change_s, 0.0)
 
 
-class FilamentDrift(Table, frozen=True, kw_only=True, tag_field="law", tag="filamentary"):
+class FilamentDrift(DriftTable, frozen=True, kw_only=True, tag="filamentary"):
     """`[drift] law = "filamentary"`: every RRAM filament wanders by itself, nothing in common, 0–40 µS.
 
     After `start_s`, the variance grows with ln t by the difference of the published deviations after one

@@ -29,6 +29,7 @@ def added_currents(
     pace: ReadTiming,
     voltage_v: Vectors,
     settled_a: Currents,
+    warm_s: np.ndarray | None = None,
     *,
     wires: Wires,
     device: CellLaw,
@@ -41,6 +42,7 @@ def added_currents(
         pace: of the vectors.
         voltage_v: [V], (B, N).
         settled_a: currents that flow without noise [A], (B, M).
+        warm_s: conductances under each vector [S], (B, N, M); None if they are those of `cells` alone.
         wires: resistances of wires, drivers and amplifiers.
         device: current–voltage law of the cells.
 
@@ -55,7 +57,8 @@ def added_currents(
     for start in range(0, len(voltage_v), few):
         part = slice(start, start + few)
         factors = fluctuation.factors(cells, pace, len(voltage_v[part]))
-        noisy_a = solve_each(cells.conductance_s * factors, voltage_v[part], wires=wires, device=device)
+        quiet_s = cells.conductance_s if warm_s is None else warm_s[part]
+        noisy_a = solve_each(quiet_s * factors, voltage_v[part], wires=wires, device=device)
         added_a[part] = noisy_a - settled_a[part]
     return added_a
 

@@ -10,11 +10,9 @@ import numpy as np
 from crosscal.core.array_types import Matrix
 from crosscal.simulated_bench.randomness import RandomStreams
 from crosscal.simulated_bench.settings.bench_settings import BenchSettings
+from crosscal.simulated_bench.variability.flicker_processes import FlickerProcesses, decade_folds
 from crosscal.simulated_bench.variability.read_noise import NoFlicker, NoTelegraph
-from crosscal.simulated_bench.variability.renewal_kernels import averaged_variance, refresh, time_charged
-
-DECADES = range(-7, 13)
-"""Powers of ten of the times [s] that 1/f noise is put together from, one process each."""
+from crosscal.simulated_bench.variability.renewal_kernels import averaged_variance, time_charged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +50,8 @@ class Fluctuation:
 
     White noise is drawn reading by reading. The other two are functions of time: of bench time, and of the
     time taken by readings; it passes for them alone (dwell and aperture of every vector). So readings that
-    follow each other share the slow part, and the same readings give the same noise however they are cut. 1/f
-    noise is the sum of one process per decade; each takes a new normal value at the events of a Poisson
-    process, weighted such that a reading has the published deviation.
+    follow each other share the slow part, and the same readings give the same noise however they are cut. The
+    processes of 1/f noise are weighted such that a reading has the published deviation.
 
     Args:
         settings: gives the laws.
@@ -86,8 +83,7 @@ class Fluctuation:
         self._streams = streams
         self._epoch_s, self._read_s = time_s, 0.0
         count = math.prod(self._shape)
-        self._flicker_value = np.zeros((len(DECADES), count))
-        self._flicker_until_s = np.full_like(self._flicker_value, -np.inf)
+        self._flicker_processes = FlickerProcesses(count, streams.flicker)
         self._trap_value, self._trap_until_s = np.ones(count), np.full(count, -np.inf)
 
     def factors(
@@ -114,7 +110,7 @@ class Fluctuation:
             self._read_s += pace.spacing_s
             clock_s = cells.time_s - self._epoch_s + self._read_s
             if weights is not None:
-                factor += self._flicker_at(clock_s, weights)
+                factor += self._flicker_processes.at(clock_s, weights).reshape(self._shape)
             if drop is not None:
                 factor *= 1.0 - drop * self._charged_share(clock_s, pace.duration_s)
         return np.maximum(factors, 0.0)
@@ -146,22 +142,8 @@ class Fluctuation:
         age_s = cells.age_s.ravel()
         # As with drift, a cell stands still until time passes; before `start_s`, it is as at that age.
         top = np.where(age_s > 0, np.log(np.maximum(age_s, law.start_s) + duration_s), -np.inf)
-        edges = np.log(10.0) * np.arange(DECADES.start + 1, DECADES.stop)
-        bounds = np.concatenate([[-np.inf], edges, [np.inf]])[:, None]
-        low = np.maximum(bounds[:-1], math.log(2.0 * duration_s))
-        folds = np.maximum(np.minimum(bounds[1:], top) - low, 0.0)
-        return law.strength(cells.conductance_s, cells.written_s).ravel() * np.sqrt(folds)
-
-    def _flicker_at(self, clock_s: float, weights: np.ndarray) -> Matrix:
-        total = np.zeros(weights.shape[1])
-        for k, decade in enumerate(DECADES):
-            if weights[k].any():
-                interval_s = np.full(len(total), 10.0 ** (decade + 0.5))
-                first = k * len(total)
-                value, until_s = self._flicker_value[k], self._flicker_until_s[k]
-                refresh(self._streams.flicker, clock_s, first, interval_s, True, until_s, value)
-                total += weights[k] * value
-        return total.reshape(self._shape)
+        strength = law.strength(cells.conductance_s, cells.written_s).ravel()
+        return strength * np.sqrt(decade_folds(2.0 * duration_s, top))
 
     def _drop(self, conductance_s: Matrix) -> Matrix | None:
         """Return the part of its conductance that a cell loses while its trap is charged, (N, M)."""

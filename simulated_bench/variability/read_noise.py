@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 
@@ -77,6 +78,42 @@ class CmoHfoxFlicker(Table, frozen=True, kw_only=True, tag_field="law", tag="cmo
         return self.scale * self.amplitude_s * 1e6 * np.log10(micro) / micro
 
 
+class FilamentFlicker(Table, frozen=True, kw_only=True, tag_field="law", tag="filamentary"):
+    """`[flicker] law = "filamentary"`: 1/f noise of filamentary RRAM.
+
+    As `PcmFlicker`, with a q of all conductances alike, such that a reading of `aperture_s` of a cell of
+    `age_s` deviates by `change`. In its place, `noise.cell_relative` is white: ten times as large in a
+    hundredth of the time, where 1/f noise hardly changes.
+
+    Attributes:
+        change: relative deviation.
+        aperture_s, age_s: where it holds [s].
+        start_s: the youngest age [s]; until time passes after a write, a cell has none.
+        scale: multiplies the deviation.
+
+    Reference:
+        IBM's analog hardware acceleration kit, presets of RRAM: about 1 % of short-term read noise, bandwidth
+        not given; that it is 1/f noise, and 1 ms at one second, are this project's.
+    """
+
+    change: NonNegative = 0.01
+    aperture_s: Positive = 1e-3
+    age_s: Positive = 1.0
+    start_s: Positive = 1.0
+    scale: NonNegative = 1.0
+
+    def __post_init__(self) -> None:
+        if self.age_s <= self.aperture_s:
+            got = f"age_s: got {self.age_s:g} s"
+            raise ValueError(f"{got}; allowed: above aperture_s ({self.aperture_s:g} s)")
+
+    def strength(self, conductance_s: Matrix, written_s: Matrix) -> Matrix:
+        """Return the q of cells, relative deviation per square root of an e-fold of frequency."""
+        del written_s
+        folds = math.log((self.age_s + self.aperture_s) / (2.0 * self.aperture_s))
+        return np.full(np.shape(conductance_s), self.scale * self.change / math.sqrt(folds))
+
+
 class NoTelegraph(Table, frozen=True, kw_only=True, tag_field="law", tag="none"):
     """`[telegraph] law = "none"`: no cell switches between two levels."""
 
@@ -85,8 +122,10 @@ class FilamentTelegraph(Table, frozen=True, kw_only=True, tag_field="law", tag="
     """`[telegraph] law = "filamentary"`: a trap beside the filament raises R by ΔR while it is charged.
 
     ΔR/R goes from `low_change` at `low_ohm` to `high_change` at `high_ohm` as a power of R, and stays there
-    beyond: a thin filament is blocked more. A trap is charged for the share `charged_share` of the time and
-    forgets its state after a time that is exponential with a mean of its own, spread evenly in its logarithm
+    beyond: a thin filament is blocked more. With `growth = "linear"` it is proportional to R from `low_ohm`
+    on until it reaches `high_change`, as Ielmini et al. find, and `high_ohm` is not used. A trap is charged
+    for the share `charged_share` of the time and forgets its state after a time that is exponential with a
+    mean of its own, spread evenly in its logarithm
     between `fastest_s` and `slowest_s`; so charging and discharging are a Markov process.
 
     Attributes:
@@ -95,6 +134,7 @@ class FilamentTelegraph(Table, frozen=True, kw_only=True, tag_field="law", tag="
         cell_share: part of the cells that have a trap.
         charged_share: part of the time that a trap is charged.
         fastest_s, slowest_s: [s].
+        growth: of ΔR/R with R.
 
     Reference:
         Ielmini et al., "Resistance-dependent amplitude of random telegraph-signal noise in resistive
@@ -111,6 +151,7 @@ class FilamentTelegraph(Table, frozen=True, kw_only=True, tag_field="law", tag="
     charged_share: Fraction = 0.5
     fastest_s: Positive = 1e-2
     slowest_s: Positive = 1e3
+    growth: Literal["power", "linear"] = "power"
 
     def __post_init__(self) -> None:
         if not 0 < self.low_change <= self.high_change:
@@ -124,11 +165,15 @@ class FilamentTelegraph(Table, frozen=True, kw_only=True, tag_field="law", tag="
 
     def change(self, conductance_s: Matrix) -> Matrix:
         """Return ΔR/R of cells, of their shape."""
-        power = math.log(self.high_change / self.low_change) / math.log(self.high_ohm / self.low_ohm)
-        resistance_ohm = 1.0 / np.maximum(conductance_s, 1.0 / self.high_ohm)
+        if self.growth == "linear":
+            power, most_ohm = 1.0, self.low_ohm * self.high_change / self.low_change
+        else:
+            power = math.log(self.high_change / self.low_change) / math.log(self.high_ohm / self.low_ohm)
+            most_ohm = self.high_ohm
+        resistance_ohm = 1.0 / np.maximum(conductance_s, 1.0 / most_ohm)
         change = self.low_change * (resistance_ohm / self.low_ohm) ** power
         return np.clip(change, self.low_change, self.high_change)
 
 
-FlickerSettings = NoFlicker | PcmFlicker | CmoHfoxFlicker
+FlickerSettings = NoFlicker | PcmFlicker | CmoHfoxFlicker | FilamentFlicker
 TelegraphSettings = NoTelegraph | FilamentTelegraph

@@ -56,7 +56,8 @@ def run(*arguments: str) -> Result:
         ("loop",),
         ("loop", "memcapacitor"),
         ("loop", "meminductor"),
-        ("budget", "--rows", "5", "--columns", "4"),
+        ("budget", "bench.toml", "--vector", "random:8"),
+        ("charge-budget", "--rows", "5", "--columns", "4"),
     ],
     ids="-".join,
 )
@@ -69,7 +70,7 @@ def test_every_picture_is_drawn_and_hands_over_its_numbers(arguments: tuple[str,
     assert len(head) >= 2
     assert len(rows) >= 10
     assert all(len(row) == len(head) for row in rows)
-    first = 1 if arguments[0] == "budget" else 0
+    first = 1 if arguments[0].endswith("budget") else 0
     assert np.isfinite(np.array([row[first:] for row in rows if "nan" not in row], dtype=float)).all()
 
 

@@ -13,13 +13,15 @@ from crosscal.simulated_bench.settings.bench_settings import (
     ArraySettings,
     BenchSettings,
     BoardSettings,
-    FrontEndSettings,
     NoiseSettings,
     VisaSettings,
     WireSettings,
 )
+from crosscal.simulated_bench.settings.cells import HeatingSettings, TailSettings
 from crosscal.simulated_bench.settings.devices import SinhSettings
+from crosscal.simulated_bench.settings.drivers import DriverSettings
 from crosscal.simulated_bench.settings.faults import FaultSettings
+from crosscal.simulated_bench.settings.front_end import FrontEndSettings
 from crosscal.simulated_bench.settings.programming import ProgrammingSettings, PulseSettings
 from crosscal.simulated_bench.variability.drift import CmoHfoxDrift, DriftSettings, PcmDrift
 from crosscal.simulated_bench.variability.programming_error import ProgrammingErrorSettings
@@ -53,6 +55,9 @@ def test_the_example_builds_a_bench(tmp_path):
         ProgrammingSettings,
         PulseSettings,
         NoiseSettings,
+        DriverSettings,
+        HeatingSettings,
+        TailSettings,
         FaultSettings,
         VisaSettings,
     ],

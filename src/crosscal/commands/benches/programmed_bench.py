@@ -29,15 +29,22 @@ def programmed_bench(
     from crosscal.simulated_bench import Bench, program_bench
 
     board = Bench.from_toml(bench)
-    facts = board.facts
-    if matrix is None:
-        limits_s = facts.conductance_min_s, facts.conductance_max_s
-        target_s = np.random.default_rng(seed).uniform(*limits_s, (facts.rows, facts.columns))
-    else:
-        target_s = read_numbers(matrix)
+    target_s = target_of(board.facts, matrix=matrix, seed=seed)
     program_bench(board, target_s)
     board.advance_time(after_s)
     return board, target_s
+
+
+def target_of(facts: BoardFacts, *, matrix: Path | None, seed: int) -> np.ndarray:
+    """Read a target from a file, or draw one within the board's limits [S], (N, M).
+
+    Raises:
+        InputError: a file without numbers.
+    """
+    if matrix is not None:
+        return read_numbers(matrix)
+    limits_s = facts.conductance_min_s, facts.conductance_max_s
+    return np.random.default_rng(seed).uniform(*limits_s, (facts.rows, facts.columns))
 
 
 def bench_snapshot(

@@ -1,70 +1,74 @@
-"""Picture of the error budget of a product by charges (`crosscal plot budget`)."""
+"""Picture and table of the error budget of a board (`crosscal plot budget`)."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
+from rich import box
+from rich.table import Table as PrintedTable
 
-from crosscal.commands.options.finite_number import FiniteNumber
+from crosscal.commands.benches.programmed_bench import parse_vectors, target_of
+from crosscal.commands.options.bench_options import board_options
 from crosscal.commands.plot.output import Table, output_options, write_picture
+from crosscal.commands.terminal.progress import console
+
+if TYPE_CHECKING:
+    from crosscal.simulated_bench.budget.contributions import ErrorBudget
 
 
 @click.command("budget")
-@click.option("--rows", type=click.IntRange(1, 512), default=32, show_default=True)
-@click.option("--columns", type=click.IntRange(1, 512), default=24, show_default=True)
-@click.option(
-    "--device-variation",
-    type=FiniteNumber(0, 1),
-    default=0.02,
-    show_default=True,
-    help="Scatter from capacitor to capacitor, rms.",
-)
-@click.option(
-    "--cycle-variation",
-    type=FiniteNumber(0, 1),
-    default=5e-3,
-    show_default=True,
-    help="Scatter from read to read, rms.",
-)
-@click.option("--adc-bits", type=click.IntRange(4, 24), default=10, show_default=True)
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@board_options(vector="random:32")
 @output_options("budget")
 def budget(
-    rows: int,
-    columns: int,
-    device_variation: float,
-    cycle_variation: float,
-    adc_bits: int,
+    bench: str,
+    matrix: Path | None,
     seed: int,
+    vector: str,
+    after_s: float,
     output: Path,
     data: Path | None,
 ) -> None:
-    """Draw the causes of error of a product by charges on an array of memcapacitors.
+    """Rank the causes of error of a board: how much each changes the readings of random vectors.
 
-    An array of 6–30 fF is read by charge amplifiers within 20 ns, from drivers of 5 kΩ over wires of 50 Ω a
-    cell: 200 fF of feedback for every 16 rows, gain 3000, 1 mV of offset, 50 µV of noise, strays of 1 fF.
+    The board is read as it is and without each cause in turn, with the same cells and the same chance; the
+    rest is what a gain and an offset per column, the best ones, cannot take back.
+
+    \b
+    crosscal plot budget lab-12x16 -o budget.png
+    crosscal plot budget realistic-64x64 --after 3600 --data budget.csv
     """
-    from crosscal.simulated_bench import CapacitanceVariation, charge_budget
-    from crosscal.simulated_bench.charge import preset
-    from crosscal.simulated_bench.pictures.charge import draw_budget
+    from crosscal.simulated_bench import Bench
+    from crosscal.simulated_bench.budget.contributions import error_budget
+    from crosscal.simulated_bench.pictures.budget import draw_error_budget
 
-    rng = np.random.default_rng(seed)
-    capacitance_f, voltage_v = preset.draw_array(rows, columns, rng)
-    result = charge_budget(
-        capacitance_f,
-        voltage_v,
-        amplifier=preset.amplifier_for(rows, adc_bits=adc_bits),
-        parasitics=preset.PARASITICS,
-        variation=CapacitanceVariation(device_relative=device_variation, cycle_relative=cycle_variation),
-        rng=rng,
-    )
-    listed = result.rows()
+    board = Bench.from_toml(bench)
+    target_s = target_of(board.facts, matrix=matrix, seed=seed)
+    voltage_v = parse_vectors(vector, board.facts, seed)
+    result = error_budget(board.settings, target_s, voltage_v, after_s=after_s)
+    console.print(_printed(result))
+    listed = (*result.contributions, result.whole)
     table: Table = {
-        "cause": np.array([name for name, *_ in listed]),
-        "rms_c": np.array([rms_c for _, _, rms_c, _ in listed]),
-        "part_of_full_scale": np.array([part for *_, part in listed]),
+        "cause": np.array([one.cause for one in listed]),
+        "rms_a": np.array([one.raw_a for one in listed]),
+        "rms_after_fit_a": np.array([one.fitted_a for one in listed]),
     }
-    title = f"error budget of a memcapacitive product, {rows}×{columns} cells of 6–30 fF"
-    write_picture(lambda: draw_budget(result, title=title), table, output=output, data=data)
+    title = f"error budget of {Path(bench).stem}, {board.facts.rows}×{board.facts.columns}"
+    write_picture(lambda: draw_error_budget(result, title=title), table, output=output, data=data)
+
+
+def _printed(budget: ErrorBudget) -> PrintedTable:
+    """Lay out the causes, relative to full scale."""
+    table = PrintedTable(
+        title=f"rms change of the readings, relative to full scale ({budget.full_scale_a:.3g} A)",
+        box=box.SIMPLE_HEAD,
+    )
+    table.add_column("cause", no_wrap=True)
+    table.add_column("as read", justify="right")
+    table.add_column("after gain and offset", justify="right")
+    for one in (*budget.contributions, budget.whole):
+        parts = [f"{each / budget.full_scale_a:.1e}" for each in (one.raw_a, one.fitted_a)]
+        table.add_row(one.cause, *parts)
+    return table

@@ -6,6 +6,7 @@ import click
 
 from crosscal.commands.plot.array import currents, voltages
 from crosscal.commands.plot.budget import budget
+from crosscal.commands.plot.charge_budget import charge_budget
 from crosscal.commands.plot.devices import iv, loop
 from crosscal.commands.plot.drift import drift
 from crosscal.commands.plot.page import command as page
@@ -26,5 +27,5 @@ def command() -> None:
     """
 
 
-for picture in (voltages, currents, transient, drift, iv, loop, budget, page):
+for picture in (voltages, currents, transient, drift, iv, loop, budget, charge_budget, page):
     command.add_command(picture)

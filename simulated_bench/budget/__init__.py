@@ -1,0 +1,1 @@
+"""Error budget of a board: what its readings owe to each cause."""

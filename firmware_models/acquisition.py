@@ -44,10 +44,13 @@ class Trace:
 
     def extend(self, reading: Reading) -> None:
         """Append the readings of further vectors."""
-        self.current_a.extend(
-            NOT_A_NUMBER if status & AMPLIFIER_FAULT else current
-            for current, status in zip(reading.current_a, reading.status, strict=True)
-        )
+        if _any(reading.status, AMPLIFIER_FAULT):
+            self.current_a.extend(
+                NOT_A_NUMBER if status & AMPLIFIER_FAULT else current
+                for current, status in zip(reading.current_a, reading.status, strict=True)
+            )
+        else:
+            self.current_a.extend(reading.current_a)
         self.status += reading.status
         self.calibrated_a.extend(reading.calibrated_a)
         self.uncalibrated += reading.uncalibrated
@@ -118,21 +121,18 @@ class Acquisition:
         )
         self.trace.extend(reading)
         self.over_temperature |= reading.over_temperature
-        self.hardware_error |= reading.hardware_error or self._any(AMPLIFIER_FAULT)
+        self.hardware_error |= reading.hardware_error or _any(reading.status, AMPLIFIER_FAULT)
         self.compliance |= reading.compliance
-
-    def _any(self, bit: int) -> bool:
-        return any(status & bit for status in self.trace.status)
 
     @property
     def not_calibrated(self) -> bool:
         """Whether some reading could not be calibrated."""
-        return any(self.trace.uncalibrated)
+        return self.trace.uncalibrated.count(0) < len(self.trace.uncalibrated)
 
     @property
     def saturated(self) -> bool:
         """Whether some reading is over range."""
-        return self._any(OVER_RANGE)
+        return _any(self.trace.status, OVER_RANGE)
 
     def _change_range(self) -> bool:
         """Begin another pass in a better range; False if this one suits."""
@@ -155,11 +155,15 @@ class Acquisition:
         return max(self._lowest_index, min(next(fitting, last), self.range_index))
 
     def _largest_current(self) -> float:
-        return max(
-            (
-                abs(current)
-                for current, status in zip(self.trace.current_a, self.trace.status, strict=True)
-                if not status & AMPLIFIER_FAULT
-            ),
-            default=0.0,
-        )
+        current_a = self.trace.current_a
+        if self.hardware_error:
+            # A broken amplifier's number is none.
+            current_a = [
+                a for a, s in zip(current_a, self.trace.status, strict=True) if not s & AMPLIFIER_FAULT
+            ]
+        return max(map(abs, current_a), default=0.0)
+
+
+def _any(status: bytes | bytearray, bit: int) -> bool:
+    """Whether some reading has a bit; most have none at all."""
+    return status.count(0) < len(status) and any(map(bit.__and__, status))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from operator import attrgetter
 
 from crosscal.firmware_models.data_format import DataFormat
 from crosscal.firmware_models.hardware import BoardFacts, Hardware
@@ -18,7 +19,7 @@ _APERTURE_S = 1e-3
 _TOLERANCE = 0.01
 _ITERATIONS = 50
 
-_STATE = (
+_STATE = attrgetter(
     *("target_s", "tolerance", "iterations", "format", "voltage_v", "sequence_v", "protection_v", "dwell_s"),
     *("output_on", "range_index", "auto_range", "aperture_s", "average_count", "trigger_source"),
 )
@@ -57,7 +58,7 @@ class BoardSettings:
 
     def state(self) -> tuple[object, ...]:
         """Return all settings, to compare before and after a command; arrays are replaced, not altered."""
-        return tuple(getattr(self, name) for name in _STATE)
+        return _STATE(self)
 
     def reset(self) -> None:
         """Return drive, sense, trigger and format settings to their power-on values."""

@@ -43,7 +43,8 @@ class DataFormat:
     def encode(self, values: array[float]) -> bytes:
         """Put real numbers on the wire."""
         if self.kind == ASCII:
-            return ",".join(map("%.16E".__mod__, values)).encode()
+            # One template for all: half the time of as many single ones.
+            return (",".join(["%.16E"] * len(values)) % tuple(values)).encode()
         return self._block(values)
 
     def encode_integers(self, values: Iterable[int]) -> bytes:

@@ -12,6 +12,11 @@ from crosscal.firmware_models.sessions.framing import block_span
 # IEEE 488.2, 7.4.1.2: white space is every control character and the space, the newline excepted.
 _WHITE = bytes([*range(10), *range(11, 33)])
 _HEADER = re.compile(rb"(\*[A-Za-z]+|:?[A-Za-z][A-Za-z0-9_]*(?::[A-Za-z][A-Za-z0-9_]*)*)(\??)")
+# A unit without parameters: most queries, and the shortest way through the parser.
+_BARE = re.compile(
+    rb"[\x00-\x09\x0b-\x20]*(\*[A-Za-z]+|:?[A-Za-z][A-Za-z0-9_]*(?::[A-Za-z][A-Za-z0-9_]*)*)(\??)"
+    rb"[\x00-\x09\x0b-\x20]*(?:;|\Z)"
+)
 _SPECIAL = re.compile(rb"[;,\"'#]")
 _NOT_PLAIN = re.compile(rb"[;\"'#]")
 
@@ -46,6 +51,9 @@ def units(message: bytes) -> Iterator[Unit]:
     """
     at = 0
     while True:
+        while (bare := _BARE.match(message, at)) is not None:
+            yield Unit(bare[1].decode().upper(), bare[2] == b"?", [])
+            at = bare.end()
         at = _skip_white(message, at)
         if at >= len(message):
             return

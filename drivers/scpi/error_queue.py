@@ -20,6 +20,7 @@ ASYNCHRONOUS = frozenset(
 """Codes that tell of an acquisition or a programming run, queued when it ends; never of the last command."""
 
 _ENTRY = re.compile(rb'\s*([+-]?\d+)\s*,\s*"((?:[^"]|"")*)"\s*')
+_NO_ERROR = b'0,"No error"'
 _PROBE = re.compile(rb'[+-]?\d+\s*,\s*"')
 
 
@@ -78,6 +79,8 @@ def read_error_queue(text: bytes) -> tuple[Condition, ...]:
     Raises:
         BoardError: it is no such answer.
     """
+    if text == _NO_ERROR:
+        return ()
     found, position = [], 0
     while entry := _ENTRY.match(text, position):
         words = entry[2].replace(b'""', b'"').decode("latin-1")

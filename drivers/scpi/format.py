@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from crosscal.core.errors import BoardError, wanted
@@ -63,7 +65,12 @@ def read_number(text: bytes) -> float:
     Raises:
         BoardError: it is none.
     """
-    return float(read_list(text, 1)[0])
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.inf
+    # Whatever is no plain number is looked at closely.
+    return value if abs(value) < NOT_A_NUMBER else float(read_list(text, 1)[0])
 
 
 def read_status(text: bytes, count: int) -> np.ndarray:
@@ -119,6 +126,8 @@ def _single_digits(text: bytes) -> np.ndarray:
 
 
 def _checked(values: np.ndarray) -> np.ndarray:
+    if values.size and np.abs(values).max() < NOT_A_NUMBER:
+        return values
     if not np.isfinite(values).all():
         raise garbled(got="a block with an IEEE NaN or infinity", allowed="finite numbers, 9.91E37 for none")
     values[values == NOT_A_NUMBER] = np.nan

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from crosscal.core.errors import BoardError, ScpiError, wanted
 from crosscal.drivers.scpi.error_queue import (
@@ -61,14 +61,14 @@ class Message:
 
     Attributes:
         units: each with its full header.
+        queries: number of them that are queries.
     """
 
     units: tuple[bytes, ...]
+    queries: int = field(init=False)
 
-    @property
-    def queries(self) -> int:
-        """How many of the units are queries."""
-        return sum(map(is_query, self.units))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "queries", sum(map(is_query, self.units)))
 
     @property
     def asks_only(self) -> bool:
@@ -107,7 +107,8 @@ class Message:
         if failure and (refused[0].code in NO_RESULT if refused else len(answers) < self.queries):
             # The reason comes first; what is missing because of it comes after.
             refused.insert(0, failure)
-        _raise_refusal(refused, str(self))
+        if refused:
+            _raise_refusal(refused, str(self))
         if len(answers) != self.queries:
             raise BoardError(
                 wanted(
@@ -136,11 +137,10 @@ def is_query(unit: bytes) -> bool:
 
 
 def _raise_refusal(refused: list[Condition], message: str) -> None:
-    if refused:
-        error = ScpiError(refused[0].code, refused[0].text, message)
-        for condition in refused[1:]:
-            error.add_note(f"then {condition}")
-        raise error
+    error = ScpiError(refused[0].code, refused[0].text, message)
+    for condition in refused[1:]:
+        error.add_note(f"then {condition}")
+    raise error
 
 
 def _errors(element: Element) -> tuple[Condition, ...]:

@@ -11,6 +11,9 @@ from crosscal.drivers.scpi.format import excerpt, garbled
 
 _TEXT_LIMIT = 1 << 16
 """More text than this in one answer, where no more was asked for, is no SCPI."""
+_HASH, _NEWLINE = ord("#"), ord("\n")
+_ENDS = frozenset(b";\n")
+_PLAIN = re.compile(rb'([^"#;\n]*)[;\n]')
 _MARK = re.compile(rb'[";\n]')
 
 
@@ -56,10 +59,11 @@ class ReplyReader:
             BoardError: this is no reply: a wrong block length, or bytes after the end.
         """
         elements: list[Element] = []
-        while True:
-            elements.append(self._block() if self._peek() == ord("#") else self._text())
-            if self._take(1) == b"\n":
-                break
+        ended = False
+        while not ended:
+            elements.append(self._block() if self._peek() == _HASH else self._text())
+            ended = self._buffer[self._position] == _NEWLINE
+            self._position += 1
         if self._position != len(self._buffer):
             rest = bytes(self._buffer[self._position :])
             raise garbled(got=f"{excerpt(rest)} after the end of a reply", allowed="one line")
@@ -97,7 +101,7 @@ class ReplyReader:
             come = len(self._buffer) - self._position
             raise BoardTimeoutError(f"got {come} of {int(length)} bytes of a block; {error}") from error
         payload = self._take(int(length))
-        if chr(self._peek()) not in ";\n":
+        if self._peek() not in _ENDS:
             raise garbled(
                 got=f"a block longer than the {int(length)} bytes of its header", allowed="that length"
             )
@@ -105,6 +109,9 @@ class ReplyReader:
 
     def _text(self) -> bytes:
         """Take up to the next separator outside quotes; the separator stays."""
+        if plain := _PLAIN.match(self._buffer, self._position):
+            self._position = plain.end() - 1
+            return plain[1].strip()
         at, quoted = self._position, False
         while True:
             while mark := _MARK.search(self._buffer, at):

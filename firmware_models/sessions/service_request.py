@@ -41,7 +41,8 @@ class ServiceRequest:
 
     def note(self) -> None:
         """Request service for every reason that is new (IEEE 488.2, 11.3.2.2)."""
-        reasons = self._byte() & self._status.request_enable
+        enabled = self._status.request_enable
+        reasons = enabled and self._byte() & enabled
         if reasons & ~self._reasons_seen:
             self._requested = True
         if not reasons:

@@ -132,6 +132,23 @@ def test_script_gets_calibrated_currents_by_another_resource_name(
     assert from_daemon < 5e-3
 
 
+def test_a_vector_that_nobody_reads_is_driven_all_the_same(rig: Rig) -> None:
+    with (
+        rig.client() as board,
+        crosscal.open_board(f"TCPIP::127.0.0.1::{rig.port}::SOCKET", backend="@py") as itself,
+    ):
+        board.send("OUTP ON")
+        for vector in vectors(12, 5):
+            board.send("SOUR:VOLT:LIST " + ",".join(map(repr, vector.tolist())))
+        rounded = board.query("SOUR:VOLT:LIST?")
+        # Once this is answered, the turn before it is over.
+        assert board.query("*OPC?") == "1"
+        # The daemon talks to its board in blocks.
+        itself.send("FORM ASC")
+        assert itself.query("SOUR:VOLT:LIST?") == rounded
+        board.send("OUTP OFF")
+
+
 def test_each_of_several_clients_gets_the_replies_to_its_own_vectors(rig: Rig) -> None:
     """`benchmarks/daemon/load.py` has sixteen of them at it for ten minutes."""
 

@@ -185,9 +185,12 @@ class Daemon:
     def _keep_up(self) -> None:
         """Do one slice of the upkeep, when no client uses the board."""
         server, hardware = self._server, self._hardware
-        if server is None or hardware is None or hardware.attached is None or self._in_use(server):
+        if server is None or hardware is None or hardware.attached is None:
             return
         try:
+            hardware.attached.catch_up()
+            if self._in_use(server):
+                return
             more = self._upkeep.step()
             if self._worked and not more:
                 settings = server.board.instrument.settings

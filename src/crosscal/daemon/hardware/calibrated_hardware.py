@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 from array import array
 from collections.abc import Callable
-from copy import copy
 from typing import Any, Protocol
 
 import numpy as np
 
 from crosscal.core.errors import BoardError, DisturbedError, ScpiError
 from crosscal.daemon.hardware.calibrated_readings import calibrated, deviations, uncalibrated
-from crosscal.daemon.upkeep.condition import Condition, KeptHardware
+from crosscal.daemon.upkeep.condition import KeptHardware
 from crosscal.daemon.upkeep.upkeep import Upkeep
 from crosscal.firmware_models import BoardFacts, HardwareFailure, ProgrammingStep, Reading
+from crosscal.runtime import ProgrammedCalibrator
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +28,10 @@ class AttachedHardware(KeptHardware, Protocol):
 
     def hold(self, vector_v: array[float]) -> None:
         """Drive one vector, and go on driving it."""
+        ...
+
+    def catch_up(self) -> None:
+        """Let the board drive a vector that it was not sent yet."""
         ...
 
 
@@ -52,7 +56,7 @@ class CalibratedHardware:
         self._feed = feed
         self._inner: AttachedHardware | None = None
         self._target_s: np.ndarray | None = None
-        self._of_reading = Condition()
+        self._of_reading: tuple[ProgrammedCalibrator | None, np.ndarray | None] = None, None
 
     # The board comes and goes
 
@@ -91,9 +95,10 @@ class CalibratedHardware:
         except DisturbedError:
             self._look_again()
             reading = self._call("measure", voltage_v, **settings)
-        # A copy: what is known of the matrix may change before its deviations are asked for.
-        self._of_reading = condition = copy(self._upkeep.condition)
+        condition = self._upkeep.condition
         programmed = condition.programmed
+        # What is known of the matrix may change before its deviations are asked for.
+        self._of_reading = programmed, condition.widening_a
         if programmed is None:
             found = uncalibrated(reading)
         else:
@@ -183,10 +188,10 @@ class CalibratedHardware:
 
     def deviations(self, current_a: array[float], status: bytes) -> array[float]:
         """State the deviations of readings of the latest acquisition, by the calibration of that time."""
-        condition = self._of_reading
-        if condition.programmed is None:
+        programmed, widening_a = self._of_reading
+        if programmed is None:
             return uncalibrated(Reading(current_a=current_a, status=status)).reading.calibrated_a
-        return deviations(condition.programmed, current_a, status, condition.widening_a)
+        return deviations(programmed, current_a, status, widening_a)
 
     def calibration_in_doubt(self) -> bool:
         """Whether there is evidence against the calibration, or none at all."""

@@ -45,13 +45,10 @@ def calibrated(reading: Reading, programmed: ProgrammedCalibrator) -> Calibrated
         values_a, unexplained = programmed(current_a, allow_nan=True), 0
     except RangeError:
         values_a, unexplained = _one_by_one(programmed, current_a)
-    missing = ~np.isfinite(values_a)
+    good = np.isfinite(values_a)
+    uncalibrated = bytes(good.size) if good.all() else (~good).astype(np.uint8).tobytes()
     return CalibratedReading(
-        reading=replace(
-            reading,
-            calibrated_a=_packed(values_a),
-            uncalibrated=missing.astype(np.uint8).tobytes(),
-        ),
+        reading=replace(reading, calibrated_a=_packed(values_a), uncalibrated=uncalibrated),
         unexplained=unexplained,
     )
 
@@ -109,4 +106,5 @@ def _one_by_one(programmed: ProgrammedCalibrator, current_a: np.ndarray) -> tupl
 
 
 def _packed(values: np.ndarray) -> array[float]:
-    return array("d", np.where(np.isfinite(values), values, NOT_A_NUMBER).tobytes())
+    good = np.isfinite(values)
+    return array("d", (values if good.all() else np.where(good, values, NOT_A_NUMBER)).tobytes())

@@ -44,6 +44,9 @@ class KeptLabHardware(LabHardware):
         """Tell that nobody has changed it."""
         return False
 
+    def catch_up(self) -> None:
+        """Do nothing: its vectors are driven when they are read."""
+
     def hold(self, vector_v: array[float]) -> None:
         """Leave the rows at 0 V between reads, as the board's class does."""
         del vector_v

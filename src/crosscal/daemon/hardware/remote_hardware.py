@@ -10,6 +10,7 @@ import numpy as np
 
 from crosscal.core.errors import IncompatibleBoardError
 from crosscal.daemon.hardware.board_facts import facts_of
+from crosscal.daemon.hardware.voltage_rounding import VoltageRounding
 from crosscal.drivers import Board, BoardReadout
 from crosscal.firmware_models import BoardFacts, ProgrammingStep, Reading
 
@@ -37,6 +38,8 @@ class RemoteHardware:
         self._applied: dict[str, float] = {}
         self._answers: dict[str, float] = {}
         self._wanted_protection_v: float | None = None
+        self._rounding = VoltageRounding(self._facts)
+        self._waiting_v: np.ndarray | None = None
         self._iterations_max = 1
         if "CAL" in board.capabilities:
             # Two calibrations on top of each other would be none.
@@ -63,12 +66,26 @@ class RemoteHardware:
         return self._steps.changed()
 
     def round_voltage(self, voltage_v: array[float], protection_v: float) -> array[float]:
-        """Let the board round one vector, which it holds from then on; others are rounded when driven."""
+        """Round one vector as the board does, which drives it from the next read or `catch_up` on; others are
+        rounded when driven."""
         self._wanted_protection_v = protection_v
         if len(voltage_v) != self._facts.rows:
             return array("d", voltage_v)
-        self._apply_protection()
-        return array("d", self._steps.load(np.asarray(voltage_v, dtype=float)).tobytes())
+        vector_v = np.array(voltage_v)
+        rounded_v = self._rounding.predicted(vector_v, protection_v)
+        self._waiting_v = rounded_v
+        if rounded_v is None:
+            self._apply_protection()
+            rounded_v = self._steps.load(vector_v)
+            self._rounding.learn(vector_v, rounded_v)
+        return array("d", rounded_v.tobytes())
+
+    def catch_up(self) -> None:
+        """Let the board drive a vector that was rounded here, and that no read has sent."""
+        if self._waiting_v is not None:
+            self._apply_protection()
+            self._steps.load(self._waiting_v)
+            self._waiting_v = None
 
     def round_aperture(self, aperture_s: float) -> float:
         """Let the board round an integration time."""
@@ -90,7 +107,9 @@ class RemoteHardware:
         self._apply("SENS:AVER:COUN", averages)
         vectors_v = np.frombuffer(voltage_v, dtype=float).reshape(-1, self._facts.rows)
         if len(vectors_v) == 1:
-            return self._reading(self._steps.read(vectors_v[0], range_a))
+            readout = self._steps.read(vectors_v[0], range_a)
+            self._waiting_v = None
+            return self._reading(readout)
         if "SEQ" in self.board.capabilities:
             self._apply("SOUR:SEQ:DWEL", dwell_s)
         with self.board.undisturbed(wait_s=_TURN_S):
@@ -107,6 +126,7 @@ class RemoteHardware:
 
     def hold(self, vector_v: array[float]) -> None:
         """Drive one vector, and go on driving it."""
+        self._waiting_v = None
         self._steps.load(np.asarray(vector_v, dtype=float))
         self.board.output_on = True
 
@@ -212,10 +232,13 @@ class RemoteHardware:
 
     def _reading(self, readout: BoardReadout) -> Reading:
         codes = {condition.code for condition in readout.conditions}
-        missing = np.isnan(readout.current_a)
-        return Reading(
+        current_a = readout.current_a
+        missing = np.isnan(current_a)
+        if missing.any():
             # The engine writes 9.91E37 where the status says that there is no reading.
-            current_a=array("d", np.where(missing, 0.0, readout.current_a).tobytes()),
+            current_a = np.where(missing, 0.0, current_a)
+        return Reading(
+            current_a=array("d", current_a.tobytes()),
             status=readout.status.astype(np.uint8).tobytes(),
             compliance=_COMPLIANCE in codes,
             over_temperature=_OVER_TEMPERATURE in codes,

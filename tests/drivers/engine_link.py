@@ -52,6 +52,11 @@ class EngineLink:
         self.instrument.poll()
         self._session.receive(message)
 
+    def say(self, message: str) -> None:
+        """Send a message that the driver knows nothing of: its errors are those of another client, on a board
+        with one error queue for all."""
+        self._session.receive(message.encode() + b"\n")
+
     def receive(self, count: int | None, timeout_s: float) -> bytes:
         self.timeouts_s.append(timeout_s)
         while True:

@@ -150,12 +150,12 @@ def test_what_another_clients_acquisition_queued_is_not_blamed_on_ours() -> None
     with board_on_paper() as (board, link, paper):
         board.program(MATRIX)
         paper.over_temperature = True
-        other_client(link, "INIT")
+        link.say("INIT")
         while link.instrument.poll():
             pass
         paper.over_temperature = False
         board.aperture_s = 2e-3
-        other_client(link, "INIT")
+        link.say("INIT")
         while link.instrument.poll():
             pass
         assert codes(board.read(VECTOR).conditions) == []
@@ -163,7 +163,7 @@ def test_what_another_clients_acquisition_queued_is_not_blamed_on_ours() -> None
 
 def test_another_clients_mistake_is_not_blamed_on_us_but_logged(caplog: pytest.LogCaptureFixture) -> None:
     with board_on_paper() as (board, link, _):
-        other_client(link, "NONSENSE")
+        link.say("NONSENSE")
         with caplog.at_level(logging.WARNING):
             board.measure(VECTOR)
         assert "-113" in caplog.text

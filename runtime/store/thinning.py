@@ -31,9 +31,9 @@ def thin(database: sqlite3.Connection, now_s: float) -> int:
         for age_s, spacing_s in _RULES:
             before_s = min(now_s, latest) - age_s
             removed += database.execute(
-                f"DELETE FROM {table} WHERE time_s < ?1 AND NOT ({kept}) AND rowid NOT IN "
-                f"(SELECT min(rowid) FROM {table} WHERE time_s < ?1 GROUP BY CAST(time_s / ?2 AS INTEGER))",
-                (before_s, spacing_s),
+                f"DELETE FROM {table} WHERE time_s < :before_s AND NOT ({kept}) AND rowid NOT IN "
+                f"(SELECT min(rowid) FROM {table} WHERE time_s < :before_s GROUP BY CAST(time_s / :spacing_s AS INTEGER))",
+                {"before_s": before_s, "spacing_s": spacing_s},
             ).rowcount
     return removed
 

@@ -125,7 +125,7 @@ class ChipLayer:
         planes, tiles = len(self._converters.planes), self._rows[row]
         rows, columns = tiles.matrix.shape
         block = max(1, BLOCK_VALUES // (planes * columns))
-        digits = np.empty(planes * block * rows, dtype=np.float32)
+        digits = np.empty(planes * block * rows, dtype=np.float32 if tiles.fixed is None else np.int8)
         sums = torch.empty(planes * block * columns, dtype=torch.float32)
         for start in range(0, len(numbers), block):
             part, result = numbers[start : start + block], total[start : start + block]

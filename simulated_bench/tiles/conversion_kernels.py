@@ -25,7 +25,7 @@ def apply_digits(
         first: row of the tile's first input.
         shifts, masks: of each plane, (P,), 16-bit.
         kinds: of each plane, (P,): 0 of x, 1 of −x, 2 of x in two's complement.
-        digits: receives them, (P, B, N), single precision.
+        digits: receives them, (P, B, N), single precision or 8-bit numbers.
     """
     planes, batch, rows = digits.shape
     for p in range(planes):
@@ -33,15 +33,15 @@ def apply_digits(
         for b in range(batch):
             if kind == 2:
                 for i in range(rows):
-                    digits[p, b, i] = np.float32((numbers[b, first + i] >> shift) & mask)
+                    digits[p, b, i] = (numbers[b, first + i] >> shift) & mask
             elif kind == 1:
                 for i in range(rows):
                     x = max(-numbers[b, first + i], 0)
-                    digits[p, b, i] = np.float32((x >> shift) & mask)
+                    digits[p, b, i] = (x >> shift) & mask
             else:
                 for i in range(rows):
                     x = max(numbers[b, first + i], 0)
-                    digits[p, b, i] = np.float32((x >> shift) & mask)
+                    digits[p, b, i] = (x >> shift) & mask
 
 
 @njit(nogil=True, error_model="numpy")

@@ -11,6 +11,12 @@ import torch
 from crosscal.core.network.column_order import by_slice, columns_of
 from crosscal.core.network.layer_codes import LayerCodes
 from crosscal.simulated_bench.tiles.chip_settings import ChipSettings
+from crosscal.simulated_bench.tiles.fixed_point import (
+    DIGITS_MOST,
+    ROWS_LEAST,
+    FixedPointMatrix,
+    has_fixed_point,
+)
 from crosscal.simulated_bench.tiles.tile_readout import TileReadout
 
 
@@ -24,6 +30,7 @@ class TileRow:
         readout: of the tiles.
         cells: values of each tile, (N, columns); for the exact mode alone.
         matrix: what a digit on each row adds to each sum, (N, S·O); zeros in the exact mode.
+        fixed: the matrix for digits of 8 bits; None: not here, or no faster.
         square: variance that a squared digit adds to each sum, (N, S·O); None: reads have no such noise.
         constant: variance of each sum whatever the inputs, (S·O,); None: none.
     """
@@ -33,13 +40,19 @@ class TileRow:
     readout: TileReadout
     cells: tuple[np.ndarray, ...]
     matrix: torch.Tensor
+    fixed: FixedPointMatrix | None
     square: torch.Tensor | None
     constant: torch.Tensor | None
 
     def sums(self, digits: torch.Tensor, out: torch.Tensor, rng: torch.Generator) -> None:
-        """Find the analogue sums for digits (B, N) with the noise of a read: `out`, (B, S·O)."""
+        """Find the analogue sums for digits (B, N) with the noise of a read: `out`, (B, S·O).
+
+        Digits of 8 bits are multiplied in fixed point, others in single precision.
+        """
         if self.cells:
             out.copy_(torch.from_numpy(self._solved(digits.numpy())))
+        elif self.fixed is not None and digits.dtype == torch.int8:
+            self.fixed.product(digits, out)
         else:
             torch.mm(digits, self.matrix, out=out)
         variance = None
@@ -85,16 +98,25 @@ def _form(
         array = np.concatenate(parts, axis=2)
         return torch.from_numpy(array.reshape(len(array), -1).astype(np.float32)).to(settings.device)
 
-    constant = joined(constants)[0]
+    constant, matrix = joined(constants)[0], joined(sums)
     return TileRow(
         layer=layer,
         settings=settings,
         readout=readout,
         cells=tuple(tiles) if exact else (),
-        matrix=joined(sums),
+        matrix=matrix,
+        fixed=None if exact or relative else _fixed(matrix, layer, settings),
         square=joined(squares) if relative else None,
         constant=constant if bool(constant.any()) else None,
     )
+
+
+def _fixed(matrix: torch.Tensor, layer: LayerCodes, settings: ChipSettings) -> FixedPointMatrix | None:
+    """Hold the matrix in fixed point too where that is faster: merged chips multiply no digits."""
+    wanted = settings.mode == "converted" and settings.device == "cpu" and len(matrix) >= ROWS_LEAST
+    if not wanted or layer.coding.widest > DIGITS_MOST or not has_fixed_point():
+        return None
+    return FixedPointMatrix(matrix)
 
 
 def _tiles_of(layer: LayerCodes, values: np.ndarray) -> Iterator[list[np.ndarray]]:

@@ -23,7 +23,7 @@ import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -200,7 +200,7 @@ def databases(folder: Path) -> Iterator[Callable[[random.Random], None]]:
                 SentinelRecord(time_s=second, version=1, residual=np.ones((2, 3)), statistic=0.1)
             )
             store.record_event("state", "fuzz", {"n": second}, time_s=second)
-    with sqlite3.connect(kept / "history.sqlite") as database:
+    with closing(sqlite3.connect(kept / "history.sqlite")) as database:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     content = (kept / "history.sqlite").read_bytes()
     tried.mkdir()

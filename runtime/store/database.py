@@ -33,11 +33,13 @@ def connect(folder: Path, *, writable: bool) -> sqlite3.Connection:
     """
     path = folder / NAME
     if writable:
-        database = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-        database.execute("PRAGMA synchronous = NORMAL")
-        database.execute("PRAGMA foreign_keys = ON")
-        database.execute(f"PRAGMA journal_size_limit = {_JOURNAL_BYTES}")
-        return database
+        return _opened(
+            str(path),
+            "PRAGMA synchronous = NORMAL",
+            "PRAGMA foreign_keys = ON",
+            f"PRAGMA journal_size_limit = {_JOURNAL_BYTES}",
+            uri=False,
+        )
     name = f"file:{quote(str(path.resolve()))}"
     try:
         return _read_only(f"{name}?mode=ro")
@@ -49,9 +51,15 @@ def connect(folder: Path, *, writable: bool) -> sqlite3.Connection:
 
 
 def _read_only(uri: str) -> sqlite3.Connection:
-    database = sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+    return _opened(uri, "SELECT count(*) FROM sqlite_master", uri=True)
+
+
+def _opened(name: str, *statements: str, uri: bool) -> sqlite3.Connection:
+    """Connect and execute; a connection that fails there, since the file is none of SQLite's, is closed."""
+    database = sqlite3.connect(name, uri=uri, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     try:
-        database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        for statement in statements:
+            database.execute(statement).fetchall()
     except BaseException:
         database.close()
         raise

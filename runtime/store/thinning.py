@@ -32,7 +32,8 @@ def thin(database: sqlite3.Connection, now_s: float) -> int:
             before_s = min(now_s, latest) - age_s
             removed += database.execute(
                 f"DELETE FROM {table} WHERE time_s < :before_s AND NOT ({kept}) AND rowid NOT IN "
-                f"(SELECT min(rowid) FROM {table} WHERE time_s < :before_s GROUP BY CAST(time_s / :spacing_s AS INTEGER))",
+                f"(SELECT min(rowid) FROM {table} WHERE time_s < :before_s "
+                "GROUP BY CAST(time_s / :spacing_s AS INTEGER))",
                 {"before_s": before_s, "spacing_s": spacing_s},
             ).rowcount
     return removed

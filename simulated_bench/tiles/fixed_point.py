@@ -6,11 +6,11 @@ import threading
 
 import torch
 
-HALF = 1 << 8
+HALF = 1 << 8  # of a 16-bit number
 LARGEST = 127 * HALF + 127
 """The largest number of an upper and a lower half of 8 bits with their signs."""
 
-DIGITS_MOST = 127
+DIGITS_MOST = 127  # 8 bits with their sign
 ROWS_LEAST = 64
 """Fewer rows are as fast in single precision: 27 rows a fifth slower here, 64 a quarter faster."""
 

@@ -46,6 +46,8 @@ def test_a_mapping_without_options_keeps_the_accuracy_of_software(files: Path) -
     assert report["area_m2"] > 0
     page = (files / "out" / "report.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") == 2
+    assert "levels (S) 0, 1.333e-05" in page
+    assert "None" not in page
 
 
 def test_finished_chips_are_kept_and_others_are_not_mistaken_for_them(files: Path) -> None:

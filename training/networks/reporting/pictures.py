@@ -35,6 +35,8 @@ def _accuracy(content: dict[str, Any]) -> Figure:
     axes.axhspan(mean - spread, mean + spread, color=BLUE, alpha=0.12, lw=0, label="± standard deviation")
     axes.axhline(100 * content["software_accuracy"], color=GREEN, ls="--", lw=1.4, label="software")
     axes.set(xlabel="chip", ylabel="accuracy (%)", title="Accuracy of every chip")
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, min(high, 101.0))
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure

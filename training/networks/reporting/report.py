@@ -23,9 +23,33 @@ STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1000px; margin: 0 auto; padding: 20px; }
 table { border-collapse: collapse; margin: 12px 0 24px; }
 th, td { padding: 3px 12px; text-align: right; border-bottom: 1px solid #8886; }
-th:first-child, td:first-child { text-align: left; }
+th:first-child, td:first-child, .facts td { text-align: left; vertical-align: top; }
 img { max-width: 100%; background: #fff; border-radius: 6px; margin: 8px 0; }
 """
+
+LAYER_COLUMNS = (
+    ("name", "layer", 1.0),
+    ("groups", "groups", 1.0),
+    ("inputs", "inputs", 1.0),
+    ("outputs", "outputs", 1.0),
+    ("tiles", "tiles", 1.0),
+    ("utilisation", "cells in use (%)", 100.0),
+    ("output_error", "output error (%)", 100.0),
+    ("energy_j", "energy (nJ)", 1e9),
+)
+"""Columns of the page's table of layers: entry, head, factor."""
+
+SETTING_NAMES = {
+    "wires_ohm": "wires (Ω per segment)",
+    "driver_ohm": "drivers (Ω)",
+    "age_s": "age (s)",
+    "levels_s": "levels (S)",
+    "levels_f": "levels (F)",
+    "deviation_s": "deviations (S)",
+    "deviation_f": "deviations (F)",
+    "read_v": "read at (V)",
+}
+OFF = (None, 0.0, "none", "")  # values that say nothing on a page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,12 +166,13 @@ def report_page(content: dict[str, Any], pictures: Sequence[Path]) -> str:
         "area": f"{1e6 * content['area_m2']:.3g} mm²",
         "tiles": f"{content['tiles']}",
         "conversions per input": f"{content['conversions']:,}",
-        **{name: f"{value}" for name, value in content["settings"].items()},
+        **{_with_unit(name): _in_words(value) for name, value in content["settings"].items()},
     }
-    columns = ("name", "groups", "inputs", "outputs", "tiles", "utilisation", "output_error", "energy_j")
-    head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in columns)
+    head = "".join(f"<th>{head}</th>" for _, head, _ in LAYER_COLUMNS)
     body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(_shown(layer[name]))}</td>" for name in columns) + "</tr>"
+        "<tr>"
+        + "".join(f"<td>{html.escape(_shown(layer[name], factor))}</td>" for name, _, factor in LAYER_COLUMNS)
+        + "</tr>"
         for layer in content["layers"]
     )
     images = "".join(
@@ -159,10 +184,23 @@ def report_page(content: dict[str, Any], pictures: Sequence[Path]) -> str:
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in content["notes"])
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Network on crossbars</title>'
-        f"<style>{STYLE}</style></head><body><h1>Network on crossbars</h1><table>{rows}</table>"
+        f"<style>{STYLE}</style></head><body><h1>Network on crossbars</h1><table class=facts>{rows}</table>"
         f"<ul>{notes}</ul>{images}<table><tr>{head}</tr>{body}</table></body></html>\n"
     )
 
 
-def _shown(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+def _with_unit(name: str) -> str:
+    return SETTING_NAMES.get(name, name.replace("_", " "))
+
+
+def _in_words(value: Any) -> str:
+    """Write a setting; of a group those that are not off."""
+    if isinstance(value, dict):
+        return "; ".join(f"{_with_unit(k)} {_in_words(v)}" for k, v in value.items() if v not in OFF)
+    if isinstance(value, list | tuple):
+        return ", ".join(_in_words(each) for each in value)
+    return f"{value:.4g}" if isinstance(value, float) else f"{value}"
+
+
+def _shown(value: Any, factor: float) -> str:
+    return f"{factor * value:.3g}" if isinstance(value, float) else str(value)

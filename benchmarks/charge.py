@@ -15,7 +15,7 @@ DRIVE_V = 0.1
 
 
 def budget() -> None:
-    """The preset's array, eight specimens, eight vectors: the numbers of `crosscal plot budget`."""
+    """The preset's array, eight specimens, eight vectors: the numbers of `crosscal plot charge-budget`."""
     rng = np.random.default_rng(SEED)
     capacitance_f, voltage_v = preset.draw_array(preset.ROWS, preset.COLUMNS, rng)
     result = charge_budget(

@@ -130,7 +130,7 @@ def test_a_budget_needs_vectors_that_differ_and_a_specimen() -> None:
 
 
 def test_the_documented_budget_is_that_of_the_preset() -> None:
-    """`plot budget`, `benchmarks/charge.py` and the page of the docs show the same numbers."""
+    """`plot charge-budget`, `benchmarks/charge.py` and the page of the docs show the same numbers."""
     rng = np.random.default_rng(1)
     capacitance_f, voltage_v = preset.draw_array(preset.ROWS, preset.COLUMNS, rng)
     amplifier = preset.amplifier_for(preset.ROWS)

@@ -156,7 +156,10 @@ class ArrayBench(Bench):
 
     def programming_iteration(self) -> ProgrammingStep:
         """See `Bench.programming_iteration`."""
-        return self._programmer.iterate()
+        step = self._programmer.iterate()
+        if step.finished and self.settings.programming.rest_s:
+            self.advance_time(self.settings.programming.rest_s)
+        return step
 
     def read_conductance(self) -> array[float]:
         """See `Bench.read_conductance`."""

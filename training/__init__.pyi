@@ -58,6 +58,8 @@ from crosscal.training.suite.pictures import draw_suite as draw_suite
 from crosscal.training.suite.read_cost import read_cost as read_cost
 from crosscal.training.suite.remarks import suite_remarks as suite_remarks
 from crosscal.training.suite.report import write_suite_report as write_suite_report
+from crosscal.training.suite.results import INVERSE as INVERSE
+from crosscal.training.suite.results import LINEAR_ESTIMATE as LINEAR_ESTIMATE
 from crosscal.training.suite.results import BoardResult as BoardResult
 from crosscal.training.suite.results import MethodScore as MethodScore
 from crosscal.training.suite.results import label_of as label_of
@@ -65,6 +67,7 @@ from crosscal.training.suite.results import read_scores as read_scores
 from crosscal.training.suite.results import write_scores as write_scores
 from crosscal.training.suite.scorer import BoardScorer as BoardScorer
 from crosscal.training.suite.scorer import ScoredMethods as ScoredMethods
+from crosscal.training.suite.tables import coverage_cell as coverage_cell
 from crosscal.training.suite.tables import deviation_cell as deviation_cell
 from crosscal.training.suite.tables import nmse_cell as nmse_cell
 from crosscal.training.suite.tables import reference_ratio_cell as reference_ratio_cell

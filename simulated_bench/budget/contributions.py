@@ -96,6 +96,34 @@ def error_budget(
     )
 
 
+def relative_change(
+    settings: BenchSettings,
+    reference: BenchSettings,
+    target_s: Matrix,
+    voltage_v: Vectors,
+    *,
+    after_s: float = 0.0,
+) -> tuple[float, float]:
+    """Compare a board with another of the same cells, written by the other and left alone for a time.
+
+    Args:
+        settings: of the board.
+        reference: of the board that it is compared with.
+        target_s, voltage_v, after_s: as of `error_budget`.
+
+    Returns:
+        Change of the readings, rms relative to full scale of the reference: as read, and after the best gain
+        and offset of each column.
+    """
+    other = _Board(
+        settings=reference, cells=_programmed(reference, target_s), target_s=target_s, after_s=after_s
+    )
+    changed_a, reference_a = _in_common_range((replace(other, settings=settings), other), voltage_v)
+    found = _compared("", changed_a, reference_a)
+    full_scale_a = float(np.nanmax(np.abs(reference_a)))
+    return found.raw_a / full_scale_a, found.fitted_a / full_scale_a
+
+
 def _programmed(settings: BenchSettings, target_s: Matrix) -> Bench:
     bench = build_bench(settings)
     program_bench(bench, target_s)

@@ -1,4 +1,4 @@
-"""Preset of a memcapacitive product's error budget: that of `plot charge-budget`, the benchmark and the tests.
+"""Preset of a memcapacitive product's error budget: of `plot charge-budget`, the benchmark and the tests.
 
 All sizes are assumptions, of the order of a 0.18 µm process, chosen so that every cause shows and none hides
 the others: at 20 ns the wires have settled to about a percent.

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from crosscal.simulated_bench.settings.table import Fraction, Positive, Table
+from crosscal.simulated_bench.settings.table import Fraction, NonNegative, Positive, Table
 
 
 class PulseSettings(Table, frozen=True, kw_only=True):
@@ -42,10 +42,12 @@ class ProgrammingSettings(Table, frozen=True, kw_only=True):
     A pulse moves a cell by `pulse_gain` of the distance that the verify reading shows, and scatters it by
     `write_noise` of the target (rms). A cell that verified within tolerance is left alone and relaxes by
     `residual_error` of its target (rms), which no reading of the run shows. Memristors move by their own law
-    instead of `pulse_gain`, under the voltage pulses of `pulses`.
+    instead of `pulse_gain`, under the voltage pulses of `pulses`. After a run that is finished `rest_s` of
+    bench time pass: whatever follows is done to cells of that age.
     """
 
     pulse_gain: Annotated[float, Meta(gt=0.0, le=1.0)] = 1.0
     write_noise: Fraction = 0.0
     residual_error: Fraction = 0.0
+    rest_s: NonNegative = 0.0
     pulses: PulseSettings = field(default_factory=PulseSettings)

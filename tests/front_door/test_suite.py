@@ -112,8 +112,8 @@ def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
-    """Time of writing and content of every file of the boards, pictures aside."""
-    files = [path for path in folder.glob("*/*") if path.suffix != ".png"]
+    """Time of writing and content of every file of the boards, but pictures and the processor's time."""
+    files = [path for path in folder.glob("*/*") if path.suffix != ".png" and path.stem != "processor_s"]
     return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in files if path.is_file()}
 
 
@@ -127,6 +127,10 @@ def test_all_methods_stand_side_by_side_with_the_linear_gaussian_reference(finis
         assert 0.0 < board["reference_nmse"] < found["ridge", 32]["nmse"] < found["nothing", 0]["nmse"]
         for score in found.values():
             assert score["reference_ratio"] == pytest.approx(score["nmse"] / board["reference_nmse"])
+            assert score["reference_ratio_low"] <= score["reference_ratio"] <= score["reference_ratio_high"]
+        # The circuit is that of the data sheet: who inverts it leaves little more than the reference.
+        assert found["data-sheet estimate", 0]["nmse"] < 2.0 * board["reference_nmse"]
+        assert found["data-sheet estimate", 0]["nmse"] <= 1.1 * found["data-sheet inverse", 0]["nmse"]
     # More columns than rows: a tenth of the noise leaves about a hundredth of the error.
     assert boards[1]["reference_nmse"] == pytest.approx(boards[0]["reference_nmse"] / 100, rel=0.1)
 
@@ -151,8 +155,11 @@ def test_tables_and_pictures_are_written(finished: Path) -> None:
     assert {row["law"] for row in rows} == {"hopping"}
     assert all(float(row["nmse"]) > 0 for row in rows)
     lines = (finished / "suite.md").read_text().splitlines()
-    # NMSE, times the reference, and what methods make of the same known vectors.
-    assert sum(line.startswith("| wide-quiet | 3×5 |") for line in lines) == 3
+    # NMSE, times the reference, its interval, and what methods make of the same known vectors.
+    assert sum(line.startswith("| wide-quiet | 3×5 |") for line in lines) == 4
+    assert any(
+        line.startswith("All of it took ") and line.endswith(" minutes of a processor.") for line in lines
+    )
     pictures = ["reference_ratio", "error_against_noise", "error_against_known_vectors", "pareto"]
     for path in (
         *(finished / f"{name}.png" for name in pictures),
@@ -224,7 +231,13 @@ def test_a_calibrator_that_fails_on_a_board_is_recorded_and_the_suite_goes_on(
     folder = run_suite(table, "--quick", "--boards", "tall,wide")
     boards = {board["board"]: board for board in json.loads((folder / "suite.json").read_text())["boards"]}
     assert boards["tall"]["failures"] == {"affine": "TrainingError: got nothing to learn from"}
-    assert {score["method"] for score in boards["tall"]["scores"]} == {"nothing", "affine", "ridge"}
+    assert {score["method"] for score in boards["tall"]["scores"]} == {
+        "nothing",
+        "affine",
+        "ridge",
+        "data-sheet inverse",
+        "data-sheet estimate",
+    }
     assert not boards["wide"]["failures"]
     shown = capsys.readouterr()
     assert "failed" in shown.out
@@ -315,7 +328,7 @@ def test_the_boards_that_come_along_cover_what_they_promise() -> None:
     sizes = {(bench["array"]["rows"], bench["array"]["columns"]) for bench in benches}
     assert {(8, 8), (16, 16), (24, 40), (40, 24), (64, 64), (128, 64)} <= sizes
     wires_ohm = {bench["wires"][key] for bench in benches for key in ("row_ohm", "column_ohm")}
-    assert (min(wires_ohm), max(wires_ohm)) == (0.5, 6.0)
+    assert (min(wires_ohm), max(wires_ohm)) == (0.35, 6.0)
     assert {bench["device"]["law"] for bench in benches} == {"ohmic", "sinh", "hopping", "saturating"}
     noise = {bench["noise"]["read_relative"] for bench in benches}
     assert (min(noise), max(noise)) == (1e-5, 1e-2)
@@ -334,7 +347,8 @@ def test_every_board_that_comes_along_is_one_that_the_bench_takes(board, tmp_pat
         board.bench["array"]["columns"],
     )
     rng = np.random.default_rng(1)
-    conductance_s = rng.uniform(16.6e-6, 100e-6, (bench.facts.rows, bench.facts.columns))
+    limits_s = bench.facts.conductance_min_s, bench.facts.conductance_max_s
+    conductance_s = rng.uniform(*limits_s, (bench.facts.rows, bench.facts.columns))
     voltage_v = rng.uniform(0.1, 0.5, (30, bench.facts.rows))
     law, wires = LAWS[board.bench["device"]["law"]], bench.wires(len(bench.settings.front_end.ranges_a) - 1)
     current_a = solve_currents(conductance_s, voltage_v, wires=wires, device=law)

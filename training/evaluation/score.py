@@ -9,11 +9,13 @@ counted.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
 from crosscal.core.array_types import Float
 from crosscal.core.errors import RangeError, ShapeError, TrainingError, wanted
+from crosscal.training.evaluation.bootstrap import ratio_interval
 
 MA2_PER_A2 = 1e6  # (1000 mA per A)²
 
@@ -31,6 +33,9 @@ class Score:
         rmse_percent_of_full_scale: root of the MSE in percent of the full scale handed in.
         reference_ratio: nmse over the mean reference of the same matrices; None if none was handed in.
         vectors_scored, vectors_excluded: counts over all matrices.
+        nmse_median: median over the matrices.
+        reference_ratio_median: median over the matrices of the ratio of each.
+        reference_ratio_low, reference_ratio_high: 95 % interval of `reference_ratio`, by bootstrap over them.
     """
 
     mse_ma2: float
@@ -40,6 +45,10 @@ class Score:
     reference_ratio: float | None
     vectors_scored: int
     vectors_excluded: int
+    nmse_median: float | None = None
+    reference_ratio_median: float | None = None
+    reference_ratio_low: float | None = None
+    reference_ratio_high: float | None = None
 
     def to_json(self) -> dict[str, float | int | None]:
         """Plain numbers by name; JSON has no infinity, so a perfect estimate has None bits."""
@@ -73,7 +82,8 @@ def score(
     mse_a2, variance_a2 = errors_by_matrix(estimate_a, ideal_a, usable)
     counts = usable.sum(axis=1)
     scored = counts >= 2
-    nmse = float(np.mean(mse_a2[scored] / variance_a2[scored]))
+    nmse_of_each = mse_a2[scored] / variance_a2[scored]
+    nmse = float(np.mean(nmse_of_each))
     total_mse_a2 = float(np.average(mse_a2[scored], weights=counts[scored]))
     vectors_scored = int(counts[scored].sum())
     return Score(
@@ -81,12 +91,27 @@ def score(
         nmse=nmse,
         effective_bits=float(-0.5 * np.log2(nmse)) if nmse > 0.0 else float("inf"),
         rmse_percent_of_full_scale=100.0 * float(np.sqrt(total_mse_a2)) / full_scale_a,
-        reference_ratio=None
-        if reference_nmse is None
-        else nmse / float(np.mean(np.asarray(reference_nmse)[scored])),
         vectors_scored=vectors_scored,
         vectors_excluded=usable.size - vectors_scored,
+        nmse_median=float(np.median(nmse_of_each)),
+        **_beside_reference(nmse_of_each, reference_nmse, scored),
     )
+
+
+def _beside_reference(
+    nmse: np.ndarray, reference_nmse: np.ndarray | None, scored: np.ndarray
+) -> dict[str, Any]:
+    """Return the ratios to the reference of the matrices that were scored."""
+    if reference_nmse is None:
+        return {"reference_ratio": None}
+    reference = np.asarray(reference_nmse)[scored]
+    low, high = ratio_interval(nmse, reference)
+    return {
+        "reference_ratio": float(np.mean(nmse) / np.mean(reference)),
+        "reference_ratio_median": float(np.median(nmse / reference)),
+        "reference_ratio_low": low,
+        "reference_ratio_high": high,
+    }
 
 
 def errors_by_matrix(

@@ -44,6 +44,12 @@ class DeviationTest:
         return float(np.sqrt(np.mean(self.error_a**2) / np.mean(self.deviation_a**2)))
 
     @property
+    def furthest(self) -> tuple[int, float]:
+        """Matrix whose errors agree least with what was stated, counted from 0, and its ratio."""
+        worst = int(np.nanargmax(np.abs(np.log(self.ratio_by_matrix))))
+        return worst, float(self.ratio_by_matrix[worst])
+
+    @property
     def honest(self) -> bool:
         """Whether errors are about as large as stated."""
         return self.ratio <= HONEST
@@ -62,10 +68,10 @@ class DeviationTest:
     def __str__(self) -> str:
         levels = "/".join(f"{100 * level:g}" for level in LEVELS)
         covered = "/".join(f"{100 * share:.3g}" for share in self.coverage)
-        worst = int(np.nanargmax(np.abs(np.log(self.ratio_by_matrix))))
+        worst, its_ratio = self.furthest
         return (
             f"stated deviations: error / deviation {self.ratio:.2f} (furthest from 1: "
-            f"{self.ratio_by_matrix[worst]:.2f}, matrix {worst + 1}); intervals of {levels} % hold "
+            f"{its_ratio:.2f}, matrix {worst + 1}); intervals of {levels} % hold "
             f"{covered} % of the ideal currents ({self.readings} readings)"
         )
 
@@ -76,14 +82,24 @@ def deviation_test(evaluation: Evaluation) -> DeviationTest | None:
     Args:
         evaluation: on matrices never trained on.
     """
-    data, deviation_a = evaluation.data, evaluation.deviation_a
-    if deviation_a is None:
+    if evaluation.deviation_a is None:
         return None
+    return errors_beside_deviations(evaluation.calibrated_a, evaluation.data.ideal_a, evaluation.deviation_a)
+
+
+def errors_beside_deviations(
+    estimate_a: np.ndarray, ideal_a: np.ndarray, deviation_a: np.ndarray
+) -> DeviationTest | None:
+    """Test the deviations that are stated with estimates; None where none are finite.
+
+    Args:
+        estimate_a, ideal_a: [A], (K, V, M).
+        deviation_a: standard deviations [A], (K, V, M); NaN for vectors that are left out.
+    """
     tested = np.asarray(np.isfinite(deviation_a).all(axis=-1))
     if not tested.any():
         return None
-    ideal_a = data.ideal_a
-    error_a = evaluation.calibrated_a - ideal_a
+    error_a = estimate_a - ideal_a
     z = np.abs(error_a[tested] / deviation_a[tested])
     halves = standard_quantiles([0.5 + 0.5 * level for level in LEVELS])
     variance_a2 = sum(

@@ -76,6 +76,8 @@ def _csv(results: Sequence[BoardResult]) -> str:
                 **found.score.to_json(),
                 "multiply_accumulates": found.multiply_accumulates,
                 "error_over_deviation": found.error_over_deviation,
+                "coverage": "" if found.coverage is None else "/".join(f"{c:.4f}" for c in found.coverage),
+                "furthest_matrix": found.furthest_matrix,
             }
             if writer is None:
                 writer = csv.DictWriter(text, fieldnames=list(row), lineterminator="\n")

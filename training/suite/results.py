@@ -16,6 +16,8 @@ from crosscal.training.evaluation.score import Score
 
 AFFINE = "affine"
 RIDGE = "ridge"
+INVERSE = "data-sheet inverse"
+LINEAR_ESTIMATE = "data-sheet estimate"
 RECALIBRATED = " recalibrated"
 
 
@@ -24,13 +26,15 @@ class MethodScore:
     """One way to calibrate, scored on one board.
 
     Attributes:
-        method: `nothing`; `affine` or `ridge`, fitted to each matrix's own known vectors; the name of a
-            calibrator, with none; or that name with ` recalibrated`.
+        method: `nothing`; `affine` or `ridge`, fitted to each matrix's own known vectors; `data-sheet
+            inverse` or `estimate`; the name of a calibrator, with none; or that name with ` recalibrated`.
         known_vectors: vectors of each matrix with their ideal currents that it was given; 0 for none.
         score: on the vectors that every method is scored on.
         multiply_accumulates: cost of a read at most; None if it was not counted.
-        error_over_deviation: standard deviation of errors in parts of those that were stated with them: 1 is
+        error_over_deviation: rms of errors in parts of the deviations that were stated with them: 1 is
             honest, less is timid; None for a method that states none.
+        coverage: shares of errors inside the stated intervals of 50, 90 and 99 %.
+        furthest_matrix: rms error over rms stated deviation of the matrix where it is furthest from 1.
     """
 
     method: str
@@ -38,6 +42,8 @@ class MethodScore:
     score: Score
     multiply_accumulates: int | None
     error_over_deviation: float | None = None
+    coverage: tuple[float, ...] | None = None
+    furthest_matrix: float | None = None
 
     @property
     def label(self) -> str:
@@ -62,6 +68,7 @@ class BoardResult:
         reference_nmse: mean of the linear-Gaussian reference; None if it is not known.
         scores: of every method that could be scored.
         failures: error messages by step: a calibrator's name, `measuring`, `baselines`.
+        processor_s: time of a processor that all of it took [s]; None if it was not counted.
     """
 
     board: str
@@ -71,6 +78,7 @@ class BoardResult:
     reference_nmse: float | None
     scores: tuple[MethodScore, ...]
     failures: dict[str, str]
+    processor_s: float | None = None
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from crosscal.runtime import Calibrator, ProgrammedCalibrator, Uncertain
 from crosscal.training.calibrators.affine_fit import affine_per_matrix
 from crosscal.training.evaluation.evaluation import KNOWN_VECTORS, RAW, program_matrix
 from crosscal.training.evaluation.score import Score, score
+from crosscal.training.evaluation.stated_deviations import errors_beside_deviations
 from crosscal.training.evaluation.weight_error import weight_error_percent
 from crosscal.training.measurements import Measurements
 from crosscal.training.suite.read_cost import affine_cost, ridge_cost
@@ -87,8 +89,12 @@ class BoardScorer:
         self._known = tuple(count for count in KNOWN_VECTORS if count <= self._data.vectors // 2)
         self._vectors = slice(max(self._known, default=0), self._data.vectors)
 
-    def baselines(self) -> ScoredMethods:
-        """Score no calibration, and fits to each matrix's own known vectors without a calibrator."""
+    def baselines(self, data_sheet_a: Mapping[str, np.ndarray] | None = None) -> ScoredMethods:
+        """Score no calibration, fits to each matrix's own known vectors, and estimates by a data sheet.
+
+        Args:
+            data_sheet_a: by method, estimates of every vector [A], (K, V, M).
+        """
         columns = self._data.shape[1]
         found = [self._method(RAW, 0, self._data.current_a, 0)]
         for known in self._known:
@@ -97,6 +103,8 @@ class BoardScorer:
         for known in self._known:
             ridge_a = ridge_per_matrix(self._data, known)
             found.append(self._method(RIDGE, known, ridge_a, ridge_cost(columns)))
+        for method, estimate_a in (data_sheet_a or {}).items():
+            found.append(self._method(method, 0, estimate_a, ridge_cost(columns)))
         most = max(self._known, default=0)
         return _collected(found, shown=lambda method: method.known_vectors in (0, most))
 
@@ -176,16 +184,15 @@ class BoardScorer:
     ) -> tuple[MethodScore, np.ndarray | None]:
         part = self._data.of_vectors(self._vectors)
         scored_a = estimate_a[:, self._vectors]
-        ratio = None
+        stated: dict[str, Any] = {}
         if deviation_a is not None:
-            ratios = (scored_a - part.ideal_a) / deviation_a[:, self._vectors]
-            ratio = float(np.sqrt(np.mean(np.square(ratios[part.usable]))))
+            stated = _of_deviations(scored_a, part, deviation_a[:, self._vectors])
         found = MethodScore(
             method=method,
             known_vectors=known,
             score=self._score(part, scored_a),
             multiply_accumulates=cost,
-            error_over_deviation=ratio,
+            **stated,
         )
         return found, weight_error_percent(part, scored_a)
 
@@ -197,6 +204,17 @@ class BoardScorer:
             full_scale_a=self._full_scale_a,
             reference_nmse=self._reference_nmse,
         )
+
+
+def _of_deviations(scored_a: np.ndarray, part: Measurements, deviation_a: np.ndarray) -> dict[str, Any]:
+    """Hold errors against the deviations stated with them, as keys of `MethodScore`."""
+    ratios = ((scored_a - part.ideal_a) / deviation_a)[part.usable]
+    tested = errors_beside_deviations(scored_a, part.ideal_a, deviation_a)
+    return {
+        "error_over_deviation": float(np.sqrt(np.mean(np.square(ratios)))),
+        "coverage": None if tested is None else tested.coverage,
+        "furthest_matrix": None if tested is None else tested.furthest[1],
+    }
 
 
 def _collected(

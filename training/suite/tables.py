@@ -5,11 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from crosscal.training.evaluation.evaluation import RAW
-from crosscal.training.suite.results import AFFINE, RECALIBRATED, RIDGE, BoardResult, label_of
+from crosscal.training.suite.results import (
+    AFFINE,
+    INVERSE,
+    LINEAR_ESTIMATE,
+    RECALIBRATED,
+    RIDGE,
+    BoardResult,
+    label_of,
+)
 
 FAILED = "failed"
 
-PLAIN = ((RAW, 0), (AFFINE, 8), (AFFINE, 32), (AFFINE, 100), (RIDGE, 100))
+PLAIN = (
+    (RAW, 0),
+    (AFFINE, 8),
+    (AFFINE, 32),
+    (AFFINE, 100),
+    (RIDGE, 100),
+    (INVERSE, 0),
+    (LINEAR_ESTIMATE, 0),
+)
 """Methods without a calibrator that every table shows: method and known vectors."""
 
 
@@ -41,6 +57,23 @@ def deviation_cell(result: BoardResult, method: str, known: int) -> str:
     return "" if found is None or found.error_over_deviation is None else f"{found.error_over_deviation:.2f}"
 
 
+def interval_cell(result: BoardResult, method: str, known: int) -> str:
+    """Median of the matrices' ratios to the reference, and the 95 % interval of the ratio of means."""
+    found = result.find(method, known)
+    if found is None or found.score.reference_ratio_median is None:
+        return ""
+    low, high = found.score.reference_ratio_low, found.score.reference_ratio_high
+    return f"{found.score.reference_ratio_median:.3g} ({low:.3g}–{high:.3g})"
+
+
+def coverage_cell(result: BoardResult, method: str, known: int) -> str:
+    """Shares of ideal currents inside stated intervals [%], and the matrix furthest from what was stated."""
+    found = result.find(method, known)
+    if found is None or found.coverage is None or found.furthest_matrix is None:
+        return ""
+    return "/".join(f"{100 * share:.3g}" for share in found.coverage) + f"; {found.furthest_matrix:.2f}"
+
+
 def _absent(result: BoardResult, method: str, known: int) -> str:
     return FAILED if known == 0 and {method, "measuring", "baselines"} & set(result.failures) else ""
 
@@ -61,6 +94,8 @@ def markdown_tables(results: Sequence[BoardResult], calibrators: Sequence[str]) 
         _markdown_table(results, methods, nmse_cell),
         "## NMSE relative to the linear-Gaussian reference\n",
         _markdown_table(results, methods, reference_ratio_cell),
+        "## The same, median of the matrices (95 % interval of the ratio of means, by bootstrap)\n",
+        _markdown_table(results, methods, interval_cell),
     ]
     known = sorted({score.known_vectors for result in results for score in result.scores} - {0})
     recalibrated = [
@@ -82,8 +117,18 @@ def markdown_tables(results: Sequence[BoardResult], calibrators: Sequence[str]) 
         parts += [
             "## Errors in parts of the standard deviations stated with them; 1 is honest\n",
             _markdown_table(results, uncertain, deviation_cell),
+            "## Ideal currents inside stated intervals of 50/90/99 % (in %); the matrix furthest from 1\n",
+            _markdown_table(results, uncertain, coverage_cell),
         ]
+    if took := _processor_minutes(results):
+        parts.append(f"All of it took {took} minutes of a processor.\n")
     return "\n".join(parts)
+
+
+def _processor_minutes(results: Sequence[BoardResult]) -> str:
+    """Add up the time that boards took; empty where none was counted."""
+    counted = [result.processor_s for result in results if result.processor_s is not None]
+    return f"{sum(counted) / 60:.3g}" if counted else ""
 
 
 def _markdown_table(

@@ -7,6 +7,7 @@ import pytest
 
 from crosscal.core.errors import RangeError, ShapeError, TrainingError
 from crosscal.training import fit_affine, score
+from crosscal.training.evaluation.bootstrap import ratio_interval
 
 RNG = np.random.default_rng(4)
 IDEAL_A = 1e-4 * RNG.standard_normal((3, 40, 5)) * np.array([1.0, 2.0, 3.0])[:, None, None]
@@ -85,3 +86,22 @@ def test_an_affine_fit_on_one_vector_or_a_dead_column_is_an_offset() -> None:
     dead = fit_affine(np.full((9, 1), 0.1), IDEAL_A[0, :9, :1])
     assert dead.gain[0] == 1.0
     assert np.isfinite(dead.offset_a[0])
+
+
+def test_the_interval_of_a_ratio_holds_it_as_often_as_it_says() -> None:
+    """95 % of the time, as far as 40 matrices allow: percentiles are a little narrow."""
+    rng = np.random.default_rng(3)
+    held = 0
+    for _ in range(200):
+        reference = rng.lognormal(0.0, 0.5, 40)
+        low, high = ratio_interval(reference * rng.lognormal(0.0, 0.3, 40), reference)
+        held += low <= np.exp(0.3**2 / 2) <= high
+    assert 0.88 <= held / 200 <= 0.99
+
+
+def test_medians_and_intervals_stand_beside_the_means() -> None:
+    reference = np.full(len(IDEAL_A), 1e-3)
+    found = score(IDEAL_A + 2e-5, IDEAL_A, ALL, full_scale_a=1e-3, reference_nmse=reference)
+    assert found.nmse_median is not None
+    assert found.reference_ratio_median == pytest.approx(found.nmse_median / 1e-3)
+    assert found.reference_ratio_low <= found.reference_ratio <= found.reference_ratio_high

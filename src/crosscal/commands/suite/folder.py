@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -30,6 +32,8 @@ T = TypeVar("T")
 
 RECALIBRATED = "-recalibrated"
 """Behind a calibrator's name, the step that scores it after recalibration."""
+
+PROCESSOR_TIME = "processor_s.txt"
 
 # Errors of numerical work on an unlucky board. A slip of the program itself, such as a TypeError, is none of
 # these and ends the suite.
@@ -127,6 +131,28 @@ class BoardFolder:
             if self._scores(step).exists() and self._arrays(step).exists():
                 errors |= read_weight_errors(self._arrays(step))
         return errors
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Add the time of the processor that the body takes to that of this board, if it leaves any file."""
+        begun_s, before = time.process_time(), self._written()
+        try:
+            yield
+        finally:
+            if self._written() != before:
+                total_s = (self.processor_s or 0.0) + time.process_time() - begun_s
+                write_whole_text(self.path / PROCESSOR_TIME, f"{total_s:.1f}\n")
+
+    def _written(self) -> dict[str, int]:
+        """Return when each file was written, pictures aside, which are drawn every time."""
+        files = (path for path in self.path.iterdir() if path.suffix != ".png")
+        return {path.name: path.stat().st_mtime_ns for path in files}
+
+    @property
+    def processor_s(self) -> float | None:
+        """Time of a processor that this board took so far [s]; None if it was not counted."""
+        path = self.path / PROCESSOR_TIME
+        return float(read_text(path)) if path.exists() else None
 
     def attempt(self, step: str, action: Callable[[], T]) -> T | None:
         """Do a step; a failure is kept in `<step>.failed` and None returned, so that a suite can go on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from crosscal.commands.suite.boards import SuiteBoard
 from crosscal.commands.suite.folder import BoardFolder, kept_steps, write_or_require_same
 from crosscal.commands.suite.request import BASELINES, MEASURING, SuiteRequest
 from crosscal.commands.suite.steps import measure_board, steps_of
-from crosscal.commands.suite.table import suite_table
+from crosscal.commands.suite.table import suite_tables
 from crosscal.commands.terminal.interrupt import interruptible, keeping
 from crosscal.commands.terminal.progress import console
 from crosscal.training import (
@@ -50,7 +51,11 @@ def run_suite(boards: Sequence[SuiteBoard], request: SuiteRequest, folder: Path)
     with keeping(lambda: kept_steps(folder)), interruptible() as check, threadpool_limits(1):
         for index, board in enumerate(boards):
             console.rule(f"{board.name}, board {index + 1} of {len(boards)}", align="left")
-            results.append(_board_result(board, request, folder / board.name, check))
+            place = BoardFolder(path=folder / board.name, retry=request.retry)
+            place.prepare(board.to_toml())
+            with place.counted():
+                result = _board_result(board, request, place, check)
+            results.append(replace(result, processor_s=place.processor_s))
             write_suite_report(results, request.calibrators, folder)
     written = [
         *write_suite_report(results, request.calibrators, folder),
@@ -60,12 +65,14 @@ def run_suite(boards: Sequence[SuiteBoard], request: SuiteRequest, folder: Path)
     if not out.is_terminal:
         # A file or a pipe has no width that a table would have to be cut to.
         out.width = TABLE_WIDTH
-    for of_reference in (False, True):
-        out.print(suite_table(results, request.calibrators, of_reference=of_reference))
+    for table in suite_tables(results, request.calibrators):
+        out.print(table)
     for remark in suite_remarks(results, request.calibrators):
         console.print(f"[yellow]{remark}", highlight=False, soft_wrap=True)
     for path in written:
         console.print(f"wrote {path}", soft_wrap=True)
+    took_s = sum(result.processor_s or 0.0 for result in results)
+    console.print(f"{len(results)} boards took {took_s / 60:.3g} minutes of a processor", highlight=False)
     return results
 
 
@@ -100,10 +107,8 @@ def discard_calibrators(boards: Sequence[SuiteBoard], request: SuiteRequest, fol
 
 
 def _board_result(
-    board: SuiteBoard, request: SuiteRequest, path: Path, check: Callable[[], None]
+    board: SuiteBoard, request: SuiteRequest, folder: BoardFolder, check: Callable[[], None]
 ) -> BoardResult:
-    folder = BoardFolder(path=path, retry=request.retry)
-    folder.prepare(board.to_toml())
     check()
     measured = folder.attempt(MEASURING, lambda: measure_board(folder, request))
     scores: list[MethodScore] = []
@@ -126,5 +131,5 @@ def _board_result(
     )
     errors = folder.weight_errors_percent((BASELINES, *request.calibrators))
     if errors:
-        draw_array_errors(result, errors, path / "error_over_array.png")
+        draw_array_errors(result, errors, folder.path / "error_over_array.png")
     return result

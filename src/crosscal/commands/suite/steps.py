@@ -11,6 +11,7 @@ import numpy as np
 from crosscal.commands.benches.simulated_board import linear_gaussian_reference
 from crosscal.commands.jobs.simulated_collection import collect_simulated
 from crosscal.commands.jobs.training import train_and_export
+from crosscal.commands.suite.data_sheet import data_sheet_estimates
 from crosscal.commands.suite.folder import RECALIBRATED, BoardFolder
 from crosscal.commands.suite.request import BASELINES, MEASURING, SuiteRequest
 from crosscal.commands.terminal.progress import progress_bar
@@ -64,12 +65,18 @@ def steps_of(
     folder: BoardFolder, request: SuiteRequest, training_run: Run, test_run: Run, reference_nmse: np.ndarray
 ) -> list[Step]:
     scorer = BoardScorer(test_run, reference_nmse)
-    steps: list[Step] = [(BASELINES, lambda: folder.scores(BASELINES, scorer.baselines))]
+    steps: list[Step] = [
+        (BASELINES, lambda: folder.scores(BASELINES, lambda: _baselines(folder, scorer, test_run)))
+    ]
     for name in request.calibrators:
         calibrator = _CalibratorSteps(folder=folder, request=request, name=name, scorer=scorer)
         steps.append((name, lambda own=calibrator: own.alone(training_run)))
         steps.append((f"{name}{RECALIBRATED}", calibrator.recalibrated))
     return steps
+
+
+def _baselines(folder: BoardFolder, scorer: BoardScorer, test_run: Run) -> ScoredMethods:
+    return scorer.baselines(data_sheet_estimates(folder.bench, test_run))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

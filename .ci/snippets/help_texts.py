@@ -33,6 +33,7 @@ SMALLER = {
     "crosscal evaluate --suite": "--quick --boards 8x8 --calibrators affine",
     "crosscal network train": "--epochs 1",
     "crosscal network evaluate": "--chips 1 --inputs 20",
+    "crosscal network modes": "--inputs 2 --vectors 2",
     "crosscal network sweep": "--chips 1 --inputs 20",
     "crosscal network study wires": "--epochs 1 --chips 1 --test-inputs 20",
     "crosscal train": "--epochs 3",

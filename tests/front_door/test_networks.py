@@ -109,6 +109,29 @@ def test_a_sweep_keeps_its_chips_and_tells_calibrations_apart(files: Path) -> No
     assert len(unchanged) == 4
 
 
+def test_modes_are_compared_tile_by_tile_and_by_their_predictions(files: Path) -> None:
+    call(
+        *("network", "map", files / "net.onnx", "--ranges-from", files / "data.npz", "--no-read-back"),
+        *("--cells", "sinh-2bit", "--tile", "64x64", "-o", files / "sinh.mapped"),
+    )
+    command = [
+        *("network", "modes", files / "sinh.mapped", "--data", files / "data.npz", "--wires", 2),
+        *("--inputs", 6, "--vectors", 2, "-o", files / "modes"),
+    ]
+    shown = call(*command)
+    found = json.loads((files / "modes" / "modes.json").read_text(encoding="utf-8"))
+    assert max(tile["steps_after_gain"] for tile in found["tiles"]) < 0.2
+    assert max(tile["steps"] for tile in found["tiles"]) > 0.0, "bent cells: a transfer matrix is not exact"
+    assert found["exact and converted agree"] == 1.0
+    assert "exact and converted agree: 100.0 % of 6 inputs" in shown
+    kept = sorted((files / "modes").glob("exact-*.npy"))
+    assert len(kept) == 2, "five images each"
+    np.save(kept[0], 9 - np.load(kept[0]))
+    call(*command)
+    again = json.loads((files / "modes" / "modes.json").read_text(encoding="utf-8"))
+    assert again["exact and converted agree"] < 1.0, "images that are kept are not solved again"
+
+
 def test_inspect_prints_layers_and_reasons(files: Path) -> None:
     shown = call("network", "inspect", files / "net.mapped")
     assert "128x16" in shown

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from crosscal.commands.network.board import BoardChoice
+from crosscal.core.network.tile_port import Tiles
 from crosscal.core.whole_file import write_whole_text
 from crosscal.simulated_bench.tiles.chip import Chip
 from crosscal.simulated_bench.tiles.chip_settings import ChipSettings
@@ -34,6 +37,7 @@ class ChipTask:
         known: inputs to calibrate with; None: no calibration.
         calibration: one of `crosscal.training.networks.calibration.methods.METHODS`.
         vectors: known vectors for each row of tiles.
+        board: multiplies for some layers; None: none does.
     """
 
     network: MappedNetwork
@@ -44,13 +48,17 @@ class ChipTask:
     known: np.ndarray | None
     calibration: str
     vectors: int
+    board: BoardChoice | None = None
 
     def score(self, number: int, advance: Callable[[int], None] = lambda _: None) -> ChipScore:
         """Program a chip and score it."""
-        device = self.settings.device
         chip = Chip(self.settings, seed=self.seed, number=number)
-        merged = self.settings.mode == "merged"
-        run = ChipRun(self.network, chip, merged=merged, seed=self.seed + number, device=device)
+        with nullcontext(chip) if self.board is None else self.board.tiles(chip) as tiles:
+            return self._score(tiles, number, advance)
+
+    def _score(self, tiles: Tiles, number: int, advance: Callable[[int], None]) -> ChipScore:
+        device, merged = self.settings.device, self.settings.mode == "merged"
+        run = ChipRun(self.network, tiles, merged=merged, seed=self.seed + number, device=device)
         software = SoftwareRun(self.network, device)
         if self.known is not None:
             known = torch.from_numpy(self.known)

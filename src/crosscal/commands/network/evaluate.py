@@ -20,7 +20,9 @@ from crosscal.commands.network.options import (
     require_device,
     seed_option,
     vectors_option,
+    wires_option,
 )
+from crosscal.commands.options.bench_name import backend_option
 from crosscal.commands.options.scheduler import scheduler_option
 from crosscal.commands.terminal.interrupt import interruptible, keeping
 from crosscal.commands.terminal.progress import console, progress_bar
@@ -38,7 +40,7 @@ from crosscal.commands.terminal.progress import console, progress_bar
 @chips_option
 @seed_option
 @mode_option
-@click.option("--wires", type=click.FloatRange(0), default=0.0, show_default=True, help="Ohms per segment.")
+@wires_option
 @driver_option
 @click.option(
     "--age", type=click.FloatRange(0), default=0.0, show_default=True, help="Seconds since writing."
@@ -61,6 +63,11 @@ from crosscal.commands.terminal.progress import console, progress_bar
 @known_option
 @vectors_option
 @inputs_option
+@click.option(
+    "--board", metavar="RESOURCE", help="A board that multiplies for some layers, one tile after another."
+)
+@backend_option
+@click.option("--board-layers", metavar="NAMES", help="These layers, by commas.  [default: the last]")
 @device_option
 @scheduler_option
 def command(mapped: Path, data: Path, report: Path, scheduler: str | None, chips: int, **given: Any) -> None:
@@ -74,6 +81,7 @@ def command(mapped: Path, data: Path, report: Path, scheduler: str | None, chips
     crosscal network evaluate net.mapped --data data.npz --wires 2 --chips 3 \\
       --calibrate data.npz --calibration structured --report calibrated/
     """
+    _require_board_here(given["board"], scheduler, given["device"])
     import torch
 
     from crosscal.commands.network.chips import KeptScores, scores_on_cluster
@@ -118,6 +126,19 @@ def command(mapped: Path, data: Path, report: Path, scheduler: str | None, chips
     _print(found)
     for path in write_network_report(found, report):
         console.print(f"wrote {path}")
+
+
+def _require_board_here(board: str | None, scheduler: str | None, device: str) -> None:
+    """Refuse to share a board over a cluster, or its currents with another device.
+
+    Raises:
+        InputError: both were asked for.
+    """
+    from crosscal.core.errors import InputError, wanted
+
+    if board is not None and (scheduler is not None or device != "cpu"):
+        got = "--board with --scheduler or another --device than cpu"
+        raise InputError(wanted(got=got, allowed="a board and this computer", remedy="leave one out"))
 
 
 def _print(found: Any) -> None:

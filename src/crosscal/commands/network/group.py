@@ -7,6 +7,7 @@ import click
 from crosscal.commands.network.evaluate import command as evaluate
 from crosscal.commands.network.inspect import command as inspect
 from crosscal.commands.network.map import command as map_
+from crosscal.commands.network.modes import command as modes
 from crosscal.commands.network.study.command import command as study
 from crosscal.commands.network.sweep import command as sweep
 from crosscal.commands.network.train import command as train
@@ -25,5 +26,5 @@ def command() -> None:
     """
 
 
-for each in (train, map_, inspect, evaluate, sweep, study):
+for each in (train, map_, inspect, evaluate, sweep, modes, study):
     command.add_command(each)

@@ -110,6 +110,10 @@ mode_option = click.option(
     help="The solver vector by vector; every conversion; or all folded into one matrix.",
 )
 
+wires_option = click.option(
+    "--wires", type=click.FloatRange(0), default=0.0, show_default=True, help="Ohms per segment."
+)
+
 driver_option = click.option(
     "--driver", type=click.FloatRange(0), default=0.0, show_default=True, help="Ohms of each driver."
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from crosscal.commands.network.board import choose_board
 from crosscal.commands.network.chips import ChipTask
 from crosscal.core.network.cell_profile import load_cell_profile
 from crosscal.simulated_bench import Wires
@@ -50,6 +51,7 @@ def read_task(mapped: Path, data: Path, given: dict[str, Any]) -> ChipTask:
         known=known,
         calibration=given["calibration"],
         vectors=given["vectors"],
+        board=choose_board(network, given.get("board"), given.get("backend"), given.get("board_layers")),
     )
 
 
@@ -63,6 +65,7 @@ def settings_in_words(task: ChipTask, given: dict[str, Any]) -> dict[str, Any]:
         "seed": given["seed"],
         "calibration": "none" if task.known is None else _calibration(task, len(task.known)),
         "cells": msgspec.to_builtins(task.settings.cells),
+        **({} if task.board is None else {"board": msgspec.to_builtins(task.board)}),
     }
 
 

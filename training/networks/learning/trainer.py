@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from crosscal.core.errors import InputError, wanted
 from crosscal.training.networks.definitions import make_network
-from crosscal.training.networks.learning import exploration
 from crosscal.training.networks.learning.checkpoint import read_checkpoint, write_checkpoint
+from crosscal.training.networks.learning.exploration import TRIAL_INPUTS, column_parts, trials
 from crosscal.training.networks.learning.favourable import favourable_codes
 from crosscal.training.networks.learning.importance import BATCHES, column_importance, restrict_columns
 from crosscal.training.networks.learning.mapped_weight import (
@@ -94,8 +94,7 @@ class NetworkTrainer:
         rest = (self.plan.epochs - self._epoch) * self.learnt
         if self.columns or not (self.plan.biased and self.plan.explored):
             return rest
-        trials = exploration.trials(len(weight_layers(self.network)))
-        return rest + trials * min(self.learnt, exploration.INPUTS)
+        return rest + trials(len(weight_layers(self.network))) * min(self.learnt, TRIAL_INPUTS)
 
     @property
     def best_accuracy(self) -> float:
@@ -115,7 +114,8 @@ class NetworkTrainer:
             self._resume(checkpoint)
         while self._epoch < self.plan.epochs:
             if self.plan.mapped and not self._layers and self._epoch >= self.plan.warm_up_epochs:
-                self._begin_mapped(self._parts(advance))
+                count = len(weight_layers(self.network))
+                self._begin_mapped(column_parts(self.plan, count, lambda parts: self._trial(parts, advance)))
             self._restrict()
             loss = self._learn(advance)
             self._epoch += 1
@@ -142,21 +142,9 @@ class NetworkTrainer:
         self._layers = []
         return network, factors
 
-    def _parts(self, advance: Callable[[int], None]) -> tuple[float, ...]:
-        """Choose the part of biased columns of every layer, by trials where the plan asks for them."""
-        plan, count = self.plan, len(weight_layers(self.network))
-        if isinstance(plan.columns, float | int):
-            return (float(plan.columns),) * count
-        if plan.biased and plan.explored:
-            return exploration.explore_parts(count, lambda parts: self._trial(parts, advance))
-        if isinstance(plan.columns, tuple) and len(plan.columns) != count:
-            got = f"{len(plan.columns)} parts of biased columns for {count} layers"
-            raise InputError(wanted(got=got, allowed="one for each, or one for all", remedy="correct them"))
-        return plan.columns if isinstance(plan.columns, tuple) else (0.0,) * count
-
     def _trial(self, parts: tuple[float, ...], advance: Callable[[int], None]) -> float:
         """Train a copy for one short epoch and return its accuracy on the inputs held out."""
-        few = self._learnt[: exploration.INPUTS]
+        few = self._learnt[:TRIAL_INPUTS]
         places = torch.cat([few, self._held])
         trial = NetworkTrainer(
             replace(self.plan, columns=parts, epochs=1, warm_up=0.0),

@@ -138,6 +138,10 @@ class DriftMonitor:
             relative_change=self._filter.relative_change,
         )
 
+    def begin_anew(self) -> None:
+        """Count evidence from now on: that of before is known, and tolerated."""
+        self._test.reset()
+
     def restarted(
         self, programmed: ProgrammedCalibrator, *, temperature_c: float | None = None
     ) -> DriftMonitor:

@@ -46,16 +46,33 @@ def test_names_of_files_refer_to_the_settings_folder(folder: Path) -> None:
         ("bord = 1", "unknown key bord"),
         ("[drift]\nfalse_alarms_per_day = 0", "false_alarms_per_day = 0"),
         ("[drift]\nfalse_alarms_per_day = nan", "false_alarms_per_day = nan"),
+        ("[drift]\nfalse_alarms_per_day = inf", "false_alarms_per_day = inf"),
+        ("[drift]\nfalse_alarms_per_day = -0.1", "false_alarms_per_day = -0.1"),
+        ("[drift]\nfalse_alarms_per_day = 1e-30", "false_alarms_per_day = 1e-30"),
+        ('[drift]\nfalse_alarms_per_day = "few"', "drift.false_alarms_per_day"),
+        ("[drift]\nboard_share = 0", "board_share = 0"),
+        ("[drift]\nboard_share = nan", "board_share = nan"),
+        ('[drift]\nboard_share = "1 %"', "drift.board_share"),
         ("[drift]\nboard_share = 2", "board_share = 2"),
         ("[drift]\nboard_share = -1", "board_share = -1"),
         ("[drift]\ninterval_s = [100, 5]", r"interval_s = \[100.0, 5.0\]"),
         ("[drift]\ninterval_s = [0, 5]", r"interval_s = \[0.0, 5.0\]"),
+        ("[drift]\ninterval_s = [1e-9, 5]", r"interval_s = \[1e-09, 5.0\]"),
+        ("[drift]\ninterval_s = [nan, 5]", r"interval_s = \[nan, 5.0\]"),
+        ("[drift]\ninterval_s = [60, 1e9]", r"interval_s = \[60.0, 1000000000.0\]"),
         ("[drift]\ninterval_s = 5", "drift.interval_s"),
+        ("[drift]\ninterval_s = [5]", "drift.interval_s"),
+        ("[drift]\ninterval_s = [5, 6, 7]", "drift.interval_s"),
+        ('[drift]\nbefore_reads = "no"', "drift.before_reads"),
+        ("[drift]\nintervals_s = [60, 90]", "unknown key drift.intervals_s"),
         ('[proxy]\nlisten = "5026"', "listen = '5026'"),
         ('[proxy]\nlisten = "127.0.0.1:70000"', "70000"),
         ('[http]\nlisten = ":80"', "listen = ':80'"),
         ('[alarm]\ncommand = "mail"', "alarm.command"),
         ('[alarm]\ncommand = [""]', "empty program"),
+        ("[alarm]\ncommand = [1]", "alarm.command"),
+        ('[alarm]\ncommand = ["mail", "a\\u0000b"]', "command = "),
+        ('[alarm]\ncomand = ["mail"]', "unknown key alarm.comand"),
     ],
 )
 def test_impossible_value_is_named_with_what_is_allowed(folder: Path, line: str, told: str) -> None:
@@ -68,6 +85,11 @@ def test_everything_that_is_wrong_is_said_at_once(folder: Path) -> None:
     problems = "\n".join(check(written(folder, text)))
     for told in ("no key board", "no key store", "board_share", "interval_s", "listen"):
         assert told in problems
+
+
+def test_an_alarm_command_that_this_machine_does_not_have_is_told(folder: Path) -> None:
+    text = f'{WHOLE}[alarm]\ncommand = ["no-such-program", "now"]\n'
+    assert "no-such-program" in "\n".join(check(written(folder, text)))
 
 
 def test_check_opens_nothing_and_answers_by_exit_code(folder: Path) -> None:

@@ -78,7 +78,8 @@ def _table(value: dict, expected: Type, *, origin: str, path: str) -> StructType
 
 def _explained(message: str, document: Any) -> str:
     """Add the value to the message: msgspec leaves it out where a value is outside its limits."""
-    found = re.fullmatch(r"(?P<limits>.*) - at `\$\.(?P<key>[\w.]+)`", message, re.DOTALL)
+    place = r"(?P<limits>.*) - at `\$\.(?P<key>[\w.]+)(?P<item>\[[\w.]+\])?`"
+    found = re.fullmatch(place, message, re.DOTALL)
     if found is None:
         return f"{message}; correct that key"
     value = document
@@ -89,6 +90,7 @@ def _explained(message: str, document: Any) -> str:
         return f"{found['key']}: {found['limits']}; correct that key"
     allowed = found["limits"].partition(", got ")[0].removeprefix("Expected ").replace("`", "")
     allowed = "a table" if allowed == "object" else allowed
+    allowed = f"each {allowed}" if found["item"] else allowed
     return f"{found['key']}: " + wanted(got=repr(value), allowed=allowed, remedy="correct that key")
 
 

@@ -77,6 +77,14 @@ class Journal:
             return content, None
         return self._store.calibration(current.version), current.version
 
+    def facts(self, version: int) -> Mapping[str, Any]:
+        """Facts that a version was committed with.
+
+        Raises:
+            StoreError: its row is damaged.
+        """
+        return self._store.version(version).meta
+
     def commit(self, content: bytes, facts: Mapping[str, Any]) -> int | None:
         """Commit a calibration; None if the store does not take it, which is an alarm."""
         try:

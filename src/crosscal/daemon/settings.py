@@ -17,6 +17,9 @@ from crosscal.core.user_code import require_code_allowed
 
 _LAST_PORT = 65535  # ports have 16 bits
 _LONGEST_INTERVAL_S = 30 * DAY_S  # a month: a board that is looked at less is not watched
+_SHORTEST_INTERVAL_S = 0.1  # ten readings of eight sentinels
+_RAREST_PER_DAY = 1e-6
+"""One false alarm in 2,700 years; a test that is silent for longer hears nothing."""
 _LOOPBACK_NAMES = ("localhost",)
 _BACKEND_FILE = "@crosscal"
 
@@ -93,16 +96,16 @@ class Drift(_Table, frozen=True):
 
     def __post_init__(self) -> None:
         _require(
-            math.isfinite(self.false_alarms_per_day) and self.false_alarms_per_day > 0.0,
+            math.isfinite(self.false_alarms_per_day) and self.false_alarms_per_day >= _RAREST_PER_DAY,
             f"false_alarms_per_day = {self.false_alarms_per_day}",
-            "a number above 0",
+            f"a number of {_RAREST_PER_DAY:g} or more",
         )
         _require(0.0 < self.board_share <= 0.5, f"board_share = {self.board_share}", "above 0, at most 0.5")
         low_s, high_s = self.interval_s
         _require(
-            0.0 < low_s <= high_s <= _LONGEST_INTERVAL_S,
+            _SHORTEST_INTERVAL_S <= low_s <= high_s <= _LONGEST_INTERVAL_S,
             f"interval_s = [{low_s}, {high_s}]",
-            f"two numbers above 0, the smaller first, at most {_LONGEST_INTERVAL_S:g}",
+            f"two numbers of {_SHORTEST_INTERVAL_S:g} to {_LONGEST_INTERVAL_S:g}, the smaller first",
         )
 
 
@@ -117,6 +120,11 @@ class Alarm(_Table, frozen=True):
 
     def __post_init__(self) -> None:
         _require(not self.command or bool(self.command[0]), "an empty program", "a program and its arguments")
+        _require(
+            not any("\0" in part for part in self.command),
+            f"command = {list(self.command)}",
+            "texts without NUL characters",
+        )
 
 
 class DaemonSettings(_Table, frozen=True):

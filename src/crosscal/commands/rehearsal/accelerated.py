@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -76,6 +78,13 @@ class AgeingBoard:
         reading = self.bench.measure(voltage_v, **settings)
         self._clock.advance(count * (settings["dwell_s"] + settings["averages"] * settings["aperture_s"]))
         return reading
+
+    @contextmanager
+    def uncounted(self) -> Iterator[None]:
+        """Read vectors that count for nobody."""
+        before = self.vectors
+        yield
+        self.vectors = before
 
     def temperature_c(self) -> float:
         """Read the thermometer."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
@@ -34,13 +33,26 @@ class Policy(Protocol):
 
 
 def learned(
-    programmed: ProgrammedCalibrator, reader: VectorReader, vectors: int, rng: np.random.Generator
+    programmed: ProgrammedCalibrator,
+    reader: VectorReader,
+    vectors: int,
+    rng: np.random.Generator,
+    *,
+    range_index: int | None = None,
 ) -> ProgrammedCalibrator:
-    """Recalibrate from known vectors measured now; what nothing can be learned from changes nothing."""
+    """Recalibrate from known vectors measured now; what nothing can be learned from changes nothing.
+
+    Args:
+        programmed: to recalibrate.
+        reader: of the board.
+        vectors: known ones.
+        rng: draws them.
+        range_index: in which all are read; None lets the board choose.
+    """
     window_v = programmed.voltage_range_v or (0.0, 0.0)
     low_v, high_v = window_v
     known_v = informative_vectors(vectors, programmed.shape[0], low_v=low_v, high_v=high_v, rng=rng)
-    known = reader.read(known_v)
+    known = reader.read(known_v) if range_index is None else reader.read_in(range_index, known_v)
     try:
         return programmed.recalibrated(known_v, known.current_a, usable=known.usable)
     except CrosscalError:
@@ -117,12 +129,11 @@ def nmse(programmed: ProgrammedCalibrator, voltage_v: np.ndarray, current_a: np.
     return float(np.nanmean((calibrated_a - ideal_a) ** 2) / spread_a2)
 
 
-def run_until(policy: Policy, until_s: float, clock: AcceleratedClock, after: Callable[[], None]) -> None:
+def run_until(policy: Policy, until_s: float, clock: AcceleratedClock) -> None:
     """Let a policy act until a time, and let the clock arrive there."""
     while policy.due_s <= until_s and clock() < until_s:
         clock.advance(policy.due_s - clock())
         policy.act()
-        after()
     clock.advance(until_s - clock())
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import click
 from rich import box
@@ -13,7 +12,18 @@ from rich.console import Console
 from rich.table import Table
 
 from crosscal.commands.benches.simulated_board import RESOURCE
-from crosscal.commands.rehearsal.rehearsal import Figures, RehearsalPlan, rehearse
+from crosscal.commands.rehearsal.plan import (
+    BETWEEN,
+    DAEMON,
+    INTERVAL,
+    NONE,
+    ONCE,
+    ORACLE,
+    THRESHOLD,
+    Figures,
+    RehearsalPlan,
+)
+from crosscal.commands.rehearsal.rehearsal import rehearse
 from crosscal.commands.terminal.progress import console, progress_bar
 from crosscal.core.physical_constants import DAY_S, HOUR_S
 from crosscal.core.whole_file import write_whole_text
@@ -23,13 +33,13 @@ from crosscal.daemon.settings import Drift
 _UNITS = {"s": 1.0, "m": 60.0, "h": HOUR_S, "d": DAY_S}
 _TRAINING_MATRICES = _TRAINING_VECTORS = 80  # as the demo: the calibrator is not to limit the rehearsal
 _NAMES = {
-    "oracle": "recalibrated before each read from 4N vectors",
-    "daemon": "the daemon, a read after a pause",
-    "between": "the daemon, had that read not waited",
-    "interval": "fixed interval, same board time",
-    "threshold": "fixed threshold, same board time",
-    "once": "calibrated once at the start",
-    "none": "as trained, never recalibrated",
+    ORACLE: "recalibrated before each read from 4N vectors",
+    DAEMON: "the daemon, a read after a pause",
+    BETWEEN: "the daemon, had that read not waited",
+    INTERVAL: "fixed interval, same board time",
+    THRESHOLD: "fixed threshold, same board time",
+    ONCE: "calibrated once at the start",
+    NONE: "as trained, never recalibrated",
 }
 
 
@@ -48,24 +58,26 @@ def parse_duration(text: str) -> float:
 def run_rehearsal(
     bench: str, duration_s: float, *, calibrator: Path | None, swing_c: float, seed: int, output: Path
 ) -> Figures:
-    """Rehearse and write `rehearsal.json`; print the table."""
-    with TemporaryDirectory() as folder:
-        file = calibrator or _trained(bench, Path(folder), seed)
-        # Four reads a day: at all phases of the temperature's swing, as 86,400 s is no multiple of 21,000 s.
-        plan = RehearsalPlan(
-            bench=bench,
-            calibrator=file,
-            duration_s=duration_s,
-            reads=max(8, round(duration_s / 21_000.0)),
-            swing_c=swing_c,
-            drift=Drift(),
-            seed=seed,
-        )
-        with progress_bar() as bar:
-            task = bar.add_task(f"rehearsing {duration_s / DAY_S:g} days", total=1.0, note="")
-            figures = rehearse(plan, Path(folder) / "store", lambda done: bar.update(task, completed=done))
+    """Rehearse and write `rehearsal.json`; print the table.
+
+    A calibrator that is trained first, and finished parts, stay in the folder; the same command goes on.
+    """
     output.mkdir(parents=True, exist_ok=True)
-    write_whole_text(output / "rehearsal.json", json.dumps(figures.to_json(), indent=1))
+    # Four reads a day: at all phases of the temperature's swing, as 86,400 s is no multiple of 21,000 s.
+    plan = RehearsalPlan(
+        bench=bench,
+        calibrator=calibrator or _trained(bench, output, seed),
+        duration_s=duration_s,
+        reads=max(8, round(duration_s / 21_000.0)),
+        swing_c=swing_c,
+        drift=Drift(),
+        seed=seed,
+    )
+    with progress_bar() as bar:
+        task = bar.add_task(f"rehearsing {duration_s / DAY_S:g} days", total=1.0, note="")
+        figures = rehearse(plan, output, lambda done: bar.update(task, completed=done))
+    document = {**figures.to_json(), "time_s": plan.times_s.tolist()}
+    write_whole_text(output / "rehearsal.json", json.dumps(document, indent=1))
     Console().print(_table(bench, figures))
     console.print(f"wrote {output / 'rehearsal.json'}")
     return figures
@@ -80,27 +92,30 @@ def _table(bench: str, figures: Figures) -> Table:
         table.add_row(
             name,
             f"{figures.mean(key):.3g}",
-            f"{figures.mean(key) / figures.mean('oracle'):.3g}",
+            f"{figures.mean(key) / figures.mean(ORACLE):.3g}",
             "" if share is None else f"{100 * share:.2g} %",
         )
+    counts = figures.counts
     table.caption = (
-        f"{figures.recalibrations} recalibrations, {figures.sentinels} readings of sentinels, "
-        f"{figures.alarms} alarms; the store holds {figures.store_bytes / 1e6:.3g} MB"
+        f"{counts['recalibrations']} recalibrations, {counts['sentinels']} readings of sentinels, "
+        f"{counts['alarms']} alarms; the store holds {counts['store_bytes'] / 1e6:.3g} MB"
     )
     return table
 
 
 def _trained(bench: str, folder: Path, seed: int) -> Path:
-    """Measure and train a calibrator for a board."""
+    """Measure and train a calibrator for a board, unless the folder has one."""
     from crosscal.commands.jobs.simulated_collection import collect_simulated
     from crosscal.commands.jobs.training import train_and_export
     from crosscal.core.run_file import read_run
     from crosscal.training import CollectionPlan, Measurements, TrainingPlan
 
-    run_file, file = folder / "training.h5", folder / "calibrator.onnx"
+    run_file, file = folder / "training.h5", folder / f"calibrator-{Path(bench).stem}-{seed}.onnx"
+    if file.exists():
+        return file
     plan = CollectionPlan(matrices=_TRAINING_MATRICES, vectors=_TRAINING_VECTORS, seed=seed)
     collect_simulated(bench, run_file, plan, resource=RESOURCE, resume=False, label="measuring")
-    train_and_export(
-        TrainingPlan(calibrator="structured", seed=seed), Measurements.from_run(read_run(run_file)), file
-    )
+    measurements = Measurements.from_run(read_run(run_file))
+    train_and_export(TrainingPlan(calibrator="structured", seed=seed), measurements, file)
+    run_file.unlink()
     return file

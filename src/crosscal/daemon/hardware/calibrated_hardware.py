@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from crosscal.core.errors import BoardError, DisturbedError, ScpiError
 from crosscal.daemon.hardware.calibrated_readings import calibrated, deviations, uncalibrated
 from crosscal.daemon.upkeep.condition import KeptHardware
+from crosscal.daemon.upkeep.kept_reference import Refer
 from crosscal.daemon.upkeep.upkeep import Upkeep
 from crosscal.firmware_models import BoardFacts, HardwareFailure, ProgrammingStep, Reading
 from crosscal.runtime import ProgrammedCalibrator
@@ -57,6 +58,7 @@ class CalibratedHardware:
         self._inner: AttachedHardware | None = None
         self._target_s: np.ndarray | None = None
         self._of_reading: tuple[ProgrammedCalibrator | None, np.ndarray | None] = None, None
+        self._refer: Refer = np.asarray
 
     # The board comes and goes
 
@@ -91,10 +93,10 @@ class CalibratedHardware:
         """Read vectors, and calibrate them with what is known of the matrix that was read."""
         self._prepare()
         try:
-            reading: Reading = self._call("measure", voltage_v, **settings)
+            reading = self._measured(voltage_v, settings)
         except DisturbedError:
             self._look_again()
-            reading = self._call("measure", voltage_v, **settings)
+            reading = self._measured(voltage_v, settings)
         condition = self._upkeep.condition
         programmed = condition.programmed
         # What is known of the matrix may change before its deviations are asked for.
@@ -102,7 +104,7 @@ class CalibratedHardware:
         if programmed is None:
             found = uncalibrated(reading)
         else:
-            found = calibrated(reading, programmed)
+            found = calibrated(reading, programmed, self._refer)
             if found.unexplained:
                 self._upkeep.unexplained(found.unexplained)
         self.reads += 1
@@ -191,7 +193,7 @@ class CalibratedHardware:
         programmed, widening_a = self._of_reading
         if programmed is None:
             return uncalibrated(Reading(current_a=current_a, status=status)).reading.calibrated_a
-        return deviations(programmed, current_a, status, widening_a)
+        return deviations(programmed, current_a, status, self._refer, widening_a)
 
     def calibration_in_doubt(self) -> bool:
         """Whether there is evidence against the calibration, or none at all."""
@@ -221,6 +223,17 @@ class CalibratedHardware:
                 self._inner.hold(voltage_v)
             else:
                 self._inner.rest()
+
+    def _measured(self, voltage_v: array[float], settings: Mapping[str, Any]) -> Reading:
+        """Read vectors, in a range whose readings can be referred to what the calibration has learned in."""
+        vectors_v = np.frombuffer(voltage_v).reshape(-1, self.facts.rows)
+        try:
+            self._refer = self._upkeep.refer(settings["range_index"], vectors_v)
+        except (DisturbedError, ScpiError):
+            raise
+        except BoardError as error:
+            raise self._away(error) from error
+        return self._call("measure", voltage_v, **settings)
 
     def _prepare(self) -> None:
         try:

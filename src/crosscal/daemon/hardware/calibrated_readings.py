@@ -9,6 +9,7 @@ import numpy as np
 
 from crosscal.core.errors import RangeError
 from crosscal.core.readout import UNUSABLE
+from crosscal.daemon.upkeep.kept_reference import Refer
 from crosscal.firmware_models import Reading
 from crosscal.runtime import ProgrammedCalibrator, Uncertain
 
@@ -38,9 +39,15 @@ def uncalibrated(reading: Reading) -> CalibratedReading:
     )
 
 
-def calibrated(reading: Reading, programmed: ProgrammedCalibrator) -> CalibratedReading:
-    """Calibrate a reading with the calibrator of the matrix that the board holds."""
-    current_a = _usable_currents(programmed, reading.current_a, reading.status)
+def calibrated(reading: Reading, programmed: ProgrammedCalibrator, refer: Refer) -> CalibratedReading:
+    """Calibrate a reading with the calibrator of the matrix that the board holds.
+
+    Args:
+        reading: of whole vectors.
+        programmed: the calibrator.
+        refer: refers readings to the conditions that it has learned in.
+    """
+    current_a = refer(_usable_currents(programmed, reading.current_a, reading.status))
     try:
         values_a, unexplained = programmed(current_a, allow_nan=True), 0
     except RangeError:
@@ -57,6 +64,7 @@ def deviations(
     programmed: ProgrammedCalibrator,
     current_a: array[float],
     status: bytes,
+    refer: Refer,
     widening_a: np.ndarray | None,
 ) -> array[float]:
     """State the standard deviations of calibrated currents [A]; 9.91E37 where there are none.
@@ -64,9 +72,10 @@ def deviations(
     Args:
         programmed: calibrator of the readings.
         current_a, status: of whole vectors.
+        refer: refers readings to the conditions that it has learned in.
         widening_a: deviation [A], (M,), of columns that could not be repaired; None for none.
     """
-    seen_a = _usable_currents(programmed, current_a, status)
+    seen_a = refer(_usable_currents(programmed, current_a, status))
     found_a = np.full(seen_a.shape, np.nan)
     for index, vector_a in enumerate(seen_a):
         try:

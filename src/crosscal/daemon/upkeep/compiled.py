@@ -18,7 +18,7 @@ _ORIGIN = "the calibrator in use"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Compiled:
-    """A calibrator file, loaded, and what it compiled to.
+    """A calibrator file, loaded and compiled.
 
     Attributes:
         content: of the file.
@@ -46,7 +46,7 @@ class Compiled:
         return cls(content=content, calibrator=calibrator, programmed=calibrator.program(target_s))
 
     def carrying(self, programmed: ProgrammedCalibrator) -> Self:
-        """Return the same file with what it has been recalibrated to since."""
+        """Return the same file with its latest recalibration, not committed."""
         return type(self)(content=self.content, calibrator=self.calibrator, programmed=programmed)
 
     def facts_of(self, target_s: Matrix) -> Mapping[str, Any] | None:

@@ -28,7 +28,7 @@ class KeptHardware(Hardware, Protocol):
 
 @dataclass(slots=True)
 class Condition:
-    """What is known of the calibration at this moment.
+    """Knowledge of the calibration at this moment.
 
     Attributes:
         compiled: in use; None if there is none for the matrix that the board holds.

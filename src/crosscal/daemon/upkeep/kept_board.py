@@ -10,6 +10,7 @@ from crosscal.core.errors import RangeError, wanted
 from crosscal.daemon.clock import DaemonClock
 from crosscal.daemon.upkeep.board_time import BoardTime
 from crosscal.daemon.upkeep.condition import KeptHardware
+from crosscal.daemon.upkeep.kept_reference import KeptReference, Refer
 from crosscal.daemon.upkeep.known_vectors import KnownReadings, VectorReader, joined
 
 
@@ -22,6 +23,7 @@ class KeptBoard:
         clock: time.
         time: account of board time; None begins one.
         share: of all time, for such an account.
+        reference: conditions that its readings are referred to.
     """
 
     def __init__(
@@ -32,8 +34,11 @@ class KeptBoard:
         clock: DaemonClock,
         time: BoardTime | None,
         share: float,
+        reference: KeptReference,
     ) -> None:
         self.hardware, self.identity = hardware, identity
+        self.felt_c: float | None = None
+        self._reference = reference
         self.reader = VectorReader(hardware, clock.monotonic)
         # A start is a recalibration of cells and its verification.
         start_s = (4 * hardware.facts.rows + 24) * self.reader.vector_s
@@ -52,9 +57,13 @@ class KeptBoard:
         return int(self.time.balance_s / self.vector_s)
 
     def read(self, voltage_v: np.ndarray) -> KnownReadings:
-        """Read known vectors at once."""
-        parts = self.reader.slices(voltage_v)
-        return joined([self._charged(part) for part in parts])
+        """Read known vectors at once.
+
+        Raises:
+            BoardError: from the board.
+        """
+        self.temperature_c()
+        return joined([self._taken(part) for part in self.reader.slices(voltage_v)])
 
     def read_in_slices(self, voltage_v: np.ndarray) -> Iterator[KnownReadings]:
         """Read known vectors a few at a time.
@@ -62,19 +71,38 @@ class KeptBoard:
         Raises:
             RangeError: the board is too hot, or a driver at its limit; nothing of it counts.
         """
+        self.temperature_c()
         for part in self.reader.slices(voltage_v):
-            yield _cool(self._charged(part))
+            yield _cool(self._taken(part))
 
     def temperature_c(self) -> float | None:
         """Ask the thermometer; None without one."""
-        if "TEMP" not in self.hardware.facts.capabilities:
-            return None
-        temperature_c = self.hardware.temperature_c()
-        return temperature_c if np.isfinite(temperature_c) else None
+        self.felt_c = None
+        if "TEMP" in self.hardware.facts.capabilities:
+            felt_c = self.hardware.temperature_c()
+            self.felt_c = felt_c if np.isfinite(felt_c) else None
+        return self.felt_c
 
-    def _charged(self, known: KnownReadings) -> KnownReadings:
-        self.time.spend(known.board_s)
-        return known
+    def refer(self, range_index: int, voltage_v: np.ndarray) -> Refer:
+        """Give the referral of readings in a range; a new one is compared with the reference first.
+
+        Args:
+            range_index: the range.
+            voltage_v: inputs such as are read in it [V], (K, N).
+
+        Raises:
+            BoardError: from the board.
+        """
+        if not self._reference.knows(range_index):
+            self.time.spend(self._reference.compare(range_index, self.reader, voltage_v, self.felt_c))
+        return self._reference.refer(range_index, self.felt_c)
+
+    def _taken(self, part: KnownReadings) -> KnownReadings:
+        """Charge a reading to the account, and refer it."""
+        self.time.spend(part.board_s)
+        if part.range_index is None:
+            return part
+        return part.referred(self.refer(part.range_index, part.voltage_v), self.felt_c)
 
 
 def _cool(known: KnownReadings) -> KnownReadings:

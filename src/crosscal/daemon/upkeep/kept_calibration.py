@@ -14,6 +14,7 @@ from crosscal.daemon.clock import DaemonClock
 from crosscal.daemon.journal import Journal
 from crosscal.daemon.upkeep.compiled import Compiled, same_target
 from crosscal.daemon.upkeep.condition import Condition, KeptHardware
+from crosscal.daemon.upkeep.kept_reference import KeptReference
 from crosscal.daemon.upkeep.matrix_age import MatrixAge
 from crosscal.runtime import Calibrator
 
@@ -29,13 +30,15 @@ class KeptCalibration:
         clock: time.
 
     Attributes:
-        condition: what is known of it at this moment.
+        condition: knowledge of it at this moment.
         age: of the matrix.
+        reference: conditions that it has learned in.
     """
 
     def __init__(self, calibrator: Calibrator, journal: Journal, clock: DaemonClock) -> None:
         self.condition = Condition()
         self.age = MatrixAge(clock)
+        self.reference = KeptReference()
         self._calibrator, self._journal, self._clock = calibrator, journal, clock
         self._committed_s = -np.inf
 
@@ -77,6 +80,8 @@ class KeptCalibration:
             if before is None or before.content != content or not same:
                 condition.compiled = Compiled.of(content, target_s, like=self._calibrator)
                 self._calibrator = condition.compiled.calibrator
+            if version is not None and version != condition.version:
+                self.reference.restore(self._journal.facts(version))
             condition.version, condition.widening_a = version, None
         except CrosscalError as error:
             condition.compiled = None
@@ -87,10 +92,11 @@ class KeptCalibration:
             compiled = condition.compiled
             self.age.begin(None if written or compiled is None else compiled.facts_of(target_s))
         condition.learned_at_s = None
+        self.reference.new_vectors()
         return True
 
     def take_read_back(self, hardware: KeptHardware) -> None:
-        """Learn what the board measures of its cells, where both can.
+        """Learn the cells as the board reads them back, where both can.
 
         Raises:
             BoardError: from the board.
@@ -109,20 +115,19 @@ class KeptCalibration:
 
     def commit_first(self, compiled: Compiled, facts: Mapping[str, Any]) -> None:
         """Commit the calibration in use, so that the store knows where its history begins."""
-        self.condition.version = self._journal.commit(compiled.content, facts)
+        self.condition.version = self._journal.commit(compiled.content, {**facts, **self.reference.facts})
 
     def commit(self, compiled: Compiled, facts: Mapping[str, Any]) -> None:
         """Commit a calibration that has learned, and use it.
 
         One that the store does not take, as with a full disk, is in use until the daemon ends.
         """
-        version = self._journal.commit(compiled.content, facts)
+        version = self._journal.commit(compiled.content, {**facts, **self.reference.facts})
         if version is None:
             logger.error("the calibration could not be stored; it is in use until the daemon ends")
         self._calibrator = compiled.calibrator
         self.condition.compiled, self.condition.version = compiled, version or self.condition.version
         self._committed_s = self._clock.monotonic()
-        self.learned()
 
     def unverified(self, reason: str) -> None:
         """Take it for good until its verification, which comes next."""
@@ -135,9 +140,10 @@ class KeptCalibration:
         if condition.learned_at_s is None:
             condition.learned_at_s = now_s
 
-    def learned(self) -> None:
-        """Note that it has just learned from known vectors, or that these had nothing to teach."""
+    def learned(self, temperature_c: float | None) -> None:
+        """Note that it has just learned from known vectors at a temperature, or that these taught nothing."""
         self.condition.learned_at_s = self._clock.monotonic()
+        self.reference.pivot(temperature_c)
 
     def doubt(self, text: str, *, usable: bool) -> None:
         """Note evidence against it; not usable, it calibrates nothing."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 
@@ -24,20 +25,30 @@ class KnownReadings:
 
     Attributes:
         voltage_v: the vectors [V], (K, N).
-        current_a: measured [A], (K, M); NaN where not usable.
+        measured_a: measured [A], (K, M); NaN where not usable.
+        current_a: the same, referred to the conditions that the calibration has learned in.
+        range_index: their range; None where they were read in several.
+        temperature_c: of the board; None where it is not known.
         board_s: time that it took from the board [s].
         over_temperature: the board was too hot, or a driver at its limit: nothing of it counts.
     """
 
     voltage_v: Vectors
+    measured_a: Currents
     current_a: Currents
     board_s: float
     over_temperature: bool
+    range_index: int | None = None
+    temperature_c: float | None = None
 
     @property
     def usable(self) -> np.ndarray:
         """Where there is a reading, (K, M)."""
         return np.isfinite(self.current_a)
+
+    def referred(self, refer: Callable[[Currents], Currents], temperature_c: float | None) -> Self:
+        """Return them with their currents referred to other conditions."""
+        return replace(self, current_a=refer(self.measured_a), temperature_c=temperature_c)
 
 
 @dataclass(slots=True)
@@ -74,14 +85,18 @@ class VectorReader:
         """Read vectors at once."""
         return joined(list(self.slices(voltage_v)))
 
-    def _read(self, voltage_v: Vectors) -> KnownReadings:
+    def read_in(self, range_index: int, voltage_v: Vectors) -> KnownReadings:
+        """Read vectors in one range, whatever saturates."""
+        return self._read(voltage_v, range_index)
+
+    def _read(self, voltage_v: Vectors, held_index: int | None = None) -> KnownReadings:
         settings, columns = self._settings, self.hardware.facts.columns
         began_s = self.monotonic()
         run = Acquisition(
             hardware=self.hardware,
             voltage_v=array("d", np.ascontiguousarray(voltage_v, dtype=float).tobytes()),
-            range_index=self._range_index,
-            auto_range=True,
+            range_index=self._range_index if held_index is None else held_index,
+            auto_range=held_index is None,
             aperture_s=settings.aperture_s,
             averages=1,
             dwell_s=settings.dwell_s,
@@ -90,24 +105,32 @@ class VectorReader:
         while run.step():
             # Another pass over the same vectors in another range, or more of them.
             vectors += len(voltage_v) if not run.trace.points else 0
-        self._range_index = run.range_index
+        if held_index is None:
+            self._range_index = run.range_index
         took_s = max(self.monotonic() - began_s, vectors * self.vector_s)
         self.board_s += took_s
         current_a = np.array(run.trace.current_a).reshape(-1, columns)
         status = np.frombuffer(bytes(run.trace.status), np.uint8).reshape(-1, columns)
+        measured_a = np.where((status & int(UNUSABLE)) != 0, np.nan, current_a)
         return KnownReadings(
             voltage_v=voltage_v,
-            current_a=np.where((status & int(UNUSABLE)) != 0, np.nan, current_a),
+            measured_a=measured_a,
+            current_a=measured_a,
             board_s=took_s,
             over_temperature=run.over_temperature or run.compliance,
+            range_index=run.range_index,
         )
 
 
 def joined(parts: list[KnownReadings]) -> KnownReadings:
     """Join readings that were made one after the other."""
+    ranges = {part.range_index for part in parts}
     return KnownReadings(
         voltage_v=np.concatenate([part.voltage_v for part in parts]),
+        measured_a=np.concatenate([part.measured_a for part in parts]),
         current_a=np.concatenate([part.current_a for part in parts]),
         board_s=sum(part.board_s for part in parts),
         over_temperature=any(part.over_temperature for part in parts),
+        range_index=ranges.pop() if len(ranges) == 1 else None,
+        temperature_c=parts[-1].temperature_c,
     )

@@ -9,7 +9,7 @@ RETRY_S = 60.0
 
 
 class Schedule:
-    """Times of what an upkeep does next.
+    """Times of an upkeep's next jobs.
 
     Args:
         clock: time.

@@ -33,6 +33,7 @@ from crosscal.daemon.upkeep.jobs.refreshing import Refreshment
 from crosscal.daemon.upkeep.jobs.verifying import verify_now
 from crosscal.daemon.upkeep.kept_board import KeptBoard
 from crosscal.daemon.upkeep.kept_calibration import KeptCalibration
+from crosscal.daemon.upkeep.kept_reference import Refer
 from crosscal.daemon.upkeep.schedule import Schedule
 from crosscal.daemon.upkeep.upkept import Upkept
 from crosscal.daemon.upkeep.watch.finding import Finding
@@ -85,7 +86,7 @@ class Upkeep:
 
     @property
     def condition(self) -> Condition:
-        """What is known of the calibration at this moment."""
+        """Knowledge of the calibration at this moment."""
         return self._calibration.condition
 
     @property
@@ -127,7 +128,12 @@ class Upkeep:
         """
         upkept = self._upkept
         upkept.board = KeptBoard(
-            hardware, identity, clock=upkept.clock, time=self.board_time, share=self.settings.board_share
+            hardware,
+            identity,
+            clock=upkept.clock,
+            time=self.board_time,
+            share=self.settings.board_share,
+            reference=self._calibration.reference,
         )
         self.board_time = upkept.board.time
         self.look_again("the board was connected")
@@ -197,6 +203,18 @@ class Upkeep:
         watch = self._upkept.watch
         if temperature_c is not None and watch is not None and watch.felt(temperature_c):
             self._schedule.look_soon()
+
+    def refer(self, range_index: int, voltage_v: np.ndarray) -> Refer:
+        """Give the referral of readings in a range to the conditions that the calibration has learned in.
+
+        Args:
+            range_index: the range; one that was never used is compared with the others first, in some 20 ms.
+            voltage_v: inputs that are read in it [V], (K, N).
+
+        Raises:
+            BoardError: from the board.
+        """
+        return self._upkept.require_board().refer(range_index, voltage_v)
 
     def prepare_read(self, feed: Callable[[], object]) -> None:
         """Learn anew before a read, where the calibration is stale and the board's time allows it.

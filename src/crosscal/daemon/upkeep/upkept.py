@@ -27,7 +27,7 @@ class Upkept:
 
     Attributes:
         calibration: that reads go through.
-        schedule: when which job is due.
+        schedule: when jobs are due.
         journal: records and alarms.
         settings: how closely to watch.
         clock: time.

@@ -39,9 +39,13 @@ def warm_up(calibrator: Calibrator) -> None:
         for reading in range(_READINGS):
             noisy_a = current_a * (1.0 + 1e-4 * rng.normal(size=current_a.shape))
             known = KnownReadings(
-                voltage_v=watch.voltage_v, current_a=noisy_a, board_s=0.0, over_temperature=False
+                voltage_v=watch.voltage_v,
+                measured_a=noisy_a,
+                current_a=noisy_a,
+                board_s=0.0,
+                over_temperature=False,
             )
-            watch.take(known, None, 60.0 * reading)
+            watch.take(known, 60.0 * reading)
         programmed.recalibrated(watch.voltage_v, current_a)
     except CrosscalError as error:
         # The first matrix will say so, with its own numbers.

@@ -25,7 +25,7 @@ Aside = Callable[[Callable[[], Any]], Future[Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Learned:
-    """What known vectors have taught.
+    """Lesson of known vectors.
 
     Attributes:
         programmed: recalibrated. vectors: that it has learned from.

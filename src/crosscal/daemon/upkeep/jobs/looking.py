@@ -10,7 +10,7 @@ from crosscal.daemon.upkeep.upkept import Upkept
 
 
 def look(upkept: Upkept) -> Iterator[None]:
-    """Read the sentinels and test them for drift; what they find asks for a recalibration.
+    """Read the sentinels and test them for drift, and ask for a recalibration if there is any.
 
     Raises:
         CrosscalError: not one usable reading. BoardError: from the board.
@@ -23,8 +23,9 @@ def look(upkept: Upkept) -> Iterator[None]:
     for part in board.read_in_slices(watch.voltage_v):
         parts.append(part)
         yield
-    finding = watch.take(joined(parts), board.temperature_c(), upkept.clock.monotonic())
-    upkept.latest = finding
+    known = joined(parts)
+    finding = upkept.latest = watch.take(known, upkept.clock.monotonic())
+    calibration.reference.follow(known, calibration.age.age_s)
     upkept.journal.sentinel(finding, calibration.condition.version)
     if finding.text:
         calibration.doubt(finding.text, usable=True)

@@ -14,7 +14,7 @@ from crosscal.daemon.upkeep.upkept import Upkept
 
 
 def vectors_to_learn(upkept: Upkept) -> int:
-    """Choose K by the size of the drift, within what the board's time allows.
+    """Choose K by the size of the drift, within the board's time.
 
     Raises:
         InputError: it allows none at present.
@@ -59,19 +59,20 @@ def learned_now(upkept: Upkept, compiled: Compiled, vectors: int) -> Generator[N
 
 
 def adopt(upkept: Upkept, compiled: Compiled, learned: Learned, reason: str) -> Iterator[None]:
-    """Commit what was learned, and use it."""
+    """Commit a better calibration, and use it."""
     facts = upkept.facts(compiled.carrying(learned.programmed), reason, learned.before, learned.after)
     facts |= {"vectors": learned.vectors}
     renewing = upkept.aside(lambda: compiled.recalibrated(learned.programmed, facts))
     yield from until_done(renewing)
     calibration = upkept.calibration
+    calibration.learned(upkept.require_board().felt_c)
     calibration.commit(renewing.result(), facts)
     quarantine(calibration.condition, learned.after, upkept.journal)
     upkept.journal.event("recalibration", f"{reason}: {learned.vectors} vectors", facts)
 
 
 def drop(upkept: Upkept, learned: Learned) -> None:
-    """Keep the calibration in use: what was learned is worse."""
+    """Keep the calibration in use: the new one is worse."""
     text = (
         f"a recalibration failed its verification ({learned.after.rms_a:.3g} A, "
         f"{learned.before.rms_a:.3g} A before); the calibration stays as it was: look at the board"

@@ -55,7 +55,7 @@ class Refreshment:
         if compiled is None:
             return
         learned = yield from learned_now(upkept, compiled, vectors)
-        calibration.learned()
+        calibration.learned(upkept.require_board().felt_c)
         self._stale_after.take(age_s, learned.before, learned.after)
         drifted = in_doubt(learned.before)
         if not learned.after.no_worse_than(learned.before):

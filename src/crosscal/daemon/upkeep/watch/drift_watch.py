@@ -79,12 +79,13 @@ class DriftWatch:
         """The sentinels [V], (S, N)."""
         return self._monitor.sentinels.voltage_v
 
-    def take(self, known: KnownReadings, temperature_c: float | None, now_s: float) -> Finding:
+    def take(self, known: KnownReadings, now_s: float) -> Finding:
         """Test a reading of the sentinels.
 
         Raises:
             InputError: not one usable reading.
         """
+        temperature_c = known.temperature_c
         reading = self._monitor.update(
             known.current_a, time_s=now_s, usable=known.usable, temperature_c=temperature_c
         )
@@ -93,10 +94,14 @@ class DriftWatch:
         self._growth.take(reading.nmse)
         self._follow_drift(reading.relative_change, now_s)
         diagnosis = None if reading.alarm is None else self._diagnosed(known, temperature_c)
+        tolerable = diagnosis is not None and self._tolerable(diagnosis, reading.nmse)
+        if tolerable:
+            self._monitor.begin_anew()
         return Finding.of(
             reading,
             worse=self._worse(temperature_c),
             diagnosis=diagnosis,
+            tolerable=tolerable,
             temperature_c=temperature_c,
         )
 
@@ -162,6 +167,14 @@ class DriftWatch:
         folds = math.log(since_s / at_s) if since_s > at_s else 0.0
         if folds > 0.0 and math.isfinite(relative_change):
             self._per_fold = relative_change / max(folds, 0.1)
+
+    def _tolerable(self, diagnosis: Diagnosis, nmse: float) -> bool:
+        """Whether a change is far beyond noise, and yet none that reads would notice.
+
+        A recalibration for each of these would go after slow noise for ever: it comes back within minutes.
+        One place, however little it adds to the error of all, is to be named.
+        """
+        return not diagnosis.where and self._growth.factor(nmse) <= WORSE
 
     def _worse(self, temperature_c: float | None) -> str:
         """Say by how much the error has grown, if by more than is tolerated."""

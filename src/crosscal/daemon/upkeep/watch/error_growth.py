@@ -63,6 +63,11 @@ class ErrorGrowth:
         if len(self._first) == _BASELINE:
             self._judge()
 
+    def factor(self, nmse: float) -> float:
+        """Error of one reading relative to that after the calibration."""
+        first = math.inf if self.usual is None else self.usual
+        return nmse / min(first, self._most_usual)
+
     def beyond(self) -> float | None:
         """Error relative to that after the calibration, if by that it is to be renewed; else None."""
         factor = self._factor()
@@ -70,12 +75,15 @@ class ErrorGrowth:
         return factor if self._renewed else None
 
     def _factor(self) -> float | None:
-        if len(self._first) < _BASELINE:
-            return None
+        return self.factor(self._mean) if len(self._first) == _BASELINE else None
+
+    @property
+    def _most_usual(self) -> float:
+        """Largest error just after the calibration that passes for usual."""
         usual_rise = _VERIFIED
         if len(self._rises) >= _FEWEST_RISES:
             usual_rise = max(usual_rise, WORSE * float(np.median(self._rises)))
-        return self._mean / min(float(np.mean(self._first)), usual_rise * self._verified_nmse)
+        return usual_rise * self._verified_nmse
 
     def _judge(self) -> None:
         """Learn from the first sentinels whether the calibration was worth it."""

@@ -24,7 +24,7 @@ class Finding:
         alarm: kind of change that noise does not explain; empty if there is none.
         text: for people, of what asks for a recalibration; empty if nothing does.
         data: plain JSON values.
-        diagnosis: of an alarm; None without one.
+        diagnosis: of an alarm that asks for a recalibration; None without one.
     """
 
     residual: np.ndarray
@@ -43,6 +43,7 @@ class Finding:
         *,
         worse: str,
         diagnosis: Diagnosis | None,
+        tolerable: bool,
         temperature_c: float | None,
     ) -> Self:
         """Put together the evidence of a reading.
@@ -51,6 +52,7 @@ class Finding:
             reading: as the monitor took it.
             worse: for people, of an error that has grown; empty if it has not.
             diagnosis: of the monitor's alarm; None without one.
+            tolerable: whether the change found has not made the error larger.
             temperature_c: None without a thermometer.
         """
         return cls(
@@ -59,9 +61,9 @@ class Finding:
             nmse=_finite(reading.nmse),
             temperature_c=temperature_c,
             alarm="" if diagnosis is None else str(diagnosis.change),
-            text=worse if diagnosis is None else _described(diagnosis),
+            text=worse if diagnosis is None or tolerable else _described(diagnosis),
             data=_data(reading, diagnosis),
-            diagnosis=diagnosis,
+            diagnosis=None if tolerable else diagnosis,
         )
 
 

@@ -1,0 +1,1 @@
+"""Reference conditions of a board: current range and temperature that readings are referred to."""

@@ -1,0 +1,151 @@
+"""Law of one current range: its readings against those of the reference range at the reference temperature.
+
+Every range of an amplifier has an offset and a gain of its own, and both move with the temperature. A
+calibrator knows of one set: readings are referred to the conditions that it has learned in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+
+from crosscal.core.array_types import Currents, Float
+from crosscal.core.errors import InputError, ShapeError, wanted
+from crosscal.runtime.reference.temperature_slopes import ColumnSlopes
+
+_FEWEST = 3
+"""Readings of a column in both ranges that an offset and a gain are learned from, with one to spare."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RangeLaw:
+    """Offset and gain of each column in one range, relative to the reference.
+
+    Attributes:
+        offset_a: [A], (M,), NaN for a column that is not known.
+        gain: (M,).
+        slopes: their change per degree.
+        temperature_c: that they hold at; None where the board reports none.
+    """
+
+    offset_a: Float[np.ndarray, " columns"]
+    gain: Float[np.ndarray, " columns"]
+    slopes: ColumnSlopes
+    temperature_c: float | None
+
+    def __post_init__(self) -> None:
+        shapes = {self.offset_a.shape, self.gain.shape, self.slopes.offset_a_per_c.shape}
+        if len(shapes) != 1 or self.offset_a.ndim != 1:
+            raise ShapeError(
+                wanted(
+                    got=f"a law of a range with arrays of {sorted(shapes)}",
+                    allowed="one offset, gain and slope for each column",
+                    remedy="use what to_json gave",
+                )
+            )
+
+    @classmethod
+    def of_reference(cls, columns: int, temperature_c: float | None) -> Self:
+        """Begin with the reference range itself: no offset, gain 1."""
+        return cls(
+            offset_a=np.zeros(columns),
+            gain=np.ones(columns),
+            slopes=ColumnSlopes.none(columns),
+            temperature_c=temperature_c,
+        )
+
+    @classmethod
+    def between(cls, reference_a: Currents, current_a: Currents, temperature_c: float | None) -> Self:
+        """Compare readings of the same vectors, by least squares column by column.
+
+        Args:
+            reference_a: referred already [A], (K, M), NaN where there is no usable reading.
+            current_a: in the range of the law [A], (K, M), likewise.
+            temperature_c: of both; None where the board reports none.
+
+        Returns:
+            The law; NaN for columns with fewer than 3 readings in both.
+        """
+        both = np.isfinite(reference_a) & np.isfinite(current_a)
+        count = both.sum(axis=0)
+        x, y = np.where(both, reference_a, 0.0), np.where(both, current_a, 0.0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            x_mean, y_mean = x.sum(axis=0) / count, y.sum(axis=0) / count
+            x_about = np.where(both, x - x_mean, 0.0)
+            gain = (x_about * y).sum(axis=0) / (x_about**2).sum(axis=0)
+        unknown = (count < _FEWEST) | ~np.isfinite(gain) | (gain <= 0.0)
+        gain = np.where(unknown, 1.0, gain)
+        return cls(
+            offset_a=np.where(unknown, np.nan, y_mean - gain * x_mean),
+            gain=gain,
+            slopes=ColumnSlopes.none(gain.size),
+            temperature_c=temperature_c,
+        )
+
+    def referred(self, current_a: Currents, temperature_c: float | None) -> Currents:
+        """Refer readings to the reference.
+
+        Args:
+            current_a: [A], (B, M).
+            temperature_c: of the board; None counts as that of the law.
+        """
+        offset_a, gain = self._at(temperature_c)
+        return (current_a - offset_a) / gain
+
+    def pivoted(self, temperature_c: float | None) -> Self:
+        """Return the same law as it holds at another temperature; new slopes turn about that."""
+        if temperature_c is None:
+            return self
+        offset_a, gain = self._at(temperature_c)
+        return replace(self, offset_a=offset_a, gain=gain, temperature_c=temperature_c)
+
+    def with_slopes(self, slopes: ColumnSlopes) -> Self:
+        """Return the law with other slopes; at its own temperature it is the same."""
+        return replace(self, slopes=slopes)
+
+    def _at(self, temperature_c: float | None) -> tuple[np.ndarray, np.ndarray]:
+        if temperature_c is None or self.temperature_c is None:
+            return self.offset_a, self.gain
+        warmer_c = temperature_c - self.temperature_c
+        gain = self.gain * (1.0 + self.slopes.gain_per_c * warmer_c)
+        return self.offset_a + self.slopes.offset_a_per_c * warmer_c, gain
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for the store, to the digits that matter."""
+        return {
+            "offset_a": _rounded(self.offset_a),
+            "gain": _rounded(self.gain),
+            "offset_a_per_c": _rounded(self.slopes.offset_a_per_c),
+            "gain_per_c": _rounded(self.slopes.gain_per_c),
+            "temperature_c": self.temperature_c,
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """Read the entry that `to_json` gave.
+
+        Raises:
+            InputError: something is missing or no number.
+        """
+        try:
+            names = ("offset_a", "gain", "offset_a_per_c", "gain_per_c")
+            offset_a, gain, *slopes = (np.array(document[name], dtype=np.float64) for name in names)
+            temperature_c = document["temperature_c"]
+            return cls(
+                offset_a=offset_a,
+                gain=gain,
+                slopes=ColumnSlopes(offset_a_per_c=slopes[0], gain_per_c=slopes[1]),
+                temperature_c=None if temperature_c is None else float(temperature_c),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"got a law of a range that is none ({error}); allowed: what to_json gave"
+            ) from error
+
+
+def _rounded(values: np.ndarray) -> list[float | None]:
+    """Six digits: the converter of a board has no more; None where nothing is known."""
+    return [float(f"{value:.6g}") if np.isfinite(value) else None for value in values]

@@ -1,0 +1,110 @@
+"""Reference conditions of a board as the upkeep keeps them: ranges compared, temperature slopes followed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from crosscal.core.array_types import Currents
+from crosscal.core.errors import InputError
+from crosscal.daemon.upkeep.known_vectors import KnownReadings, VectorReader
+from crosscal.runtime.reference.range_law import RangeLaw
+from crosscal.runtime.reference.reference_conditions import ReferenceConditions
+from crosscal.runtime.reference.temperature_slopes import TemperatureSlopes
+
+FACT = "reference_conditions"
+"""Name among the facts of a calibration."""
+_GRADES = np.linspace(0.0, 1.0, 8)[:, None]
+"""Sizes of the vectors that ranges are compared with: the smaller ones saturate none of them."""
+
+Refer = Callable[[Currents], Currents]
+"""Refers readings [A], (B, M), to the conditions that the calibration has learned in."""
+
+
+class KeptReference:
+    """Reference conditions, learned from the board's own readings; they belong to it, whatever its matrix."""
+
+    def __init__(self) -> None:
+        self._conditions = ReferenceConditions()
+        self._slopes: dict[int, TemperatureSlopes] = {}
+
+    def knows(self, range_index: int) -> bool:
+        """Whether readings in a range can be referred."""
+        return range_index in self._conditions.laws
+
+    def refer(self, range_index: int, temperature_c: float | None) -> Refer:
+        """Give the referral of readings in a range at a temperature, as it is known now."""
+        return partial(self._conditions.referred, range_index=range_index, temperature_c=temperature_c)
+
+    def compare(
+        self, range_index: int, reader: VectorReader, voltage_v: np.ndarray, temperature_c: float | None
+    ) -> float:
+        """Learn a range by vectors that are read in it and in the reference range.
+
+        Args:
+            range_index: the range; the first one of all becomes the reference.
+            reader: of the board.
+            voltage_v: inputs such as are read in this range [V], (K, N).
+            temperature_c: at present; None without a thermometer.
+
+        Returns:
+            Time that it took from the board [s].
+
+        Raises:
+            BoardError: from the board.
+        """
+        reference_index = self._conditions.reference_index
+        if reference_index is None:
+            columns = reader.hardware.facts.columns
+            self._conditions = self._conditions.with_law(
+                range_index, RangeLaw.of_reference(columns, temperature_c)
+            )
+            return 0.0
+        graded_v = _GRADES * np.resize(voltage_v, (len(_GRADES), voltage_v.shape[1]))
+        reference, other = (reader.read_in(at, graded_v) for at in (reference_index, range_index))
+        referred_a = self.refer(reference_index, temperature_c)(reference.measured_a)
+        self._conditions = self._conditions.with_law(
+            range_index, RangeLaw.between(referred_a, other.measured_a, temperature_c)
+        )
+        return reference.board_s + other.board_s
+
+    def follow(self, known: KnownReadings, age_s: float) -> None:
+        """Learn temperature slopes from a reading of the sentinels of a matrix of some age [s]."""
+        at, temperature_c = known.range_index, known.temperature_c
+        if at is None or temperature_c is None or not self.knows(at):
+            return
+        learned = self._slopes.setdefault(at, TemperatureSlopes(known.measured_a.shape[1]))
+        if learned.take(known.measured_a, temperature_c=temperature_c, age_s=age_s):
+            self._conditions = self._conditions.with_slopes(at, learned.slopes)
+
+    def pivot(self, temperature_c: float | None) -> None:
+        """Let slopes turn about the temperature of a calibration that has just learned."""
+        self._conditions = self._conditions.pivoted(temperature_c)
+
+    def new_vectors(self) -> None:
+        """Note that sentinels read from now on are other vectors, or of another matrix."""
+        for each in self._slopes.values():
+            each.forget_reading()
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Facts for the store."""
+        slopes = {str(at): learned.to_json() for at, learned in self._slopes.items()}
+        return {FACT: {"ranges": self._conditions.to_json(), "slopes": slopes}}
+
+    def restore(self, facts: Mapping[str, Any]) -> None:
+        """Take them from the facts of a calibration; from one without any, begin anew.
+
+        Raises:
+            InputError: they are damaged.
+        """
+        document = facts.get(FACT, {"ranges": [], "slopes": {}})
+        try:
+            slopes = {int(at): TemperatureSlopes.from_json(each) for at, each in document["slopes"].items()}
+            conditions = ReferenceConditions.from_json(document["ranges"])
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise InputError(f"got reference conditions that are none ({error})") from error
+        self._conditions, self._slopes = conditions, slopes

@@ -59,7 +59,7 @@ class Kept:
     def __init__(self, folder: Path) -> None:
         self.clock = FakeClock()
         self.utc_offset_s = 0.0
-        time = DaemonClock(
+        self.time = time = DaemonClock(
             monotonic=self.clock, utc=lambda: self.clock() + self.utc_offset_s, sleep=self.clock.advance
         )
         self.store = Store.open(folder)
@@ -251,6 +251,42 @@ def test_a_drifted_board_is_right_for_the_read_that_comes_first(kept: Kept) -> N
     ideal_a = voltage_v @ kept.board.target_s
     error_a = np.array(reading.calibrated_a).reshape(16, -1) - ideal_a
     assert (error_a**2).mean() / ideal_a.var() < 2e-3
+
+
+def error_in_range(kept: Kept, range_index: int) -> float:
+    """Root mean square error of small inputs through the proxy, in one of two ranges that both hold them."""
+    proxy = CalibratedHardware(kept.board.facts, kept.upkeep, feed=lambda: None)
+    proxy.attach(kept.board)
+    voltage_v = np.random.default_rng(4).uniform(0.1, 0.12, (32, 12))
+    reading = proxy.measure(
+        array("d", voltage_v.tobytes()), range_index=range_index, aperture_s=1e-3, averages=1, dwell_s=1e-3
+    )
+    error_a = np.array(reading.calibrated_a).reshape(32, -1) - voltage_v @ kept.board.target_s
+    return float(np.sqrt((error_a**2).mean()))
+
+
+def test_a_read_in_another_current_range_is_calibrated_as_well(kept: Kept) -> None:
+    # Offsets of the last range are 130 times those of the one below it.
+    before = kept.board.vectors
+    below = error_in_range(kept, LAST_RANGE - 1)
+    assert kept.board.vectors == before + 32 + 2 * 8
+    assert below < 1.2 * error_in_range(kept, LAST_RANGE)
+    error_in_range(kept, LAST_RANGE - 1)
+    assert kept.board.vectors == before + 3 * 32 + 2 * 8
+
+
+def test_how_ranges_compare_is_kept_with_the_calibration(kept: Kept) -> None:
+    error_in_range(kept, LAST_RANGE - 1)
+    kept.board.bench.set_temperature(60.0)
+    kept.let_pass(HOUR_S, turns=20)
+    assert len(kept.store.versions()) > 1
+    kept.upkeep = Upkeep(
+        Calibrator.load(SHIPPED), kept.journal, Drift(), clock=kept.time, rng=np.random.default_rng(2)
+    )
+    kept.upkeep.attach(kept.board, "board")
+    before = kept.board.vectors
+    error_in_range(kept, LAST_RANGE - 1)
+    assert kept.board.vectors == before + 32
 
 
 def test_how_long_a_calibration_keeps_is_learned_from_what_relearning_was_worth() -> None:

@@ -228,7 +228,8 @@ class CalibratedHardware:
         """Read vectors, in a range whose readings can be referred to what the calibration has learned in."""
         vectors_v = np.frombuffer(voltage_v).reshape(-1, self.facts.rows)
         try:
-            self._refer = self._upkeep.refer(settings["range_index"], vectors_v)
+            if self._inner is not None:
+                self._refer = self._upkeep.refer(settings["range_index"], vectors_v)
         except (DisturbedError, ScpiError):
             raise
         except BoardError as error:

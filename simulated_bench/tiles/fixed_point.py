@@ -18,7 +18,7 @@ ROWS_LEAST = 64
 def has_fixed_point() -> bool:
     """Tell whether torch has products of 8-bit numbers for this processor, and the processor has them."""
     supported = getattr(torch.cpu, "_is_vnni_supported", None)
-    return hasattr(torch, "_int_mm") and supported is not None and bool(supported())
+    return hasattr(torch.ops.aten, "_int_mm") and supported is not None and bool(supported())
 
 
 class FixedPointMatrix:
@@ -41,7 +41,7 @@ class FixedPointMatrix:
         """Multiply whole digits (B, N) of 8 bits, 0 to 127: `out`, (B, C), single precision."""
         upper, lower = (each.view(out.shape) for each in _scratch(out.numel()))
         for half, found in zip(self._halves, (upper, lower), strict=True):
-            torch._int_mm(digits, half, out=found)
+            torch.ops.aten._int_mm.out(digits, half, out=found)
         torch.mul(lower.add_(upper, alpha=HALF), self._step, out=out)
 
 

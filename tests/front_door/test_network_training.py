@@ -95,6 +95,16 @@ def test_a_study_on_a_cluster_has_the_rows_of_a_local_one(data: Path, tmp_path: 
     assert shared == local
 
 
+def test_a_training_on_a_cluster_gives_the_network_of_a_local_one(data: Path, tmp_path: Path) -> None:
+    from distributed import LocalCluster
+
+    options = ("network", "train", data, "--method", "noise", "--epochs", 2, "--inputs", 100, "-o")
+    call(*options, tmp_path / "local.onnx")
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+        call(*options, tmp_path / "shared.onnx", "--scheduler", cluster.scheduler_address)
+    assert (tmp_path / "shared.onnx").read_bytes() == (tmp_path / "local.onnx").read_bytes()
+
+
 def test_rows_of_several_data_sets_in_one_folder_are_not_mistaken_for_each_other(
     data: Path, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from crosscal.core.whole_file import whole_file
 
@@ -37,7 +38,7 @@ def _accuracy(content: dict[str, Any]) -> Figure:
     axes.set(xlabel="chip", ylabel="accuracy (%)", title="Accuracy of every chip")
     low, high = axes.get_ylim()
     axes.set_ylim(low, min(high, 101.0))
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 

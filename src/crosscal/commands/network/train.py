@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,9 +16,14 @@ from crosscal.commands.network.options import (
     require_device,
     seed_option,
 )
+from crosscal.commands.options.scheduler import scheduler_option
 from crosscal.commands.terminal.interrupt import interruptible, keeping
-from crosscal.commands.terminal.progress import console, progress_bar
+from crosscal.commands.terminal.progress import console, progress_bar, working
 from crosscal.core.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from crosscal.commands.network.training import TrainedNetwork, TrainingTask
+    from crosscal.training.networks.learning.trainer import LearningReport
 
 
 @click.command("train")
@@ -75,12 +80,14 @@ from crosscal.core.whole_file import whole_file
 )
 @click.option("--inputs", type=click.IntRange(2), help="Only the first inputs.  [default: all]")
 @precision_option
+@click.option(
+    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads that torch may use."
+)
 @seed_option
 @device_option
+@scheduler_option
 @click.option("--resume", is_flag=True, help="Go on with a training that was cut off.")
-def command(
-    data: Path, output: Path, force: bool, resume: bool, device: str, inputs: int | None, **given: Any
-) -> None:
+def command(data: Path, output: Path, force: bool, resume: bool, scheduler: str | None, **given: Any) -> None:
     """Train a network on DATA (x_train and y_train of an npz file, IDX files, or a
     folder of images) and export it.
 
@@ -94,16 +101,36 @@ def command(
       --representation offset -o biased.onnx
     """
     require_output_file(output, force=force)
-    require_device(device)
+    require_device(given["device"])
+    task = _task(data, given)
+    if scheduler is None:
+        found = _train_here(task, output.with_suffix(".training"), resume=resume)
+    else:
+        from crosscal.commands.network.training import train_on_cluster
+
+        with working(f"training on the cluster at {scheduler}"):
+            found = train_on_cluster(task, scheduler)
+    with whole_file(output) as part:
+        part.write_bytes(found.onnx)
+    output.with_suffix(".training").unlink(missing_ok=True)
+    if task.plan.biased and task.plan.explored:
+        shown = ", ".join(f"{100 * part:.0f} %" for part in found.columns)
+        console.print(f"biased columns, layer by layer: {shown}", highlight=False)
+    console.print(
+        f"best epoch: {100 * found.accuracy:.2f} % on held-out inputs; wrote {output}", highlight=False
+    )
+
+
+def _task(data: Path, given: dict[str, Any]) -> TrainingTask:
     import torch
 
+    from crosscal.commands.network.training import TrainingTask
     from crosscal.core.network.cell_profile import load_cell_profile
     from crosscal.training.networks.data import channels_first, read_data
-    from crosscal.training.networks.graph.torch_module import module_to_onnx
     from crosscal.training.networks.learning.plan import LearningPlan
-    from crosscal.training.networks.learning.trainer import NetworkTrainer
     from crosscal.training.networks.mapping.options import MappingOptions
 
+    inputs, device, threads = (given.pop(name) for name in ("inputs", "device", "threads"))
     options = MappingOptions(
         cells=load_cell_profile(given.pop("cells")),
         representation=given.pop("representation"),
@@ -111,12 +138,21 @@ def command(
     )
     plan = LearningPlan(options=options, **given)
     found = read_data(data, "train")
-    x = torch.from_numpy(channels_first(found.x[:inputs]))
-    y = torch.from_numpy(found.y[:inputs])
-    checkpoint = output.with_suffix(".training")
+    return TrainingTask(
+        plan=plan,
+        x=torch.from_numpy(channels_first(found.x[:inputs])),
+        y=torch.from_numpy(found.y[:inputs]),
+        device=device,
+        threads=threads,
+    )
+
+
+def _train_here(task: TrainingTask, checkpoint: Path, *, resume: bool) -> TrainedNetwork:
+    from crosscal.commands.network.training import train
+
     if not resume:
         checkpoint.unlink(missing_ok=True)
-    trainer = NetworkTrainer(plan, x, y, device=device)
+    trainer = task.trainer()
     kept = f"finished epochs are kept in {checkpoint}: the same command with --resume goes on"
     with (
         keeping(lambda: kept if checkpoint.exists() else ""),
@@ -130,15 +166,8 @@ def command(
             check()
             bar.advance(line, done)
 
-        for report in trainer.epochs(advance, checkpoint):
+        def tell(report: LearningReport) -> None:
             note = f"epoch {report.epoch}: {100 * report.validation_accuracy:.2f} % on held-out inputs"
             bar.update(line, completed=total - trainer.left, note=note)
-    best, columns = trainer.best_accuracy, trainer.columns
-    network, factors = trainer.finished()
-    with whole_file(output) as part:
-        part.write_bytes(module_to_onnx(network, tuple(x.shape[1:]), factors=factors))
-    checkpoint.unlink(missing_ok=True)
-    if plan.biased and plan.explored:
-        shown = ", ".join(f"{100 * part:.0f} %" for part in columns)
-        console.print(f"biased columns, layer by layer: {shown}", highlight=False)
-    console.print(f"best epoch: {100 * best:.2f} % on held-out inputs; wrote {output}", highlight=False)
+
+        return train(task, trainer, advance, tell, checkpoint)

@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from crosscal.commands.network.study.row import StudyRow, name_of
 from crosscal.commands.network.study.study_data import StudyData
 from crosscal.commands.network.study.tasks import Scoring, score, train
@@ -151,6 +153,7 @@ class Study:
 
 def _do(task: Callable[..., bytes], job: tuple[str, StudyData, tuple[Any, ...]]) -> tuple[str, bytes]:
     path, data, arguments = job
+    torch.set_num_threads(1)  # as here: sums in another order round differently
     return path, task(data, *arguments)
 
 

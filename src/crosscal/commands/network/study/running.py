@@ -27,6 +27,7 @@ class Job:
         path: of the file.
         data: name of the data set.
         arguments: of the task after the data; paths stand for their contents.
+        begun: network that a training goes on from.
         inputs: that are learned from or scored.
         note: for people.
     """
@@ -34,6 +35,7 @@ class Job:
     path: Path
     data: str
     arguments: tuple[Any, ...]
+    begun: Path | None = None
     inputs: int
     note: str
 
@@ -68,27 +70,18 @@ class Study:
 
     def stages(self) -> list[tuple[Callable[..., bytes], list[Job]]]:
         """List tasks with the jobs that are missing; jobs of a later stage need those before it."""
-        starts: dict[Path, Job] = {}
-        networks: dict[Path, Job] = {}
-        scores: dict[Path, Job] = {}
+        trainings: dict[Path, tuple[StudyRow, LearningPlan, Path | None]] = {}
         for row in self._rows:
-            note = ", ".join(row.labels.values())
             begun = None if row.start is None else self._network(row, row.start, None)
             if row.start is not None and begun is not None:
-                starts[begun] = self._training(begun, row, row.start, None, "plain training")
-            path = self._network(row, row.plan, begun)
-            (starts if begun is None else networks)[path] = self._training(path, row, row.plan, begun, note)
-            kept = self._row(row)
-            scores[kept] = Job(
-                path=kept,
-                data=row.data,
-                arguments=(row, path, self._scoring),
-                inputs=self._scored(row),
-                note=note,
-            )
+                trainings.setdefault(begun, (row, row.start, None))
+            trainings.setdefault(self._network(row, row.plan, begun), (row, row.plan, begun))
+        missing = [self._training(*each) for path, each in trainings.items() if not path.exists()]
+        rows = {self._row(row): row for row in self._rows}
         return [
-            (task, [job for job in jobs.values() if not job.path.exists()])
-            for task, jobs in ((train, starts), (train, networks), (score, scores))
+            (train, [job for job in missing if job.begun is None]),
+            (train, [job for job in missing if job.begun is not None]),
+            (score, [self._score(row) for path, row in rows.items() if not path.exists()]),
         ]
 
     def here(self, advance: Callable[[int], None], begin: Callable[[str], None]) -> None:
@@ -132,14 +125,27 @@ class Study:
             for row in self._rows
         ]
 
-    def _training(self, path: Path, row: StudyRow, plan: LearningPlan, begun: Path | None, note: str) -> Job:
+    def _training(self, row: StudyRow, plan: LearningPlan, begun: Path | None) -> Job:
         data = self._data[row.data]
-        inputs = NetworkTrainer(plan, data.x_train, data.y_train).left
-        return Job(path=path, data=row.data, arguments=(plan, begun, self._device), inputs=inputs, note=note)
+        return Job(
+            path=self._network(row, plan, begun),
+            data=row.data,
+            arguments=(plan, begun, self._device),
+            begun=begun,
+            inputs=NetworkTrainer(plan, data.x_train, data.y_train).left,
+            note="plain training" if plan.method == "plain" else f"training for {_note(row)}",
+        )
 
-    def _scored(self, row: StudyRow) -> int:
+    def _score(self, row: StudyRow) -> Job:
+        begun = None if row.start is None else self._network(row, row.start, None)
         inputs = len(self._data[row.data].x_test) + row.training_inputs
-        return inputs if row.mapping is None else inputs * (1 + 2 * self._scoring.chips)
+        return Job(
+            path=self._row(row),
+            data=row.data,
+            arguments=(row, self._network(row, row.plan, begun), self._scoring),
+            inputs=inputs if row.mapping is None else inputs * (1 + 2 * self._scoring.chips),
+            note=f"scores of {_note(row)}",
+        )
 
     def _network(self, row: StudyRow, plan: LearningPlan, begun: Path | None) -> Path:
         origin = None if begun is None else begun.stem
@@ -149,6 +155,10 @@ class Study:
     def _row(self, row: StudyRow) -> Path:
         name = name_of(row.kept_as, self._scoring, self._data[row.data].fingerprint)
         return self._folder / "rows" / f"{name}.json"
+
+
+def _note(row: StudyRow) -> str:
+    return ", ".join(row.labels.values())
 
 
 def _do(task: Callable[..., bytes], job: tuple[str, StudyData, tuple[Any, ...]]) -> tuple[str, bytes]:

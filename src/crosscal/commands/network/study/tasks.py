@@ -104,37 +104,37 @@ def score(
     software = SoftwareRun(mapped, row.chip.device)
     for name, (x, y) in parts.items():
         found[f"{name}software"] = accuracy_of(software.run, x, y, advance=advance)
-    known = data.x_train[-scoring.known :]
-    each = [
-        _score_chip(mapped, software, row, scoring, number, parts, known, advance)
-        for number in range(scoring.chips)
-    ]
+    chips = _Chips(network=mapped, software=software, row=row, scoring=scoring, parts=parts, advance=advance)
+    each = [chips.score(number, data.x_train[-scoring.known :]) for number in range(scoring.chips)]
     for name in each[0]:
         found[name] = [scores[name] for scores in each]
     return json.dumps(found).encode()
 
 
-def _score_chip(
-    mapped: MappedNetwork,
-    software: SoftwareRun,
-    row: StudyRow,
-    scoring: Scoring,
-    number: int,
-    parts: dict[str, tuple[Tensor, Tensor]],
-    known: Tensor,
-    advance: Callable[[int], None],
-) -> dict[str, float]:
-    chip = Chip(row.chip, seed=scoring.seed, number=number, cache=_CACHE)
-    run = ChipRun(
-        mapped, chip, merged=row.chip.mode == "merged", seed=scoring.seed + number, device=row.chip.device
-    )
-    found = {}
-    for state in ("raw", "calibrated"):
-        if state == "calibrated":
-            calibrate_columns(run, software, known)
-        for name, (x, y) in parts.items():
-            found[f"{name}{state}"] = accuracy_of(run.run, x, y, advance=advance)
-    return found
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Chips:
+    """Chips of a row, with what they are scored on by the beginning of the scores' names."""
+
+    network: MappedNetwork
+    software: SoftwareRun
+    row: StudyRow
+    scoring: Scoring
+    parts: dict[str, tuple[Tensor, Tensor]]
+    advance: Callable[[int], None]
+
+    def score(self, number: int, known: Tensor) -> dict[str, float]:
+        """Program a chip, score it, calibrate its columns with known inputs, and score it again."""
+        settings, seed = self.row.chip, self.scoring.seed
+        chip = Chip(settings, seed=seed, number=number, cache=_CACHE)
+        merged = settings.mode == "merged"
+        run = ChipRun(self.network, chip, merged=merged, seed=seed + number, device=settings.device)
+        found = {}
+        for state in ("raw", "calibrated"):
+            if state == "calibrated":
+                calibrate_columns(run, self.software, known)
+            for name, (x, y) in self.parts.items():
+                found[f"{name}{state}"] = accuracy_of(run.run, x, y, advance=self.advance)
+        return found
 
 
 def _state(content: bytes) -> dict[str, Any]:

@@ -23,7 +23,8 @@ LOW_V, HIGH_V = 0.1, 0.5
 RATES = 10.0 ** -np.arange(0.0, 5.01, 0.5)
 """Of the processes that together are 1/f from one reading to 100,000."""
 
-LEARNED_FROM = 4096
+LEARNED_FROM = 16384
+"""Readings: so many does a monitor keep."""
 SLOPE, SLOPE_DEVIATION = 1e-3, 2e-4
 
 

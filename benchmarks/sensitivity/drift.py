@@ -23,7 +23,7 @@ STATED, ALARMS, CASES = 500, 200, 20
 def varied() -> list[Varied]:
     """Constants with their experiments."""
     return [
-        Varied(f"{NOISE}._MOST_READINGS", (1024, 2048, 4096, 8192), learned_noise, learned_noise),
+        Varied(f"{NOISE}._OF_SLOW_NOISE", (1024, 2048, 4096, 8192), learned_noise, learned_noise),
         Varied(f"{NOISE}._MOST_RESIDUALS", (8, 16, 64, 128), learned_noise),
         Varied(f"{NOISE}._SHORTEST_RUN", (4, 16, 64), learned_noise),
         Varied(f"{NOISE}._REFINEMENTS", (0, 2, 5, 8), learned_noise),

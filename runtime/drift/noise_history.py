@@ -15,9 +15,13 @@ import numpy as np
 from crosscal.runtime.drift.learned_noise import LearnedNoise
 from crosscal.runtime.drift.likelihood_kernel import sums_of_likelihood
 
-_MOST_READINGS = 4096
-"""The latest: noise is to be that of today. With 1024 to 8192 the same is learned to 3 % (`python
-benchmarks/constants.py noise_history`)."""
+_MOST_READINGS = 16384
+"""The latest, eleven days of one a minute. Run lengths change by a fifth with one percent of variance: 4096
+readings of 32 residuals know it to half a percent, these to a quarter."""
+
+_OF_SLOW_NOISE = 4096
+"""The latest of them, for the size of slow noise: that of today. With 1024 to 8192 the same is learned to 3 %
+(`python benchmarks/constants.py noise_history`)."""
 
 _MOST_RESIDUALS = 64
 """Those that cells move the most say how much they wander; more of them only take longer."""
@@ -74,7 +78,7 @@ class NoiseHistory:
         """Take in a reading: residuals and whether there is one, (M, S)."""
         times, residuals = self._runs[-1]
         times.append(time_s)
-        residuals.append(np.where(present, residual / self._deviation, np.nan))
+        residuals.append(np.where(present, residual / self._deviation, np.nan).astype(np.float32))
         while self.readings > _MOST_READINGS:
             times, residuals = self._runs[0]
             if len(times) <= _SHORTEST_RUN:
@@ -100,14 +104,11 @@ class NoiseHistory:
         flat = self._relative.ravel()
         most = np.sort(np.argsort(flat)[-_MOST_RESIDUALS:])
         relative = flat[most]
-        parts = [np.ascontiguousarray(run.readings[:, most]) for run in runs]
+        latest = [run.of_residuals(most) for run in _latest(runs)]
 
         def score(ratio: float) -> tuple[float, float]:
             sums = np.array(
-                [
-                    sums_of_likelihood(part, relative, run.kept, run.at, ratio)
-                    for part, run in zip(parts, runs, strict=True)
-                ]
+                [sums_of_likelihood(run.readings, relative, run.kept, run.at, ratio) for run in latest]
             ).sum(axis=0)
             white = max(sums[0] / max(sums[2], 1.0), _LEAST_WHITE)
             value = -0.5 * (sums[2] * math.log(white) + sums[1])
@@ -152,7 +153,7 @@ class _Run:
     @classmethod
     def of(cls, times: list[float], readings: np.ndarray, believed: LearnedNoise) -> _Run:
         """Hold single wild readings within a few deviations of the median of their residual."""
-        flat = readings.reshape(len(readings), -1)
+        flat = readings.reshape(len(readings), -1).astype(float)
         middle = np.nanmedian(flat, axis=0)
         spread = 1.4826 * np.nanmedian(np.abs(flat - middle), axis=0) + 1e-12
         held = np.clip(flat, middle - _MOST_DEVIATIONS * spread, middle + _MOST_DEVIATIONS * spread)
@@ -160,6 +161,25 @@ class _Run:
         whole_s = max(float(elapsed_s.sum()), 1e-9)
         kept = np.exp(-elapsed_s[:, None] / believed.time_constants_s)
         return cls(held - middle, kept, np.cumsum(elapsed_s) / whole_s)
+
+    def of_residuals(self, chosen: np.ndarray) -> _Run:
+        """Keep some residuals."""
+        return _Run(np.ascontiguousarray(self.readings[:, chosen]), self.kept, self.at)
+
+    def last(self, readings: int) -> _Run:
+        """Keep the last readings."""
+        return _Run(self.readings[-readings:], self.kept[-readings:], self.at[-readings:])
+
+
+def _latest(runs: list[_Run]) -> list[_Run]:
+    """Keep the runs, or what is recent enough of them, that say how much cells wander today."""
+    latest, left = [], _OF_SLOW_NOISE
+    for run in reversed(runs):
+        if left < _SHORTEST_RUN:
+            break
+        latest.append(run.last(left))
+        left -= len(run.readings)
+    return latest
 
 
 def _best(score: Callable[[float], tuple[float, float]]) -> tuple[float, float]:

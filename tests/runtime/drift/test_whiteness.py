@@ -12,7 +12,7 @@ from crosscal.runtime.drift.learned_noise import LearnedNoise
 from crosscal.runtime.drift.prediction import Prediction
 from crosscal.runtime.drift.residual_filter import ResidualFilter
 from crosscal.runtime.drift.sentinels import Sentinels
-from crosscal.runtime.drift.whiteness import scale_of_variance
+from crosscal.runtime.drift.whiteness import known_excess, scale_of_variance
 
 ROWS, COLUMNS, VECTORS, READINGS, NOISE = 6, 5, 3, 3000, 1e-3
 
@@ -34,5 +34,20 @@ def test_sums_of_innovations_have_the_variance_that_their_noise_and_correlation_
     found = scale_of_variance([(filters, np.arange(float(READINGS)), residuals)])
     lags = np.arange(1, 8)
     white = factor * (1.0 + 2.0 * ((1.0 - lags / 8.0) * correlation**lags).sum())
-    share = READINGS // 8 * COLUMNS * VECTORS / (READINGS // 8 * COLUMNS * VECTORS + 2000.0)
-    assert found == pytest.approx(share * white + 1.0 - share, rel=0.05)
+    # Sums of eight scatter by √(32/3n), 1.5 % here; a quarter of the excess is taken for chance.
+    share = known_excess(white - 1.0, READINGS * COLUMNS * VECTORS) / max(white - 1.0, 1e-9)
+    assert found == pytest.approx(1.0 + share * (white - 1.0), abs=0.03)
+
+
+def test_an_excess_that_chance_explains_is_none() -> None:
+    count = 10**9
+    chance = np.sqrt(4.0 * 8.0 / 3.0 / count)
+    assert known_excess(0.9 * chance, count) == 0.0
+    assert known_excess(-0.9 * chance, count) == 0.0
+    assert known_excess(2.0 * chance, count) == pytest.approx(1.5 * chance, rel=1e-3)
+    assert known_excess(-10.0 * chance, count) == pytest.approx(-9.9 * chance, rel=1e-3)
+
+
+def test_few_innovations_say_little_of_the_scale() -> None:
+    assert known_excess(0.2, 1000) < 0.015
+    assert known_excess(0.2, 10**6) > 0.19

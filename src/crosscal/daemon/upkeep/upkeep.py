@@ -17,7 +17,6 @@ from crosscal.core.errors import (
     BoardError,
     CrosscalError,
     DisturbedError,
-    InputError,
     ScpiError,
 )
 from crosscal.daemon.clock import DaemonClock
@@ -25,11 +24,8 @@ from crosscal.daemon.journal import Journal
 from crosscal.daemon.settings import Drift
 from crosscal.daemon.upkeep.board_time import BoardTime
 from crosscal.daemon.upkeep.condition import Condition, KeptHardware
-from crosscal.daemon.upkeep.jobs.current_job import CurrentJob
+from crosscal.daemon.upkeep.jobs.agenda import Agenda
 from crosscal.daemon.upkeep.jobs.learning import Aside, at_once
-from crosscal.daemon.upkeep.jobs.looking import look
-from crosscal.daemon.upkeep.jobs.recalibrating import recalibrate, vectors_to_learn
-from crosscal.daemon.upkeep.jobs.refreshing import Refreshment
 from crosscal.daemon.upkeep.jobs.verifying import verify_now
 from crosscal.daemon.upkeep.kept_board import KeptBoard
 from crosscal.daemon.upkeep.kept_calibration import KeptCalibration
@@ -41,8 +37,6 @@ from crosscal.firmware_models.scpi_errors import ScpiFault
 from crosscal.runtime import Calibrator
 
 logger = logging.getLogger(__name__)
-
-_RECALIBRATION, _SENTINELS = "recalibration", "sentinels"
 
 
 class Upkeep:
@@ -79,8 +73,7 @@ class Upkeep:
             rng=rng,
             aside=aside,
         )
-        self._refreshment = Refreshment(self._upkept)
-        self._job = CurrentJob()
+        self._agenda = Agenda(self._upkept)
 
     # What others see
 
@@ -106,7 +99,7 @@ class Upkeep:
     @property
     def busy(self) -> str:
         """The job under way; empty if there is none."""
-        return self._job.name
+        return self._agenda.busy
 
     @property
     def age_s(self) -> float | None:
@@ -140,7 +133,7 @@ class Upkeep:
 
     def detach(self, reason: str) -> None:
         """Give the board up; what it does from now on nobody knows."""
-        self._job.drop()
+        self._agenda.drop()
         self._upkept.board = None
         self._calibration.doubt(reason, usable=False)
 
@@ -154,7 +147,7 @@ class Upkeep:
         hardware.acknowledge()
         target_s = hardware.target_s
         if target_s is None:
-            self._job.drop()
+            self._agenda.drop()
             self._calibration.doubt(f"{reason}; it cannot tell its matrix", usable=False)
             return
         self.new_matrix(target_s, reason)
@@ -170,7 +163,7 @@ class Upkeep:
         Raises:
             BoardError: from the board.
         """
-        self._job.drop()
+        self._agenda.drop()
         self._upkept.watch = None
         if not self._calibration.compile(target_s, reason, written=written):
             return
@@ -181,7 +174,7 @@ class Upkeep:
 
     def programming_begins(self) -> None:
         """Calibrate nothing until the new matrix is there."""
-        self._job.drop()
+        self._agenda.drop()
         self._calibration.doubt("the matrix is being programmed", usable=False)
 
     # Reads
@@ -228,9 +221,7 @@ class Upkeep:
         Raises:
             BoardError: from the board.
         """
-        vectors = self._refreshment.vectors
-        if vectors and self.busy != _RECALIBRATION:
-            self._job.begin(_RECALIBRATION, self._refreshment.refresh(vectors))
+        if self._agenda.begin_refreshment():
             self._run(feed)
 
     # Slices of work
@@ -243,10 +234,8 @@ class Upkeep:
         """
         if self._upkept.board is None:
             return False
-        if not self.busy:
-            self._begin_due()
         try:
-            return self._job.step()
+            return self._agenda.step()
         except (CrosscalError, ScpiFault) as error:
             self._end_badly(error)
             return False
@@ -257,14 +246,13 @@ class Upkeep:
         Args:
             feed: called between slices.
         """
-        self._job.drop()
+        self._agenda.drop()
         board = self._upkept.board
         if board is None or self.condition.compiled is None:
             return -240 if board is None else 105
         verify_now(self._upkept, "asked for")
         if self.condition.doubt:
-            vectors = 2 * board.hardware.facts.rows
-            self._job.begin(_RECALIBRATION, recalibrate(self._upkept, "asked for", vectors))
+            self._agenda.begin_recalibration("asked for", 2 * board.hardware.facts.rows)
             self._run(feed)
         return 105 if self.condition.doubt else 0
 
@@ -284,22 +272,6 @@ class Upkeep:
     def _run(self, feed: Callable[[], object]) -> None:
         while self.step():
             feed()
-
-    def _begin_due(self) -> None:
-        upkept, schedule = self._upkept, self._schedule
-        if self.condition.compiled is None or schedule.put_off:
-            return
-        if not schedule.wanted:
-            if schedule.look_due:
-                self._job.begin(_SENTINELS, look(upkept))
-            return
-        try:
-            vectors = vectors_to_learn(upkept)
-        except InputError as error:
-            schedule.retry_in()
-            upkept.journal.event("postponed", str(error))
-            return
-        self._job.begin(_RECALIBRATION, recalibrate(upkept, schedule.wanted, vectors))
 
     def _end_badly(self, error: Exception) -> None:
         """Go on after a job that could not be done.

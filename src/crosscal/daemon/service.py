@@ -6,43 +6,37 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
-from crosscal.core.errors import BoardError, CrosscalError, IncompatibleBoardError, wanted
-from crosscal.core.physical_constants import DAY_S
+from crosscal.core.errors import CrosscalError
 from crosscal.daemon.alarms import AlarmCommand
-from crosscal.daemon.checking import load_calibrator, require_board_of_store
 from crosscal.daemon.clock import DaemonClock
+from crosscal.daemon.connection import BoardConnection
 from crosscal.daemon.hardware.board_opening import OpenedBoard, open_daemon_board
-from crosscal.daemon.hardware.calibrated_hardware import CalibratedHardware
+from crosscal.daemon.holdings import Holdings
 from crosscal.daemon.journal import Journal
+from crosscal.daemon.keeping import Keeping
 from crosscal.daemon.notify import ServiceNotifier
+from crosscal.daemon.proxy import Proxy
+from crosscal.daemon.reloading import reload_settings
 from crosscal.daemon.settings import DaemonSettings
-from crosscal.daemon.states import BackOff, State
+from crosscal.daemon.states import State
 from crosscal.daemon.status import Snapshot, StatusBoard
 from crosscal.daemon.upkeep.upkeep import Upkeep
 from crosscal.daemon.upkeep.warm_up import warm_up
-from crosscal.drivers.transport.port_lock import PortLock
-from crosscal.firmware_models.serving import BoardServer, PoweredBoard
-from crosscal.firmware_models.serving.tcp_port import TcpPort
-from crosscal.runtime.store import Store
 
 logger = logging.getLogger(__name__)
 
-_PROBE_S = 5.0
-"""How often a board that nobody uses is asked whether it is still there and unchanged."""
-_HOUSEKEEPING_S = 1.0
-"""How often wishes of users are looked for."""
-_THIN_S = DAY_S  # between two thinnings of the store: a day adds 4 MB at most
 _WAIT_S = 0.05  # for clients, of a daemon with nothing to do: twenty looks a second cost no processor time
 _AWAY_WAIT_S = 0.25  # the same while the board is away and clients can only be told so
 _BUSY_WAIT_S = 1e-3
 """Between slices of a job, which may be waiting for another thread's result."""
+_SHOW_S = 0.02
+"""Between two snapshots of one state: each takes as long as a tenth of a read."""
 
 
 class Daemon:
@@ -50,6 +44,7 @@ class Daemon:
 
     Args:
         settings: a whole `daemon.toml`.
+        path: where they were read, to read them again.
         clock: time.
         open_board: opens the board; injected so that tests need no link.
         notifier: the service manager.
@@ -70,46 +65,40 @@ class Daemon:
     ) -> None:
         self.settings = settings
         self.status = StatusBoard()
-        self.resource = ""
         self._path = path
         self._clock = clock or DaemonClock()
-        self._open_board = open_board
         self._notifier = notifier or ServiceNotifier()
-        calibrator = load_calibrator(settings.calibrator_path)
-        self._shape = calibrator.shape
-        self._board_lock = PortLock(settings.board)
-        try:
-            self._store = Store.open(settings.store_path)
-            require_board_of_store(None, calibrator.shape, self._store)
-            _require_free(settings)
-        except BaseException:
-            self._board_lock.release()
-            raise
-        warm_up(calibrator)
+        self._holdings = holdings = Holdings(settings)
+        warm_up(holdings.calibrator)
         self._journal = Journal(
-            self._store,
+            holdings.store,
             clock=self._clock,
             command=AlarmCommand(settings.alarm.command),
             board=settings.board,
         )
         self._computing = ThreadPoolExecutor(1, thread_name_prefix="crosscal-learning")
         self._upkeep = Upkeep(
-            calibrator,
+            holdings.calibrator,
             self._journal,
             settings.drift,
             clock=self._clock,
             rng=np.random.default_rng(),
             aside=self._computing.submit,
         )
-        self._hardware: CalibratedHardware | None = None
-        self._server: BoardServer[PoweredBoard[CalibratedHardware]] | None = None
-        self._opened: OpenedBoard | None = None
-        self._back_off = BackOff()
-        self._retry_s = self._probe_s = self._housekeeping_s = self._clock.monotonic()
-        self._thin_s = self._clock.monotonic() + _THIN_S
-        self._fault = ""
+        self._connection = BoardConnection(
+            settings,
+            open_board=open_board,
+            upkeep=self._upkeep,
+            journal=self._journal,
+            store=holdings.store,
+            shape=holdings.calibrator.shape,
+            clock=self._clock,
+            feed=self._feed,
+        )
+        self._keeping = Keeping(self._connection, self._upkeep, self._journal, self._clock)
+        self._proxy: Proxy | None = None
         self._state = State.DISCONNECTED
-        self._worked = False
+        self._shown_s = float("-inf")
         self._stopping = threading.Event()
         self._reloading = threading.Event()
 
@@ -142,38 +131,43 @@ class Daemon:
     def close(self) -> None:
         """Take the board to 0 V and give everything back; closing twice is harmless."""
         self._notifier.send("STOPPING=1")
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        if self._opened is not None:
-            with suppress(BoardError):
-                self._opened.close()
-            self._opened = None
+        if self._proxy is not None:
+            self._proxy.close()
+            self._proxy = None
+        self._connection.close()
         command = self._journal.command
         if isinstance(command, AlarmCommand):
             command.finish(1.0)
         self._computing.shutdown(wait=False, cancel_futures=True)
-        self._store.close()
-        self._board_lock.release()
+        self._holdings.release()
+
+    @property
+    def resource(self) -> str:
+        """Where clients find the board; empty before it was found."""
+        return "" if self._proxy is None else self._proxy.resource
+
+    @property
+    def monotonic(self) -> Callable[[], float]:
+        """The board thread's clock [s]."""
+        return self._clock.monotonic
 
     # One turn
 
     def tick(self) -> None:
         """Serve clients and do one slice of all that is due."""
-        now_s = self._clock.monotonic()
-        hardware, server = self._hardware, self._server
         if self._reloading.is_set():
-            self._reload()
-        if hardware is None or hardware.attached is None:
-            self._let_go()
-            if now_s >= self._retry_s:
-                self._connect()
-        if server is not None:
-            server.step(self._patience_s())
-        elif self._hardware is None or self._hardware.attached is None:
-            self._stopping.wait(min(_AWAY_WAIT_S, max(0.0, self._retry_s - now_s)))
-        self._keep_up()
-        self._look_after(now_s)
+            self._reloading.clear()
+            if self._path is not None:
+                reload_settings(self._path, self.settings, self._upkeep, self._journal)
+        self._connection.let_go()
+        if self._connection.due:
+            self._look_for_board()
+        if self._proxy is not None:
+            self._proxy.serve(self._patience_s())
+            self._keeping.keep_up(self._proxy)
+        else:
+            self._stopping.wait(min(_AWAY_WAIT_S, max(0.0, self._connection.until_due_s)))
+        self._keeping.look_after()
         self._show()
         self._feed()
 
@@ -182,178 +176,54 @@ class Daemon:
             return _BUSY_WAIT_S
         return min(_WAIT_S, max(0.0, self._upkeep.next_due_s - self._clock.monotonic()))
 
-    def _keep_up(self) -> None:
-        """Do one slice of the upkeep, when no client uses the board."""
-        server, hardware = self._server, self._hardware
-        if server is None or hardware is None or hardware.attached is None:
-            return
-        try:
-            hardware.attached.catch_up()
-            if self._in_use(server):
-                return
-            more = self._upkeep.step()
-            if self._worked and not more:
-                settings = server.board.instrument.settings
-                hardware.settle(output_on=settings.output_on, voltage_v=settings.voltage_v)
-            self._worked = more
-            if self._clock.monotonic() >= self._probe_s:
-                self._probe_s = self._clock.monotonic() + _PROBE_S
-                if hardware.attached is not None and hardware.attached.changed():
-                    self._upkeep.look_again("another client changed the board")
-                self._upkeep.feel()
-        except Exception as error:  # noqa: BLE001  (a board's class may raise anything; the daemon goes on)
-            self._lose(error)
-
-    @staticmethod
-    def _in_use(server: BoardServer[PoweredBoard[CalibratedHardware]]) -> bool:
-        instrument = server.board.instrument
-        operations = instrument.operations
-        return operations.measuring or operations.programming or instrument.lock.owner is not None
-
-    def _look_after(self, now_s: float) -> None:
-        if now_s >= self._housekeeping_s:
-            self._housekeeping_s = now_s + _HOUSEKEEPING_S
-            try:
-                self._upkeep.go_back()
-            except BoardError as error:
-                self._lose(error)
-        if now_s >= self._thin_s:
-            self._thin_s = now_s + _THIN_S
-            self._journal.thin()
-
-    # The board
-
-    def _connect(self) -> None:
+    def _look_for_board(self) -> None:
         self._become(State.IDENTIFY)
         self._feed()
-        try:
-            opened = self._open_board(self.settings)
-        except CrosscalError as error:
-            self._absent(error)
+        if not self._connection.open():
             return
         try:
-            self._attach(opened)
+            if self._proxy is None and self._connection.hardware is not None:
+                self._proxy = Proxy(
+                    self.settings.proxy, self._connection.hardware, monotonic=self._clock.monotonic
+                )
+            if self._proxy is not None:
+                self._proxy.settle()
         except CrosscalError as error:
-            with suppress(BoardError):
-                opened.close()
-            self._opened = None
-            if self._hardware is not None:
-                self._hardware.detach()
-            self._upkeep.detach(str(error))
-            self._absent(error)
-
-    def _attach(self, opened: OpenedBoard) -> None:
-        facts = opened.hardware.facts
-        shape = facts.rows, facts.columns
-        if any(ours not in (None, theirs) for ours, theirs in zip(self._shape, shape, strict=True)):
-            raise IncompatibleBoardError(
-                wanted(
-                    got=f"a board of {shape[0]}×{shape[1]}",
-                    allowed=f"one of {self._shape[0]}×{self._shape[1]}, as the calibrator",
-                    remedy="use the calibrator of this board",
-                )
-            )
-        require_board_of_store(opened.identity, shape, self._store)
-        if self._hardware is not None and self._hardware.facts != facts:
-            raise IncompatibleBoardError(
-                wanted(
-                    got=f"{opened.identity} at {self.settings.board}",
-                    allowed="the board that was there before",
-                    remedy="connect it again, or restart the daemon for the new one",
-                )
-            )
-        self._opened = opened
-        if self._hardware is None:
-            self._hardware = CalibratedHardware(facts, self._upkeep, feed=self._feed)
-        self._hardware.attach(opened.hardware)
-        self._upkeep.attach(opened.hardware, opened.identity)
-        if self._server is None:
-            self._serve(self._hardware)
-        self._back_off.reset()
-        self._fault = ""
-        self._probe_s = self._clock.monotonic() + _PROBE_S
-        self._journal.event("state", f"connected to {opened.identity}")
-        self._settle()
-
-    def _serve(self, hardware: CalibratedHardware) -> None:
-        server = BoardServer(PoweredBoard(hardware, clock=self._clock.monotonic))
-        proxy = self.settings.proxy
-        self.resource = server.listen_tcp(proxy.host, proxy.port)
-        self._server = server
-        logger.info("clients find the board at %s", self.resource)
-        if not proxy.is_loopback:
-            logger.warning("%s is open to the network: whoever reaches it may drive the board", proxy.listen)
-
-    def _settle(self) -> None:
-        if self._server is not None and self._hardware is not None:
-            settings = self._server.board.instrument.settings
-            self._hardware.settle(output_on=settings.output_on, voltage_v=settings.voltage_v)
-
-    def _absent(self, error: CrosscalError) -> None:
-        """Note that there is no board to use, and when to look again."""
-        needs_person = isinstance(error, IncompatibleBoardError)
-        if needs_person and str(error) != self._fault:
-            self._journal.alarm("board", str(error))
-        elif not needs_person:
-            logger.info("%s", error)
-        self._fault = str(error) if needs_person else ""
-        self._retry_s = self._clock.monotonic() + self._back_off.next_s()
-
-    def _lose(self, error: Exception) -> None:
-        """Give up a board that failed while it was kept."""
-        if not isinstance(error, BoardError):
-            logger.exception("the upkeep failed")
-        if self._hardware is not None:
-            self._hardware.detach()
-            self._hardware.lost = str(error)
-        self._upkeep.detach(f"the board was lost: {error}")
-
-    def _let_go(self) -> None:
-        """Close the link of a board that was lost."""
-        if self._opened is None:
-            return
-        reason = self._hardware.lost if self._hardware is not None else ""
-        self._journal.event("state", f"the board was lost: {reason}")
-        with suppress(BoardError):
-            self._opened.close()
-        self._opened = None
-        self._retry_s = self._clock.monotonic() + self._back_off.next_s()
+            self._connection.lose(error)
+        self._keeping.begin()
 
     # What is shown
-
-    @property
-    def monotonic(self) -> Callable[[], float]:
-        """The board thread's clock [s]."""
-        return self._clock.monotonic
 
     def _feed(self) -> None:
         self._notifier.send("WATCHDOG=1")
         self.status.beat(self._clock.monotonic())
 
     def _show(self) -> None:
-        self._become(self._present_state())
+        state, now_s = self._present_state(), self._clock.monotonic()
+        if state is self._state and now_s - self._shown_s < _SHOW_S:
+            return
+        self._shown_s = now_s
+        self._become(state)
         self.status.show(
             Snapshot.of(
-                state=self._state,
-                fault=self._fault,
+                state=state,
+                fault=self._connection.fault,
                 settings=self.settings,
                 resource=self.resource,
                 upkeep=self._upkeep,
                 journal=self._journal,
-                hardware=self._hardware,
-                clients=0 if self._server is None else self._server.clients,
+                hardware=self._connection.hardware,
+                clients=0 if self._proxy is None else self._proxy.clients,
                 clock=self._clock,
             )
         )
 
     def _present_state(self) -> State:
-        hardware, server = self._hardware, self._server
-        if hardware is None or hardware.attached is None or server is None:
-            return State.FAULT if self._fault else State.DISCONNECTED
-        operations = server.board.instrument.operations
+        if self._connection.attached is None or self._proxy is None:
+            return State.FAULT if self._connection.fault else State.DISCONNECTED
         if self._upkeep.busy:
             return State.CALIBRATING
-        if operations.running:
+        if self._proxy.running:
             return State.READING
         return State.DRIFTED if self._upkeep.condition.doubt else State.IDLE
 
@@ -362,33 +232,3 @@ class Daemon:
             quiet = {self._state, state} <= {State.IDLE, State.READING, State.CALIBRATING}
             logger.log(logging.DEBUG if quiet else logging.INFO, "%s → %s", self._state, state)
             self._state = state
-
-    def _reload(self) -> None:
-        """Take settings anew, as far as that is possible while the board is served."""
-        self._reloading.clear()
-        if self._path is None:
-            return
-        try:
-            fresh = DaemonSettings.load(self._path)
-        except CrosscalError as error:
-            self._journal.alarm("settings", f"the settings stay as they were: {error}")
-            return
-        kept = [
-            name
-            for name in ("board", "backend", "calibrator", "store", "proxy", "http")
-            if getattr(fresh, name) != getattr(self.settings, name)
-        ]
-        if kept:
-            logger.warning("restart the daemon to change %s", ", ".join(kept))
-        self._upkeep.settings = fresh.drift
-        command = self._journal.command
-        self._journal.command = AlarmCommand(fresh.alarm.command)
-        if isinstance(command, AlarmCommand):
-            command.finish(0.0)
-        self._journal.event("settings", "the settings were read again")
-
-
-def _require_free(settings: DaemonSettings) -> None:
-    """Make sure that the proxy's port can be had, before any board is touched."""
-    if settings.proxy.port:
-        TcpPort(settings.proxy.host, settings.proxy.port).close()

@@ -1,0 +1,78 @@
+"""Keeping of the board between its clients' turns: upkeep, probes, and wishes of users."""
+
+from __future__ import annotations
+
+from crosscal.core.errors import BoardError
+from crosscal.core.physical_constants import DAY_S
+from crosscal.daemon.clock import DaemonClock
+from crosscal.daemon.connection import BoardConnection
+from crosscal.daemon.journal import Journal
+from crosscal.daemon.proxy import Proxy
+from crosscal.daemon.upkeep.upkeep import Upkeep
+
+_PROBE_S = 5.0
+"""How often a board that nobody uses is asked whether it is still there and unchanged."""
+_HOUSEKEEPING_S = 1.0
+"""How often wishes of users are looked for."""
+_THIN_S = DAY_S  # between two thinnings of the store: a day adds 4 MB at most
+
+
+class Keeping:
+    """Does what is due beside serving, in slices.
+
+    Args:
+        connection: the board. upkeep: of its calibration. journal: records. clock: time.
+    """
+
+    def __init__(
+        self, connection: BoardConnection, upkeep: Upkeep, journal: Journal, clock: DaemonClock
+    ) -> None:
+        self._connection = connection
+        self._upkeep = upkeep
+        self._journal = journal
+        self._clock = clock
+        self._probe_s = self._housekeeping_s = clock.monotonic()
+        self._thin_s = clock.monotonic() + _THIN_S
+        self._worked = False
+
+    def begin(self) -> None:
+        """Begin anew with a board that was just connected: it has been asked all that there is to ask."""
+        self._probe_s = self._clock.monotonic() + _PROBE_S
+
+    def keep_up(self, proxy: Proxy) -> None:
+        """Do one slice of the upkeep, when no client uses the board."""
+        attached = self._connection.attached
+        if attached is None:
+            return
+        try:
+            attached.catch_up()
+            if proxy.in_use:
+                return
+            more = self._upkeep.step()
+            if self._worked and not more:
+                proxy.settle()
+            self._worked = more
+            if self._clock.monotonic() >= self._probe_s:
+                self._probe()
+        except Exception as error:  # noqa: BLE001  (a board's class may raise anything; the daemon goes on)
+            self._connection.lose(error)
+
+    def look_after(self) -> None:
+        """Take wishes of users, and thin the store."""
+        now_s = self._clock.monotonic()
+        if now_s >= self._housekeeping_s:
+            self._housekeeping_s = now_s + _HOUSEKEEPING_S
+            try:
+                self._upkeep.go_back()
+            except BoardError as error:
+                self._connection.lose(error)
+        if now_s >= self._thin_s:
+            self._thin_s = now_s + _THIN_S
+            self._journal.thin()
+
+    def _probe(self) -> None:
+        self._probe_s = self._clock.monotonic() + _PROBE_S
+        attached = self._connection.attached
+        if attached is not None and attached.changed():
+            self._upkeep.look_again("another client changed the board")
+        self._upkeep.feel()

@@ -1,13 +1,15 @@
 """Load on a daemon: many clients at once, memory, and the time that the proxy adds to a read.
 
     python benchmarks/daemon/load.py                          # 16 clients for 10 minutes
+    python benchmarks/daemon/load.py --minutes 0              # the time of a read alone
     python benchmarks/daemon/load.py --clients 4 --minutes 0.2 --pairs 200
 
 Board (16×64, simulated), daemon and clients are processes of their own. Every client reads vectors of its own
 and checks that the currents are those of the vector that it sent; so a reply that another client should have
-had, and one that is lost, is found. The time of a read of 64 currents through the daemon is compared with the
-same read straight from such a board, in alternating pairs, before the load begins. That board is a second
-one: whatever another client changes on a daemon's own board the daemon looks into before the next read.
+had, and one that is lost, is found. Memory is that of the daemon's heap and stacks (RssAnon). The time of a
+read of 64 currents through the daemon is compared with the same read straight from such a board, in
+alternating pairs, before the load begins. That board is a second one: whatever another client changes on a
+daemon's own board the daemon looks into before the next read.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import argparse
 import multiprocessing
 import signal
 import socket
+import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -28,8 +31,6 @@ import numpy as np
 from crosscal.commands.jobs.simulated_collection import collect_simulated
 from crosscal.commands.jobs.training import train_and_export
 from crosscal.core.run_file import read_run
-from crosscal.daemon.service import Daemon
-from crosscal.daemon.settings import DaemonSettings
 from crosscal.simulated_bench import Bench
 from crosscal.simulated_bench.instrument.bench_server import serve_tcp
 from crosscal.training import CollectionPlan, Measurements, TrainingPlan
@@ -51,6 +52,7 @@ read_relative = 1e-3
 ROWS, COLUMNS, LOW_V, HIGH_V = 16, 64, 0.1, 0.5
 MOST_ERROR = 0.05
 """Relative to the largest current: fifty times the noise of a reading, a third of what vectors differ by."""
+TENTHS = 10
 _FORK = multiprocessing.get_context("fork")
 
 
@@ -91,12 +93,6 @@ def run_board(bench: Path, port: int) -> None:
         signal.pause()
 
 
-def run_daemon(path: Path) -> None:
-    """Run the daemon until killed."""
-    with Daemon(DaemonSettings.load(path), path=path) as daemon:
-        daemon.run()
-
-
 def run_client(port: int, target_s: np.ndarray, seed: int, until_s: float, told: Connection) -> None:
     """Read until a time; tell how many replies came and how many were wrong."""
     client, rng = Client(port), np.random.default_rng(seed)
@@ -126,9 +122,9 @@ def added_latency_s(board: Client, proxy: Client, pairs: int, rng: np.random.Gen
 
 
 def memory_bytes(process: int) -> int:
-    """Resident memory of a process."""
+    """Memory of a process that is its own, not that of files."""
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
 
 
 def trained(folder: Path, bench: Path) -> Path:
@@ -154,13 +150,15 @@ def study(folder: Path, clients: int, minutes: float, pairs: int) -> int:
     )
     board = _FORK.Process(target=run_board, args=(bench, board_port), daemon=True)
     direct = _FORK.Process(target=run_board, args=(bench, direct_port), daemon=True)
-    daemon = _FORK.Process(target=run_daemon, args=(path,), daemon=True)
-    for process in (board, direct, daemon):
+    for process in (board, direct):
         process.start()
+    daemon = subprocess.Popen([sys.executable, "-m", "crosscal", "daemon", str(path)])
     try:
-        return _measured(direct_port, proxy_port, daemon.pid or 0, clients, minutes, pairs)
+        return _measured(direct_port, proxy_port, daemon.pid, clients, minutes, pairs)
     finally:
-        for process in (daemon, direct, board):
+        daemon.terminate()
+        daemon.wait()
+        for process in (direct, board):
             process.kill()
             process.join()
 
@@ -175,12 +173,23 @@ def _measured(
     proxy.ask(f"*RST;:FORM ASC;:ARR:COND:TARG {values};:ARR:PROG;*OPC?")
     proxy.ask("CAL?")
     proxy.ask("OUTP ON;*OPC?")
+    if pairs:
+        _show_added_latency(direct_port, proxy, values, pairs, rng)
+    return _under_load(proxy_port, target_s, daemon, clients, minutes) if minutes else 0
+
+
+def _show_added_latency(
+    direct_port: int, proxy: Client, values: str, pairs: int, rng: np.random.Generator
+) -> None:
     direct = _connected(direct_port)
     direct.ask(f"*RST;:FORM ASC;:ARR:COND:TARG {values};:ARR:PROG;:OUTP ON;*OPC?")
     differences = added_latency_s(direct, proxy, pairs, rng)
     low, middle, high = 1e6 * np.percentile(differences, [5, 50, 95])
     print(f"a read of {COLUMNS} currents takes {middle:.0f} µs more through the daemon: median of {pairs}")
     print(f"pairs; 5th to 95th percentile {low:.0f} to {high:.0f} µs")
+
+
+def _under_load(proxy_port: int, target_s: np.ndarray, daemon: int, clients: int, minutes: float) -> int:
     until_s = time.monotonic() + 60.0 * minutes
     ends = []
     for seed in range(clients):
@@ -188,16 +197,18 @@ def _measured(
         process = _FORK.Process(target=run_client, args=(proxy_port, target_s, seed, until_s, theirs))
         process.start()
         ends.append((process, ours))
-    time.sleep(6.0 * minutes)
-    before = memory_bytes(daemon)
+    memory = []
+    for _ in range(TENTHS - 1):
+        time.sleep(60.0 * minutes / TENTHS)
+        memory.append(memory_bytes(daemon))
     told = [ours.recv() for _, ours in ends if ours.poll(60.0 * minutes + 120.0)]
-    after = memory_bytes(daemon)
+    memory.append(memory_bytes(daemon))
     for process, _ in ends:
         process.join()
     asked, right = (sum(column) for column in zip(*told, strict=True))
     print(f"{clients} clients for {minutes:g} min: {asked} reads, {asked - right} wrong or crossed,")
     print(f"{clients - len(told)} clients without an end, {asked / (60.0 * minutes):.0f} reads a second")
-    print(f"memory after a tenth of that time: {before / 1e6:.1f} MB; at its end: {after / 1e6:.1f} MB")
+    print("memory after each tenth of that time [MB]:", " ".join(f"{each / 1e6:.1f}" for each in memory))
     return int(asked != right or len(told) != clients)
 
 

@@ -146,6 +146,12 @@ class ArrayBench(Bench):
             cell_variance_s2=cell_variance_s2,
         )
 
+    def cell_sensitivities(
+        self, true_conductance_s: Matrix, voltage_v: Vectors, range_a: float
+    ) -> np.ndarray:
+        """See `Bench.cell_sensitivities`."""
+        return self._reader.cell_sensitivities(true_conductance_s, voltage_v, range_a)
+
     def rest(self) -> None:
         """See `Bench.rest`."""
         self._reader.settling.discharge()

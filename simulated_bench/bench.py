@@ -151,8 +151,9 @@ class Bench(ABC):
     ) -> float:
         """NMSE of the linear-Gaussian reference on a matrix, whatever it knows of this board.
 
-        Read noise and the converter's steps leave it, referred to the current by each channel's gain; and
-        the cells' own noise at their present age, 1/f and telegraph noise with the variance of all time.
+        Read noise and the converters' steps, those of the drivers too, leave it, referred to the current by
+        each channel's gain; and the cells' own noise at their present age, 1/f and telegraph noise with the
+        variance of all time.
 
         Args:
             target_s: what the ideal currents refer to [S], (N, M).
@@ -190,6 +191,15 @@ class Bench(ABC):
         cell_variance_s2: Matrix | None = None,
     ) -> Sensed:
         """Give the response of the currents to the inputs, and the noise on them.
+
+        Arguments are those of `linear_gaussian_reference`.
+        """
+
+    @abstractmethod
+    def cell_sensitivities(
+        self, true_conductance_s: Matrix, voltage_v: Vectors, range_a: float
+    ) -> np.ndarray:
+        """Give the change of the currents per relative change of each cell [A], (B, M, N·M), row by row.
 
         Arguments are those of `linear_gaussian_reference`.
         """

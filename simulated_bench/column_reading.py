@@ -25,6 +25,7 @@ from crosscal.simulated_bench.settings.bench_settings import BenchSettings
 from crosscal.simulated_bench.temperature import relative_kelvin
 from crosscal.simulated_bench.variability.fluctuating_currents import (
     added_currents,
+    cell_sensitivities,
     current_covariance,
     solve_each,
 )
@@ -160,12 +161,7 @@ class ColumnReader:
         slow_a = self._hot * self._slow_noise.deviation_a(range_index=range_index, window_s=window_s)
         drivers, circuit = self._array.drivers, self._circuit(range_index)
         driven_v = drivers.driven_v(np.atleast_2d(voltage_v))
-        warm_s = self._array.warm_conductances_s(driven_v, range_index, true_conductance_s)
-        alike = (
-            [(true_conductance_s, driven_v)]
-            if warm_s is None
-            else list(zip(warm_s, driven_v[:, None], strict=True))
-        )
+        alike = self._alike(true_conductance_s, driven_v, range_index)
         jacobian_s = np.concatenate([sensitivity(cells_s, v, **circuit) for cells_s, v in alike])
         covariances_a2 = []
         variance = self._relative_variance(true_conductance_s, window_s, cell_variance_s2)
@@ -173,15 +169,40 @@ class ColumnReader:
             covariances_a2.append(
                 np.concatenate([current_covariance(cells_s, v, variance, **circuit) for cells_s, v in alike])
             )
+        # Nobody knows how the voltage that was asked for was rounded either.
+        on_rows_v2 = np.eye(driven_v.shape[1]) * self._front_end.voltage_step_v**2 / 12
         if drivers.noisy:
-            on_rows_v2 = drivers.noise_covariance_v2(driven_v, window_s=window_s)
-            covariances_a2.append(jacobian_s @ on_rows_v2 @ jacobian_s.transpose(0, 2, 1))
+            on_rows_v2 = on_rows_v2 + drivers.noise_covariance_v2(driven_v, window_s=window_s)
+        covariances_a2.append(jacobian_s @ on_rows_v2 @ jacobian_s.transpose(0, 2, 1))
         gain = self._front_end.gain(range_index, self._array.temperature_c)
         return Sensed(
             jacobian_s=jacobian_s,
             noise_a=(float(np.hypot(white_a, slow_a)) if slow_a else white_a) / gain,
-            covariance_a2=sum(covariances_a2) if covariances_a2 else None,
+            covariance_a2=sum(covariances_a2),
         )
+
+    def cell_sensitivities(
+        self, true_conductance_s: Matrix, voltage_v: Vectors, range_a: float
+    ) -> np.ndarray:
+        """See `Bench.cell_sensitivities`."""
+        range_index = self._front_end.range_index(range_a)
+        driven_v = self._array.drivers.driven_v(np.atleast_2d(voltage_v))
+        return np.stack(
+            [
+                change_a
+                for cells_s, v in self._alike(true_conductance_s, driven_v, range_index)
+                for change_a in cell_sensitivities(cells_s, v, **self._circuit(range_index))
+            ]
+        )
+
+    def _alike(
+        self, conductance_s: Matrix, driven_v: Vectors, range_index: int
+    ) -> list[tuple[Matrix, Vectors]]:
+        """Pair the vectors with the cells as these warm them; all together where none is warmed."""
+        warm_s = self._array.warm_conductances_s(driven_v, range_index, conductance_s)
+        if warm_s is None:
+            return [(conductance_s, driven_v)]
+        return list(zip(warm_s, driven_v[:, None], strict=True))
 
     @property
     def _hot(self) -> float:

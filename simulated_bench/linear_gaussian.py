@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -45,6 +45,11 @@ class Sensed:
     jacobian_s: np.ndarray
     noise_a: float | np.ndarray
     covariance_a2: np.ndarray | None = None
+
+    def part(self, vectors: slice) -> Sensed:
+        """Return what some of the vectors tell."""
+        covariance_a2 = None if self.covariance_a2 is None else self.covariance_a2[vectors]
+        return replace(self, jacobian_s=self.jacobian_s[vectors], covariance_a2=covariance_a2)
 
     @classmethod
     def summed(cls, parts: Sequence[tuple[slice, slice, Sensed]], shape: tuple[int, int]) -> Sensed:

@@ -162,6 +162,18 @@ class TiledBench(Bench):
             parts.append((rows, columns, part))
         return Sensed.summed(parts, self._shape)
 
+    def cell_sensitivities(
+        self, true_conductance_s: Matrix, voltage_v: Vectors, range_a: float
+    ) -> np.ndarray:
+        """See `Bench.cell_sensitivities`: each tile's cells move the sums of its own columns."""
+        change_a = np.zeros((len(voltage_v), self._shape[1], *self._shape))
+        for place, tile in self._tiles.items():
+            rows, columns = self._layout.span(place)
+            own_s = true_conductance_s[rows, columns]
+            own_a = tile.cell_sensitivities(own_s, voltage_v[:, rows], range_a)
+            change_a[:, columns, rows, columns] = own_a.reshape(*own_a.shape[:2], *own_s.shape)
+        return change_a.reshape(*change_a.shape[:2], -1)
+
     def rest(self) -> None:
         """See `Bench.rest`."""
         for tile in self._tiles.values():

@@ -25,18 +25,20 @@ def stated(
 
 
 class Scores:
-    """NMSE and error over deviation of every matrix, by way."""
+    """NMSE, NMSE over a bound, and error over deviation of every matrix, by way."""
 
     def __init__(self) -> None:
-        self._found: dict[str, list[tuple[float, float]]] = {}
+        self._found: dict[str, list[tuple[float, float, float]]] = {}
 
-    def add(self, way: str, nmse: float, ratio: float = np.nan) -> None:
-        """Take the scores of one matrix; no ratio where no deviation is stated."""
-        self._found.setdefault(way, []).append((nmse, ratio))
+    def add(self, way: str, nmse: float, ratio: float = np.nan, *, bound: float = np.nan) -> None:
+        """Take the scores of one matrix; no ratio without stated deviations, no bound if none is known."""
+        self._found.setdefault(way, []).append((nmse, ratio, nmse / bound))
 
     def lines(self, width: int = 28) -> Iterator[str]:
         """Lay out medians over matrices, and the range of the ratio."""
-        for way, pairs in self._found.items():
-            nmse, ratio = np.array(pairs).T
+        for way, found in self._found.items():
+            nmse, ratio, times = np.array(found).T
+            above = "" if np.isnan(times).all() else f"{np.median(times):7.2f}"
             told = f"{np.median(ratio):8.2f} ({ratio.min():.2f} to {ratio.max():.2f})"
-            yield f"  {way:{width}} {np.median(nmse):10.2e} {'' if np.isnan(ratio).all() else told}".rstrip()
+            stated = "" if np.isnan(ratio).all() else told
+            yield f"  {way:{width}} {np.median(nmse):10.2e} {above}{stated}".rstrip()

@@ -85,9 +85,14 @@ class FrontEnd:
         drift = self._offset_drift * self._ranges_a[range_index] * (temperature_c - REFERENCE_TEMPERATURE_C)
         return self._offset_a[range_index] + drift
 
+    @property
+    def voltage_step_v(self) -> float:
+        """Step of the drivers' converters [V]."""
+        return 2.0 * self._settings.dac_full_scale_v / 2**self._settings.dac_bits
+
     def round_voltage(self, voltage_v: np.ndarray, protection_v: float) -> np.ndarray:
         """Round voltages to those that the converters really give [V], none beyond `protection_v`."""
-        step_v = 2.0 * self._settings.dac_full_scale_v / 2**self._settings.dac_bits
+        step_v = self.voltage_step_v
         most = min(np.floor(protection_v / step_v), 2 ** (self._settings.dac_bits - 1) - 1)
         return np.clip(np.rint(voltage_v / step_v), -most, most) * step_v
 

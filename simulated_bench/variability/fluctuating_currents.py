@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -95,17 +95,20 @@ def solve_each(conductances_s: np.ndarray, voltage_v: Vectors, *, wires: Wires, 
 
 
 def current_covariance(
-    conductance_s: Matrix, voltage_v: Vectors, relative_variance: Matrix, *, wires: Wires, device: CellLaw
+    conductance_s: Matrix,
+    voltage_v: Vectors,
+    relative_covariance: np.ndarray,
+    *,
+    wires: Wires,
+    device: CellLaw,
 ) -> np.ndarray:
-    """Compute the covariance of the columns' currents under small independent fluctuations of the cells.
-
-    To first order, by the adjoint of the solved circuit: the effect of a current injected across a cell on
-    column j is, by reciprocity, the voltage across that cell while column j is driven in place of the rows.
+    """Compute the covariance of the columns' currents under small fluctuations of the cells.
 
     Args:
         conductance_s: nominal conductances [S], (N, M).
         voltage_v: inputs [V], (B, N).
-        relative_variance: of each cell's conductance, in parts of its square, (N, M).
+        relative_covariance: of the cells' conductances, in parts of them: variances of independent cells,
+            (N, M), or the covariance of all, (N·M, N·M), row by row.
         wires: resistances of wires, drivers and amplifiers.
         device: current–voltage law of the cells.
 
@@ -115,11 +118,46 @@ def current_covariance(
     Raises:
         ShapeError, RangeError, InputError, SolverError: as `solve_dc`.
     """
+    columns = conductance_s.shape[1]
+    covariance_a2 = np.empty((len(voltage_v), columns, columns))
+    independent = relative_covariance.shape == conductance_s.shape
+    for spread_a, answer_a2 in zip(
+        cell_sensitivities(conductance_s, voltage_v, wires=wires, device=device), covariance_a2, strict=True
+    ):
+        if independent:
+            scaled_a = spread_a * np.sqrt(relative_covariance).ravel()
+            answer_a2[:] = scaled_a @ scaled_a.T
+        else:
+            answer_a2[:] = spread_a @ relative_covariance @ spread_a.T
+    return covariance_a2
+
+
+def cell_sensitivities(
+    conductance_s: Matrix, voltage_v: Vectors, *, wires: Wires, device: CellLaw
+) -> Iterator[np.ndarray]:
+    """Compute the change of the columns' currents per relative change of each cell, input by input.
+
+    To first order, by the adjoint of the solved circuit: the effect of a current injected across a cell on
+    column j is, by reciprocity, the voltage across that cell while column j is driven in place of the rows.
+
+    Args:
+        conductance_s: [S], (N, M).
+        voltage_v: inputs [V], (B, N).
+        wires: resistances of wires, drivers and amplifiers.
+        device: current–voltage law of the cells.
+
+    Yields:
+        [A], (M, N·M), cells row by row.
+
+    Raises:
+        ShapeError, RangeError, InputError, SolverError: as `solve_dc`.
+    """
     if wires.faults:
         got, allowed = f"{wires.faults[0]!r}", "wires without faults"
         remedy = "leave the faults or the cells' own noise out"
         raise InputError(wanted(got=got, allowed=allowed, remedy=remedy))
     rows, columns = conductance_s.shape
+    conductance_s = np.ascontiguousarray(conductance_s)
     across_v = np.ascontiguousarray(solve_dc(conductance_s, voltage_v, wires=wires, device=device).cell_v)
     slope_s, change_a, spare = (np.empty_like(across_v) for _ in range(3))
     below_a = np.empty_like(across_v)
@@ -133,12 +171,9 @@ def current_covariance(
         source_ohm=tuple(wires.sense_of_columns_ohm(columns)[::-1]),
         sense_ohm=tuple(wires.source_of_rows_ohm(rows)[::-1]),
     )
-    covariance_a2 = np.empty((len(across_v), columns, columns))
-    for one_s, one_a, answer_a2 in zip(slope_s, change_a, covariance_a2, strict=True):
+    for one_s, one_a in zip(slope_s, change_a, strict=True):
         # Turned by half a turn and transposed, the columns' sensed ends are where drivers stand.
         turned = Circuit.of(np.ascontiguousarray(one_s.T[::-1, ::-1]), reverse, Ohmic())
         cell_a = LinearResponse(turned, turned.conductance_s).unit_currents()[::-1, ::-1, ::-1]
         transfer = np.divide(cell_a, one_s.T, out=np.zeros_like(cell_a), where=one_s.T > 0)
-        spread_a = (transfer * (one_a * np.sqrt(relative_variance)).T).reshape(columns, -1)
-        answer_a2[:] = spread_a @ spread_a.T
-    return covariance_a2
+        yield (transfer * one_a.T).transpose(0, 2, 1).reshape(columns, -1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -60,9 +60,60 @@ def linear_gaussian_reference(truth: str, run: Run, *, cells_known: bool = True)
     Raises:
         InputError: the run holds no true conductances, or is of another size than the bench.
     """
-    from crosscal.simulated_bench import Bench, programming_variance_s2
+    from crosscal.simulated_bench import programming_variance_s2
     from crosscal.simulated_bench.variability.read_noise import NoFlicker
-    from crosscal.training import parse_inputs
+
+    bench = bench_of_run(truth, run)
+    assert run.true_conductance_s is not None
+    if run.cell_age_s is None and not isinstance(bench.settings.flicker, NoFlicker):
+        console.print(
+            "[yellow]this run does not tell how old its cells were: the reference assumes that they were "
+            "written just before, without 1/f noise",
+            soft_wrap=True,
+        )
+    sigma_v = input_deviation_v(run)
+    rng = np.random.default_rng(run.plan.seed)
+    with progress_bar() as bar:
+        task = bar.add_task("linear-Gaussian reference", total=len(run.target_s), note="")
+        references = []
+        for k in range(len(run.target_s)):
+            recall_matrix(bench, run, k)
+            variance_s2 = None
+            if not cells_known:
+                variance_s2 = programming_variance_s2(
+                    bench.settings,
+                    run.target_s[k],
+                    tolerance=float(run.settings["ARR:PROG:TOL"]),
+                    iterations_max=int(run.settings["ARR:PROG:ITER"]),
+                    repeats=PROGRAMMINGS,
+                    rng=rng,
+                )
+            references.append(
+                bench.linear_gaussian_reference(
+                    run.target_s[k],
+                    run.true_conductance_s[k],
+                    run.voltage_v[k, :REFERENCE_VECTORS],
+                    float(run.range_a[k]),
+                    **reading_settings(run),
+                    cell_variance_s2=variance_s2,
+                    prior_sigma_v=sigma_v,
+                )
+            )
+            bar.advance(task)
+    return np.array(references)
+
+
+def bench_of_run(truth: str, run: Run) -> Bench:
+    """Build the bench that a run was measured on.
+
+    Args:
+        truth: bench.toml or profile.
+        run: measured on it.
+
+    Raises:
+        InputError: the run holds no true conductances, or is of another size than the bench.
+    """
+    from crosscal.simulated_bench import Bench
 
     if run.true_conductance_s is None:
         raise InputError(
@@ -82,47 +133,26 @@ def linear_gaussian_reference(truth: str, run: Run, *, cells_known: bool = True)
                 remedy="give its bench.toml or profile, or leave --truth out",
             )
         )
-    if run.cell_age_s is None and not isinstance(bench.settings.flicker, NoFlicker):
-        console.print(
-            "[yellow]this run does not tell how old its cells were: the reference assumes that they were "
-            "written just before, without 1/f noise",
-            soft_wrap=True,
-        )
+    return bench
+
+
+def input_deviation_v(run: Run) -> float:
+    """Return the standard deviation of a run's inputs [V], those of the first kind if there are several."""
+    from crosscal.training import parse_inputs
+
     first = parse_inputs(run.plan.inputs, run.plan.vectors)[0]
-    sigma_v = float(np.sqrt(run.voltage_v[:, : first.count].var(axis=(0, 1)).mean()))
-    rng = np.random.default_rng(run.plan.seed)
-    with progress_bar() as bar:
-        task = bar.add_task("linear-Gaussian reference", total=len(run.target_s), note="")
-        references = []
-        for k in range(len(run.target_s)):
-            _recall(bench, run, k)
-            variance_s2 = None
-            if not cells_known:
-                variance_s2 = programming_variance_s2(
-                    bench.settings,
-                    run.target_s[k],
-                    tolerance=float(run.settings["ARR:PROG:TOL"]),
-                    iterations_max=int(run.settings["ARR:PROG:ITER"]),
-                    repeats=PROGRAMMINGS,
-                    rng=rng,
-                )
-            references.append(
-                bench.linear_gaussian_reference(
-                    run.target_s[k],
-                    run.true_conductance_s[k],
-                    run.voltage_v[k, :REFERENCE_VECTORS],
-                    float(run.range_a[k]),
-                    aperture_s=float(run.settings["SENS:CURR:APER"]),
-                    averages=int(run.settings["SENS:AVER:COUN"]),
-                    cell_variance_s2=variance_s2,
-                    prior_sigma_v=sigma_v,
-                )
-            )
-            bar.advance(task)
-    return np.array(references)
+    return float(np.sqrt(run.voltage_v[:, : first.count].var(axis=(0, 1)).mean()))
 
 
-def _recall(bench: Bench, run: Run, k: int) -> None:
+def reading_settings(run: Run) -> dict[str, Any]:
+    """Return the aperture and averages of a run, as arguments of `Bench.sensed`."""
+    return {
+        "aperture_s": float(run.settings["SENS:CURR:APER"]),
+        "averages": int(run.settings["SENS:AVER:COUN"]),
+    }
+
+
+def recall_matrix(bench: Bench, run: Run, k: int) -> None:
     """Put a bench in the state of matrix `k` while it was read, as far as the run tells it."""
     told_c = float(run.temperature_c[k])
     temperature_c = told_c if np.isfinite(told_c) else bench.settings.temperature_c

@@ -83,7 +83,7 @@ def command(train_afresh: bool, output: Path, seed: int) -> None:
     )
     out = Console()
     out.print(score_table(evaluation))
-    out.print(describe_rest(evaluation, load_calibrator(calibrator)), highlight=False)
+    out.print(describe_rest(evaluation, str(bench), test), highlight=False)
     out.print(drift_table(day))
     for path in (*write_report(evaluation, output), draw_drift(day, output / "drift.png")):
         console.print(f"wrote {path}")

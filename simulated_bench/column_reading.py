@@ -178,7 +178,7 @@ class ColumnReader:
         return Sensed(
             jacobian_s=jacobian_s,
             noise_a=(float(np.hypot(white_a, slow_a)) if slow_a else white_a) / gain,
-            covariance_a2=sum(covariances_a2),
+            covariance_a2=np.sum(covariances_a2, axis=0),
         )
 
     def cell_sensitivities(

@@ -128,7 +128,7 @@ def test_the_reference_falls_with_what_is_known_to_that_of_known_cells(bench_pat
 
 
 def test_the_reference_of_read_backs_is_what_a_linear_estimate_with_them_gets(bench_path, run):
-    """Drawn: cells from what a read-back leaves, inputs from their prior; estimated with the cells unknown."""
+    """Drawn: cells from what a read-back leaves, inputs from their prior; estimated without the cells."""
     scatter = CellScatter.of_run(run)
     [stated] = reference_of_unknown_cells(str(bench_path), run, scatter)
     bench, rng, k = Bench.from_toml(bench_path), np.random.default_rng(4), 0

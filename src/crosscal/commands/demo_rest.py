@@ -28,6 +28,6 @@ def describe_rest(evaluation: Evaluation, bench: str, run: Run) -> str:
     return (
         f"The reference knows every cell. Ours are programmed to {100 * programmed:.2g} % and read back to "
         f"{100 * read:.2g} %: the best linear estimate that knows as much has {unknown / known:.2g} × the "
-        f"reference on {kind.kind} inputs, ours has {ratio:.2g} ×, {ratio * known / unknown:.2f} × that bound. "
+        f"reference on {kind.kind} inputs, ours has {ratio:.2g} ×, {ratio * known / unknown:.2f} × that. "
         "Known vectors, below, bring it down further."
     )

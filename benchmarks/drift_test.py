@@ -3,6 +3,7 @@
     python benchmarks/drift_test.py                      # everything, about ten minutes on one core
     python benchmarks/drift_test.py published run-length --alarms 100
     python benchmarks/drift_test.py --keep runs.json     # goes on where it was cut off
+    python benchmarks/drift_test.py slow-noise --board 2 --alarms 100
 
 `published`: the plain two-sided CUSUM, computed and simulated, beside Montgomery's table. `run-length`: mean
 number of sentinel readings to a false alarm on white noise. `slow-noise`: the same on a board whose cells
@@ -80,14 +81,16 @@ def show_run_lengths(kept: Kept, alarms: int) -> None:
             print(f"  {vectors} vectors, {columns} columns: {_against(stated, runs)}")
 
 
-def show_slow_noise(kept: Kept, alarms: int) -> None:
-    print(f"false alarms on a board with 1/f noise, {alarms} each: stated, mean ± standard error, ratio")
+def show_slow_noise(kept: Kept, alarms: int, seed: int) -> None:
+    print(f"false alarms on board {seed} with 1/f noise, {alarms} each: stated, mean ± standard error, ratio")
     for wander in (0.0, 3e-4, 1e-3, 3e-3):
-        board = Board.with_noise(wander=wander)
+        board = Board.with_noise(wander=wander, seed=seed)
         print(f"  cells wander by {100 * wander:g} % a decade; learned: {board.described()}")
         for stated in STATED[:2]:
             runs = kept.more(
-                f"slow {wander} {stated}", alarms, lambda rng, b=board, s=stated: b.run(rng, run_length=s)
+                f"slow {seed} {wander} {stated}",
+                alarms,
+                lambda rng, b=board, s=stated: b.run(rng, run_length=s),
             )
             print(f"    {_against(stated, runs)}")
 
@@ -155,6 +158,7 @@ def main() -> None:
     parser.add_argument("--alarms", type=int, default=400, help="false alarms, and trials of a delay")
     parser.add_argument("--cases", type=int, default=100, help="of each kind of change")
     parser.add_argument("--vectors", type=int, default=16, help="known vectors of a diagnosis")
+    parser.add_argument("--board", type=int, default=1, help="seed of the board with 1/f noise")
     parser.add_argument("--keep", type=Path, help="file that results are kept in")
     given = parser.parse_args()
     unknown = set(given.part) - set(parts)
@@ -167,7 +171,7 @@ def main() -> None:
         elif part == "run-length":
             show_run_lengths(kept, given.alarms)
         elif part == "slow-noise":
-            show_slow_noise(kept, given.alarms)
+            show_slow_noise(kept, given.alarms, given.board)
         elif part == "delay":
             show_delays(kept, given.alarms)
         else:

@@ -42,8 +42,8 @@ class PortLock:
             holder = _holder(self._file)
             os.close(self._file)
             raise BoardConnectionError(
-                f"{port} is held by another program{holder}; one program at a time may use a serial port: "
-                "close the other one"
+                f"{port} is held by another program{holder}; allowed: one program at a time; close the other "
+                "one"
             ) from error
         # Only to tell others who it is: a file that belongs to another user may be lockable but not writable.
         with contextlib.suppress(OSError):

@@ -12,6 +12,7 @@ from typing import NoReturn
 import click
 
 from crosscal.commands.terminal.json_log import start_json_log
+from crosscal.commands.terminal.log import show_transitions
 from crosscal.core.errors import BoardConnectionError, CrosscalError, StoreBusyError
 from crosscal.core.whole_file import write_whole_text
 from crosscal.daemon.checking import check as find_problems
@@ -111,6 +112,9 @@ def command(
         click.get_current_context().exit(UNUSABLE if problems else 0)
     if log == "json":
         start_json_log()
+    else:
+        # Where clients find the board, and how it is.
+        show_transitions("crosscal.daemon")
     try:
         daemon = Daemon(DaemonSettings.load(settings), path=settings)
     except (StoreBusyError, BoardConnectionError) as error:

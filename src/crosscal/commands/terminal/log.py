@@ -26,6 +26,15 @@ def start_log(verbose: int) -> None:
     logging.getLogger("crosscal").setLevel(level)
 
 
+def show_transitions(name: str) -> None:
+    """Print the transitions of one part too, where `-v` does not ask for those of all."""
+    logger = logging.getLogger(name)
+    logger.setLevel(min(logging.INFO, logger.getEffectiveLevel()))
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, _StandardErrorHandler):
+            handler.setLevel(min(logging.INFO, handler.level))
+
+
 class _StandardErrorHandler(logging.StreamHandler):
     """Handler that writes to the standard error of the moment: a progress bar puts itself in its place."""
 

@@ -238,7 +238,7 @@ class Calibrator:
         fold = fold_of(metadata.kind, metadata.fold)
         # Opened once, with what folds as further outputs: a large graph takes onnxruntime a second to open.
         names = () if fold is None else dict.fromkeys(fold.tensor_names)
-        session = open_session(content + graph_outputs(names) if names else content)
+        session = open_session(content + graph_outputs(names) if names else content, optimised=not names)
         shape = check_ports(session)
         if shape != (metadata.rows, metadata.columns):
             raise CalibratorFileError(
@@ -292,12 +292,14 @@ class Calibrator:
     def _untested(self, matrix: np.ndarray) -> Correction:
         if self._fold is None:
             return self._whole_graph(matrix)
+        names = dict.fromkeys(self._fold.tensor_names)
         # The graph asks for currents too; what folds does not depend on them.
         current_a = np.zeros((1, matrix.shape[1]), dtype=np.float32)
-        names = dict.fromkeys(self._fold.tensor_names)
-        return self._fold.compile(
-            evaluate(self._session, names, matrix.astype(np.float32), current_a), matrix
-        )
+
+        def tensors_of(cells_s: np.ndarray) -> dict[str, np.ndarray]:
+            return evaluate(self._session, names, cells_s.astype(np.float32), current_a)
+
+        return self._fold.compile(tensors_of(matrix), matrix, tensors_of)
 
 
 def _from_content(content: bytes) -> Calibrator:

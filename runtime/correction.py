@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from crosscal.core.errors import ShapeError, wanted
-from crosscal.runtime.inverse.tensors import InverseTensors
 from crosscal.runtime.reading_window import ReadingTest
+from crosscal.runtime.recalibration.linearisation import Linearisation
 from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET, ColumnPosterior
 from crosscal.runtime.recalibration.report import RecalibrationReport
+
+Evaluate = Callable[[np.ndarray], Mapping[str, np.ndarray]]
+"""Gives the tensors of a matrix [S], (N, M), by name."""
 
 ACCEPTED = -1
 """Result of `Correction.apply` when it has calibrated every vector."""
@@ -112,9 +115,8 @@ class Recalibratable(Protocol):
         """Smallest and largest input trained on [V]."""
         ...
 
-    @property
-    def tensors(self) -> InverseTensors:
-        """Surrogate of the matrix."""
+    def linearised(self, posterior: ColumnPosterior | None) -> Linearisation:
+        """Linearise readings in what is unknown of the cells, about what is known of them."""
         ...
 
     def recalibrated(
@@ -159,12 +161,18 @@ class Fold(Protocol):
         """Tensors to evaluate at program time."""
         ...
 
-    def compile(self, tensors: Mapping[str, np.ndarray], conductance_s: np.ndarray) -> Correction:
+    def compile(
+        self,
+        tensors: Mapping[str, np.ndarray],
+        conductance_s: np.ndarray,
+        evaluate: Evaluate | None = None,
+    ) -> Correction:
         """Build the correction of one matrix.
 
         Args:
             tensors: name → value, float32, for every name in `tensor_names`.
             conductance_s: the matrix [S], (N, M).
+            evaluate: gives the tensors of other matrices; None where there is no need.
 
         Raises:
             CalibratorFileError: tensors of the wrong shape, or not finite.

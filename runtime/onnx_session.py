@@ -29,8 +29,13 @@ MODEL_ERRORS = (
 Shape = tuple[int | None, int | None]
 
 
-def open_session(model: bytes) -> onnxruntime.InferenceSession:
+def open_session(model: bytes, *, optimised: bool = True) -> onnxruntime.InferenceSession:
     """Open a serialised model.
+
+    Args:
+        model: the model.
+        optimised: let onnxruntime rewrite the graph for fast runs. Of a graph that runs once for each
+            matrix, a rewrite takes longer than it saves: three times the time to open, and no faster run.
 
     Raises:
         CalibratorFileError: no ONNX model, damaged, or one that onnxruntime cannot run.
@@ -38,6 +43,8 @@ def open_session(model: bytes) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
+    if not optimised:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = (
         4  # whatever is wrong is raised; nothing is to be printed on standard error as well
     )

@@ -19,12 +19,12 @@ from crosscal.runtime.correction import (
     correction_with,
 )
 from crosscal.runtime.gaps import AroundGaps
-from crosscal.runtime.inverse.tensors import InverseTensors
 from crosscal.runtime.learning import learn
 from crosscal.runtime.pass_errors import PassErrors
 from crosscal.runtime.quantiles import standard_quantiles
 from crosscal.runtime.reading_kernel import first_unreadable
 from crosscal.runtime.recalibration.cell_law import CellLaw
+from crosscal.runtime.recalibration.linearisation import Linearisation
 from crosscal.runtime.recalibration.posterior import ColumnPosterior, RecalibrationLevel
 from crosscal.runtime.recalibration.read_back import informed_by_read_back
 from crosscal.runtime.recalibration.report import RecalibrationReport
@@ -357,15 +357,15 @@ class ProgrammedCalibrator:
         return isinstance(self._as_programmed, Recalibratable)
 
     @property
-    def surrogate(self) -> InverseTensors:
-        """Surrogate of the matrix as it was programmed, before anything was learned of its cells.
+    def linearised(self) -> Linearisation:
+        """Readings of the matrix, linear in what is unknown of its cells, about what is known.
 
         Raises:
             InputError: a kind that does not know cells.
         """
         original = self._as_programmed
         if isinstance(original, Recalibratable):
-            return original.tensors
+            return original.linearised(self.posterior)
         raise self._knows_no_cells("a request for a surrogate")
 
     @property

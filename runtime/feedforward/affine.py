@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from crosscal.runtime.correction import Evaluate
 from crosscal.runtime.feedforward.affine_kernel import scale_and_shift
 from crosscal.runtime.file_format.folded_tensor import per_column
 from crosscal.runtime.reading_window import ReadingTest
@@ -84,8 +85,14 @@ class AffineFold:
         """See `Fold.tensor_names`."""
         return self.gain, self.offset
 
-    def compile(self, tensors: Mapping[str, np.ndarray], conductance_s: np.ndarray) -> AffineCorrection:
+    def compile(
+        self,
+        tensors: Mapping[str, np.ndarray],
+        conductance_s: np.ndarray,
+        evaluate: Evaluate | None = None,
+    ) -> AffineCorrection:
         """See `Fold.compile`."""
+        del evaluate
         columns = conductance_s.shape[1]
         return AffineCorrection(
             gain=per_column(tensors, self.gain, columns).astype(np.float64),

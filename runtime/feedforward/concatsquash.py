@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from crosscal.core.errors import CalibratorFileError, wanted
+from crosscal.runtime.correction import Evaluate
 from crosscal.runtime.feedforward.network import NetworkCorrection, tanh_layers
 from crosscal.runtime.file_format.folded_tensor import of_rank, per_column
 
@@ -58,8 +59,14 @@ class ConcatSquashFold:
         """See `Fold.tensor_names`."""
         return (*(name for layer in self.layers for name in layer), *self.per_column.values())
 
-    def compile(self, tensors: Mapping[str, np.ndarray], conductance_s: np.ndarray) -> NetworkCorrection:
+    def compile(
+        self,
+        tensors: Mapping[str, np.ndarray],
+        conductance_s: np.ndarray,
+        evaluate: Evaluate | None = None,
+    ) -> NetworkCorrection:
         """See `Fold.compile`."""
+        del evaluate
         columns = conductance_s.shape[1]
         layers = [(of_rank(tensors, weight, 2), of_rank(tensors, bias, 1)) for weight, bias in self.layers]
         _check_chain(layers, columns)

@@ -11,7 +11,7 @@ import numpy as np
 
 from crosscal.core.array_types import Currents, Vectors
 from crosscal.core.errors import CalibratorFileError, InputError
-from crosscal.runtime.correction import Recalibrated
+from crosscal.runtime.correction import Evaluate, Recalibrated
 from crosscal.runtime.feedforward.affine import AffineCorrection
 from crosscal.runtime.inverse.inverse import (
     DOUBTFUL_MISFIT,
@@ -22,6 +22,7 @@ from crosscal.runtime.inverse.inverse import (
 )
 from crosscal.runtime.reading_kernel import first_unreadable
 from crosscal.runtime.recalibration.cell_recalibration import posterior_tensors, recalibrate
+from crosscal.runtime.recalibration.linearisation import Linearisation, SurrogateAt
 from crosscal.runtime.recalibration.posterior import ColumnPosterior
 
 FOLDED = tuple(field.name for field in fields(InverseTensors) if field.name != "conductance")
@@ -31,11 +32,15 @@ FOLDED = tuple(field.name for field in fields(InverseTensors) if field.name != "
 class InverseCorrection:
     """Reads of one matrix by way of its inputs; any number of threads may use it."""
 
-    def __init__(self, tensors: InverseTensors, trim: AffineCorrection) -> None:
-        self._tensors, self._trim = tensors, trim
+    def __init__(
+        self, tensors: InverseTensors, trim: AffineCorrection, surrogate_at: SurrogateAt | None = None
+    ) -> None:
+        self._tensors, self._trim, self._surrogate_at = tensors, trim, surrogate_at
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travel as the tensors; compiled arrays stay behind."""
+        """Travel as the tensors; compiled arrays stay behind, and the graph, a process's own: cells that are
+        learned over there are scaled.
+        """
         return InverseCorrection, (self._tensors, self._trim)
 
     def prepare(self) -> None:
@@ -46,6 +51,11 @@ class InverseCorrection:
     def tensors(self) -> InverseTensors:
         """Tensors of the matrix, after any recalibration."""
         return self._tensors
+
+    def linearised(self, posterior: ColumnPosterior | None) -> Linearisation:
+        """See `Recalibratable.linearised`."""
+        mean = None if posterior is None else posterior.mean
+        return Linearisation.about(self._tensors, mean, self._surrogate_at)
 
     @property
     def trim(self) -> AffineCorrection:
@@ -168,6 +178,7 @@ class InverseCorrection:
             posterior=posterior,
             age_s=age_s,
             first_prior=prior,
+            surrogate_at=self._surrogate_at,
         )
         trim = _no_trim(len(self._trim.gain))
         return Recalibrated(
@@ -176,7 +187,8 @@ class InverseCorrection:
 
     def with_posterior(self, posterior: ColumnPosterior) -> InverseCorrection:
         """See `Recalibratable.with_posterior`; a trim is dropped."""
-        return InverseCorrection(posterior_tensors(self._tensors, posterior), _no_trim(len(self._trim.gain)))
+        tensors = posterior_tensors(self._tensors, posterior, self._surrogate_at)
+        return InverseCorrection(tensors, _no_trim(len(self._trim.gain)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,17 +209,42 @@ class InverseFold:
         """See `Fold.tensor_names`."""
         return tuple(self.names.values())
 
-    def compile(self, tensors: Mapping[str, np.ndarray], conductance_s: np.ndarray) -> InverseCorrection:
+    def compile(
+        self,
+        tensors: Mapping[str, np.ndarray],
+        conductance_s: np.ndarray,
+        evaluate: Evaluate | None = None,
+    ) -> InverseCorrection:
         """See `Fold.compile`."""
+        folded = self._folded(tensors, conductance_s)
+        surrogate_at = None
+        if evaluate is not None:
+            surrogate_at = _LatestSurrogate(lambda cells_s: self._folded(evaluate(cells_s), cells_s))
+        return InverseCorrection(folded, _no_trim(conductance_s.shape[1]), surrogate_at)
+
+    def _folded(self, tensors: Mapping[str, np.ndarray], conductance_s: np.ndarray) -> InverseTensors:
         found = {key: tensors[name] for key, name in self.names.items()}
-        columns = conductance_s.shape[1]
         try:
-            folded = InverseTensors.from_mapping({**found, "conductance": conductance_s})
+            return InverseTensors.from_mapping({**found, "conductance": conductance_s})
         except InputError as error:
             raise CalibratorFileError(
                 f"its folded tensors cannot be used for this matrix: {error}"
             ) from error
-        return InverseCorrection(folded, _no_trim(columns))
+
+
+class _LatestSurrogate:
+    """Computes surrogates, and keeps the latest: learning and what follows ask for the same one."""
+
+    def __init__(self, compute: SurrogateAt) -> None:
+        self._compute = compute
+        self._latest: InverseTensors | None = None
+
+    def __call__(self, cells_s: np.ndarray) -> InverseTensors:
+        """Compute the surrogate of cells [S], (N, M)."""
+        latest = self._latest
+        if latest is None or not np.array_equal(latest.conductance, cells_s):
+            self._latest = latest = self._compute(cells_s)
+        return latest
 
 
 def _take(reading: InverseReading, targets: tuple[np.ndarray, ...], only_explained: bool) -> int:

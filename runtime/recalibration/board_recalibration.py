@@ -93,7 +93,7 @@ def recalibrate_on_board(
     end_s = np.inf if plan.time_s is None else clock() + plan.time_s
     if plan.until is not None:
         # Refuses, before anything is measured, a kind that cannot predict.
-        _ = programmed.surrogate
+        _ = programmed.linearised
 
     def told(done: int) -> None:
         if progress is not None:

@@ -81,18 +81,6 @@ def cell_sensitivity(
     return np.concatenate([np.ones((columns, len(z), 1)), own.sum(axis=2, keepdims=True), own], axis=2)
 
 
-def linear_sensitivity(
-    tensors: InverseTensors,
-) -> Float[np.ndarray, "columns ways unknowns"]:
-    """Sensitivity at `z` = 0, and by how much each input changes it, (M, N + 1, N + 2).
-
-    For `z` of unit variance, the sum of squares over the N + 1 ways is the mean square sensitivity.
-    """
-    rows = len(tensors.loading)
-    at = cell_sensitivity(tensors, np.concatenate([np.zeros((1, rows)), np.eye(rows)]))
-    return np.concatenate([at[:, :1], at[:, 1:] - at[:, :1]], axis=1)
-
-
 def with_cells(
     tensors: InverseTensors,
     *,

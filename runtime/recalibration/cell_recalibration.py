@@ -22,18 +22,21 @@ from crosscal.runtime.recalibration.broken_cells import (
     unexplained_columns,
 )
 from crosscal.runtime.recalibration.cell_model import (
-    cell_sensitivity,
-    linear_sensitivity,
     standardised_inputs,
     with_changes,
 )
 from crosscal.runtime.recalibration.conditioning import ColumnReads, Spread, condition
 from crosscal.runtime.recalibration.evolution import Evolution, grown_covariance
 from crosscal.runtime.recalibration.level_choice import LevelFound, choose_level, noise_has_grown
+from crosscal.runtime.recalibration.linearisation import Linearisation, SurrogateAt
 from crosscal.runtime.recalibration.outliers import find_outliers
-from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET, ColumnPosterior, RecalibrationLevel
+from crosscal.runtime.recalibration.posterior import CELLS, OFFSET, ColumnPosterior, RecalibrationLevel
 from crosscal.runtime.recalibration.report import RecalibrationReport
 from crosscal.runtime.validation import known_readings
+
+_MORE_STEPS = 2
+"""Times that readings are learned from again, about the cells found before: Gauss-Newton steps. They end by
+themselves; there is none where cells lie within a percent of their targets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,6 +54,23 @@ class Recalibration:
     report: RecalibrationReport
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Readings:
+    """Readings of known vectors.
+
+    Attributes:
+        voltage_v: inputs [V], (K, N). z: the same standardised.
+        scaled: currents, (K, M). present: whether there is a reading, (K, M).
+        stated: standard deviation of a reading that the calibrator was made with.
+    """
+
+    voltage_v: Vectors
+    z: np.ndarray
+    scaled: np.ndarray
+    present: np.ndarray
+    stated: float
+
+
 def recalibrate(
     original: InverseTensors,
     voltage_v: Vectors,
@@ -60,6 +80,7 @@ def recalibrate(
     posterior: ColumnPosterior | None = None,
     age_s: float | None = None,
     first_prior: ColumnPosterior | None = None,
+    surrogate_at: SurrogateAt | None = None,
 ) -> Recalibration:
     """Learn the present cells, gains and offsets of a programmed matrix from known vectors.
 
@@ -75,6 +96,7 @@ def recalibrate(
             count as equally far apart.
         first_prior: knowledge of the matrix before anything of it was measured, by the law of the board's
             cells; used where there is no `posterior`.
+        surrogate_at: computes surrogates of cells that lie far from their targets; None: they are scaled.
 
     Returns:
         New tensors and their posterior. Without evidence of a change, the tensors are the old ones.
@@ -86,19 +108,48 @@ def recalibrate(
     """
     rows, columns = original.conductance.shape
     voltage_v, current_a, present = known_readings(voltage_v, current_a, usable, (rows, columns))
-    z = standardised_inputs(original, voltage_v)
-    scaled = (np.where(present, current_a, 0.0) - original.current_shift) * original.current_scale
-    sensitivity = cell_sensitivity(original, z)
-    unknowns = sensitivity.shape[2]
     known_before = first_prior if posterior is None else posterior
-    _require_same_unknowns(known_before, columns, unknowns)
+    _require_same_unknowns(known_before, columns, rows + CELLS)
+    readings = _Readings(
+        voltage_v=voltage_v,
+        z=standardised_inputs(original, voltage_v),
+        scaled=(np.where(present, current_a, 0.0) - original.current_shift) * original.current_scale,
+        present=present,
+        stated=float(np.sqrt(np.median(original.variance))),
+    )
+    about = Linearisation.about(original, None if known_before is None else known_before.mean, surrogate_at)
+    learned, report = _learned(readings, about, posterior, first_prior, age_s)
+    for _ in range(_MORE_STEPS):
+        there = Linearisation.about(original, None if learned is None else learned.mean, surrogate_at)
+        if there.near(about):
+            break
+        about = there
+        learned, report = _learned(readings, about, posterior, first_prior, age_s)
+    return Recalibration(
+        tensors=original if learned is None else posterior_tensors(original, learned, surrogate_at),
+        posterior=learned,
+        report=report,
+    )
+
+
+def _learned(
+    readings: _Readings,
+    about: Linearisation,
+    posterior: ColumnPosterior | None,
+    first_prior: ColumnPosterior | None,
+    age_s: float | None,
+) -> tuple[ColumnPosterior | None, RecalibrationReport]:
+    """Learn from readings by their linearisation; all else as for `recalibrate`."""
+    known_before = first_prior if posterior is None else posterior
+    sensitivity = about.sensitivity(readings.z)
+    columns, _, unknowns = sensitivity.shape
     mean = np.zeros((columns, unknowns)) if known_before is None else known_before.mean
-    known = np.einsum("mku,mu->km", sensitivity, mean, optimize=True)
-    residual = scaled - original.predicted(z) - known
-    outliers = find_outliers(residual, present, float(np.sqrt(np.median(original.variance))))
-    present = present & ~outliers
+    known = np.einsum("mku,mu->km", sensitivity, about.beyond(mean), optimize=True)
+    residual = readings.scaled - about.tensors.predicted(readings.z) - known
+    stated = readings.stated
+    outliers = find_outliers(residual, readings.present, stated)
+    present = readings.present & ~outliers
     reads = ColumnReads(sensitivity=sensitivity, residual=residual.T, present=np.ascontiguousarray(present.T))
-    stated = float(np.sqrt(np.median(original.variance)))
     before, evolution = None, None
     # A broken cell says nothing of how much all cells have changed.
     calm = calm_reads(reads)
@@ -130,17 +181,14 @@ def recalibrate(
     elif noise_has_grown(spread.noise, stated, int(present.sum())):
         nothing = np.zeros((columns, unknowns, unknowns))
         learned = ColumnPosterior(mean=mean, covariance=nothing, noise=spread.noise, evolution=evolution)
-    return Recalibration(
-        tensors=original if learned is None else posterior_tensors(original, learned),
-        posterior=learned,
-        report=RecalibrationReport.of(
-            _with_expected(found, first_prior if posterior is None else None),
-            voltage_v,
-            present,
-            outliers=int(outliers.sum()),
-            broken=None if learned is None else breaks.named(learned, missed),
-        ),
+    report = RecalibrationReport.of(
+        _with_expected(found, first_prior if posterior is None else None),
+        readings.voltage_v,
+        present,
+        outliers=int(outliers.sum()),
+        broken=None if learned is None else breaks.named(learned, missed),
     )
+    return learned, report
 
 
 def _prior(spread: Spread, before: np.ndarray | None, columns: int, unknowns: int) -> np.ndarray:
@@ -162,7 +210,9 @@ def _with_expected(found: LevelFound, prior: ColumnPosterior | None) -> LevelFou
     )
 
 
-def posterior_tensors(original: InverseTensors, posterior: ColumnPosterior) -> InverseTensors:
+def posterior_tensors(
+    original: InverseTensors, posterior: ColumnPosterior, surrogate_at: SurrogateAt | None = None
+) -> InverseTensors:
     """Compile the surrogate of the likeliest cells.
 
     Uncertainty of the cells makes readings scatter beyond their noise. It widens the stated deviations;
@@ -173,26 +223,28 @@ def posterior_tensors(original: InverseTensors, posterior: ColumnPosterior) -> I
     Args:
         original: of the target matrix.
         posterior: of its columns, cells included.
+        surrogate_at: as for `recalibrate`.
 
     Raises:
         ShapeError: a posterior of another array.
     """
     rows, columns = original.conductance.shape
     _require_same_unknowns(posterior, columns, rows + CELLS)
-    honest = posterior.noise**2 + _scatter(original, posterior)
+    about = Linearisation.about(original, posterior.mean, surrogate_at)
+    honest = posterior.noise**2 + _scatter(about, posterior)
     used = np.maximum(np.minimum(original.variance, honest), posterior.noise**2)
     return with_changes(
-        original,
+        about.tensors,
         offset=posterior.mean[:, OFFSET],
-        relative=(posterior.mean[:, GAIN, None] + posterior.mean[:, CELLS:]).T,
+        relative=about.relative(posterior.mean),
         variance=used,
         inflation=original.inflation * np.sqrt(np.mean(honest / used)),
     )
 
 
-def _scatter(original: InverseTensors, posterior: ColumnPosterior) -> np.ndarray:
+def _scatter(about: Linearisation, posterior: ColumnPosterior) -> np.ndarray:
     """Variance (M,) of readings that is not known of the columns, averaged over inputs of unit variance."""
-    ways = linear_sensitivity(original)
+    ways = about.ways()
     return np.maximum(((ways @ posterior.covariance) * ways).sum(axis=(1, 2)), 0.0)
 
 

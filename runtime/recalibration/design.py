@@ -19,7 +19,8 @@ import numpy as np
 
 from crosscal.core.array_types import Float, Vectors
 from crosscal.runtime.inverse.tensors import InverseTensors
-from crosscal.runtime.recalibration.cell_model import linear_sensitivity, standardised_inputs
+from crosscal.runtime.recalibration.cell_model import standardised_inputs
+from crosscal.runtime.recalibration.linearisation import Linearisation
 from crosscal.runtime.recalibration.vectors import InputWindow, balanced_signs, shares_of_swing
 
 _BEGINNINGS = 16  # sign patterns that compete for the beginning of every search
@@ -87,7 +88,7 @@ class _Open:
 
 def designed_vectors(
     count: int,
-    tensors: InverseTensors,
+    about: Linearisation,
     covariance: Unknowns,
     noise: float,
     *,
@@ -98,19 +99,19 @@ def designed_vectors(
 
     Args:
         count: vectors wanted.
-        tensors: of the matrix as programmed.
+        about: readings of the matrix, linear in what is unknown of it.
         covariance: of each column's unknowns, (M, U, U).
         noise: standard deviation of a reading, relative to full scale.
         window: that inputs lie in.
         rng: draws how far from the middle each input lies, and where searches begin.
     """
-    rows = len(tensors.loading)
-    left = _begun(tensors, covariance, noise)
+    rows = len(about.applied)
+    left = _begun(about, covariance, noise)
     signs = balanced_signs(max(count, _BEGINNINGS), rows, rng) > 0.0
     chosen_v = np.empty((count, rows))
     for k in range(count):
         sides_v = window.away(np.multiply.outer([-1.0, 1.0], shares_of_swing((rows,), rng)))
-        sides = standardised_inputs(tensors, sides_v)
+        sides = standardised_inputs(about.tensors, sides_v)
         beginnings = signs[(k + np.arange(_BEGINNINGS)) % len(signs)]
         upper = _most_telling(left, sides, beginnings)
         chosen_v[k] = _on(sides_v, upper)
@@ -118,12 +119,12 @@ def designed_vectors(
     return chosen_v
 
 
-def _begun(tensors: InverseTensors, covariance: Unknowns, noise: float) -> _Open:
-    ways = linear_sensitivity(tensors)
+def _begun(about: Linearisation, covariance: Unknowns, noise: float) -> _Open:
+    ways, linear = about.ways(), about.tensors.linear
     return _Open(
         ways=ways,
-        weight=_weight(tensors),
-        linear=tensors.linear / np.linalg.norm(tensors.linear, axis=0),
+        weight=_weight(about.tensors),
+        linear=linear / np.linalg.norm(linear, axis=0),
         covariance=covariance.copy(),
         seen=ways @ covariance,
         noise=noise,

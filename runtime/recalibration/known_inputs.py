@@ -36,7 +36,7 @@ def telling_vectors(
             rng=rng,
         )
     covariance, noise = _unknown(programmed)
-    return designed_vectors(count, programmed.surrogate, covariance, noise, window=window, rng=rng)
+    return designed_vectors(count, programmed.linearised, covariance, noise, window=window, rng=rng)
 
 
 def _unknown(programmed: ProgrammedCalibrator) -> tuple[Unknowns, float]:
@@ -49,5 +49,5 @@ def _unknown(programmed: ProgrammedCalibrator) -> tuple[Unknowns, float]:
         return posterior.covariance + certain[:, :, None] * usual, posterior.noise
     if law is not None and law.scatters:
         return law.prior(programmed.conductance_s).covariance, law.noise
-    noise = float(np.sqrt(np.median(programmed.surrogate.variance)))
+    noise = float(np.sqrt(np.median(programmed.linearised.tensors.variance)))
     return np.broadcast_to(usual, (programmed.shape[1], *usual.shape)), noise

@@ -9,10 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from crosscal.core.array_types import Float
-from crosscal.runtime.inverse.tensors import InverseTensors
 from crosscal.runtime.programmed import ProgrammedCalibrator
-from crosscal.runtime.recalibration.cell_model import standardised_inputs, with_cells
-from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET, ColumnPosterior
+from crosscal.runtime.recalibration.cell_model import standardised_inputs
+from crosscal.runtime.recalibration.posterior import ColumnPosterior
 from crosscal.runtime.recalibration.vectors import InputWindow, ordinary_vectors
 
 _DRAWS = 16  # of the cells
@@ -42,10 +41,10 @@ def predicted_error_a(
     Raises:
         InputError: a kind that does not know single cells.
     """
-    surrogate, posterior = programmed.surrogate, programmed.posterior
+    about, posterior = programmed.linearised, programmed.posterior
     squares = []
     for unknowns in _drawn(posterior, _DRAWS, rng, certain=cells_known):
-        tensors = surrogate if unknowns is None else _with_unknowns(surrogate, unknowns)
+        tensors = about.tensors if unknowns is None else about.with_unknowns(unknowns)
         voltage_v = ordinary_vectors(
             _READS,
             len(programmed.conductance_s),
@@ -55,7 +54,7 @@ def predicted_error_a(
             rng=rng,
         )
         scaled = tensors.predicted(standardised_inputs(tensors, voltage_v))
-        noise = np.sqrt(surrogate.variance) if posterior is None else posterior.noise
+        noise = np.sqrt(tensors.variance) if posterior is None else posterior.noise
         scaled += noise * rng.standard_normal(scaled.shape)
         current_a = scaled / tensors.current_scale + tensors.current_shift
         error_a = programmed(current_a, allow_extrapolation=True) - voltage_v @ programmed.conductance_s
@@ -75,11 +74,3 @@ def _drawn(
     root = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
     normal = rng.standard_normal((count, *posterior.mean.shape, 1))
     return list(posterior.mean + (root @ normal)[..., 0])
-
-
-def _with_unknowns(
-    tensors: InverseTensors, unknowns: Float[np.ndarray, "columns unknowns"]
-) -> InverseTensors:
-    return with_cells(
-        tensors, offset=unknowns[:, OFFSET], relative=(unknowns[:, GAIN, None] + unknowns[:, CELLS:]).T
-    )

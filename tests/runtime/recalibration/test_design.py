@@ -9,6 +9,7 @@ from exact_surrogate import exact_calibrator, exact_tensors, measured, scored
 from crosscal.runtime.recalibration.cell_model import cell_sensitivity, standardised_inputs
 from crosscal.runtime.recalibration.design import designed_vectors
 from crosscal.runtime.recalibration.known_inputs import telling_vectors
+from crosscal.runtime.recalibration.linearisation import Linearisation
 from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET, ColumnPosterior
 from crosscal.runtime.recalibration.vectors import InputWindow, informative_vectors
 
@@ -32,6 +33,10 @@ def prior(deviations: np.ndarray) -> np.ndarray:
     return np.broadcast_to(np.diag(variances), (COLUMNS, ROWS + CELLS, ROWS + CELLS))
 
 
+def linear(target_s: np.ndarray) -> Linearisation:
+    return Linearisation.about(exact_tensors(target_s, NOISE), None, None)
+
+
 def left_of_reads(target_s: np.ndarray, covariance: np.ndarray, voltage_v: np.ndarray) -> float:
     """Mean variance of ordinary readings by what these vectors leave unknown, from the formula itself."""
     tensors = exact_tensors(target_s, NOISE)
@@ -46,9 +51,7 @@ def left_of_reads(target_s: np.ndarray, covariance: np.ndarray, voltage_v: np.nd
 def test_designed_vectors_leave_less_than_a_table_does(rng, target_s, count):
     # A quarter of the rows are far less certain than the others.
     covariance = prior(np.where(np.arange(ROWS) < ROWS // 4, 0.05, 0.005))
-    designed_v = designed_vectors(
-        count, exact_tensors(target_s, NOISE), covariance, NOISE, window=WINDOW, rng=rng
-    )
+    designed_v = designed_vectors(count, linear(target_s), covariance, NOISE, window=WINDOW, rng=rng)
     table_v = [informative_vectors(count, ROWS, low_v=0.1, high_v=0.5, rng=rng) for _ in range(5)]
     left = left_of_reads(target_s, covariance, designed_v)
     assert left < 0.9 * np.median([left_of_reads(target_s, covariance, each_v) for each_v in table_v])
@@ -59,7 +62,7 @@ def test_currents_stay_like_ordinary_ones(rng, target_s):
     covariance = covariance + np.diag(
         [0.0, 1.0, *np.zeros(ROWS)]
     )  # gains unknown: all inputs high would tell
-    voltage_v = designed_vectors(6, exact_tensors(target_s, NOISE), covariance, NOISE, window=WINDOW, rng=rng)
+    voltage_v = designed_vectors(6, linear(target_s), covariance, NOISE, window=WINDOW, rng=rng)
     current_a = voltage_v @ target_s
     ordinary_a = rng.uniform(0.1, 0.5, (1000, ROWS)) @ target_s
     assert (np.abs(current_a - ordinary_a.mean(axis=0)) <= 3.1 * ordinary_a.std(axis=0)).all()
@@ -75,7 +78,7 @@ def test_currents_stay_like_ordinary_ones(rng, target_s):
 )
 def test_vectors_are_those_that_the_board_drives(rng, target_s, window):
     voltage_v = designed_vectors(
-        5, exact_tensors(target_s, NOISE), prior(np.full(ROWS, 0.01)), NOISE, window=window, rng=rng
+        5, linear(target_s), prior(np.full(ROWS, 0.01)), NOISE, window=window, rng=rng
     )
     assert (voltage_v >= 0.1).all()
     assert (voltage_v <= 0.5).all()

@@ -225,8 +225,10 @@ def find_breaks(
     return Breaks(probability=probability, variance=added, row_probability=rows)
 
 
-def unexplained_columns(reads: ColumnReads, shift: np.ndarray, noise: float) -> np.ndarray:
-    """Tell the columns with readings that learning has not explained, (M,).
+def unexplained_variance(
+    reads: ColumnReads, shift: np.ndarray, noise: float
+) -> Float[np.ndarray, " columns"]:
+    """Variance of readings about what was learned, of columns that it does not explain; 0 of all others.
 
     Args:
         reads: residuals of predictions with the prior's mean.
@@ -236,7 +238,8 @@ def unexplained_columns(reads: ColumnReads, shift: np.ndarray, noise: float) -> 
     rest = np.where(reads.present, reads.residual - (reads.sensitivity @ shift[:, :, None])[:, :, 0], 0.0)
     count = np.maximum(reads.present.sum(axis=1), 1)
     usual = 1.0 + _UNEXPLAINED * np.sqrt(2.0 / count)
-    return (rest**2).sum(axis=1) / count > usual * noise**2
+    found = (rest**2).sum(axis=1) / count
+    return np.where(found > usual * noise**2, found, 0.0)
 
 
 def _observed(

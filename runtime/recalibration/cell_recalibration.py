@@ -19,9 +19,10 @@ from crosscal.runtime.recalibration.broken_cells import (
     calm_reads,
     find_breaks,
     row_variance,
-    unexplained_columns,
+    unexplained_variance,
 )
 from crosscal.runtime.recalibration.cell_model import (
+    left_open,
     standardised_inputs,
     with_changes,
 )
@@ -170,11 +171,13 @@ def _learned(
         spread = replace(spread, noise=evolution.believed_noise(spread.noise))
     prior = _prior(spread, before, columns, unknowns)
     breaks = find_breaks(reads, prior, spread.noise, rows_broken)
-    learned, missed = posterior, np.zeros(columns, dtype=bool)
+    learned, missed = posterior, np.zeros(columns)
     if level is not RecalibrationLevel.NOTHING or known_before is not None or breaks.any:
         shift, covariance = condition(reads, breaks.widened(prior), spread.noise)
         if breaks.any:
-            missed = unexplained_columns(reads, shift, spread.noise)
+            missed = unexplained_variance(reads, shift, spread.noise)
+            # Such a column answers to something else than its inputs, by about as much.
+            covariance[:, OFFSET, OFFSET] += missed
         learned = ColumnPosterior(
             mean=mean + shift, covariance=covariance, noise=spread.noise, evolution=evolution
         )
@@ -186,7 +189,7 @@ def _learned(
         readings.voltage_v,
         present,
         outliers=int(outliers.sum()),
-        broken=None if learned is None else breaks.named(learned, missed),
+        broken=None if learned is None else breaks.named(learned, missed > 0.0),
     )
     return learned, report
 
@@ -233,13 +236,24 @@ def posterior_tensors(
     about = Linearisation.about(original, posterior.mean, surrogate_at)
     honest = posterior.noise**2 + _scatter(about, posterior)
     used = np.maximum(np.minimum(original.variance, honest), posterior.noise**2)
-    return with_changes(
+    changed = with_changes(
         about.tensors,
         offset=posterior.mean[:, OFFSET],
         relative=about.relative(posterior.mean),
         variance=used,
-        inflation=original.inflation * np.sqrt(np.mean(honest / used)),
+        inflation=original.inflation,
     )
+    return replace(changed, inflation=original.inflation * _widening(changed, honest))
+
+
+def _widening(tensors: InverseTensors, honest: np.ndarray) -> float:
+    """Factor of the answers' deviations where readings scatter by variances (M,) other than they are taken
+    to: only the part of an error that comes from readings grows, not the one that the prior leaves.
+    """
+    left = left_open(tensors)
+    weight = left @ (tensors.linear / tensors.variance)
+    by_readings = ((tensors.conductance.T @ weight) ** 2 * (honest - tensors.variance)).sum()
+    return float(np.sqrt(1.0 + by_readings / (tensors.conductance * (left @ tensors.conductance)).sum()))
 
 
 def _scatter(about: Linearisation, posterior: ColumnPosterior) -> np.ndarray:

@@ -23,8 +23,8 @@ SurrogateAt = Callable[[Matrix], InverseTensors]
 """Computes the surrogate of cells [S], (N, M)."""
 
 _FAR = 0.01
-"""Relative change of cells (rms) from which a surrogate is computed anew. Scaling costs 2 % of the squared error
-at 1 %, a fifth at 3 % (32×32, noise 1e-3, cells read back, as in `python benchmarks/large_drift.py`)."""
+"""Relative change of cells (rms) from which a surrogate is computed anew. Scaling costs 2 % of the squared
+error at 1 %, a fifth at 3 % (32×32, noise 1e-3, cells read back; `python benchmarks/large_drift.py`)."""
 
 _LEAST, _MOST = 0.05, 1.5
 """Of the target: an open or a shorted cell is scaled beyond these; surrogates know no cells that far off."""

@@ -68,7 +68,6 @@ class BoardResult:
         reference_nmse: mean of the linear-Gaussian reference; None if it is not known.
         scores: of every method that could be scored.
         failures: error messages by step: a calibrator's name, `measuring`, `baselines`.
-        processor_s: time of a processor that all of it took [s]; None if it was not counted.
     """
 
     board: str
@@ -78,7 +77,6 @@ class BoardResult:
     reference_nmse: float | None
     scores: tuple[MethodScore, ...]
     failures: dict[str, str]
-    processor_s: float | None = None
 
     @property
     def shape(self) -> tuple[int, int]:

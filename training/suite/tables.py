@@ -120,15 +120,7 @@ def markdown_tables(results: Sequence[BoardResult], calibrators: Sequence[str]) 
             "## Ideal currents inside stated intervals of 50/90/99 % (in %); the matrix furthest from 1\n",
             _markdown_table(results, uncertain, coverage_cell),
         ]
-    if took := _processor_minutes(results):
-        parts.append(f"All of it took {took} minutes of a processor.\n")
     return "\n".join(parts)
-
-
-def _processor_minutes(results: Sequence[BoardResult]) -> str:
-    """Add up the time that boards took; empty where none was counted."""
-    counted = [result.processor_s for result in results if result.processor_s is not None]
-    return f"{sum(counted) / 60:.3g}" if counted else ""
 
 
 def _markdown_table(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -33,7 +32,8 @@ T = TypeVar("T")
 RECALIBRATED = "-recalibrated"
 """Behind a calibrator's name, the step that scores it after recalibration."""
 
-PROCESSOR_TIME = "processor_s.txt"
+TIME_SUFFIX = ".seconds"
+"""Of the files that say how long a step took."""
 
 # Errors of numerical work on an unlucky board. A slip of the program itself, such as a TypeError, is none of
 # these and ends the suite.
@@ -87,7 +87,7 @@ class BoardFolder:
         """Delete calibrators and their scores, so that they are trained again; measured runs stay."""
         for name in calibrators:
             for step in (name, f"{name}{RECALIBRATED}"):
-                for path in (self._note(step), self._scores(step), self._arrays(step)):
+                for path in (self._note(step), self._time(step), self._scores(step), self._arrays(step)):
                     path.unlink(missing_ok=True)
             self.calibrator(name).unlink(missing_ok=True)
             checkpoint_of(self.calibrator(name)).unlink(missing_ok=True)
@@ -132,31 +132,14 @@ class BoardFolder:
                 errors |= read_weight_errors(self._arrays(step))
         return errors
 
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        """Add the time of the processor that the body takes to that of this board, if it leaves any file."""
-        begun_s, before = time.process_time(), self._written()
-        try:
-            yield
-        finally:
-            if self._written() != before:
-                total_s = (self.processor_s or 0.0) + time.process_time() - begun_s
-                write_whole_text(self.path / PROCESSOR_TIME, f"{total_s:.1f}\n")
-
-    def _written(self) -> dict[str, int]:
-        """Return when each file was written, pictures aside, which are drawn every time."""
-        files = (path for path in self.path.iterdir() if path.suffix != ".png")
-        return {path.name: path.stat().st_mtime_ns for path in files}
-
     @property
-    def processor_s(self) -> float | None:
-        """Time of a processor that this board took so far [s]; None if it was not counted."""
-        path = self.path / PROCESSOR_TIME
-        return float(read_text(path)) if path.exists() else None
+    def processor_s(self) -> float:
+        """Time of a processor that the finished steps took [s]."""
+        return sum(float(read_text(path)) for path in self.path.glob(f"*{TIME_SUFFIX}"))
 
     def attempt(self, step: str, action: Callable[[], T]) -> T | None:
         """Do a step; a failure is kept in `<step>.failed` and None returned, so that a suite can go on."""
-        note = self._note(step)
+        note, begun_s = self._note(step), time.process_time()
         if self.failed(step):
             return None
         try:
@@ -169,6 +152,8 @@ class BoardFolder:
             note.write_text(f"{type(error).__name__}: {message}\n", encoding="utf-8")
             return None
         note.unlink(missing_ok=True)
+        if not self._time(step).exists():
+            write_whole_text(self._time(step), f"{time.process_time() - begun_s:.3f}\n")
         return outcome
 
     def failed(self, step: str) -> bool:
@@ -184,6 +169,9 @@ class BoardFolder:
 
     def _note(self, step: str) -> Path:
         return self.path / f"{step}.failed"
+
+    def _time(self, step: str) -> Path:
+        return self.path / f"{step}{TIME_SUFFIX}"
 
     def _scores(self, step: str) -> Path:
         return self.path / f"{step}.json"

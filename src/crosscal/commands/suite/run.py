@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,15 +46,15 @@ def run_suite(boards: Sequence[SuiteBoard], request: SuiteRequest, folder: Path)
     """
     prepare_suite_folder(request, folder)
     results: list[BoardResult] = []
+    took_s = 0.0
     # One thread, for sums are taken in another order by several.
     with keeping(lambda: kept_steps(folder)), interruptible() as check, threadpool_limits(1):
         for index, board in enumerate(boards):
             console.rule(f"{board.name}, board {index + 1} of {len(boards)}", align="left")
             place = BoardFolder(path=folder / board.name, retry=request.retry)
             place.prepare(board.to_toml())
-            with place.counted():
-                result = _board_result(board, request, place, check)
-            results.append(replace(result, processor_s=place.processor_s))
+            results.append(_board_result(board, request, place, check))
+            took_s += place.processor_s
             write_suite_report(results, request.calibrators, folder)
     written = [
         *write_suite_report(results, request.calibrators, folder),
@@ -71,7 +70,6 @@ def run_suite(boards: Sequence[SuiteBoard], request: SuiteRequest, folder: Path)
         console.print(f"[yellow]{remark}", highlight=False, soft_wrap=True)
     for path in written:
         console.print(f"wrote {path}", soft_wrap=True)
-    took_s = sum(result.processor_s or 0.0 for result in results)
     console.print(f"{len(results)} boards took {took_s / 60:.3g} minutes of a processor", highlight=False)
     return results
 

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from read_back import OTHER_WINDOW_V, WINDOW_V, measured, trained
+from read_back import bench_file, measured, trained, window_v
 from study_boards.scores import nmse
 
 from crosscal.commands.benches.simulated_board import open_simulated_board
@@ -44,7 +44,7 @@ def compare(
     rng = np.random.default_rng(5)
     found: dict[tuple[str, int, str], list[float]] = {}
     honest: dict[tuple[str, int, str], list[float]] = {}
-    low_s, high_s = calibrator.metadata.conductance_range_s
+    low_s, high_s = calibrator.conductance_range_s or board.conductance_limits_s
     for _ in range(matrices):
         target_s = rng.uniform(low_s, high_s, board.shape)
         board.program(target_s)
@@ -64,7 +64,7 @@ def compare(
                     predicted_a = predicted_error_a(better, window, rng=rng)
                     found.setdefault((state, count, way), []).append(nmse(answer_a, ideal_a))
                     honest.setdefault((state, count, way), []).append(float(predicted_a / rms_a))
-    for state in states:
+    for state in sorted({state for state, _, _ in found}, reverse=True):
         print(f"  {state:14}   K   fixed table  designed/fixed  random/fixed   predicted/found: designed")
         for count in counts:
             fixed, designed, random = (
@@ -97,11 +97,12 @@ def main() -> None:
         folder = given.keep or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
         for name in given.boards.split(","):
-            run = measured(name, folder / f"{name}.h5", matrices=given.training, vectors=100, seed=1)
+            bench = bench_file(name, folder)
+            run = measured(name, bench, folder / f"{name}.h5", matrices=given.training, vectors=100, seed=1)
             calibrator = trained(given.calibrator, run, folder / f"{name}-{given.calibrator}.onnx")
-            low_v, high_v = WINDOW_V.get(name, OTHER_WINDOW_V)
+            low_v, high_v = window_v(name)
             print(f"{name}, {given.calibrator}, {given.matrices} matrices", flush=True)
-            with open_simulated_board(name) as board:
+            with open_simulated_board(bench) as board:
                 compare(board, calibrator, InputWindow(low_v=low_v, high_v=high_v), counts, given.matrices)
 
 

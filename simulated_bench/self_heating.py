@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from crosscal.core.array_types import Matrix, Vectors
@@ -81,21 +84,32 @@ class SelfHeating:
             SolverError: warmth and current drive each other up without end; or as `solve_dc`.
         """
         cold = self._law.factor(written_s, temperature_c)
-        warm_s = np.empty((len(voltage_v), *conductance_s.shape))
-        for own_s, vector_v in zip(warm_s, voltage_v, strict=True):
-            own_s[:] = conductance_s
-            rise_k, solution = np.zeros_like(conductance_s), None
-            for _ in range(ROUNDS_MOST):
-                solution = solve_dc(own_s, vector_v, wires=wires, device=device, start=solution)
-                before_k, rise_k = rise_k, self.rise_k(_power_w(own_s, solution.cell_v, device))
-                if rise_k.max() > HOTTEST_K:
-                    raise _endless(rise_k)
-                own_s[:] = conductance_s * self._law.factor(written_s, temperature_c + rise_k) / cold
-                if np.abs(rise_k - before_k).max() <= TOLERANCE_K:
-                    break
-            else:
-                raise _endless(rise_k)
-        return warm_s
+
+        def warmer(rise_k: Matrix) -> Matrix:
+            return conductance_s * (self._law.factor(written_s, temperature_c + rise_k) / cold)
+
+        circuit = {"wires": wires, "device": device}
+        return np.array([self._settled_s(warmer, vector_v, conductance_s, circuit) for vector_v in voltage_v])
+
+    def _settled_s(
+        self,
+        warmer: Callable[[Matrix], Matrix],
+        vector_v: np.ndarray,
+        conductance_s: Matrix,
+        circuit: dict[str, Any],
+    ) -> Matrix:
+        """Find the conductances under one vector [S], (N, M), by turns of currents and warmth."""
+        rise_k, solution = np.zeros_like(conductance_s), None
+        for _ in range(ROUNDS_MOST):
+            solution = solve_dc(conductance_s, vector_v, start=solution, **circuit)
+            power_w = _power_w(conductance_s, solution.cell_v, circuit["device"])
+            before_k, rise_k = rise_k, self.rise_k(power_w)
+            if rise_k.max() > HOTTEST_K:
+                break
+            conductance_s = warmer(rise_k)
+            if np.abs(rise_k - before_k).max() <= TOLERANCE_K:
+                return conductance_s
+        raise _endless(rise_k)
 
 
 def _endless(rise_k: Matrix) -> SolverError:

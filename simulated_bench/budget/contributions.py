@@ -175,11 +175,12 @@ class _Board:
 
 def _in_common_range(boards: Sequence[_Board], voltage_v: Vectors) -> list[Currents]:
     """Read boards in the smallest range that holds the currents of all, or in the last [A], (B, M) each."""
-    for range_index in range(len(boards[0].settings.front_end.ranges_a)):
+    last = len(boards[0].settings.front_end.ranges_a) - 1
+    for range_index in range(last):
         readings, over = zip(*(board.read(voltage_v, range_index) for board in boards), strict=True)
         if not any(over):
-            break
-    return list(readings)
+            return list(readings)
+    return [board.read(voltage_v, last)[0] for board in boards]
 
 
 def _compared(cause: str, with_a: Currents, without_a: Currents) -> Contribution:

@@ -31,6 +31,7 @@ SMALLER = {
     "crosscal calibrate": "--matrices 5 --vectors 60",
     "crosscal collect": "--matrices 3 --vectors 12",
     "crosscal evaluate --suite": "--quick --boards 8x8 --calibrators affine",
+    "crosscal network train-on-chip": "--epochs 1 --inputs 64",
     "crosscal network train": "--epochs 1",
     "crosscal network evaluate": "--chips 1 --inputs 20",
     "crosscal network modes": "--inputs 2 --vectors 2",

@@ -11,6 +11,7 @@ from crosscal.commands.network.modes import command as modes
 from crosscal.commands.network.study.command import command as study
 from crosscal.commands.network.sweep import command as sweep
 from crosscal.commands.network.train import command as train
+from crosscal.commands.network.train_on_chip import command as train_on_chip
 
 
 @click.group("network")
@@ -26,5 +27,5 @@ def command() -> None:
     """
 
 
-for each in (train, map_, inspect, evaluate, sweep, modes, study):
+for each in (train, train_on_chip, map_, inspect, evaluate, sweep, modes, study):
     command.add_command(each)

@@ -1,0 +1,1 @@
+"""Training on a chip: errors and gradients through the crossbars, updates by pulses."""

@@ -61,7 +61,7 @@ class SmallDisk:
         if self.mounted:
             (self.folder / "ballast").unlink()
         else:
-            resource.prlimit(process, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+            resource.prlimit(process, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
     def unmount(self) -> None:
         """Give the file system back."""

@@ -46,7 +46,8 @@ class SmallDisk:
     def fill(self, process: int) -> None:
         """Leave no room to a process."""
         if not self.mounted:
-            resource.prlimit(process, resource.RLIMIT_FSIZE, (FIRST_PAGE, resource.RLIM_INFINITY))
+            most = resource.prlimit(process, resource.RLIMIT_FSIZE)[1]
+            resource.prlimit(process, resource.RLIMIT_FSIZE, (FIRST_PAGE, most))
             return
         with (self.folder / "ballast").open("wb", buffering=0) as ballast:
             for piece in (1 << 16, 1):
@@ -61,7 +62,8 @@ class SmallDisk:
         if self.mounted:
             (self.folder / "ballast").unlink()
         else:
-            resource.prlimit(process, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            most = resource.prlimit(process, resource.RLIMIT_FSIZE)[1]
+            resource.prlimit(process, resource.RLIMIT_FSIZE, (most, most))
 
     def unmount(self) -> None:
         """Give the file system back."""

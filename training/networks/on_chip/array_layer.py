@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from crosscal.core.errors import InputError, wanted
 from crosscal.core.network.pulsed_port import PulsedArray, PulsedTiles
 
 INPUT_BITS, ERROR_BITS = 8, 8  # activations and errors of DNN+NeuroSim V2.1
@@ -68,16 +69,29 @@ class ArrayLayer(nn.Module):
         """Multiply."""
         if self.window is None:
             return self.scale * self._product(x) + self.bias
-        kernel, pads, strides = self.window.kernel_size, self.window.padding, self.window.stride
+        kernel, strides = self.window.kernel_size, self.window.stride
+        pads = _pads(self.window)
         vectors = F.unfold(x, kernel, padding=pads, stride=strides).transpose(1, 2)
         found = self.scale * self._product(vectors.reshape(-1, vectors.shape[2])) + self.bias
-        across = (x.shape[3] + 2 * int(pads[1]) - kernel[1]) // strides[1] + 1
+        across = (x.shape[3] + 2 * pads[1] - kernel[1]) // strides[1] + 1
         return (
             found.view(len(x), -1, found.shape[1]).transpose(1, 2).reshape(len(x), found.shape[1], -1, across)
         )
 
     def _product(self, vectors: Tensor) -> Tensor:
         return ArrayProduct.apply(vectors, self.shadow, self.array)
+
+
+def _pads(layer: nn.Conv2d) -> tuple[int, ...]:
+    """Return the pads of a convolution, which are numbers here.
+
+    Raises:
+        InputError: pads by name.
+    """
+    if isinstance(layer.padding, str):
+        got = f"a convolution with padding={layer.padding!r}"
+        raise InputError(wanted(got=got, allowed="numbers", remedy="give the pads as numbers"))
+    return layer.padding
 
 
 def on_arrays(network: nn.Module, tiles: PulsedTiles, rng: torch.Generator) -> list[ArrayLayer]:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "remote_interface.md").read_text(encoding="utf-8")
 REFERENCE = re.compile(r"\b[Dd]ecisions? (\d+(?:(?:,| and|, and| to| or) \d+)*)")
 READ_FOR_REFERENCES = {".py", ".txt", ".md", ".c", ".h", ".toml", ".yaml"}
-GROUP = re.compile(r"(PROG|READBACK|SEQ|TEMP|SIM|AGE|LOCK|CAL)(, CAL)?")
+GROUP = re.compile(r"(PROG|READBACK|SEQ|TEMP|SIM|AGE|LOCK|TILE|CAL)(, CAL)?")
 ENGINE_IN_C = ROOT / "firmware_models" / "c"
 
 

@@ -4,10 +4,10 @@
     python benchmarks/own_ranges.py --boards pcm-24x32,binary --test-matrices 10
 
 On each board: `crosscal calibrate`, then matrices never trained on, measured anew. Printed are the calibrated
-NMSE; its ratio to the linear-Gaussian reference (the scatter of the cells, from the bench's own programming,
-is noise too where it is not exact); the errors relative to the deviations
-stated with them (rms); matrices and processor time used; and gain and offset per column fitted to 100 known
-vectors of each test matrix. Finished boards are kept in the folder: the same command goes on.
+NMSE; its ratio to the linear-Gaussian reference that knows of the cells what the target and the read-back
+tell; the errors relative to the deviations stated with them (rms); matrices and processor time used; and gain
+and offset per column fitted to 100 known vectors of each test matrix. Finished boards are kept in the folder:
+the same command goes on.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from typing import Any
 import numpy as np
 from study_boards.ranged import BOARDS, RangedBoard
 
-from crosscal.commands.benches.simulated_board import RESOURCE, linear_gaussian_reference
+from crosscal.commands.benches.simulated_board import RESOURCE
+from crosscal.commands.benches.unknown_cells import CellScatter, reference_of_unknown_cells
 from crosscal.commands.jobs.evaluation import evaluate_with_bar
 from crosscal.core.run.layout import RunPlan
 from crosscal.core.run_file import Run, read_run
@@ -70,7 +71,7 @@ def study(board: RangedBoard, folder: Path, *, matrices: int, vectors: int, test
         (folder / "told.txt").write_text(told, encoding="utf-8")
         spent.write_text(json.dumps({"processor_s": processor_s, "elapsed_s": time.monotonic() - began_s}))
     test = measured(folder, read_run(folder / "calibrator" / "run.h5").plan, tests)
-    reference = linear_gaussian_reference(str(folder / "bench.toml"), test, cells_known=False)
+    reference = reference_of_unknown_cells(str(folder / "bench.toml"), test, CellScatter.of_run(test))[0]
     evaluation = evaluate_with_bar(
         folder / "calibrator.onnx", test, reference_nmse=reference, deviations=None
     )

@@ -53,7 +53,6 @@ from crosscal.simulated_bench.netlists.writer import netlist as netlist
 from crosscal.simulated_bench.pictures.snapshot import Snapshot as Snapshot
 from crosscal.simulated_bench.pictures.snapshot import program_bench as program_bench
 from crosscal.simulated_bench.pictures.snapshot import take_snapshot as take_snapshot
-from crosscal.simulated_bench.programming.scatter import programming_variance_s2 as programming_variance_s2
 from crosscal.simulated_bench.settings.bench_settings import BenchSettings as BenchSettings
 from crosscal.simulated_bench.settings.bench_toml import load_settings as load_settings
 from crosscal.simulated_bench.settings.bench_toml import profile_names as profile_names

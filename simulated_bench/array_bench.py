@@ -134,7 +134,6 @@ class ArrayBench(Bench):
         *,
         aperture_s: float = 1e-3,
         averages: int = 1,
-        cell_variance_s2: Matrix | None = None,
     ) -> Sensed:
         """See `Bench.sensed`."""
         return self._reader.sensed(
@@ -143,7 +142,6 @@ class ArrayBench(Bench):
             range_a,
             aperture_s=aperture_s,
             averages=averages,
-            cell_variance_s2=cell_variance_s2,
         )
 
     def cell_sensitivities(

@@ -146,7 +146,6 @@ class Bench(ABC):
         *,
         aperture_s: float = 1e-3,
         averages: int = 1,
-        cell_variance_s2: Matrix | None = None,
         prior_sigma_v: float = PRIOR_SIGMA_V,
     ) -> float:
         """NMSE of the linear-Gaussian reference on a matrix, whatever it knows of this board.
@@ -162,8 +161,6 @@ class Bench(ABC):
             range_a: full scale that the currents were taken in [A].
             aperture_s: integration time [s].
             averages: readings averaged.
-            cell_variance_s2: of what nobody knows of each cell [S²], (N, M), as `programming_variance_s2`
-                estimates it: noise of the currents too; None where the cells are known.
             prior_sigma_v: standard deviation of the inputs [V].
 
         Raises:
@@ -175,7 +172,6 @@ class Bench(ABC):
             range_a,
             aperture_s=aperture_s,
             averages=averages,
-            cell_variance_s2=cell_variance_s2,
         )
         return reference_of_sensed(sensed, target_s, prior_sigma_v=prior_sigma_v).nmse
 
@@ -188,7 +184,6 @@ class Bench(ABC):
         *,
         aperture_s: float = 1e-3,
         averages: int = 1,
-        cell_variance_s2: Matrix | None = None,
     ) -> Sensed:
         """Give the response of the currents to the inputs, and the noise on them.
 

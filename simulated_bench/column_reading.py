@@ -149,7 +149,6 @@ class ColumnReader:
         *,
         aperture_s: float,
         averages: int,
-        cell_variance_s2: Matrix | None = None,
     ) -> Sensed:
         """Give the response of the currents to the inputs, and the noise on them.
 
@@ -164,8 +163,9 @@ class ColumnReader:
         alike = self._alike(true_conductance_s, driven_v, range_index)
         jacobian_s = np.concatenate([sensitivity(cells_s, v, **circuit) for cells_s, v in alike])
         covariances_a2 = []
-        variance = self._relative_variance(true_conductance_s, window_s, cell_variance_s2)
-        if variance.any():
+        if self._fluctuation.active:
+            cells = self._array.cell_state(true_conductance_s)
+            variance = self._fluctuation.relative_variance(cells, duration_s=window_s)
             covariances_a2.append(
                 np.concatenate([current_covariance(cells_s, v, variance, **circuit) for cells_s, v in alike])
             )
@@ -211,19 +211,6 @@ class ColumnReader:
 
     def _circuit(self, range_index: int) -> dict[str, Any]:
         return {"wires": self._array.wires(range_index), "device": self._array.device}
-
-    def _relative_variance(
-        self, conductance_s: Matrix, window_s: float, cell_variance_s2: Matrix | None
-    ) -> Matrix:
-        """Return the variance of what nobody knows of each cell, relative to its square, (N, M)."""
-        variance = np.zeros(conductance_s.shape)
-        if self._fluctuation.active:
-            cells = self._array.cell_state(conductance_s)
-            variance += self._fluctuation.relative_variance(cells, duration_s=window_s)
-        if cell_variance_s2 is not None:
-            conducting = conductance_s > 0
-            variance[conducting] += cell_variance_s2[conducting] / conductance_s[conducting] ** 2
-        return variance
 
     def _driven_v(self, voltage_v: Vectors, window_s: float) -> Vectors:
         """Draw what the rows get while each vector is read [V], (B, N)."""

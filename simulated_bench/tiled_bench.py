@@ -145,7 +145,6 @@ class TiledBench(Bench):
         *,
         aperture_s: float = 1e-3,
         averages: int = 1,
-        cell_variance_s2: Matrix | None = None,
     ) -> Sensed:
         """See `Bench.sensed`: of the sums."""
         parts = []
@@ -157,7 +156,6 @@ class TiledBench(Bench):
                 range_a,
                 aperture_s=aperture_s,
                 averages=averages,
-                cell_variance_s2=None if cell_variance_s2 is None else cell_variance_s2[rows, columns],
             )
             parts.append((rows, columns, part))
         return Sensed.summed(parts, self._shape)

@@ -95,20 +95,14 @@ def solve_each(conductances_s: np.ndarray, voltage_v: Vectors, *, wires: Wires, 
 
 
 def current_covariance(
-    conductance_s: Matrix,
-    voltage_v: Vectors,
-    relative_covariance: np.ndarray,
-    *,
-    wires: Wires,
-    device: CellLaw,
+    conductance_s: Matrix, voltage_v: Vectors, relative_variance: Matrix, *, wires: Wires, device: CellLaw
 ) -> np.ndarray:
-    """Compute the covariance of the columns' currents under small fluctuations of the cells.
+    """Compute the covariance of the columns' currents under small independent fluctuations of the cells.
 
     Args:
         conductance_s: nominal conductances [S], (N, M).
         voltage_v: inputs [V], (B, N).
-        relative_covariance: of the cells' conductances, in parts of them: variances of independent cells,
-            (N, M), or the covariance of all, (N·M, N·M), row by row.
+        relative_variance: of each cell's conductance, in parts of its square, (N, M).
         wires: resistances of wires, drivers and amplifiers.
         device: current–voltage law of the cells.
 
@@ -118,17 +112,12 @@ def current_covariance(
     Raises:
         ShapeError, RangeError, InputError, SolverError: as `solve_dc`.
     """
+    spread = np.sqrt(relative_variance).ravel()
     columns = conductance_s.shape[1]
     covariance_a2 = np.empty((len(voltage_v), columns, columns))
-    independent = relative_covariance.shape == conductance_s.shape
-    for spread_a, answer_a2 in zip(
-        cell_sensitivities(conductance_s, voltage_v, wires=wires, device=device), covariance_a2, strict=True
-    ):
-        if independent:
-            scaled_a = spread_a * np.sqrt(relative_covariance).ravel()
-            answer_a2[:] = scaled_a @ scaled_a.T
-        else:
-            answer_a2[:] = spread_a @ relative_covariance @ spread_a.T
+    changes = cell_sensitivities(conductance_s, voltage_v, wires=wires, device=device)
+    for change_a, answer_a2 in zip(changes, covariance_a2, strict=True):
+        answer_a2[:] = (change_a * spread) @ (change_a * spread).T
     return covariance_a2
 
 

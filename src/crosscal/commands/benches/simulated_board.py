@@ -39,12 +39,7 @@ def simulated_bench(backend: str | None) -> str | None:
     return name or DEFAULT_BENCH
 
 
-PROGRAMMINGS = 48
-"""Times that a target is written to estimate its scatter: each cell's variance is off by 20 %, a column's sum
-by some 5 %."""
-
-
-def linear_gaussian_reference(truth: str, run: Run, *, cells_known: bool = True) -> np.ndarray:
+def linear_gaussian_reference(truth: str, run: Run) -> np.ndarray:
     """Compute the linear-Gaussian reference of each matrix of a run on a simulated board, (K,).
 
     The prior has the standard deviation of the run's inputs, those of the first kind if there are several.
@@ -55,12 +50,10 @@ def linear_gaussian_reference(truth: str, run: Run, *, cells_known: bool = True)
     Args:
         truth: bench.toml or profile.
         run: measured on it.
-        cells_known: noise alone sets the reference. Otherwise what programming leaves of each cell does too.
 
     Raises:
         InputError: the run holds no true conductances, or is of another size than the bench.
     """
-    from crosscal.simulated_bench import programming_variance_s2
     from crosscal.simulated_bench.variability.read_noise import NoFlicker
 
     bench = bench_of_run(truth, run)
@@ -72,22 +65,11 @@ def linear_gaussian_reference(truth: str, run: Run, *, cells_known: bool = True)
             soft_wrap=True,
         )
     sigma_v = input_deviation_v(run)
-    rng = np.random.default_rng(run.plan.seed)
     with progress_bar() as bar:
         task = bar.add_task("linear-Gaussian reference", total=len(run.target_s), note="")
         references = []
         for k in range(len(run.target_s)):
             recall_matrix(bench, run, k)
-            variance_s2 = None
-            if not cells_known:
-                variance_s2 = programming_variance_s2(
-                    bench.settings,
-                    run.target_s[k],
-                    tolerance=float(run.settings["ARR:PROG:TOL"]),
-                    iterations_max=int(run.settings["ARR:PROG:ITER"]),
-                    repeats=PROGRAMMINGS,
-                    rng=rng,
-                )
             references.append(
                 bench.linear_gaussian_reference(
                     run.target_s[k],
@@ -95,7 +77,6 @@ def linear_gaussian_reference(truth: str, run: Run, *, cells_known: bool = True)
                     run.voltage_v[k, :REFERENCE_VECTORS],
                     float(run.range_a[k]),
                     **reading_settings(run),
-                    cell_variance_s2=variance_s2,
                     prior_sigma_v=sigma_v,
                 )
             )

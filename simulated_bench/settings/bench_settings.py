@@ -35,7 +35,7 @@ from crosscal.simulated_bench.variability.read_noise import (
     TelegraphSettings,
 )
 
-GROUPS = frozenset({"PROG", "READBACK", "SEQ", "TEMP", "SIM", "AGE", "LOCK"})
+GROUPS = frozenset({"PROG", "READBACK", "SEQ", "TEMP", "SIM", "AGE", "LOCK", "TILE"})
 """Optional command groups of the board's interface."""
 
 

@@ -10,6 +10,9 @@ def board_facts(settings: BenchSettings) -> BoardFacts:
     """Gather the facts that never change while the board is powered."""
     board, cells, front_end = settings.board, settings.array, settings.front_end
     tiles = settings.tiles.rows, settings.tiles.columns
+    groups = board.capabilities
+    if tiles != (1, 1) and "TILE" not in groups:
+        groups = (*groups, "TILE")
     return BoardFacts(
         manufacturer=board.manufacturer,
         model=board.model,
@@ -17,7 +20,7 @@ def board_facts(settings: BenchSettings) -> BoardFacts:
         firmware=board.firmware,
         rows=cells.rows,
         columns=cells.columns,
-        capabilities=board.capabilities if tiles == (1, 1) else (*board.capabilities, "TILE"),
+        capabilities=groups,
         conductance_min_s=cells.conductance_min_s,
         conductance_max_s=cells.conductance_max_s,
         ranges_a=front_end.ranges_a,

@@ -52,14 +52,15 @@ def bench_file(board: str, folder: Path) -> str:
 
 def measured(board: str, bench: str, path: Path, *, matrices: int, vectors: int, seed: int) -> Run:
     if not path.exists():
-        plan = CollectionPlan(
-            matrices=matrices,
-            vectors=vectors,
-            seed=seed,
-            voltage_range_v=window_v(board),
-        )
+        plan = CollectionPlan(matrices=matrices, vectors=vectors, seed=seed, voltage_range_v=window_v(board))
         collect_simulated(bench, path, plan, resume=False)
-    return read_run(path)
+    run = read_run(path)
+    if (run.plan.matrices, run.plan.vectors) != (matrices, vectors):
+        raise SystemExit(
+            f"{path} holds {run.plan.matrices} matrices × {run.plan.vectors} vectors, "
+            f"not {matrices} × {vectors}: give --keep another folder"
+        )
+    return run
 
 
 def trained(kind: str, run: Run, path: Path) -> Calibrator:

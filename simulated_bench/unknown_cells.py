@@ -18,7 +18,7 @@ class Scatter:
     """Relative variance of a conductance about the one it is known by, as it depends on that.
 
     Attributes:
-        edges_s: between the levels [S], ascending, (L−1,).
+        edges_s: the largest conductance of each level but the last [S], ascending, (L−1,).
         variance: relative to the square, of each level, (L,).
     """
 
@@ -34,13 +34,16 @@ class Scatter:
         """
         found = known_s > 0
         relative = np.divide(value_s, known_s, out=np.ones_like(value_s), where=found) - 1
-        edges_s = np.quantile(known_s[found], np.arange(1, LEVELS) / LEVELS)
+        # Matrices of few values have fewer levels, none of them empty.
+        edges_s = np.unique(np.quantile(known_s[found], np.arange(1, LEVELS) / LEVELS, method="lower"))
+        edges_s = edges_s[edges_s < known_s.max()]
         level = np.searchsorted(edges_s, known_s)
-        for k in range(LEVELS):
-            relative[level == k] -= relative[level == k].mean() if (level == k).any() else 0.0
-        relative -= relative.mean(axis=(0, 1))
-        variance = [np.mean(relative[(level == k) & found] ** 2) for k in range(LEVELS)]
-        return cls(edges_s=edges_s, variance=np.array(variance))
+        levels = [(level == k) & found for k in range(len(edges_s) + 1)]
+        for cells in levels:
+            relative[cells] -= relative[cells].mean()
+        columns = np.maximum(found.sum(axis=(0, 1)), 1)
+        relative -= np.where(found, relative, 0.0).sum(axis=(0, 1)) / columns
+        return cls(edges_s=edges_s, variance=np.array([np.mean(relative[cells] ** 2) for cells in levels]))
 
     def __call__(self, known_s: Matrix) -> Matrix:
         """Give the relative variance of each cell of a matrix, (N, M)."""

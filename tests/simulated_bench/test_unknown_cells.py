@@ -7,6 +7,7 @@ import pytest
 
 from crosscal.commands.benches.unknown_cells import CellScatter, reference_of_unknown_cells
 from crosscal.commands.jobs.simulated_collection import collect_simulated
+from crosscal.core.errors import InputError
 from crosscal.core.run_file import read_run
 from crosscal.simulated_bench import Bench
 from crosscal.simulated_bench.linear_gaussian import Sensed
@@ -106,6 +107,22 @@ def test_a_scatter_is_told_by_level_and_leaves_out_what_returns():
     low, high = scatter(np.array([[10e-6, 30e-6, 70e-6, 95e-6]]))[0].reshape(2, 2)
     np.testing.assert_allclose(np.sqrt(low), 0.10, rtol=0.4)
     np.testing.assert_allclose(np.sqrt(high), 0.02, rtol=0.4)
+
+
+def test_a_scatter_of_few_levels_and_cells_never_formed():
+    rng = np.random.default_rng(5)
+    known_s = rng.choice([0.0, 2e-6, 100e-6], (200, 4, 5))
+    known_s[:, :, 3] = 0.0
+    deviation = np.where(known_s > 50e-6, 0.01, 0.05)
+    scatter = Scatter.of(known_s, known_s * (1 + deviation * rng.standard_normal(known_s.shape)))
+    np.testing.assert_allclose(np.sqrt(scatter(np.array([[2e-6, 100e-6]]))), [[0.05, 0.01]], rtol=0.1)
+    one = Scatter.of(np.full((9, 2, 2), 5e-6), np.full((9, 2, 2), 6e-6))
+    np.testing.assert_allclose(one(np.array([[5e-6]])), 0, atol=1e-20)
+
+
+def test_known_vectors_that_leave_none_to_score_are_refused(bench_path, run):
+    with pytest.raises(InputError, match="40 vectors"):
+        reference_of_unknown_cells(str(bench_path), run, CellScatter.of_run(run), counts=[33])
 
 
 def test_the_reference_falls_with_what_is_known_to_that_of_known_cells(bench_path, run):

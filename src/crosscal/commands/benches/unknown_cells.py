@@ -16,6 +16,7 @@ from crosscal.commands.benches.simulated_board import (
     recall_matrix,
 )
 from crosscal.core.array_types import Matrix
+from crosscal.core.errors import InputError, wanted
 from crosscal.core.run_file import Run
 
 if TYPE_CHECKING:
@@ -68,14 +69,23 @@ def reference_of_unknown_cells(
         read_back: whether the cells were read back.
 
     Raises:
-        InputError: the run holds no true conductances, or is of another size than the bench.
+        InputError: the run holds no true conductances, is of another size than the bench, or has too few
+            vectors.
     """
     from crosscal.simulated_bench.linear_gaussian import reference_of_sensed
     from crosscal.simulated_bench.unknown_cells import posterior_covariance
 
     bench, sigma_v, reading = bench_of_run(truth, run), input_deviation_v(run), reading_settings(run)
     assert run.true_conductance_s is not None
-    most = max(counts)
+    most, vectors = max(counts), run.voltage_v.shape[1]
+    if most + REFERENCE_VECTORS > vectors:
+        raise InputError(
+            wanted(
+                got=f"{most} known of {vectors} vectors",
+                allowed=f"at most {vectors - REFERENCE_VECTORS}, for others are scored",
+                remedy="measure more vectors of each matrix",
+            )
+        )
     references = np.empty((len(counts), len(run.target_s)))
     for k, (target_s, true_s) in enumerate(zip(run.target_s, run.true_conductance_s, strict=True)):
         recall_matrix(bench, run, k)

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 from support.made_networks import striped_images, trained_network
 
 from crosscal.command_line import crosscal
+from crosscal.commands.network import modes
+from crosscal.commands.network.chips import ChipTask
+from crosscal.commands.network.task import read_task
 from crosscal.core.errors import CrosscalError
+from crosscal.core.network.cell_profile import CellProfile
 from crosscal.training.networks.graph.torch_module import module_to_onnx
+from crosscal.training.networks.mapping.mapped_network import MappedLayer
 
 
 def call(*arguments: object) -> str:
@@ -64,6 +72,45 @@ def test_finished_chips_are_kept_and_others_are_not_mistaken_for_them(files: Pat
     call("network", "evaluate", files / "net.mapped", *data, "--chips", 1, "--seed", 5)
     report = json.loads((files / "kept" / "report.json").read_text(encoding="utf-8"))
     assert report["accuracy_per_chip"][0] > 0.5
+
+
+@pytest.fixture(scope="module")
+def task(files: Path) -> ChipTask:
+    options = {"cells": None, "wires": 2.0, "driver": 0.0, "mode": "converted", "age": 0.0, "device": "cpu"}
+    known = {"calibrate": None, "known": 9, "calibration": "columns", "vectors": 4}
+    return read_task(files / "net.mapped", files / "data.npz", options | known | {"inputs": 20, "seed": 1})
+
+
+def test_tasks_are_told_apart_by_everything_that_decides_a_score(task: ChipTask, tmp_path: Path) -> None:
+    layer = task.network.layers[0]
+    samples = tmp_path / "samples.csv"
+    samples.write_text("0,1e-6\n", encoding="utf-8")
+
+    def with_layer(changed: MappedLayer) -> ChipTask:
+        return replace(task, network=replace(task.network, layers=(changed, *task.network.layers[1:])))
+
+    def with_cells(cells: CellProfile) -> ChipTask:
+        return replace(task, settings=replace(task.settings, cells=cells))
+
+    parts = replace(task.settings.parts, cycle_s=1e-9)
+    cells = msgspec.structs.replace(task.settings.cells, samples=str(samples))
+    found = [
+        task.fingerprint(),
+        with_layer(replace(layer, codes=tuple(replace(c, tile_rows=64) for c in layer.codes))).fingerprint(),
+        with_layer(replace(layer, codes=(*layer.codes, layer.codes[0]))).fingerprint(),
+        with_layer(replace(layer, factor=2 * layer.factor)).fingerprint(),
+        with_layer(replace(layer, reference=layer.reference + 1)).fingerprint(),
+        with_layer(
+            replace(layer, inputs=replace(layer.inputs, signed=not layer.inputs.signed))
+        ).fingerprint(),
+        replace(task, settings=replace(task.settings, parts=parts)).fingerprint(),
+        with_cells(cells).fingerprint(),
+    ]
+    samples.write_text("0,2e-6\n", encoding="utf-8")
+    found.append(with_cells(cells).fingerprint())
+    assert len(set(found)) == len(found)
+    # Without known inputs a calibration decides nothing.
+    assert replace(task, vectors=7, calibration="structured").fingerprint() == found[0]
 
 
 def test_calibration_repairs_what_wires_did(files: Path) -> None:
@@ -130,6 +177,13 @@ def test_modes_are_compared_tile_by_tile_and_by_their_predictions(files: Path) -
     call(*command)
     again = json.loads((files / "modes" / "modes.json").read_text(encoding="utf-8"))
     assert again["exact and converted agree"] < 1.0, "images that are kept are not solved again"
+
+
+def test_modes_are_compared_without_the_noise_of_reads_and_of_amplifiers(files: Path) -> None:
+    given = {"cells": "memcapacitor-2bit", "wires": 0.0, "driver": 0.0, "inputs": 4, "seed": 1}
+    task = modes._task(files / "net.mapped", files / "data.npz", given)
+    run, x = modes._run(task, "converted"), torch.from_numpy(task.x)
+    assert torch.equal(run.run(x), run.run(x))
 
 
 def test_inspect_prints_layers_and_reasons(files: Path) -> None:

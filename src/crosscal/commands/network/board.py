@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crosscal.core.errors import InputError, wanted
@@ -31,6 +32,12 @@ class BoardChoice:
     resource: str
     backend: str | None
     names: tuple[str, ...]
+
+    @property
+    def files(self) -> list[Path]:
+        """Settings of a simulated board that are in files."""
+        named = Path((self.backend or "").rpartition("@")[0])
+        return [named] if named.is_file() else []
 
     @contextmanager
     def tiles(self, chip: Chip) -> Iterator[Tiles]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -14,11 +13,12 @@ import numpy as np
 import torch
 
 from crosscal.commands.network.board import BoardChoice
+from crosscal.core.network.fingerprint import fingerprint
 from crosscal.core.network.tile_port import Tiles
 from crosscal.core.whole_file import write_whole_text
 from crosscal.simulated_bench.tiles.chip import Chip
 from crosscal.simulated_bench.tiles.chip_settings import ChipSettings
-from crosscal.training.networks.calibration.methods import calibrate
+from crosscal.training.networks.calibration.methods import COLUMNS, calibrate
 from crosscal.training.networks.mapping.mapped_network import MappedNetwork
 from crosscal.training.networks.running.chip_run import ChipRun
 from crosscal.training.networks.running.scoring import ChipScore, score_chip
@@ -66,17 +66,17 @@ class ChipTask:
         x, y = torch.from_numpy(self.x), torch.from_numpy(self.y)
         return score_chip(run, software, x, y, number=number, advance=advance)
 
-    def fingerprint(self, settings: dict[str, Any]) -> str:
+    def fingerprint(self) -> str:
         """Tell tasks apart by everything that decides their scores."""
-        found = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=16)
-        for layer in self.network.layers:
-            for array in (layer.matrix.weight, layer.matrix.bias, *(codes.codes for codes in layer.codes)):
-                found.update(np.ascontiguousarray(array).tobytes())
-            found.update(np.ascontiguousarray(layer.codes[0].adc_range).tobytes())
-        for given in (self.x, self.y, self.known):
-            if given is not None:
-                found.update(np.ascontiguousarray(given).tobytes())
-        return found.hexdigest()
+        samples = self.settings.cells.samples
+        files = [Path(samples)] if samples else []
+        if self.board is not None:
+            files += self.board.files
+        calibration = None if self.known is None else (self.calibration, self.vectors, self.known)
+        if calibration is not None and self.calibration == COLUMNS:
+            calibration = self.calibration, self.known
+        decisive = self.network, self.settings, self.seed, self.x, self.y, self.board
+        return fingerprint(decisive, calibration, files)
 
 
 class KeptScores:

@@ -94,7 +94,7 @@ def command(mapped: Path, data: Path, report: Path, scheduler: str | None, chips
     task = read_task(mapped, data, given)
     require_output_folder(report)
     settings = settings_in_words(task, given)
-    kept = KeptScores(report / "chips.json", task.fingerprint(settings))
+    kept = KeptScores(report / "chips.json", task.fingerprint())
     with keeping(lambda: f"finished chips are kept in {report}: the same command goes on from there"):
         x, y = torch.from_numpy(task.x), torch.from_numpy(task.y)
         # First: data that do not suit the network are refused before hours of chips.

@@ -67,7 +67,7 @@ def command(mapped: Path, data: Path, output: Path, vectors: int, **given: Any) 
         line = bar.add_task("images", total=len(task.x), note="tiles")
         differences = _tiles(task, vectors, check)
         bar.update(line, note="the solver, vector by vector")
-        exact = _exact(task, output, given, check, lambda done: bar.advance(line, done))
+        exact = _exact(task, output, check, lambda done: bar.advance(line, done))
         found = {mode: _predicted(task, mode) for mode in ("converted", "merged")}
     report = _report(task, differences, {"exact": exact, **found})
     write_whole_text(output / "modes.json", json.dumps(report, indent=2) + "\n")
@@ -84,9 +84,10 @@ def _task(mapped: Path, data: Path, given: dict[str, Any]) -> ChipTask:
 
     fixed = {"mode": "converted", "age": 0.0, "calibrate": None, "calibration": "none", "vectors": 1}
     task = read_task(mapped, data, {**given, **fixed, "known": 0, "device": "cpu"})
-    # Noise of reads would differ from mode to mode.
+    # Noise of reads would differ from mode to mode, that of the amplifiers' reset too.
     cells = msgspec.structs.replace(task.settings.cells, cycle_relative=0.0)
-    return replace(task, settings=replace(task.settings, cells=cells))
+    charge = replace(task.settings.charge, temperature_c=None)
+    return replace(task, settings=replace(task.settings, cells=cells, charge=charge))
 
 
 def _run(task: ChipTask, mode: str, network: Any = None) -> Any:
@@ -119,7 +120,6 @@ def _tiles(task: ChipTask, vectors: int, check: Callable[[], None]) -> list[Tile
 def _exact(
     task: ChipTask,
     output: Path,
-    given: dict[str, Any],
     check: Callable[[], None],
     advance: Callable[[int], object],
 ) -> np.ndarray:
@@ -128,7 +128,7 @@ def _exact(
 
     from crosscal.training.networks.running.mode_comparison import predictions
 
-    fingerprint = task.fingerprint({name: str(value) for name, value in given.items()})
+    fingerprint = task.fingerprint()
     run, x, found = _run(task, "exact"), torch.from_numpy(task.x), []
     for start in range(0, len(x), BATCH):
         check()

@@ -111,10 +111,9 @@ def _scores(
 ) -> list[float]:
     """Score the chips of one cell of the table, those that are kept aside."""
     from crosscal.commands.network.chips import KeptScores
-    from crosscal.commands.network.task import settings_in_words
 
     task = _task(mapped, data, given)
-    fingerprint = task.fingerprint(settings_in_words(task, given))
+    fingerprint = task.fingerprint()
     kept = KeptScores(output / f"{fingerprint}.json", fingerprint)
     for number in range(given["chips"]):
         if number not in kept.scores:

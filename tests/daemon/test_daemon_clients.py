@@ -149,6 +149,30 @@ def test_a_vector_that_nobody_reads_is_driven_all_the_same(rig: Rig) -> None:
         board.send("OUTP OFF")
 
 
+def test_a_vector_sent_while_another_program_holds_the_board_is_driven_once_it_is_free(rig: Rig) -> None:
+    with (
+        rig.client() as board,
+        pyvisa.ResourceManager("@py").open_resource(f"TCPIP::127.0.0.1::{rig.port}::SOCKET") as itself,
+    ):
+        itself.read_termination = itself.write_termination = "\n"
+        board.send("OUTP ON")
+        # The first ones are rounded by the board, those that follow by the daemon.
+        *before, last = ("SOUR:VOLT:LIST " + ",".join(map(repr, each.tolist())) for each in vectors(13, 7))
+        for message in before:
+            board.send(message)
+        assert board.query("*OPC?") == "1"
+        assert itself.query("SYST:LOCK:REQ?") == "1"
+        board.send(last)
+        rounded = board.query("SOUR:VOLT:LIST?")
+        assert board.query("*OPC?") == "1"
+        snapshot = rig.daemon.status.snapshot
+        assert snapshot is not None
+        assert snapshot.document["state"] != "DISCONNECTED"
+        itself.write("SYST:LOCK:REL")
+        rig.wait(lambda _: itself.query("FORM ASC;:SOUR:VOLT:LIST?") == rounded)
+        board.send("OUTP OFF")
+
+
 def test_each_of_several_clients_gets_the_replies_to_its_own_vectors(rig: Rig) -> None:
     """`benchmarks/daemon/load.py` has sixteen of them at it for ten minutes."""
 

@@ -73,15 +73,23 @@ class RemoteHardware:
             return array("d", voltage_v)
         vector_v = np.array(voltage_v)
         rounded_v = self._rounding.predicted(vector_v, protection_v)
-        self._waiting_v = rounded_v
         if rounded_v is None:
             self._apply_protection()
             rounded_v = self._steps.load(vector_v)
+            self._waiting_v = None
             self._rounding.learn(vector_v, rounded_v)
+        else:
+            self._waiting_v = rounded_v
         return array("d", rounded_v.tobytes())
 
     def catch_up(self) -> None:
-        """Let the board drive a vector that was rounded here, and that no read has sent."""
+        """Let the board drive a vector that was rounded here, and that no read has sent.
+
+        One that the board refuses stays for the next call.
+
+        Raises:
+            BoardError: from the board: ScpiError while another program holds it.
+        """
         if self._waiting_v is not None:
             self._apply_protection()
             self._steps.load(self._waiting_v)
@@ -126,8 +134,8 @@ class RemoteHardware:
 
     def hold(self, vector_v: array[float]) -> None:
         """Drive one vector, and go on driving it."""
-        self._waiting_v = None
         self._steps.load(np.asarray(vector_v, dtype=float))
+        self._waiting_v = None
         self.board.output_on = True
 
     def limit_iterations(self, iterations_max: int) -> None:

@@ -69,7 +69,7 @@ class Instrument:
         session.status.close()
         self.lock.release(session)
         self.changes.forget(session)
-        self.operations.cancel_completion(session.status)
+        self.operations.forget(session.status)
 
     def switch_off(self) -> None:
         """Stop everything and take the rows to 0 V: the end of the board."""

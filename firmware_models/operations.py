@@ -193,6 +193,12 @@ class Operations:
         if client in self._completion_wanted:
             self._completion_wanted.remove(client)
 
+    def forget(self, client: ClientStatus) -> None:
+        """Drop a client that left: what it began goes on, and reports to nobody (decision 19)."""
+        self.cancel_completion(client)
+        if self._client is client:
+            self._client = None
+
     def _report(self, code: int, detail: str = "") -> None:
         """Report to the client that began what is under way."""
         if self._client is not None:

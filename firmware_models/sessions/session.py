@@ -76,6 +76,7 @@ class Session:
         while self.has_work:
             self._execution.run()
         self.device_clear()
+        self._board.operations.forget(self.status)
         self._board.lock.release(self)
         self._board.changes.forget(self)
         self.status.begin_anew()

@@ -92,6 +92,24 @@ def test_reports_of_an_operation_whose_client_left_reach_nobody_else(rig: Engine
     assert two.ask("FETC:STAT?") == "1,1"
 
 
+@pytest.mark.parametrize("work", ["INIT", "ARR:PROG"])
+def test_next_client_of_a_serial_line_gets_no_errors_of_the_one_before(rig: EngineRig, work: str) -> None:
+    # Decision 19: what a client that left has begun goes on, and is reported to nobody.
+    line = rig.open_link()
+    line.tell("ARR:COND:TARG " + ",".join(["1e-3"] * 6))
+    line.tell("ARR:PROG;*OPC?")
+    line.receive()
+    line.tell("SIM:FAUL:CELL 1,1,SHORT;:OUTP ON;:SENS:CURR:RANG 1e-5")
+    line.tell("SOUR:SEQ:DATA " + ",".join(["0.5"] * 3 * 500) + f";:{work}")
+    line.session.begin_anew()
+    assert rig.instrument.operations.running
+    rig.run()
+    assert line.errors() == []
+    line.tell(f"{work};*OPC?")
+    line.receive()
+    assert line.errors() in ([102], [104])
+
+
 def test_completion_is_told_to_each_client_that_asked_for_it(rig: EngineRig) -> None:
     one, two, three = rig.open_link(), rig.open_link(), rig.open_link()
     for link in (one, two, three):

@@ -11,6 +11,9 @@ LARGEST = 127 * HALF + 127
 """The largest number of an upper and a lower half of 8 bits with their signs."""
 
 DIGITS_MOST = 127  # 8 bits with their sign
+SUM_MOST = (2**31 - 1) // LARGEST
+"""The largest sum of digits of a vector: products with it fit 32 bits with their sign."""
+
 ROWS_LEAST = 64
 """Fewer rows are as fast in single precision: 27 rows a fifth slower here, 64 a quarter faster."""
 
@@ -38,7 +41,7 @@ class FixedPointMatrix:
         self._halves = [each.to(torch.int8).contiguous() for each in (upper, whole - HALF * upper)]
 
     def product(self, digits: torch.Tensor, out: torch.Tensor) -> None:
-        """Multiply whole digits (B, N) of 8 bits, 0 to 127: `out`, (B, C), single precision."""
+        """Multiply digits (B, N), 0 to 127 and `SUM_MOST` in all at most: `out`, (B, C), single precision."""
         upper, lower = (each.view(out.shape) for each in _scratch(out.numel()))
         for half, found in zip(self._halves, (upper, lower), strict=True):
             torch.ops.aten._int_mm.out(digits, half, out=found)

@@ -14,6 +14,7 @@ from crosscal.simulated_bench.tiles.chip_settings import ChipSettings
 from crosscal.simulated_bench.tiles.fixed_point import (
     DIGITS_MOST,
     ROWS_LEAST,
+    SUM_MOST,
     FixedPointMatrix,
     has_fixed_point,
 )
@@ -114,7 +115,8 @@ def _form(
 def _fixed(matrix: torch.Tensor, layer: LayerCodes, settings: ChipSettings) -> FixedPointMatrix | None:
     """Hold the matrix in fixed point too where that is faster: merged chips multiply no digits."""
     wanted = settings.mode == "converted" and settings.device == "cpu" and len(matrix) >= ROWS_LEAST
-    if not wanted or layer.coding.widest > DIGITS_MOST or not has_fixed_point():
+    widest = layer.coding.widest
+    if not wanted or widest > DIGITS_MOST or len(matrix) * widest > SUM_MOST or not has_fixed_point():
         return None
     return FixedPointMatrix(matrix)
 

@@ -48,3 +48,15 @@ def test_reads_are_those_of_single_precision(digit_bits: int, monkeypatch: pytes
     assert not torch.equal(*found)  # two ways indeed
     error = (found[0] - found[1]).pow(2).mean().sqrt()
     assert error < 1e-4 * found[1].std()
+
+
+def test_sums_that_32_bits_cannot_hold_are_left_to_single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tile_row, "has_fixed_point", lambda: True)
+    coding = InputCoding(bits=7, digit_bits=7)
+    held = {}
+    for rows in (518, 520):
+        layer = random_layer(np.random.default_rng(3), inputs=rows, coding=coding, tile=(rows, 64))
+        programmed = Chip(ChipSettings(cells=IDEAL), seed=1, number=0).program(layer)
+        held[rows] = programmed._rows[0].fixed is not None  # pyright: ignore[reportAttributeAccessIssue]
+    assert held == {518: True, 520: False}
+    assert 518 * DIGITS_MOST * LARGEST < 2**31 <= 520 * DIGITS_MOST * LARGEST

@@ -222,12 +222,12 @@ class ArrayBench(Bench):
         self._cells.recall(written_s, age_s)
         self._array.temperature_c = temperature_c
 
-    def take_cells(self, other: Bench) -> None:
+    def take_cells(self, other: Bench, *, written_s: Matrix | None = None) -> None:
         """See `Bench.take_cells`."""
         if not isinstance(other, ArrayBench):
             got, remedy = f"cells of a {type(other).__name__}", "give a board of the same settings"
             raise InputError(wanted(got=got, allowed="those of one array", remedy=remedy))
-        self._cells.take(other._cells)
+        self._cells.take(other._cells, written_s=written_s)
 
     def true_conductance(self) -> array[float]:
         """See `Bench.true_conductance`."""

@@ -266,8 +266,13 @@ class Bench(ABC):
         """
 
     @abstractmethod
-    def take_cells(self, other: Bench) -> None:
-        """Take the cells of another board of this size, written at the same bench time; faults stay."""
+    def take_cells(self, other: Bench, *, written_s: Matrix | None = None) -> None:
+        """Take the cells of another board of this size, written at the same bench time; faults stay.
+
+        Args:
+            other: board that wrote them.
+            written_s: conductances to have been written instead, at the same times [S], (N, M).
+        """
 
     @abstractmethod
     def true_conductance(self) -> array[float]:

@@ -106,14 +106,19 @@ class Cells:
         self._born_s[...] = np.where(age_s > 0, self.time_s - age_s, np.inf)
         self._halted_s[...] = np.inf
 
-    def take(self, other: Cells) -> None:
-        """Become as other cells are: written conductances, ages, ways of drifting; faults stay."""
+    def take(self, other: Cells, *, written_s: Matrix | None = None) -> None:
+        """Become as other cells are: written conductances, ages, ways of drifting; faults stay.
+
+        Conductances given instead [S], (N, M), count as written when the other cells were.
+        """
         for own, theirs in (
             (self._written_s, other._written_s),
             (self._born_s, other._born_s),
             (self._quantile, other._quantile),
         ):
             own[...] = theirs
+        if written_s is not None:
+            self._written_s[...] = written_s
 
     def shift(self, change_s: Matrix, where: np.ndarray) -> None:
         """Change the present conductance [S] of the cells chosen, (N, M) both; broken ones stay."""

@@ -197,7 +197,7 @@ class ColumnReader:
 
     def _alike(
         self, conductance_s: Matrix, driven_v: Vectors, range_index: int
-    ) -> list[tuple[Matrix, Vectors]]:
+    ) -> list[tuple[Matrix, np.ndarray]]:
         """Pair the vectors with the cells as these warm them; all together where none is warmed."""
         warm_s = self._array.warm_conductances_s(driven_v, range_index, conductance_s)
         if warm_s is None:

@@ -74,7 +74,7 @@ class SelfHeating:
 
         Args:
             conductance_s: at the board's temperature [S], (N, M).
-            written_s: when the cells were written [S], (N, M).
+            written_s: conductances of the cells as they were last written [S], (N, M).
             voltage_v: drives [V], (B, N).
             temperature_c: of the board [°C].
             wires: resistances of wires, drivers and amplifiers.
@@ -123,5 +123,6 @@ def _power_w(conductance_s: Matrix, across_v: Matrix, device: CellLaw) -> Matrix
     """Evaluate the power of each cell [W], (N, M)."""
     batch_v = np.ascontiguousarray(across_v)[None]
     current_a, slope_s = np.empty_like(batch_v), np.empty_like(batch_v)
-    device.evaluate(conductance_s, batch_v, current_a, slope_s)
+    # A tile's conductances may be a view of the whole board's, and laws take whole arrays alone.
+    device.evaluate(np.ascontiguousarray(conductance_s), batch_v, current_a, slope_s)
     return current_a[0] * across_v

@@ -216,10 +216,10 @@ class TiledBench(Bench):
             span = self._layout.span(place)
             tile.recall(written_s[span], age_s[span], temperature_c)
 
-    def take_cells(self, other: Bench) -> None:
+    def take_cells(self, other: Bench, *, written_s: Matrix | None = None) -> None:
         """See `Bench.take_cells`."""
-        for tile, (_, _, theirs) in zip(self._tiles.values(), other.arrays(), strict=True):
-            tile.take_cells(theirs)
+        for tile, (rows, columns, theirs) in zip(self._tiles.values(), other.arrays(), strict=True):
+            tile.take_cells(theirs, written_s=None if written_s is None else written_s[rows, columns])
 
     def true_conductance(self) -> array[float]:
         """See `Bench.true_conductance`."""

@@ -65,7 +65,7 @@ def error_budget(
         settings: of the board.
         target_s: matrix to program [S], (N, M).
         voltage_v: inputs [V], (B, N), `LEAST_VECTORS` or more.
-        after_s: bench time to let pass after programming [s].
+        after_s: bench time to let pass after programming, on top of `programming.rest_s` [s].
 
     Raises:
         InputError: too few vectors.
@@ -138,8 +138,8 @@ class _Board:
         settings: of the board.
         cells: board that programmed them.
         target_s: of the programming [S], (N, M).
-        after_s: bench time that passes then [s].
-        exact: whether whole cells stand at their target instead.
+        after_s: bench time that passes after programming and its rest [s].
+        exact: whether whole cells were written to their target instead.
     """
 
     settings: BenchSettings
@@ -151,15 +151,9 @@ class _Board:
     def read(self, voltage_v: Vectors, range_index: int) -> tuple[Currents, bool]:
         """Read vectors (B, N); also tell whether any column was over range."""
         bench = build_bench(self.settings)
-        bench.take_cells(self.cells)
-        if self.exact:
-            written_s, age_s = (
-                np.reshape(values, self.target_s.shape)
-                for values in (bench.written_conductance(), bench.cell_age())
-            )
-            exact_s = np.where(bench.cell_faults == "", self.target_s, written_s)
-            bench.recall(exact_s, age_s, self.settings.temperature_c)
-        bench.advance_time(self.after_s)
+        bench.take_cells(self.cells, written_s=self._exact_s() if self.exact else None)
+        # The cells may have rested since they were written, and are as old as that here, too.
+        bench.advance_time(self.cells.time_s + self.after_s)
         facts = bench.facts
         reading = bench.measure(
             bench.round_voltage(pack(voltage_v), facts.protection_max_v),
@@ -171,6 +165,11 @@ class _Board:
         current_a = np.array(reading.current_a).reshape(len(voltage_v), -1)
         over = np.frombuffer(reading.status, dtype=np.uint8) & np.uint8(Status.OVER_RANGE)
         return current_a, bool(over.any())
+
+    def _exact_s(self) -> Matrix:
+        """Return the target where a pulse can reach it, and what was written elsewhere [S], (N, M)."""
+        written_s = np.reshape(self.cells.written_conductance(), self.target_s.shape)
+        return np.where(self.cells.cell_faults == "", self.target_s, written_s)
 
 
 def _in_common_range(boards: Sequence[_Board], voltage_v: Vectors) -> list[Currents]:

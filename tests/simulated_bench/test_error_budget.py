@@ -96,6 +96,38 @@ def test_without_a_cause_the_cells_and_all_other_chance_are_the_same() -> None:
     assert found["drift"].raw_a > 100 * found["noise of the drivers"].raw_a
 
 
+def rms_by_cause(after_s: float, **keys: Any) -> dict[str, float]:
+    """Budget of a small board of cells that drift, written almost exactly, by cause [A], raw."""
+    rng = np.random.default_rng(4)
+    small: dict[str, Any] = {
+        "array": {"rows": 6, "columns": 4},
+        "front_end": {"profile": "ideal"},
+        "programming_error": {"law": "polynomial", "coefficients_s": [1e-12], "full_scale_s": 40e-6},
+        "telegraph": {"law": "none"},
+        "noise": {"cell_relative": 0.0},
+    }
+    settings = load_settings("rram-32x24", **small, **keys)
+    target_s, voltage_v = rng.uniform(1e-6, 40e-6, (6, 4)), rng.uniform(0.1, 0.5, (8, 6))
+    found = error_budget(settings, target_s, voltage_v, after_s=after_s)
+    return {one.cause: one.raw_a for one in found.contributions}
+
+
+@pytest.mark.parametrize("tiles", [{}, {"tiles": {"rows": 2, "columns": 2}}])
+def test_the_error_of_programming_holds_nothing_of_what_time_does_to_the_cells(tiles: dict[str, Any]) -> None:
+    fresh, old = rms_by_cause(0.0, **tiles), rms_by_cause(3600.0, **tiles)
+    # The law of drift depends on the conductance a little, and so on the 1e-12 S that it was missed by.
+    assert old["error of programming"] == pytest.approx(fresh["error of programming"], rel=0.1)
+    assert old["drift"] > 1e3 * old["error of programming"]
+
+
+def test_cells_that_rested_after_programming_are_as_old_as_cells_read_so_much_later() -> None:
+    rested = rms_by_cause(600.0, programming={"rest_s": 3000.0})
+    assert rested["drift"] == pytest.approx(rms_by_cause(3600.0)["drift"], rel=1e-9)
+    assert rms_by_cause(0.0, programming={"rest_s": 3600.0})["drift"] == pytest.approx(
+        rested["drift"], rel=1e-9
+    )
+
+
 def test_every_cause_can_be_removed_from_the_realistic_board_or_is_none_of_its() -> None:
     settings = load_settings("realistic-64x64")
     names = {cause.name for cause, *_ in causes_of(settings)}

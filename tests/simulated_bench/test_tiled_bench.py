@@ -156,6 +156,23 @@ def test_the_linear_gaussian_reference_of_sums_is_that_of_one_array_where_wires_
     assert found == pytest.approx(single.nmse, rel=1e-6)
 
 
+def test_heated_tiles_are_linearised_each_with_the_warmth_of_its_own_cells() -> None:
+    heating = {"resistance_k_per_w": 1e5, "neighbour_part": 0.2}
+    bench = board(device={"activation_energy_ev": 0.05}, heating=heating)
+    written(bench)
+    voltage_v = vectors(count=2)
+    true_s = np.array(bench.true_conductance()).reshape(6, 10)
+    found_s = bench.sensed(true_s, voltage_v, RANGE_A).jacobian_s
+    moved_a = bench.cell_sensitivities(true_s, voltage_v, RANGE_A).reshape(2, 10, 6, 10)
+    for rows, columns, tile in bench.arrays():
+        own = true_s[rows, columns].copy(), voltage_v[:, rows], RANGE_A
+        np.testing.assert_array_equal(found_s[:, columns, rows], tile.sensed(*own).jacobian_s)
+        expected_a = tile.cell_sensitivities(*own).reshape(2, 5, 2, 5)
+        np.testing.assert_array_equal(moved_a[:, columns, rows, columns], expected_a)
+    cold = board(device={"activation_energy_ev": 0.05})
+    assert found_s.sum() > 1.001 * cold.sensed(true_s, voltage_v, RANGE_A).jacobian_s.sum()
+
+
 def test_time_temperature_and_failed_cells_are_those_of_all_tiles() -> None:
     bench = board(device={"law": "ohmic", "temperature_coefficient_per_c": 0.002})
     target_s = written(bench)

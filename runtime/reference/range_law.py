@@ -18,6 +18,9 @@ from crosscal.runtime.reference.temperature_slopes import ColumnSlopes
 
 _FEWEST = 3
 """Readings of a column in both ranges that an offset and a gain are learned from, with one to spare."""
+_MOST_SCATTER = 0.02
+"""Standard deviation of gains between ranges that is believed where noise hides it: resistors of a percent.
+Gains farther off are found as well, where readings show them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,6 +64,9 @@ class RangeLaw:
     def between(cls, reference_a: Currents, current_a: Currents, temperature_c: float | None) -> Self:
         """Compare readings of the same vectors, by least squares column by column.
 
+        Gains are shrunk towards 1 as far as their noise hides how they scatter: a gain of noise over noise
+        would be worse than none.
+
         Args:
             reference_a: referred already [A], (K, M), NaN where there is no usable reading.
             current_a: in the range of the law [A], (K, M), likewise.
@@ -76,8 +82,13 @@ class RangeLaw:
             x_mean, y_mean = x.sum(axis=0) / count, y.sum(axis=0) / count
             x_about = np.where(both, x - x_mean, 0.0)
             gain = (x_about * y).sum(axis=0) / (x_about**2).sum(axis=0)
-        unknown = (count < _FEWEST) | ~np.isfinite(gain) | (gain <= 0.0)
+        unknown = (count < _FEWEST) | ~np.isfinite(gain)
         gain = np.where(unknown, 1.0, gain)
+        left_a = np.where(both, y - y_mean - gain * x_about, 0.0)[:, ~unknown]
+        spare = (count - 2)[~unknown].sum()
+        variance_a2 = (left_a**2).sum() / spare if spare else 0.0
+        with np.errstate(invalid="ignore", divide="ignore"):
+            gain = np.where(unknown, 1.0, _shrunk(gain, variance_a2 / (x_about**2).sum(axis=0), ~unknown))
         return cls(
             offset_a=np.where(unknown, np.nan, y_mean - gain * x_mean),
             gain=gain,
@@ -144,6 +155,19 @@ class RangeLaw:
             raise InputError(
                 f"got a law of a range that is none ({error}); allowed: what to_json gave"
             ) from error
+
+
+def _shrunk(gain: np.ndarray, variance: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Shrink gains towards 1 by their variances, (M,), relative to the scatter of the true ones about 1.
+
+    The scatter is taken for what it is beyond chance, by one standard error of their weighted sum of squares.
+
+    Reference: R. DerSimonian, N. Laird, Meta-analysis in clinical trials, 1986, eq. 8, with the mean given.
+    """
+    weight = 1.0 / np.maximum(variance[known], np.finfo(float).tiny)
+    excess = (weight * (gain[known] - 1.0) ** 2).sum() - weight.size - np.sqrt(2.0 * weight.size)
+    scatter = min(max(excess, 0.0) / max(weight.sum(), np.finfo(float).tiny), _MOST_SCATTER**2)
+    return 1.0 + (gain - 1.0) * scatter / (scatter + variance + np.finfo(float).tiny)
 
 
 def _rounded(values: np.ndarray) -> list[float | None]:

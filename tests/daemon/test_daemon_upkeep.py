@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -319,3 +320,26 @@ def test_a_clock_that_jumps_moves_neither_sentinels_nor_ages(kept: Kept, jump_s:
     read_through(kept)
     assert kept.store.integrity() == []
     assert not kept.alarms
+
+
+@pytest.mark.parametrize("first_v", [0.0, 1e-3])
+def test_a_first_read_of_almost_nothing_does_not_spoil_its_range(kept: Kept, first_v: float) -> None:
+    proxy = CalibratedHardware(kept.board.facts, kept.upkeep, feed=lambda: None)
+    proxy.attach(kept.board)
+    vector = array("d", [first_v] * 12)
+    proxy.measure(vector, range_index=LAST_RANGE - 1, aperture_s=1e-3, averages=1, dwell_s=1e-3)
+    assert error_in_range(kept, LAST_RANGE - 1) < 1.2 * error_in_range(kept, LAST_RANGE)
+
+
+def test_a_range_is_not_compared_on_a_board_that_is_too_hot(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure = kept.board.bench.measure
+    with monkeypatch.context() as hot:
+        hot.setattr(
+            kept.board.bench,
+            "measure",
+            lambda *at, **set_to: replace(measure(*at, **set_to), over_temperature=True),
+        )
+        assert error_in_range(kept, LAST_RANGE - 1) > 1e30
+    assert error_in_range(kept, LAST_RANGE - 1) < 1e-6

@@ -88,5 +88,5 @@ def _error(upkeep: Upkeep, stage: Stage, read: KnownReadings) -> float:
     if read.range_index is None:
         return error_of(upkeep.condition.programmed, read)
     with stage.board.uncounted():
-        refer = upkeep.refer(read.range_index, read.voltage_v)
+        refer = upkeep.refer(read.range_index)
     return error_of(upkeep.condition.programmed, read, refer)

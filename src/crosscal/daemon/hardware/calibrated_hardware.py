@@ -226,10 +226,9 @@ class CalibratedHardware:
 
     def _measured(self, voltage_v: array[float], settings: Mapping[str, Any]) -> Reading:
         """Read vectors, in a range whose readings can be referred to what the calibration has learned in."""
-        vectors_v = np.frombuffer(voltage_v).reshape(-1, self.facts.rows)
         try:
             if self._inner is not None:
-                self._refer = self._upkeep.refer(settings["range_index"], vectors_v)
+                self._refer = self._upkeep.refer(settings["range_index"])
         except (DisturbedError, ScpiError):
             raise
         except BoardError as error:

@@ -10,7 +10,7 @@ from crosscal.core.errors import RangeError, wanted
 from crosscal.daemon.clock import DaemonClock
 from crosscal.daemon.upkeep.board_time import BoardTime
 from crosscal.daemon.upkeep.condition import KeptHardware
-from crosscal.daemon.upkeep.kept_reference import KeptReference, Refer
+from crosscal.daemon.upkeep.kept_reference import Inputs, KeptReference, Refer
 from crosscal.daemon.upkeep.known_vectors import KnownReadings, VectorReader, joined
 
 
@@ -24,6 +24,7 @@ class KeptBoard:
         time: account of board time; None begins one.
         share: of all time, for such an account.
         reference: conditions that its readings are referred to.
+        inputs: that current ranges are compared with.
     """
 
     def __init__(
@@ -35,10 +36,11 @@ class KeptBoard:
         time: BoardTime | None,
         share: float,
         reference: KeptReference,
+        inputs: Inputs,
     ) -> None:
         self.hardware, self.identity = hardware, identity
         self.felt_c: float | None = None
-        self._reference = reference
+        self._reference, self._inputs = reference, inputs
         self.reader = VectorReader(hardware, clock.monotonic)
         # A start is a recalibration of cells and its verification.
         start_s = (4 * hardware.facts.rows + 24) * self.reader.vector_s
@@ -77,32 +79,25 @@ class KeptBoard:
 
     def temperature_c(self) -> float | None:
         """Ask the thermometer; None without one."""
-        self.felt_c = None
         if "TEMP" in self.hardware.facts.capabilities:
             felt_c = self.hardware.temperature_c()
             self.felt_c = felt_c if np.isfinite(felt_c) else None
         return self.felt_c
 
-    def refer(self, range_index: int, voltage_v: np.ndarray) -> Refer:
+    def refer(self, range_index: int) -> Refer:
         """Give the referral of readings in a range; a new one is compared with the reference first.
-
-        Args:
-            range_index: the range.
-            voltage_v: inputs such as are read in it [V], (K, N).
 
         Raises:
             BoardError: from the board.
         """
         if not self._reference.knows(range_index):
-            self.time.spend(self._reference.compare(range_index, self.reader, voltage_v, self.felt_c))
+            self.time.spend(self._reference.compare(range_index, self.reader, self._inputs, self.felt_c))
         return self._reference.refer(range_index, self.felt_c)
 
     def _taken(self, part: KnownReadings) -> KnownReadings:
         """Charge a reading to the account, and refer it."""
         self.time.spend(part.board_s)
-        if part.range_index is None:
-            return part
-        return part.referred(self.refer(part.range_index, part.voltage_v), self.felt_c)
+        return part.referred(self.refer(self.reader.range_index), self.felt_c)
 
 
 def _cool(known: KnownReadings) -> KnownReadings:

@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-import numpy as np
-
-from crosscal.core.array_types import Currents
+from crosscal.core.array_types import Currents, Vectors
 from crosscal.core.errors import InputError
 from crosscal.daemon.upkeep.known_vectors import KnownReadings, VectorReader
 from crosscal.runtime.reference.range_law import RangeLaw
@@ -17,9 +15,8 @@ from crosscal.runtime.reference.temperature_slopes import TemperatureSlopes
 
 FACT = "reference_conditions"
 """Name among the facts of a calibration."""
-_GRADES = np.linspace(0.0, 1.0, 8)[:, None]
-"""Sizes of the vectors that ranges are compared with: the smaller ones saturate none of them."""
-
+Inputs = Callable[[float], Vectors]
+"""Gives inputs [V], (K, N), with currents from 0 up to a range [A]."""
 Refer = Callable[[Currents], Currents]
 """Refers readings [A], (B, M), to the conditions that the calibration has learned in."""
 
@@ -40,14 +37,17 @@ class KeptReference:
         return partial(self._conditions.referred, range_index=range_index, temperature_c=temperature_c)
 
     def compare(
-        self, range_index: int, reader: VectorReader, voltage_v: np.ndarray, temperature_c: float | None
+        self, range_index: int, reader: VectorReader, inputs: Inputs, temperature_c: float | None
     ) -> float:
         """Learn a range by vectors that are read in it and in the reference range.
+
+        From readings of a board over its temperature limit nothing is learned: the range stays unknown, and
+        is compared again when it is used next.
 
         Args:
             range_index: the range; the first one of all becomes the reference.
             reader: of the board.
-            voltage_v: inputs such as are read in this range [V], (K, N).
+            inputs: gives inputs for the smaller of the two ranges.
             temperature_c: at present; None without a thermometer.
 
         Returns:
@@ -63,12 +63,15 @@ class KeptReference:
                 range_index, RangeLaw.of_reference(columns, temperature_c)
             )
             return 0.0
-        graded_v = _GRADES * np.resize(voltage_v, (len(_GRADES), voltage_v.shape[1]))
-        reference, other = (reader.read_in(at, graded_v) for at in (reference_index, range_index))
-        referred_a = self.refer(reference_index, temperature_c)(reference.measured_a)
-        self._conditions = self._conditions.with_law(
-            range_index, RangeLaw.between(referred_a, other.measured_a, temperature_c)
-        )
+        compared = reference_index, range_index
+        ranges_a = reader.hardware.facts.ranges_a
+        graded_v = inputs(min(ranges_a[at] for at in compared))
+        reference, other = (reader.read_in(at, graded_v) for at in compared)
+        if not (reference.over_temperature or other.over_temperature):
+            referred_a = self.refer(reference_index, temperature_c)(reference.measured_a)
+            self._conditions = self._conditions.with_law(
+                range_index, RangeLaw.between(referred_a, other.measured_a, temperature_c)
+            )
         return reference.board_s + other.board_s
 
     def follow(self, known: KnownReadings, age_s: float) -> None:

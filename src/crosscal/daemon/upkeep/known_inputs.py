@@ -8,6 +8,11 @@ from crosscal.core.array_types import Vectors
 from crosscal.core.errors import InputError
 from crosscal.runtime import ProgrammedCalibrator, informative_vectors, ordinary_vectors
 
+_GRADES = np.linspace(0.0, 1.0, 8)
+"""Sizes of vectors that ranges are compared with: enough to tell an offset, a gain and their noise apart."""
+_FILLED = 0.9
+"""Share of a range that ideal currents fill: offsets and errors of cells need the rest."""
+
 
 def ordinary_inputs(programmed: ProgrammedCalibrator, count: int, rng: np.random.Generator) -> Vectors:
     """Draw inputs like those of users [V], (count, N)."""
@@ -16,6 +21,20 @@ def ordinary_inputs(programmed: ProgrammedCalibrator, count: int, rng: np.random
     return ordinary_vectors(
         count, programmed.shape[0], low_v=low_v, high_v=high_v, levels_v=levels_v, rng=rng
     )
+
+
+def graded_inputs(programmed: ProgrammedCalibrator, full_a: float, rng: np.random.Generator) -> Vectors:
+    """Grade inputs like those of users from 0 to where their currents fill a range [V], (8, N).
+
+    Args:
+        programmed: calibrator of the matrix that the board holds.
+        full_a: the range [A].
+        rng: draws them.
+    """
+    whole_v = ordinary_inputs(programmed, len(_GRADES), rng)
+    largest_a = np.abs(whole_v @ programmed.conductance_s).max(axis=1)
+    fitting = np.minimum(1.0, _FILLED * full_a / np.maximum(largest_a, np.finfo(float).tiny))
+    return whole_v * (_GRADES * fitting)[:, None]
 
 
 def telling_inputs(programmed: ProgrammedCalibrator, count: int, rng: np.random.Generator) -> Vectors:

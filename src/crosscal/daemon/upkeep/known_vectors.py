@@ -76,6 +76,11 @@ class VectorReader:
         """Time of one vector [s]."""
         return self._settings.dwell_s + self._settings.aperture_s
 
+    @property
+    def range_index(self) -> int:
+        """Range of the latest slice."""
+        return self._range_index
+
     def slices(self, voltage_v: Vectors) -> Iterator[KnownReadings]:
         """Read vectors a few at a time; the board may be used by others in between."""
         for first in range(0, len(voltage_v), AT_ONCE):

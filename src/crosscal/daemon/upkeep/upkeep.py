@@ -127,6 +127,7 @@ class Upkeep:
             time=self.board_time,
             share=self.settings.board_share,
             reference=self._calibration.reference,
+            inputs=upkept.graded_inputs,
         )
         self.board_time = upkept.board.time
         self.look_again("the board was connected")
@@ -197,17 +198,18 @@ class Upkeep:
         if temperature_c is not None and watch is not None and watch.felt(temperature_c):
             self._schedule.look_soon()
 
-    def refer(self, range_index: int, voltage_v: np.ndarray) -> Refer:
+    def refer(self, range_index: int) -> Refer:
         """Give the referral of readings in a range to the conditions that the calibration has learned in.
 
         Args:
-            range_index: the range; one that was never used is compared with the others first, in some 20 ms.
-            voltage_v: inputs that are read in it [V], (K, N).
+            range_index: the range; an unknown one is compared with the reference first, in some 20 ms.
 
         Raises:
             BoardError: from the board.
         """
-        return self._upkept.require_board().refer(range_index, voltage_v)
+        if self.condition.programmed is None:
+            return np.asarray  # Nothing is calibrated.
+        return self._upkept.require_board().refer(range_index)
 
     def prepare_read(self, feed: Callable[[], object]) -> None:
         """Learn anew before a read, where the calibration is stale and the board's time allows it.

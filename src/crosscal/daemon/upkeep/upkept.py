@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from crosscal.core.errors import BoardConnectionError
+from crosscal.core.array_types import Vectors
+from crosscal.core.errors import BoardConnectionError, InputError
 from crosscal.daemon.clock import DaemonClock
 from crosscal.daemon.journal import Journal
 from crosscal.daemon.settings import Drift
@@ -15,6 +16,7 @@ from crosscal.daemon.upkeep.compiled import Compiled
 from crosscal.daemon.upkeep.jobs.learning import Aside
 from crosscal.daemon.upkeep.kept_board import KeptBoard
 from crosscal.daemon.upkeep.kept_calibration import KeptCalibration
+from crosscal.daemon.upkeep.known_inputs import graded_inputs
 from crosscal.daemon.upkeep.schedule import Schedule
 from crosscal.daemon.upkeep.watch.drift_watch import DriftWatch
 from crosscal.daemon.upkeep.watch.finding import Finding
@@ -58,6 +60,19 @@ class Upkept:
         if self.board is None:
             raise BoardConnectionError("the board is away")
         return self.board
+
+    def graded_inputs(self, full_a: float) -> Vectors:
+        """Give inputs with currents from 0 up to a range [A].
+
+        Raises:
+            InputError: there is no calibrator for the matrix.
+        """
+        compiled = self.calibration.compiled
+        if compiled is None:
+            raise InputError(
+                "got no calibrator for the matrix of the board; program one that it can calibrate"
+            )
+        return graded_inputs(compiled.programmed, full_a, self.rng)
 
     @property
     def interval_s(self) -> float:

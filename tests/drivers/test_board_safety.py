@@ -188,7 +188,8 @@ def test_settings_made_through_the_board_survive_a_restart(caplog: pytest.LogCap
         board.averages = 7
         board.output_on = True
         assert output_is_on(link)
-        link.instrument.reset()
+        link.say("*RST")
+        link.instrument.poll()
         with caplog.at_level(logging.WARNING):
             board.reconnect()
         assert (board.range_a, board.range_auto, board.averages) == (1e-5, False, 7)

@@ -73,7 +73,7 @@ def command(
 
     \b
     crosscal network train-on-chip data.npz -o chip/
-    crosscal network train-on-chip data.npz --cells memcapacitor-2bit --wires 1 -o charge/
+    crosscal network train-on-chip data.npz --cells memcapacitor-2bit -o charge/
     """
     require_device(device)
     require_output_folder(output)

@@ -41,9 +41,16 @@ class ReferenceConditions:
         """Return them with other slopes of a range."""
         return self.with_law(range_index, self.laws[range_index].with_slopes(slopes))
 
-    def pivoted(self, temperature_c: float | None) -> Self:
-        """Return the same laws; new slopes turn about this temperature [°C], where a calibration learns."""
-        return replace(self, laws={at: law.pivoted(temperature_c) for at, law in self.laws.items()})
+    def pivoted(self, range_index: int, temperature_c: float | None) -> Self:
+        """Return the law of the range that a calibration has just learned in; it is the reference now.
+
+        What was known of the others held for the calibration before, and for offsets of its time.
+
+        Args:
+            range_index: of a law.
+            temperature_c: new slopes turn about it [°C]; None where the board reports none.
+        """
+        return replace(self, laws={range_index: self.laws[range_index].pivoted(temperature_c)})
 
     def referred(self, current_a: Currents, range_index: int, temperature_c: float | None) -> Currents:
         """Refer readings to the reference conditions.

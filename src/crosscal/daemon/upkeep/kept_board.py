@@ -64,7 +64,7 @@ class KeptBoard:
         Raises:
             BoardError: from the board.
         """
-        self.temperature_c()
+        self._begin_known()
         return joined([self._taken(part) for part in self.reader.slices(voltage_v)])
 
     def read_in_slices(self, voltage_v: np.ndarray) -> Iterator[KnownReadings]:
@@ -73,7 +73,7 @@ class KeptBoard:
         Raises:
             RangeError: the board is too hot, or a driver at its limit; nothing of it counts.
         """
-        self.temperature_c()
+        self._begin_known()
         for part in self.reader.slices(voltage_v):
             yield _cool(self._taken(part))
 
@@ -94,10 +94,16 @@ class KeptBoard:
             self.time.spend(self._reference.compare(range_index, self.reader, self._inputs, self.felt_c))
         return self._reference.refer(range_index, self.felt_c)
 
+    def _begin_known(self) -> None:
+        self.temperature_c()
+        self._reference.begin_known()
+
     def _taken(self, part: KnownReadings) -> KnownReadings:
         """Charge a reading to the account, and refer it."""
         self.time.spend(part.board_s)
-        return part.referred(self.refer(self.reader.range_index), self.felt_c)
+        range_index = self.reader.range_index
+        self._reference.known_in(range_index)
+        return part.referred(self.refer(range_index), self.felt_c)
 
 
 def _cool(known: KnownReadings) -> KnownReadings:

@@ -27,6 +27,7 @@ class KeptReference:
     def __init__(self) -> None:
         self._conditions = ReferenceConditions()
         self._slopes: dict[int, TemperatureSlopes] = {}
+        self._known_in: list[int] = []
 
     def knows(self, range_index: int) -> bool:
         """Whether readings in a range can be referred."""
@@ -69,9 +70,10 @@ class KeptReference:
         reference, other = (reader.read_in(at, graded_v) for at in compared)
         if not (reference.over_temperature or other.over_temperature):
             referred_a = self.refer(reference_index, temperature_c)(reference.measured_a)
-            self._conditions = self._conditions.with_law(
-                range_index, RangeLaw.between(referred_a, other.measured_a, temperature_c)
-            )
+            law = RangeLaw.between(referred_a, other.measured_a, temperature_c)
+            if range_index in self._slopes:
+                law = law.with_slopes(self._slopes[range_index].slopes)
+            self._conditions = self._conditions.with_law(range_index, law)
         return reference.board_s + other.board_s
 
     def follow(self, known: KnownReadings, age_s: float) -> None:
@@ -83,9 +85,25 @@ class KeptReference:
         if learned.take(known.measured_a, temperature_c=temperature_c, age_s=age_s):
             self._conditions = self._conditions.with_slopes(at, learned.slopes)
 
+    def begin_known(self) -> None:
+        """Note that known vectors are read anew."""
+        self._known_in = []
+
+    def known_in(self, range_index: int) -> None:
+        """Note that some of these known vectors were read in a range."""
+        self._known_in.append(range_index)
+
     def pivot(self, temperature_c: float | None) -> None:
-        """Let slopes turn about the temperature of a calibration that has just learned."""
-        self._conditions = self._conditions.pivoted(temperature_c)
+        """Let slopes turn about the temperature of a calibration that has just learned.
+
+        The reference stays, if some of the latest known vectors were read in it. All other ranges are
+        compared anew at their next use.
+        """
+        conditions = self._conditions
+        learned_in = [at for at in self._known_in if self.knows(at)] or [conditions.reference_index]
+        at = conditions.reference_index if conditions.reference_index in learned_in else learned_in[0]
+        if at is not None:
+            self._conditions = conditions.pivoted(at, temperature_c)
 
     def new_vectors(self) -> None:
         """Note that sentinels read from now on are other vectors, or of another matrix."""

@@ -23,10 +23,12 @@ class ClientLock:
 
     Attributes:
         timeout_s: silence that ends a lock [s].
+        number: of the latest lock; one that is renewed keeps it.
     """
 
     def __init__(self, clock: Callable[[], float], busy: Callable[[], bool]) -> None:
         self.timeout_s = TIMEOUT_S.default
+        self.number = 0
         self._clock = clock
         self._busy = busy
         self._owner: Session | None = None
@@ -49,6 +51,8 @@ class ClientLock:
         """Take the lock, or renew it; False while another client holds it."""
         if self.excludes(client):
             return False
+        if self._owner is None:
+            self.number += 1
         self._owner, self._heard_at_s = client, self._clock()
         return True
 

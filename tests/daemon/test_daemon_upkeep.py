@@ -50,6 +50,9 @@ class KeptBench:
     def changed(self) -> bool:
         return False
 
+    def catch_up(self) -> None:
+        pass
+
     def hold(self, vector_v: array[float]) -> None:
         del vector_v
 

@@ -19,6 +19,9 @@ _PROBE_S = 5.0
 """How often a board that nobody uses is asked whether it is still there and unchanged."""
 _HOUSEKEEPING_S = 1.0
 """How often wishes of users are looked for."""
+_LONGEST_PAUSE_S = 5.0
+"""Of a job while a client has the board: ten times as long as a recalibration takes, so that turns of clients
+do not end one for ever."""
 _REFUSED_S = 1.0
 """Until a board that refused is tried again: another program holds it, or has just changed it."""
 _THIN_S = DAY_S  # between two thinnings of the store: a day adds 4 MB at most
@@ -40,7 +43,7 @@ class Keeping:
         self._clock = clock
         self._probe_s = self._housekeeping_s = clock.monotonic()
         self._thin_s = clock.monotonic() + _THIN_S
-        self._wait_until_s = clock.monotonic()
+        self._wait_until_s = self._free_at_s = clock.monotonic()
         self._worked = False
 
     def begin(self) -> None:
@@ -84,11 +87,22 @@ class Keeping:
             self._probe(attached)
         attached.catch_up()
         if proxy.in_use:
+            self._stand_by(proxy)
             return
+        self._free_at_s = self._clock.monotonic()
         more = self._upkeep.step()
         if self._worked and not more:
             proxy.settle()
         self._worked = more
+
+    def _stand_by(self, proxy: Proxy) -> None:
+        """Follow the temperature of a board that a client has for itself, which costs no board time."""
+        now_s = self._clock.monotonic()
+        if now_s - self._free_at_s > _LONGEST_PAUSE_S:
+            self._upkeep.drop_job()
+        if now_s >= self._probe_s and not proxy.running:
+            self._probe_s = now_s + _PROBE_S
+            self._upkeep.feel()
 
     def _probe(self, attached: AttachedHardware) -> None:
         self._probe_s = self._clock.monotonic() + _PROBE_S

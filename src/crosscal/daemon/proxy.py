@@ -32,6 +32,7 @@ class Proxy:
     ) -> None:
         self._hardware = hardware
         self._server = BoardServer(PoweredBoard(hardware, clock=monotonic))
+        hardware.reservation = self._reservation
         self.resource = self._server.listen_tcp(settings.host, settings.port)
         logger.info("clients find the board at %s", self.resource)
         if not settings.is_loopback:
@@ -55,6 +56,10 @@ class Proxy:
         instrument = self._server.board.instrument
         operations = instrument.operations
         return operations.measuring or operations.programming or instrument.lock.owner is not None
+
+    def _reservation(self) -> int:
+        lock = self._server.board.instrument.lock
+        return lock.number if lock.owner is not None else 0
 
     def serve(self, wait_s: float) -> None:
         """Serve what came, waiting at most `wait_s` for it [s]."""

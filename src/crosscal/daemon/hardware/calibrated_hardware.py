@@ -46,11 +46,16 @@ class CalibratedHardware:
         facts: of the board, with the group CAL.
         upkeep: its calibration.
         feed: called between slices of long work, for a watchdog.
+
+    Attributes:
+        reservation: tells the number of the lock that a client holds; 0 while nobody holds one.
     """
 
     def __init__(self, facts: BoardFacts, upkeep: Upkeep, *, feed: Callable[[], object]) -> None:
         self.facts = facts
         self.lost = ""
+        self.reservation: Callable[[], int] = lambda: 0
+        self._prepared_for = 0
         self.reads = 0
         self.latest: Reading | None = None
         self._upkeep = upkeep
@@ -236,6 +241,14 @@ class CalibratedHardware:
         return self._call("measure", voltage_v, **settings)
 
     def _prepare(self) -> None:
+        """Let a stale calibration be learned anew, of the reads under one lock before the first alone.
+
+        Drivers take the lock for each call: without that, theirs would never be.
+        """
+        reservation = self.reservation()
+        if reservation and reservation == self._prepared_for:
+            return
+        self._prepared_for = reservation
         try:
             self._upkeep.prepare_read(self._feed)
         except (DisturbedError, ScpiError):

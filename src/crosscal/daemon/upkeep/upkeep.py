@@ -228,6 +228,12 @@ class Upkeep:
 
     # Slices of work
 
+    def drop_job(self) -> None:
+        """End a job that has waited for too long: readings before the wait do not go with those after it."""
+        if self.busy:
+            logger.info("the %s begins anew: the board was in use meanwhile", self.busy)
+            self._agenda.drop()
+
     def step(self) -> bool:
         """Do one slice of what is due; True while more of it is left.
 

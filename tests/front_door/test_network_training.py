@@ -12,7 +12,7 @@ from support.made_networks import striped_images
 
 from crosscal.command_line import crosscal
 from crosscal.commands.network.study.table_1 import PUBLISHED, table_1_values
-from crosscal.core.errors import CrosscalError
+from crosscal.core.errors import CrosscalError, TrainingError
 
 
 def call(*arguments: object) -> str:
@@ -137,3 +137,16 @@ def test_a_deep_network_is_scored_on_training_and_test_data(data: Path, tmp_path
     assert len(rows[2]["training_calibrated"]) == 2
     table = (tmp_path / "deep.md").read_text(encoding="utf-8")
     assert "| software, training | raw, training | calibrated, training | software | raw |" in table
+
+
+def test_a_training_on_chip_of_another_width_is_refused_and_the_same_one_goes_on(
+    data: Path, tmp_path: Path
+) -> None:
+    options = ("network", "train-on-chip", data, "--inputs", 20, "--test-inputs", 10, "-o", tmp_path)
+    call(*options, "--epochs", 1, "--width", 2)
+    with pytest.raises(TrainingError, match="a training with other options or data"):
+        call(*options, "--epochs", 2, "--width", 3)
+    call(*options, "--epochs", 2, "--width", 2)
+    kept = json.loads((tmp_path / "accuracies.json").read_text(encoding="utf-8"))
+    assert list(kept["epochs"]) == ["1", "2"]
+    assert kept["options"]["width"] == 2

@@ -184,12 +184,17 @@ def test_a_training_that_was_cut_off_ends_as_one_that_was_not(tmp_path: Path) ->
     path = tmp_path / "state"
     first = NetworkTrainer(plan, X, Y, network=small_network()).epochs(checkpoint=path)
     next(first), next(first)
-    last = list(NetworkTrainer(plan, X, Y, network=small_network(5)).epochs(checkpoint=path))
+    last = list(NetworkTrainer(plan, X, Y, network=small_network()).epochs(checkpoint=path))
     assert len(last) == 1
     assert last[0].loss == pytest.approx(expected[2], rel=1e-5)
-    other = NetworkTrainer(plan_of("noise", epochs=4), X, Y, network=small_network())
-    with pytest.raises(InputError, match="the state of another training"):
-        next(other.epochs(checkpoint=path))
+    for other in (
+        NetworkTrainer(plan_of("noise", epochs=4), X, Y, network=small_network()),
+        NetworkTrainer(plan, X.flip(0), Y, network=small_network()),
+        NetworkTrainer(plan, X, Y.flip(0), network=small_network()),
+        NetworkTrainer(plan, X, Y, network=small_network(5)),
+    ):
+        with pytest.raises(InputError, match="the state of another training"):
+            next(other.epochs(checkpoint=path))
 
 
 def test_favourable_codes_come_from_the_paper_the_device_or_the_user() -> None:

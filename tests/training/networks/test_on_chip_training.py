@@ -91,15 +91,19 @@ def test_wires_and_charge_noise_are_on() -> None:
     assert not torch.equal(*again)
 
 
-def trainer(cells: str, *, epochs: int, rate: float = 0.06) -> OnChipTrainer:
+def trainer(cells: str, *, epochs: int, rate: float = 0.06, count: int = 600, seed: int = 1) -> OnChipTrainer:
     torch.manual_seed(1)
     network = torch.nn.Sequential(
         torch.nn.Conv2d(1, 6, 5, stride=2), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(96, 4)
     )
-    x, y, x_test, y_test = (torch.from_numpy(each) for seed in (1, 2) for each in striped_images(600, seed))
-    tiles = SimulatedPulsedTiles(ChipSettings(cells=load_cell_profile(cells)), seed=1)
+    x, y, x_test, y_test = (
+        torch.from_numpy(each) for each in (*striped_images(count, seed), *striped_images(count, 2))
+    )
+    settings = ChipSettings(cells=load_cell_profile(cells))
+    tiles = SimulatedPulsedTiles(settings, seed=1)
     plan = OnChipPlan(epochs=epochs, batch=32, rate=rate)
-    return OnChipTrainer(plan, network, tiles, (x, y, x_test[:200], y_test[:200]))
+    data = x, y, x_test[:200], y_test[:200]
+    return OnChipTrainer(plan, network, tiles, data, identity=settings)
 
 
 @pytest.mark.parametrize("cells", ["neurosim-v2", "memcapacitor-2bit"])
@@ -109,9 +113,26 @@ def test_a_network_learns_on_the_chip(cells: str) -> None:
 
 
 def test_a_training_that_was_cut_off_goes_where_it_would_have_gone(tmp_path: Path) -> None:
-    whole = list(trainer("neurosim-v2", epochs=2).epochs())
-    list(trainer("neurosim-v2", epochs=1).epochs(checkpoint=tmp_path / "state.pt"))
-    resumed = list(trainer("neurosim-v2", epochs=2).epochs(checkpoint=tmp_path / "state.pt"))
-    assert resumed == whole[1:]
-    with pytest.raises(TrainingError, match="other options"):
-        list(trainer("neurosim-v2", epochs=3, rate=0.1).epochs(checkpoint=tmp_path / "state.pt"))
+    # Amplifiers' noise is drawn in reports, too.
+    cells, path = "memcapacitor-2bit", tmp_path / "state.pt"
+    whole = trainer(cells, epochs=2, count=200)
+    reports = list(whole.epochs())
+    list(trainer(cells, epochs=1, count=200).epochs(checkpoint=path))
+    resumed = trainer(cells, epochs=2, count=200)
+    assert list(resumed.epochs(checkpoint=path)) == reports[1:]
+    assert resumed.reports == reports
+    for mine, theirs in zip(resumed._layers, whole._layers, strict=True):
+        assert torch.equal(mine.array.state()["value"], theirs.array.state()["value"])
+
+
+def test_the_state_of_another_training_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state.pt"
+    list(trainer("neurosim-v2", epochs=1, count=64).epochs(checkpoint=path))
+    list(trainer("neurosim-v2", epochs=2, count=64).epochs(checkpoint=path))
+    for other in (
+        trainer("neurosim-v2", epochs=3, count=64, rate=0.1),
+        trainer("memcapacitor-2bit", epochs=3, count=64),
+        trainer("neurosim-v2", epochs=3, count=64, seed=7),
+    ):
+        with pytest.raises(TrainingError, match="other options or data"):
+            next(other.epochs(checkpoint=path))

@@ -13,7 +13,11 @@ from torch import Tensor, nn
 
 from crosscal.core.errors import InputError, wanted
 from crosscal.training.networks.definitions import make_network
-from crosscal.training.networks.learning.checkpoint import read_checkpoint, write_checkpoint
+from crosscal.training.networks.learning.checkpoint import (
+    read_checkpoint,
+    training_identity,
+    write_checkpoint,
+)
 from crosscal.training.networks.learning.exploration import TRIAL_INPUTS, column_parts, trials
 from crosscal.training.networks.learning.favourable import favourable_codes
 from crosscal.training.networks.learning.importance import BATCHES, column_importance, restrict_columns
@@ -80,6 +84,7 @@ class NetworkTrainer:
         self._held, self._learnt = _split(len(x), plan, held_out)
         self._epoch, self._best = 0, (-1.0, copy.deepcopy(self.network.state_dict()))
         self._layers: list[nn.Module] = []
+        self._identity = ""  # until a checkpoint needs it
         self.columns: tuple[float, ...] = ()
         self._optimiser = torch.optim.Adam(self.network.parameters(), plan.rate)
 
@@ -109,9 +114,14 @@ class NetworkTrainer:
         Args:
             advance: is told the number of inputs done.
             checkpoint: file that is written after every epoch, and resumed from if it is there.
+
+        Raises:
+            InputError: a checkpoint of another plan, other data or another first network.
         """
-        if checkpoint is not None and checkpoint.exists():
-            self._resume(checkpoint)
+        if checkpoint is not None:
+            self._identity = self._identity or training_identity(self.plan, self._x, self._y, self.network)
+            if checkpoint.exists():
+                self._resume(checkpoint)
         while self._epoch < self.plan.epochs:
             if self.plan.mapped and not self._layers and self._epoch >= self.plan.warm_up_epochs:
                 count = len(weight_layers(self.network))
@@ -124,7 +134,7 @@ class NetworkTrainer:
             if accuracy > self._best[0] and (self._layers or not self.plan.mapped):
                 self._best = accuracy, copy.deepcopy(self.network.state_dict())
             if checkpoint is not None:
-                write_checkpoint(checkpoint, self.plan, tuple(self._x.shape), self._state())
+                write_checkpoint(checkpoint, self._identity, self._state())
             yield LearningReport(
                 epoch=self._epoch, loss=loss, validation_accuracy=accuracy, best_accuracy=self._best[0]
             )
@@ -221,7 +231,7 @@ class NetworkTrainer:
         }
 
     def _resume(self, path: Path) -> None:
-        state = read_checkpoint(path, self.plan, tuple(self._x.shape), self._device)
+        state = read_checkpoint(path, self._identity, self._device)
         if state["mapped"]:
             self._begin_mapped(tuple(state["columns"]))
         self.network.load_state_dict(state["network"])

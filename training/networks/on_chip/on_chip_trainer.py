@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from crosscal.core.errors import TrainingError, wanted
+from crosscal.core.network.fingerprint import fingerprint
 from crosscal.core.network.pulsed_port import PulsedTiles
 from crosscal.core.whole_file import whole_file
 from crosscal.training.networks.on_chip.array_layer import on_arrays
@@ -54,6 +56,8 @@ class OnChipTrainer:
         tiles: that hold them.
         data: x and y to train on, x and y to test on.
         device: torch's device.
+        identity: all that decides what the tiles do, as `fingerprint` takes it; a checkpoint of another is
+            refused.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class OnChipTrainer:
         data: tuple[Tensor, Tensor, Tensor, Tensor],
         *,
         device: str = "cpu",
+        identity: Any = None,
     ) -> None:
         self._plan, self._data, self._device = plan, data, device
         self._layers = on_arrays(network, tiles, torch.Generator().manual_seed(plan.seed))
@@ -73,6 +78,21 @@ class OnChipTrainer:
         others = [value for name, value in network.named_parameters() if not name.endswith("shadow")]
         self._digital = torch.optim.SGD(others, BIAS_RATE, momentum=MOMENTUM)
         self._done = 0
+        self._reports: list[OnChipReport] = []
+        self._identity = fingerprint(
+            # More epochs may follow than were planned at first.
+            {**asdict(plan), "epochs": 0},
+            identity,
+            repr(network),
+            # The first weights and everything of the arrays that is drawn.
+            [layer.array.state() for layer in self._layers],
+            data,
+        )
+
+    @property
+    def reports(self) -> list[OnChipReport]:
+        """Reports of all epochs that are done, those of a checkpoint included."""
+        return list(self._reports)
 
     @property
     def inputs(self) -> int:
@@ -89,16 +109,18 @@ class OnChipTrainer:
             checkpoint: keeps the state after each epoch; a training that finds it goes on from there.
 
         Raises:
-            TrainingError: a checkpoint of other options.
+            TrainingError: a checkpoint of other options, cells or data.
         """
         if checkpoint is not None and checkpoint.exists():
             self._take(checkpoint)
         for epoch in range(self._done, self._plan.epochs):
             self._epoch(epoch, advance)
             self._done = epoch + 1
+            # Before the state is kept: products of the report draw noise, too.
+            self._reports.append(self._report(epoch + 1))
             if checkpoint is not None:
                 self._keep(checkpoint)
-            yield self._report(epoch + 1)
+            yield self._reports[-1]
 
     def _epoch(self, epoch: int, advance: Callable[[int], None]) -> None:
         x, y = self._data[:2]
@@ -129,11 +151,10 @@ class OnChipTrainer:
             largest = float(velocity.abs().max())
             if largest > 0:
                 unit = 2.0 ** round(torch.log2(torch.tensor(largest)).item())
-                wanted = velocity / unit * (-rate * layer.array.levels / 2)
+                pulses = velocity / unit * (-rate * layer.array.levels / 2)
                 # At random, so that parts of a pulse count too.
-                layer.array.pulse(
-                    torch.floor(wanted + torch.rand(wanted.shape, generator=self._rng, device=wanted.device))
-                )
+                part = torch.rand(pulses.shape, generator=self._rng, device=pulses.device)
+                layer.array.pulse(torch.floor(pulses + part))
 
     def _keep(self, checkpoint: Path) -> None:
         digital = {
@@ -142,8 +163,9 @@ class OnChipTrainer:
         with whole_file(checkpoint) as part:
             torch.save(
                 {
-                    "plan": asdict(self._plan),
+                    "identity": self._identity,
                     "done": self._done,
+                    "reports": [asdict(each) for each in self._reports],
                     "digital": digital,
                     "optimiser": self._digital.state_dict(),
                     "velocity": self._velocity,
@@ -155,18 +177,18 @@ class OnChipTrainer:
 
     def _take(self, checkpoint: Path) -> None:
         kept = torch.load(checkpoint, weights_only=True, map_location=self._device)
-        # More epochs may follow than were planned at first.
-        if kept["plan"] | {"epochs": 0} != asdict(self._plan) | {"epochs": 0}:
+        if kept.get("identity") != self._identity:
             raise TrainingError(
                 wanted(
-                    got=f"a training with other options kept in {checkpoint}",
-                    allowed="the same options",
+                    got=f"a training with other options or data kept in {checkpoint}",
+                    allowed="the same network, cells, wires, data and options",
                     remedy="repeat them, or train into another folder",
                 )
             )
         self._network.load_state_dict(kept["digital"], strict=False)
         self._digital.load_state_dict(kept["optimiser"])
         self._velocity, self._done = kept["velocity"], kept["done"]
+        self._reports = [OnChipReport(**each) for each in kept["reports"]]
         for layer, state in zip(self._layers, kept["arrays"], strict=True):
             layer.array.restore(state)
         self._rng.set_state(kept["rng"].cpu())

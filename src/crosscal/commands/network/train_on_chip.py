@@ -22,7 +22,7 @@ from crosscal.commands.terminal.progress import progress_bar
 from crosscal.core.whole_file import write_whole_text
 
 if TYPE_CHECKING:
-    from crosscal.training.networks.on_chip.on_chip_trainer import OnChipReport, OnChipTrainer
+    from crosscal.training.networks.on_chip.on_chip_trainer import OnChipTrainer
 
 
 @click.command("train-on-chip")
@@ -86,7 +86,7 @@ def command(
         device=device,
         plan=given,
     )
-    found = _Kept(output / "accuracies.json", options)
+    path = output / "accuracies.json"
     with (
         keeping(lambda: f"finished epochs are kept in {output}: the same command goes on from there"),
         progress_bar() as bar,
@@ -99,10 +99,11 @@ def command(
             bar.advance(line, done)
 
         for report in trainer.epochs(advance, output / "state.pt"):
-            found.add(report)
+            _write(path, options, trainer)
             note = f"epoch {report.epoch}: {100 * report.test_accuracy:.2f} % of test inputs"
             bar.update(line, completed=report.epoch * trainer.inputs, note=note)
-    found.show()
+    _write(path, options, trainer)
+    _show(path, trainer)
 
 
 def _trainer(
@@ -134,29 +135,29 @@ def _trainer(
     torch.manual_seed(plan["seed"])  # of layers that stay digital
     network = make_network(name, tuple(x.shape[1:]), int(y.max()) + 1, width)
     tiles = SimulatedPulsedTiles(settings, seed=plan["seed"])
-    return OnChipTrainer(OnChipPlan(**plan), network, tiles, (x, y, x_test, y_test), device=device)
+    samples = [Path(settings.cells.samples)] if settings.cells.samples else []
+    return OnChipTrainer(
+        OnChipPlan(**plan),
+        network,
+        tiles,
+        (x, y, x_test, y_test),
+        device=device,
+        identity=(settings, samples),
+    )
 
 
-class _Kept:
-    """Accuracies by epoch, in a file beside the state."""
+def _write(path: Path, options: dict[str, Any], trainer: OnChipTrainer) -> None:
+    """Write the accuracies of all epochs, as the state has them."""
+    epochs = {
+        each.epoch: {"training": each.training_accuracy, "test": each.test_accuracy}
+        for each in trainer.reports
+    }
+    write_whole_text(path, json.dumps({"options": options, "epochs": epochs}, indent=2) + "\n")
 
-    def __init__(self, path: Path, options: dict[str, Any]) -> None:
-        self._path, self._options = path, options
-        self._epochs: dict[int, dict[str, float]] = {}
-        if path.exists():
-            kept = json.loads(path.read_text(encoding="utf-8"))["epochs"]
-            self._epochs = {int(epoch): each for epoch, each in kept.items()}
 
-    def add(self, report: OnChipReport) -> None:
-        """Add an epoch, and write the file anew."""
-        self._epochs[report.epoch] = {"training": report.training_accuracy, "test": report.test_accuracy}
-        document = {"options": self._options, "epochs": self._epochs}
-        write_whole_text(self._path, json.dumps(document, indent=2) + "\n")
-
-    def show(self) -> None:
-        """Print the accuracies of all epochs."""
-        out = Console()
-        for epoch, each in sorted(self._epochs.items()):
-            line = f"epoch {epoch}: training {100 * each['training']:.2f} %, test {100 * each['test']:.2f} %"
-            out.print(line, highlight=False)
-        out.print(f"wrote {self._path}", highlight=False)
+def _show(path: Path, trainer: OnChipTrainer) -> None:
+    out = Console()
+    for each in trainer.reports:
+        accuracies = f"training {100 * each.training_accuracy:.2f} %, test {100 * each.test_accuracy:.2f} %"
+        out.print(f"epoch {each.epoch}: {accuracies}", highlight=False)
+    out.print(f"wrote {path}", highlight=False)

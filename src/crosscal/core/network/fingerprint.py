@@ -43,7 +43,9 @@ def _parts(value: Any) -> Iterator[bytes | memoryview]:
         yield value.read_bytes()
     elif isinstance(value, np.ndarray):
         yield f"{value.dtype.str} {value.shape}".encode()
-        yield np.ascontiguousarray(value).tobytes()
+        yield np.ascontiguousarray(value).reshape(-1).view(np.uint8).data
+    elif hasattr(value, "__array__"):  # torch's tensors
+        yield from _parts(np.asarray(value.detach().cpu()))
     elif isinstance(value, dict):
         yield f"dict {len(value)}".encode()
         for key in sorted(value, key=repr):

@@ -73,6 +73,11 @@ class ArrayBench(Bench):
         """See `Bench.device`."""
         return self._array.device
 
+    @property
+    def common_device(self) -> CellLaw:
+        """See `Bench.common_device`."""
+        return self._array.common_device
+
     def arrays(self) -> list[tuple[slice, slice, Bench]]:
         """See `Bench.arrays`: this board itself."""
         rows, columns = self._array.shape

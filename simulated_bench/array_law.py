@@ -53,10 +53,16 @@ class ArrayLaw:
 
     def at(self, temperature_c: float) -> CellLaw:
         """Give the law at a temperature [°C]; the nominal one itself where nothing sets it apart."""
-        law, steeper = self._varied or self.nominal, relative_kelvin(temperature_c) ** self._power
-        if steeper != 1.0:
-            law = _with_cell(law, lambda cell: _steeper(cell, steeper))
+        law = self._warm(self._varied or self.nominal, temperature_c)
         return OffsetLaw(law=law, offset_v=self._offset_v) if self._offset_v.any() else law
+
+    def common_at(self, temperature_c: float) -> CellLaw:
+        """Give the law that the cells have in common at a temperature [°C], seen from columns at 0 V."""
+        return self._warm(self.nominal, temperature_c)
+
+    def _warm(self, law: CellLaw, temperature_c: float) -> CellLaw:
+        steeper = relative_kelvin(temperature_c) ** self._power
+        return law if steeper == 1.0 else _with_cell(law, lambda cell: _steeper(cell, steeper))
 
 
 def _with_cell(law: CellLaw, change: Callable[[CellLaw], CellLaw]) -> CellLaw:

@@ -74,6 +74,11 @@ class ArrayState:
         return self._law.at(self.temperature_c)
 
     @property
+    def common_device(self) -> CellLaw:
+        """See `Bench.common_device`."""
+        return self._law.common_at(self.temperature_c)
+
+    @property
     def nominal_device(self) -> CellLaw:
         """Current–voltage law of the settings, that of no cell in particular."""
         return self._law.nominal

@@ -84,6 +84,11 @@ class Bench(ABC):
     def device(self) -> CellLaw:
         """Current–voltage law of the cells."""
 
+    @property
+    @abstractmethod
+    def common_device(self) -> CellLaw:
+        """Law that cells have in common at the present temperature: none's own, no offset of inputs."""
+
     @abstractmethod
     def arrays(self) -> list[tuple[slice, slice, Bench]]:
         """List every array of the board: its rows and columns of the matrix, and its own bench."""

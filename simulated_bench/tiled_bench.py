@@ -57,6 +57,11 @@ class TiledBench(Bench):
         """See `Bench.device`."""
         return self._any.device
 
+    @property
+    def common_device(self) -> CellLaw:
+        """See `Bench.common_device`."""
+        return self._any.common_device
+
     def arrays(self) -> list[tuple[slice, slice, Bench]]:
         """See `Bench.arrays`: one for each tile."""
         return [(*self._layout.span(place), tile) for place, tile in self._tiles.items()]

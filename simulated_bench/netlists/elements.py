@@ -10,9 +10,10 @@ import numpy as np
 from crosscal.core.errors import InputError, wanted
 from crosscal.simulated_bench.circuit.circuit import Circuit
 from crosscal.simulated_bench.circuit.line_faults import BridgedLines, GroundedLine, OpenLine
-from crosscal.simulated_bench.devices.law import cell_current
+from crosscal.simulated_bench.devices.law import CellLaw, cell_current
 from crosscal.simulated_bench.devices.ohmic import Ohmic
 from crosscal.simulated_bench.devices.one_transistor import OneTransistor
+from crosscal.simulated_bench.devices.varied_law import OffsetLaw, VariedLaw
 
 DIGITS_KEPT = 11
 """Significant digits that ngspice keeps of a number inside an expression; elsewhere it keeps all."""
@@ -116,11 +117,13 @@ def cells(circuit: Circuit) -> Iterator[str]:
     """Write every cell: a resistor, or a current source that obeys the law; and its access transistor.
 
     Raises:
-        InputError: the device does not say its law to ngspice.
+        InputError: the device does not say its law to ngspice, or cells or columns have laws of their own.
     """
     device = circuit.device
     access = device if isinstance(device, OneTransistor) else None
     law = device if access is None else access.cell
+    if isinstance(law, OffsetLaw | VariedLaw):
+        raise _varied(device)
     expression = None if isinstance(law, Ohmic) else _expression(law)
     if access is not None:
         yield from transistor_model(access)
@@ -169,6 +172,28 @@ def _node(line: str, number: int, cell: int) -> str:
 def _name_of_break(fault: OpenLine) -> str:
     place = _node(fault.line, fault.number, fault.cell)[2:]
     return f"{fault.line}_{place}"
+
+
+def _varied(law: CellLaw) -> InputError:
+    """Refuse laws that netlists have no elements for, by the keys that give a board such."""
+    keys = []
+    if isinstance(law, OffsetLaw):
+        keys.append("front_end.input_offset_v = 0")
+        law = law.law
+    if isinstance(law, OneTransistor):
+        law = law.cell
+    if isinstance(law, VariedLaw):
+        alike = np.size(law.stretch) == 1
+        keys.append(
+            "device.steepness_temperature_power = 0 (or 25 °C)" if alike else "device.steepness_spread = 0"
+        )
+    return InputError(
+        wanted(
+            got="columns off 0 V, or cells that are steeper or flatter than their law",
+            allowed="one law for all cells, columns at 0 V",
+            remedy=f"export a board with {', '.join(keys)}",
+        )
+    )
 
 
 def _expression(device: object) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from daemon.daemon_rig import PROFILE, SHIPPED
 
-from crosscal.commands.rehearsal import rehearsal
+from crosscal.commands.rehearsal import rehearsal, run
 from crosscal.commands.rehearsal.plan import DAEMON, NONE, ORACLE, RehearsalPlan
 from crosscal.daemon.settings import Drift
 
@@ -37,6 +37,21 @@ def test_rehearsal_keeps_finished_parts_and_runs_the_others(
     # All parts are there: none is run again.
     monkeypatch.setattr(rehearsal, "rehearse_beside", _interrupted)
     assert rehearsal.rehearse(plan, tmp_path, lambda _: None).to_json() == figures.to_json()
+
+
+def test_an_edited_board_is_another_one_under_the_same_name(tmp_path: Path) -> None:
+    bench = tmp_path / "mine.toml"
+    bench.write_text('profile = "memsys2025"\n')
+    plan = RehearsalPlan(
+        bench=str(bench), calibrator=SHIPPED, duration_s=60.0, reads=1, swing_c=0.0, drift=Drift(), seed=1
+    )
+    before = plan.fingerprint, run._calibrator_file(str(bench), tmp_path, 1)
+    bench.write_text('# the same settings\nprofile = "memsys2025"\n')
+    assert before == (plan.fingerprint, run._calibrator_file(str(bench), tmp_path, 1))
+    bench.write_text('profile = "memsys2025"\n[wires]\nrow_ohm = 9.0\n')
+    after = plan.fingerprint, run._calibrator_file(str(bench), tmp_path, 1)
+    assert before[0] != after[0]
+    assert before[1] != after[1]
 
 
 def _interrupted(*_: object) -> None:

@@ -14,7 +14,15 @@ from click.testing import CliRunner, Result
 
 from crosscal.command_line import crosscal
 from crosscal.core.errors import CrosscalError
-from crosscal.simulated_bench import Bench, Meminductor, pinch_limit_hz, program_bench, take_snapshot
+from crosscal.simulated_bench import (
+    Bench,
+    Meminductor,
+    Sinh,
+    cell_current,
+    pinch_limit_hz,
+    program_bench,
+    take_snapshot,
+)
 from crosscal.simulated_bench.netlists.run import ngspice_is_installed
 from crosscal.simulated_bench.pictures.style import has_two_signs, prefixed
 
@@ -139,6 +147,33 @@ def test_an_option_without_a_finite_number_is_wrong_usage(arguments: tuple[str, 
     assert result.exit_code == 2
     assert f"Invalid value for '{arguments[-2]}'" in result.output
     assert "not a finite number" in result.output
+
+
+VARIED = {
+    "input_offset_v": "[front_end]\nprofile = 'ideal'\ninput_offset_v = 1e-3",
+    "steepness_spread": "[device]\nsteepness_spread = 0.02",
+    "steepness_temperature_power": "temperature_c = 60.0\n[device]\nsteepness_temperature_power = -1.0",
+}
+"""Keys that set laws of cells or columns apart, each in a table of a `bench.toml`."""
+
+
+@pytest.mark.parametrize("key", VARIED)
+def test_boards_of_varied_cells_are_drawn_by_their_common_law_but_are_no_netlist(key: str) -> None:
+    array = "[array]\nrows = 5\ncolumns = 4"
+    above, table = VARIED[key].split("[", 1)
+    Path("varied.toml").write_text(f'profile = "memsys2025"\n{above}[{table}\n{array}\n')
+    run("plot", "iv", "varied.toml", "-o", "iv.png", "--data", "iv.npz")
+    found = np.load("iv.npz")
+    law = Bench.from_toml("varied.toml").common_device
+    of_middle = float(found["conductance_s"][1].flat[0]), found["voltage_v"][1]
+    middle_a = cell_current(law, *of_middle)
+    np.testing.assert_allclose(found["current_a"][1], middle_a, rtol=1e-12)
+    if key == "steepness_temperature_power":
+        plain_a = cell_current(Sinh(), *of_middle)
+        assert np.abs(middle_a - plain_a).max() > 0.01 * np.abs(plain_a).max()
+    with pytest.raises(CrosscalError, match=f"export a board with .*{key} = 0") as refused:
+        run("export-spice", "varied.toml")
+    assert len(str(refused.value)) < 250
 
 
 def test_time_that_runs_backwards_is_wrong_usage() -> None:

@@ -39,7 +39,7 @@ def iv(bench: str, volts: float, output: Path, data: Path | None) -> None:
     current_a, slope_s = np.empty((2, POINTS, facts.rows, 3))
     cells_s = np.broadcast_to(conductance_s, (facts.rows, 3)).copy()
     across_v = np.broadcast_to(voltage_v[:, None, None], (POINTS, facts.rows, 3)).copy()
-    board.device.evaluate(cells_s, across_v, current_a, slope_s)
+    board.common_device.evaluate(cells_s, across_v, current_a, slope_s)
     table: Table = {
         "conductance_s": conductance_s[:, None],
         "voltage_v": voltage_v,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from crosscal.core.network.fingerprint import fingerprint
 from crosscal.daemon.settings import Drift
+from crosscal.simulated_bench import load_settings
 
 ORACLE, DAEMON, BETWEEN, ONCE, NONE = "oracle", "daemon", "between", "once", "none"
 INTERVAL, THRESHOLD = "interval", "threshold"
@@ -46,8 +47,13 @@ class RehearsalPlan:
     @property
     def fingerprint(self) -> str:
         """Tells rehearsals of other boards, calibrators or settings apart."""
-        settings = f"{self.bench} {self.duration_s} {self.reads} {self.swing_c} {self.drift} {self.seed}"
-        return sha256(settings.encode() + self.calibrator.read_bytes()).hexdigest()[:16]
+        run = self.duration_s, self.reads, self.swing_c, self.drift, self.seed
+        return fingerprint(board_fingerprint(self.bench), run, self.calibrator)[:16]
+
+
+def board_fingerprint(bench: str) -> str:
+    """Tell boards apart by all their settings: a file may have changed since its name was last used."""
+    return fingerprint(load_settings(bench))
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ from crosscal.commands.rehearsal.plan import (
     THRESHOLD,
     Figures,
     RehearsalPlan,
+    board_fingerprint,
 )
 from crosscal.commands.rehearsal.rehearsal import rehearse
 from crosscal.commands.terminal.progress import console, progress_bar
@@ -103,14 +104,18 @@ def _table(bench: str, figures: Figures) -> Table:
     return table
 
 
+def _calibrator_file(bench: str, folder: Path, seed: int) -> Path:
+    return folder / f"calibrator-{Path(bench).stem}-{board_fingerprint(bench)[:8]}-{seed}.onnx"
+
+
 def _trained(bench: str, folder: Path, seed: int) -> Path:
-    """Measure and train a calibrator for a board, unless the folder has one."""
+    """Measure and train a calibrator for a board, unless the folder has one of exactly that board."""
     from crosscal.commands.jobs.simulated_collection import collect_simulated
     from crosscal.commands.jobs.training import train_and_export
     from crosscal.core.run_file import read_run
     from crosscal.training import CollectionPlan, Measurements, TrainingPlan
 
-    run_file, file = folder / "training.h5", folder / f"calibrator-{Path(bench).stem}-{seed}.onnx"
+    run_file, file = folder / "training.h5", _calibrator_file(bench, folder, seed)
     if file.exists():
         return file
     plan = CollectionPlan(matrices=_TRAINING_MATRICES, vectors=_TRAINING_VECTORS, seed=seed)

@@ -50,6 +50,13 @@ def test_a_board_that_rounds_otherwise_is_asked_each_time() -> None:
     assert rounding.predicted(RNG.uniform(-0.5, 0.5, 6), 0.6) is None
 
 
+def test_rows_at_zero_are_no_evidence_for_a_rule() -> None:
+    rounding = VoltageRounding(FACTS)
+    for _ in range(20):
+        rounding.learn(np.zeros(6), np.zeros(6))
+    assert rounding.predicted(np.full(6, 0.25), 0.6) is None
+
+
 def test_vectors_on_which_the_rules_that_are_left_differ_are_asked_for() -> None:
     rounding = taught(nearest, step_v=STEP_V)
     assert rounding.predicted(np.full(6, 0.25), 0.6) is not None

@@ -41,6 +41,9 @@ class VoltageRounding:
 
     def learn(self, voltage_v: np.ndarray, rounded_v: np.ndarray) -> None:
         """Take an answer of the board, (N,) [V], for evidence."""
+        if not voltage_v.any():
+            # Any rule leaves 0 V as it is: no evidence for one.
+            return
         self._answers += 1
         self._steps_v = [
             step_v for step_v in self._steps_v if self._same(_rounded(voltage_v, step_v), rounded_v)

@@ -95,6 +95,9 @@ def recalibrate_on_board(
         # Refuses, before anything is measured, a kind that cannot predict.
         _ = programmed.linearised
 
+    def late() -> bool:
+        return clock() >= end_s
+
     def told(done: int) -> None:
         if progress is not None:
             progress(done, plan.total)
@@ -105,10 +108,10 @@ def recalibrate_on_board(
     while ending is None:
         count = plan.next_batch(len(known)) if programmed.learns_cells else plan.vectors
         voltage_v = telling_vectors(better, count, window=plan.window, rng=rng)
-        known = known.followed_by(measured(port, voltage_v, told, begun=len(known)))
+        known = known.followed_by(measured(port, voltage_v, told, begun=len(known), late=late))
         better = known.learned_by(informed)
         predicted = _predicted(better, plan, rng)
-        ending = _ending(better, plan, len(known), predicted, late=clock() >= end_s, rng=rng)
+        ending = _ending(better, plan, len(known), predicted, late=late(), rng=rng)
     window = plan.window
     fresh_v = ordinary_vectors(
         plan.verification,

@@ -13,7 +13,7 @@ from crosscal.core.errors import ReadingError, wanted
 from crosscal.core.port import CrossbarPort
 from crosscal.runtime.programmed import ProgrammedCalibrator
 
-_AT_ONCE = 16  # vectors between two steps of the progress bar, and two looks whether to stop
+_AT_ONCE = 16  # vectors between two steps of the progress bar, and two looks at the clock
 _SPOILING = frozenset({101, 103})
 """Codes of a board's complaints that put readings in doubt although their status bits do not show it: a
 driver at its compliance limit, over temperature."""
@@ -60,15 +60,21 @@ class KnownReadings:
 
 
 def measured(
-    port: CrossbarPort, voltage_v: Vectors, told: Callable[[int], None], *, begun: int = 0
+    port: CrossbarPort,
+    voltage_v: Vectors,
+    told: Callable[[int], None],
+    *,
+    begun: int = 0,
+    late: Callable[[], bool] = lambda: False,
 ) -> KnownReadings:
-    """Measure vectors [V], (K, N).
+    """Measure vectors [V], (K, N); fewer where time is up, but some.
 
     Args:
         port: the board.
         voltage_v: inputs.
         told: how many vectors are measured by now, `begun` included.
         begun: vectors that were measured before.
+        late: tells whether time is up; asked every few vectors.
 
     Raises:
         ReadingError: the board complains of compliance or temperature.
@@ -76,6 +82,8 @@ def measured(
     """
     readouts = []
     for start in range(0, len(voltage_v), _AT_ONCE):
+        if readouts and late():
+            break
         part_v = voltage_v[start : start + _AT_ONCE]
         readout = port.read(part_v)
         # A driver's readout may bring the board's own complaints with it; the port does not ask for them.
@@ -90,8 +98,9 @@ def measured(
             )
         readouts.append(readout)
         told(begun + start + len(part_v))
+    current_a = np.concatenate([readout.current_a for readout in readouts])
     return KnownReadings(
-        voltage_v=voltage_v,
-        current_a=np.concatenate([readout.current_a for readout in readouts]),
+        voltage_v=voltage_v[: len(current_a)],
+        current_a=current_a,
         usable=np.concatenate([readout.usable for readout in readouts]),
     )

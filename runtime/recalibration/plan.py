@@ -11,7 +11,7 @@ from crosscal.core.errors import InputError, RangeError, wanted
 from crosscal.runtime.recalibration.vectors import InputWindow
 from crosscal.runtime.recalibration.verification import FEWEST_VECTORS
 
-_FIRST_BATCH = 8  # as few as tell noise from cells (`REPEAT_FROM`)
+_FIRST_BATCH = 8  # few, so that the next ones are soon designed for the cells that are known least
 _GROWTH = 0.5
 """Of the vectors so far, in a batch: the last one measures at most half as many again as were needed."""
 
@@ -38,7 +38,8 @@ class RecalibrationPlan:
         step_v: distance of the voltages that the board can drive [V]; None: any.
         until: root mean square error of reads, relative to the largest ideal current of the matrix, that is
             accurate enough: once it is predicted, no more is measured. None: all vectors are.
-        time_s: seconds after which no more known vectors are begun; None: any time.
+        time_s: seconds after which no more known vectors are begun, but for those to verify on; looked at
+            every 16 vectors. None: any time.
     """
 
     vectors: int

@@ -33,6 +33,11 @@ def port(target_s: np.ndarray, rng: np.random.Generator) -> ExactPort:
     return ExactPort(real_s=real_s, noise_a=NOISE * FULL_SCALE_A, rng=rng)
 
 
+def affine_calibrator(target_s):
+    trim = AffineCorrection(gain=np.ones(COLUMNS), offset_a=np.zeros(COLUMNS))
+    return replace(exact_calibrator(target_s, NOISE), kind="affine", correction=trim)
+
+
 def test_it_ends_once_the_accuracy_is_reached_and_reads_then_have_it(rng, target_s, port):
     calibrator = exact_calibrator(target_s, NOISE)
     coarse = recalibrate_on_board(port, calibrator, replace(PLAN, until=5e-3), rng=rng)
@@ -78,6 +83,20 @@ def test_time_that_ends_first_ends_it_after_the_batch(rng, target_s, port):
     assert done.predicted is None
 
 
+def test_time_ends_the_one_batch_of_a_kind_that_knows_no_cells(rng, target_s, port):
+    ticks = count()
+    done = recalibrate_on_board(
+        port,
+        affine_calibrator(target_s),
+        replace(PLAN, until=None, time_s=3.0),
+        rng=rng,
+        clock=lambda: float(next(ticks)),
+    )
+    # The clock is looked at after every 16 of the 96 vectors.
+    assert (done.ending, done.vectors) == (Ending.TIME, 48)
+    assert done.verified
+
+
 def test_prediction_of_a_matrix_as_programmed_is_that_of_its_noise(rng, target_s):
     window = InputWindow(low_v=0.1, high_v=0.5)
     calibrator = exact_calibrator(target_s, NOISE)
@@ -86,8 +105,7 @@ def test_prediction_of_a_matrix_as_programmed_is_that_of_its_noise(rng, target_s
 
 
 def test_a_kind_that_knows_no_cells_is_refused_before_anything_is_measured(rng, target_s, port):
-    trim = AffineCorrection(gain=np.ones(COLUMNS), offset_a=np.zeros(COLUMNS))
-    no_cells = replace(exact_calibrator(target_s, NOISE), kind="affine", correction=trim)
+    no_cells = affine_calibrator(target_s)
     with pytest.raises(InputError, match="structured, whitebox"):
         recalibrate_on_board(port, no_cells, PLAN, rng=rng)
     assert not port.driven_v

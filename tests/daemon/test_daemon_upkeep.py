@@ -346,3 +346,19 @@ def test_a_range_is_not_compared_on_a_board_that_is_too_hot(
         )
         assert error_in_range(kept, LAST_RANGE - 1) > 1e30
     assert error_in_range(kept, LAST_RANGE - 1) < 1e-6
+
+
+def test_a_dead_amplifier_is_an_alarm_and_no_lost_board(kept: Kept) -> None:
+    kept.let_pass(60.0, turns=5)
+    kept.board.bench.fault_amplifier(3)
+    kept.let_pass(HOUR_S, turns=20)
+    assert [alarm["kind"] for alarm in kept.alarms] == ["readings"]
+    assert kept.upkeep.condition.programmed is None
+    assert kept.upkeep.calibrate(lambda: None) == 105
+    kept.upkeep.attach(kept.board, "board")
+    kept.let_pass(HOUR_S, turns=20)
+    assert {alarm["kind"] for alarm in kept.alarms} == {"readings"}
+    kept.board.bench.clear_faults()
+    kept.let_pass(HOUR_S, turns=20)
+    assert kept.upkeep.condition.doubt == ""
+    assert kept.upkeep.condition.programmed is not None

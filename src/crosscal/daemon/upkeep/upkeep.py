@@ -17,6 +17,7 @@ from crosscal.core.errors import (
     BoardError,
     CrosscalError,
     DisturbedError,
+    ReadingError,
     ScpiError,
 )
 from crosscal.daemon.clock import DaemonClock
@@ -26,7 +27,7 @@ from crosscal.daemon.upkeep.board_time import BoardTime
 from crosscal.daemon.upkeep.condition import Condition, KeptHardware
 from crosscal.daemon.upkeep.jobs.agenda import Agenda
 from crosscal.daemon.upkeep.jobs.learning import Aside, at_once
-from crosscal.daemon.upkeep.jobs.verifying import verify_now
+from crosscal.daemon.upkeep.jobs.verifying import take_as_unreadable, verify_now
 from crosscal.daemon.upkeep.kept_board import KeptBoard
 from crosscal.daemon.upkeep.kept_calibration import KeptCalibration
 from crosscal.daemon.upkeep.kept_reference import Refer
@@ -289,6 +290,8 @@ class Upkeep:
         """
         if isinstance(error, DisturbedError):
             self.look_again("another client changed the board")
+        elif isinstance(error, ReadingError):
+            take_as_unreadable(self._upkept, error)
         elif isinstance(error, BoardError) and not isinstance(error, ScpiError):
             # Garbled, timed out, gone: all the same, the board is to be identified again.
             raise BoardConnectionError(str(error)) from error

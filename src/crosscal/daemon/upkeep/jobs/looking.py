@@ -8,12 +8,14 @@ from crosscal.daemon.upkeep.jobs.verifying import verify_now
 from crosscal.daemon.upkeep.known_vectors import joined
 from crosscal.daemon.upkeep.upkept import Upkept
 
+_UNREADABLE = "sentinels could not be calibrated"
+
 
 def look(upkept: Upkept) -> Iterator[None]:
     """Read the sentinels and test them for drift, and ask for a recalibration if there is any.
 
     Raises:
-        CrosscalError: not one usable reading. BoardError: from the board.
+        BoardError: from the board.
     """
     watch, board, calibration = upkept.watch, upkept.require_board(), upkept.calibration
     if watch is None:
@@ -24,9 +26,16 @@ def look(upkept: Upkept) -> Iterator[None]:
         parts.append(part)
         yield
     known = joined(parts)
+    if not known.usable.any():
+        verify_now(upkept, _UNREADABLE)
+        return
     finding = upkept.latest = watch.take(known, upkept.clock.monotonic())
     calibration.reference.follow(known, calibration.age.age_s)
     upkept.journal.sentinel(finding, calibration.condition.version)
+    if finding.nmse is None:
+        # As with a dead amplifier: no client's read can be calibrated either.
+        verify_now(upkept, _UNREADABLE)
+        return
     if finding.text:
         calibration.doubt(finding.text, usable=True)
         upkept.journal.event("drift", finding.text, finding.data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from crosscal.core.errors import ReadingError
 from crosscal.daemon.upkeep.judgement import error_ratio, in_doubt, relative_error, wrong
 from crosscal.daemon.upkeep.known_inputs import ordinary_inputs
 from crosscal.daemon.upkeep.upkept import Upkept
@@ -15,6 +16,9 @@ VERIFIED_VECTORS = 8
 def verify_now(upkept: Upkept, reason: str) -> None:
     """Measure a few known vectors, and judge the calibration by them.
 
+    Where amplifiers give no readings there is nothing to judge by, and nothing that a read could be
+    calibrated from: that is an alarm, and looked at again.
+
     Raises:
         BoardError: from the board.
     """
@@ -23,7 +27,11 @@ def verify_now(upkept: Upkept, reason: str) -> None:
         return
     programmed = compiled.programmed
     known = board.read(ordinary_inputs(programmed, VERIFIED_VECTORS, upkept.rng))
-    verification = verify(programmed, known.voltage_v, known.current_a)
+    try:
+        verification = verify(programmed, known.voltage_v, known.current_a)
+    except ReadingError as error:
+        take_as_unreadable(upkept, error)
+        return
     ratio = error_ratio(verification)
     data = {"ratio": ratio, "rms_error_a": verification.rms_a, "reason": reason}
     upkept.journal.event("verification", f"{reason}: errors {ratio:.2f} × the expected ones", data)
@@ -33,6 +41,15 @@ def verify_now(upkept: Upkept, reason: str) -> None:
         upkept.schedule.wanted = reason
     else:
         take_as_verified(upkept, verification)
+
+
+def take_as_unreadable(upkept: Upkept, error: ReadingError) -> None:
+    """Calibrate nothing on a board that is there but gives no readings to calibrate; verify again later."""
+    upkept.calibration.doubt(f"no readings to calibrate: {error}", usable=False)
+    upkept.watch = None
+    upkept.schedule.wanted = ""
+    upkept.schedule.look_in(upkept.interval_s)
+    upkept.journal.alarm("readings", f"readings of the board cannot be calibrated: {error}")
 
 
 def take_as_verified(upkept: Upkept, verification: Verification) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,11 @@ import torch
 from click.testing import CliRunner
 
 from crosscal.command_line import crosscal
+from crosscal.commands.network.board import choose_board, require_lasting_cells
 from crosscal.core.errors import InputError, RangeError
 from crosscal.front_door import open_board
+from crosscal.training.networks.mapping.mapped_file import load_mapped
+from crosscal.training.networks.mapping.mapped_network import MappedLayer
 
 CELLS = """
 levels_s = [16.6e-6, 44.4e-6, 72.2e-6, 100e-6]
@@ -64,14 +68,16 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def report(files: Path, name: str, *options: object) -> dict:
     data = ("--data", files / "data.npz", "--report", files / name, "--chips", 1)
-    call("network", "evaluate", files / "net.mapped", *data, *options)
-    return json.loads((files / name / "report.json").read_text(encoding="utf-8"))
+    shown = call("network", "evaluate", files / "net.mapped", *data, *options)
+    document = json.loads((files / name / "report.json").read_text(encoding="utf-8"))
+    return {**document, "shown": " ".join(shown.split())}
 
 
 def test_an_ideal_board_gives_the_sums_of_an_ideal_chip(files: Path) -> None:
     chip = report(files, "chip")
     backend = f"{files / 'bench.toml'}@crosscal"
-    board = report(files, "board", *BOARD, backend, "--board-layers", "/0/Gemm,/2/Gemm")
+    board = report(files, "board", *BOARD, backend, "--board-layers", "/0/Gemm,/2/Gemm", "--wires", 5)
+    assert "--wires, --driver and --age are those of the simulated layers" in board["shown"]
     assert board["settings"]["board"]["names"] == ["/0/Gemm", "/2/Gemm"]
     assert board["accuracy"] == chip["accuracy"] > 0.9
     for mine, other in zip(board["layers"], chip["layers"], strict=True):
@@ -121,6 +127,29 @@ def test_what_a_board_cannot_do_is_one_clear_error(
 ) -> None:
     with pytest.raises(error, match=message):
         report(files, "bad", *BOARD, f"{files / 'bench.toml'}@crosscal", *options)
+
+
+@pytest.mark.parametrize("calibration", ["recalibrated", "read-back"])
+def test_single_cells_are_not_learned_where_tiles_take_turns(files: Path, calibration: str) -> None:
+    options = ("--calibrate", files / "data.npz", "--calibration", calibration)
+    with pytest.raises(InputError, match=f"the calibration {calibration} with 3 tiles on the board"):
+        report(files, "bad", *BOARD, f"{files / 'bench.toml'}@crosscal", *options)
+
+
+def test_cells_are_not_read_back_where_tiles_take_turns(files: Path) -> None:
+    network = load_mapped(files / "net.mapped")
+    network = replace(network, options=replace(network.options, read_back=True))
+    board = choose_board(network, BOARD[1], None, "/0/Gemm")
+    assert board is not None
+    with pytest.raises(InputError, match=r"reads cells back with 10 tiles on the board.*--no-read-back"):
+        require_lasting_cells(network, board, None)
+    whole = replace(network, layers=tuple(_in_one_tile(layer) for layer in network.layers))
+    require_lasting_cells(whole, board, "read-back")
+
+
+def _in_one_tile(layer: MappedLayer) -> MappedLayer:
+    codes = tuple(replace(each, tile_rows=512, tile_columns=512) for each in layer.codes)
+    return replace(layer, codes=codes)
 
 
 def test_tiles_larger_than_the_board_are_refused(files: Path) -> None:

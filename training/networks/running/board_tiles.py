@@ -21,6 +21,7 @@ class BoardLayer:
 
     Every tile is programmed when it is needed, unless it is the one on the board. Rows that the layer does
     not use are at 0 V, cells that it does not use at their lowest level. The board's own converters round.
+    Each programming draws its own errors: single cells last no longer than a tile's turn.
 
     Args:
         layer: codes; its tiles fit the board.
@@ -42,7 +43,7 @@ class BoardLayer:
         self._codes = codes
 
     def read_cells(self, *, aged: bool = False) -> np.ndarray:
-        """See `ProgrammedLayer`; tiles are written anew, so that age plays no part."""
+        """See `ProgrammedLayer`; a tile that is not on the board is written anew, with other errors."""
         del aged
         found = np.empty(self._codes.shape)
         for row in range(self._layer.tile_counts[0]):
@@ -70,7 +71,6 @@ class BoardLayer:
             numbers = inputs[:, self._layer.inputs_of(row)].numpy()
             digits = np.concatenate([plane.digits(numbers) for plane in planes])
             sums = self.convert(row, torch.from_numpy(digits))
-            weights = torch.tensor([plane.weight for plane in planes])
             rows.append(
                 torch.einsum("pbso,p->bso", sums.view(len(planes), len(inputs), *sums.shape[1:]), weights)
             )

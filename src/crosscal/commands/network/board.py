@@ -13,6 +13,7 @@ from crosscal.core.port import target_restored
 from crosscal.front_door import open_board
 from crosscal.simulated_bench.tiles.chip import Chip
 from crosscal.simulated_bench.tiles.costs import layer_cost
+from crosscal.training.networks.calibration.methods import READ_BACK, RECALIBRATED
 from crosscal.training.networks.running.board_tiles import BoardTiles
 
 if TYPE_CHECKING:
@@ -73,3 +74,28 @@ def choose_board(
             got = f"the layer {name!r}"
             raise InputError(wanted(got=got, allowed=", ".join(known), remedy="correct --board-layers"))
     return BoardChoice(resource=resource, backend=backend, names=names)
+
+
+def require_lasting_cells(network: MappedNetwork, board: BoardChoice, calibration: str | None) -> None:
+    """Refuse what is learned of single cells where a board's tiles take turns, as each turn draws them anew.
+
+    Args:
+        network: mapped.
+        board: multiplies for some of its layers.
+        calibration: one of `crosscal.training.networks.calibration.methods.METHODS`; None: none.
+
+    Raises:
+        InputError: several tiles on the board, with cells that are read back or learned.
+    """
+    layers = [layer for layer in network.layers if layer.matrix.name in board.names]
+    tiles = sum(codes.tiles for layer in layers for codes in layer.codes)
+    if tiles <= 1:
+        return
+    allowed = "one tile on the board, as each turn of several writes other cells"
+    if calibration in (RECALIBRATED, READ_BACK):
+        got = f"the calibration {calibration} with {tiles} tiles on the board"
+        remedy = "choose --calibration structured, fewer --board-layers, or larger tiles"
+        raise InputError(wanted(got=got, allowed=allowed, remedy=remedy))
+    if network.options.read_back and any(layer.codes[0].codes.shape[2] > 1 for layer in layers):
+        got = f"a mapping that reads cells back with {tiles} tiles on the board"
+        raise InputError(wanted(got=got, allowed=allowed, remedy="map the network with --no-read-back"))

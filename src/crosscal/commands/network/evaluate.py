@@ -93,6 +93,8 @@ def command(mapped: Path, data: Path, report: Path, scheduler: str | None, chips
     require_device(given["device"])
     task = read_task(mapped, data, given)
     require_output_folder(report)
+    if task.board is not None and (given["wires"] or given["driver"] or given["age"]):
+        console.print("--wires, --driver and --age are those of the simulated layers; the board has its own")
     settings = settings_in_words(task, given)
     kept = KeptScores(report / "chips.json", task.fingerprint())
     with keeping(lambda: f"finished chips are kept in {report}: the same command goes on from there"):

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from crosscal.commands.network.board import choose_board
+from crosscal.commands.network.board import choose_board, require_lasting_cells
 from crosscal.commands.network.chips import ChipTask
 from crosscal.core.network.cell_profile import load_cell_profile
 from crosscal.simulated_bench import Wires
@@ -42,6 +42,9 @@ def read_task(mapped: Path, data: Path, given: dict[str, Any]) -> ChipTask:
         known = read_data(given["calibrate"], "train", labels=False).x[: given["known"]]
         known = fit_shape(known, network.graph.input_shape)
     count = given["inputs"] or len(test.x)
+    board = choose_board(network, given.get("board"), given.get("backend"), given.get("board_layers"))
+    if board is not None:
+        require_lasting_cells(network, board, None if known is None else given["calibration"])
     return ChipTask(
         network=network,
         settings=settings,
@@ -51,7 +54,7 @@ def read_task(mapped: Path, data: Path, given: dict[str, Any]) -> ChipTask:
         known=known,
         calibration=given["calibration"],
         vectors=given["vectors"],
-        board=choose_board(network, given.get("board"), given.get("backend"), given.get("board_layers")),
+        board=board,
     )
 
 

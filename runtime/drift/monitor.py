@@ -143,13 +143,23 @@ class DriftMonitor:
         self._test.reset()
 
     def restarted(
-        self, programmed: ProgrammedCalibrator, *, temperature_c: float | None = None
+        self,
+        programmed: ProgrammedCalibrator,
+        *,
+        temperature_c: float | None = None,
+        run_length: float | None = None,
     ) -> DriftMonitor:
-        """Return a monitor of the same matrix as it is calibrated now; what was learned of noise stays."""
+        """Return a monitor of the same matrix as it is calibrated now; what was learned of noise stays.
+
+        Args:
+            programmed: its calibrator, as reads use it now.
+            temperature_c: at which it was calibrated; None to take that of the first reading.
+            run_length: mean number of sentinel readings to a false alarm; None for that of this monitor.
+        """
         monitor = DriftMonitor(
             programmed,
             self._sentinels,
-            run_length=self._test.run_length,
+            run_length=self._test.run_length if run_length is None else run_length,
             interval_s=self._interval_s,
             temperature_c=temperature_c,
             learned=self.learned,

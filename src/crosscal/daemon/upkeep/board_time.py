@@ -35,6 +35,11 @@ class BoardTime:
         self._earned_at_s = now_s
         return self._balance_s
 
+    def earn_share(self, share: float) -> None:
+        """Earn another share from now on; what was earned stays."""
+        self._balance_s = self.balance_s
+        self._share = share
+
     def spend(self, board_s: float) -> None:
         """Note that the board was used."""
         self._balance_s = self.balance_s - board_s

@@ -42,6 +42,10 @@ class Schedule:
         """Read the sentinels after an interval [s]."""
         self._look_s = self._clock.monotonic() + interval_s
 
+    def look_within(self, interval_s: float) -> None:
+        """Read the sentinels after an interval [s], if that is earlier than planned."""
+        self._look_s = min(self._look_s, self._clock.monotonic() + interval_s)
+
     def look_soon(self) -> None:
         """Read the sentinels now, if that is earlier than planned."""
         self._look_s = min(self._look_s, self._clock.monotonic())

@@ -95,7 +95,14 @@ class Upkeep:
 
     @settings.setter
     def settings(self, settings: Drift) -> None:
+        share_changed = settings.board_share != self.settings.board_share
         self._upkept.settings = settings
+        if share_changed and self.board_time is not None:
+            self.board_time.earn_share(settings.board_share)
+            self._agenda.share_changed()
+        if self._upkept.watch is not None:
+            self._upkept.watch.watch_by(settings)
+            self._schedule.look_within(self._upkept.interval_s)
 
     @property
     def busy(self) -> str:

@@ -55,6 +55,10 @@ class Agenda:
         self._job.begin(_RECALIBRATION, self._refreshment.refresh(vectors))
         return True
 
+    def share_changed(self) -> None:
+        """Find out anew how long a calibration keeps, after the share of board time was changed."""
+        self._refreshment = Refreshment(self._upkept)
+
     def _begin_due(self) -> None:
         upkept, schedule = self._upkept, self._upkept.schedule
         if upkept.calibration.compiled is None or schedule.put_off:

@@ -105,6 +105,14 @@ class DriftWatch:
             temperature_c=temperature_c,
         )
 
+    def watch_by(self, settings: Drift) -> None:
+        """Watch by other settings; a test for more or fewer false alarms begins without evidence."""
+        before, self._settings = _run_length(self._settings), settings
+        if _run_length(settings) != before:
+            self._monitor = self._monitor.restarted(
+                self._programmed, temperature_c=self._calibrated_c, run_length=_run_length(settings)
+            )
+
     def interval_s(self, now_s: float) -> float:
         """Time to the next reading of the sentinels [s]."""
         reading_s, share = SENTINELS * self._vector_s, self._settings.board_share
@@ -153,12 +161,11 @@ class DriftWatch:
         if before is not None:
             return before._monitor.restarted(programmed, temperature_c=self._calibrated_c)
         settings = self._settings
-        low_s = settings.interval_s[0]
         return DriftMonitor(
             programmed,
             Sentinels.design(programmed, SENTINELS, rng=rng),
-            run_length=max(2.0, DAY_S / low_s / settings.false_alarms_per_day),
-            interval_s=low_s,
+            run_length=_run_length(settings),
+            interval_s=settings.interval_s[0],
             temperature_c=self._calibrated_c,
         )
 
@@ -212,3 +219,8 @@ class DriftWatch:
             temperature_change_c=self._warmer_c(temperature_c),
             temperature_slope=(float(slope[0]), float(slope[1])),
         )
+
+
+def _run_length(settings: Drift) -> float:
+    """Mean number of readings to a false alarm."""
+    return max(2.0, DAY_S / settings.interval_s[0] / settings.false_alarms_per_day)

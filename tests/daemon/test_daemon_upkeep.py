@@ -160,6 +160,17 @@ def test_full_disk_is_an_alarm_and_reading_goes_on(kept: Kept, monkeypatch: pyte
     vector = array("d", [0.3] * 12)
     reading = proxy.measure(vector, range_index=LAST_RANGE, aperture_s=1e-3, averages=1, dwell_s=1e-3)
     assert not any(reading.uncalibrated)
+    # Another client touches the board, it is connected again, and there is room again.
+    kept.upkeep.settings = Drift(before_reads=False)
+    versions, learned = len(kept.store.versions()), error_in_range(kept, LAST_RANGE)
+    kept.upkeep.look_again("another client changed the board")
+    assert error_in_range(kept, LAST_RANGE) < 1.2 * learned
+    kept.upkeep.attach(kept.board, "board")
+    assert error_in_range(kept, LAST_RANGE) < 1.2 * learned
+    monkeypatch.undo()
+    kept.let_pass(HOUR_S, turns=2)
+    assert len(kept.store.versions()) == versions + 1
+    assert error_in_range(kept, LAST_RANGE) < 1.2 * learned
 
 
 def test_matrix_that_cannot_be_calibrated_is_an_alarm_and_never_a_number(kept: Kept) -> None:

@@ -41,6 +41,7 @@ class KeptCalibration:
         self.reference = KeptReference()
         self._calibrator, self._journal, self._clock = calibrator, journal, clock
         self._committed_s = -np.inf
+        self._unstored: tuple[bytes, Mapping[str, Any]] | None = None
 
     @property
     def compiled(self) -> Compiled | None:
@@ -65,7 +66,9 @@ class KeptCalibration:
         return self._clock.monotonic() - self._committed_s
 
     def compile(self, target_s: Matrix, reason: str, *, written: bool) -> bool:
-        """Compile the store's current calibration for a matrix; False if none of it can be calibrated.
+        """Compile the current calibration for a matrix; False if none of it can be calibrated.
+
+        It is the store's, or a later one that the store does not take.
 
         Args:
             target_s: the matrix [S], (N, M).
@@ -75,8 +78,11 @@ class KeptCalibration:
         condition = self.condition
         before = condition.compiled
         same = before is not None and same_target(before.programmed.conductance_s, target_s)
+        self.store_again()
         try:
             content, version = self._journal.calibration(self._calibrator.content)
+            if self._unstored is not None:
+                content, version = self._unstored[0], condition.version
             if before is None or before.content != content or not same:
                 condition.compiled = Compiled.of(content, target_s, like=self._calibrator)
                 self._calibrator = condition.compiled.calibrator
@@ -120,14 +126,29 @@ class KeptCalibration:
     def commit(self, compiled: Compiled, facts: Mapping[str, Any]) -> None:
         """Commit a calibration that has learned, and use it.
 
-        One that the store does not take, as with a full disk, is in use until the daemon ends.
+        One that the store does not take, as with a full disk, is in use until the next one or the daemon's
+        end, and stored when there is room.
         """
-        version = self._journal.commit(compiled.content, {**facts, **self.reference.facts})
-        if version is None:
-            logger.error("the calibration could not be stored; it is in use until the daemon ends")
+        self._unstored = compiled.content, {**facts, **self.reference.facts}
         self._calibrator = compiled.calibrator
-        self.condition.compiled, self.condition.version = compiled, version or self.condition.version
+        self.condition.compiled = compiled
         self._committed_s = self._clock.monotonic()
+        if not self.store_again():
+            logger.error("the calibration could not be stored; it is in use, and lost if the daemon ends now")
+
+    def store_again(self) -> bool:
+        """Commit a calibration that the store did not take, if there is one; whether none is left."""
+        if self._unstored is None:
+            return True
+        version = self._journal.commit(*self._unstored)
+        if version is None:
+            return False
+        self.condition.version, self._unstored = version, None
+        return True
+
+    def go_back(self) -> None:
+        """Leave all behind that was learned or committed since the store's current version."""
+        self.condition.compiled = self._unstored = None
 
     def unverified(self, reason: str) -> None:
         """Take it for good until its verification, which comes next."""

@@ -280,9 +280,11 @@ class Upkeep:
         """
         taken = self._upkept.journal.take_rollback()
         compiled = self.condition.compiled
-        if taken is not None and compiled is not None and self._upkept.board is not None:
-            # Compiled anew: what it has learned since its commit is to be left behind too.
-            self.condition.compiled = None
+        if taken is None:
+            return
+        # Compiled anew: what it has learned since its commit is to be left behind too.
+        self._calibration.go_back()
+        if compiled is not None and self._upkept.board is not None:
             self.new_matrix(compiled.programmed.conductance_s, f"went back to version {taken}")
 
     def _run(self, feed: Callable[[], object]) -> None:

@@ -31,6 +31,7 @@ def look(upkept: Upkept) -> Iterator[None]:
         return
     finding = upkept.latest = watch.take(known, upkept.clock.monotonic())
     calibration.reference.follow(known, calibration.age.age_s)
+    calibration.store_again()
     upkept.journal.sentinel(finding, calibration.condition.version)
     if finding.nmse is None:
         # As with a dead amplifier: no client's read can be calibrated either.

@@ -53,9 +53,8 @@ class SimulatedPulsedArray:
     @property
     def weights(self) -> Tensor:
         """Weights as the array multiplies by them, without noise, (K, O)."""
-        low = self._settings.cells.levels[0] / np.ptp(self._settings.cells.levels)
         # Cells and the reference at the middle both lose to the wires what the cells do.
-        return 2.0 * (self._kept * (self._span * self._value + low) - self._kept * (0.5 + low))
+        return 2.0 * self._kept * (self._span * self._value - 0.5)
 
     def multiply(self, inputs: Tensor) -> Tensor:
         """See `PulsedArray`."""
@@ -121,7 +120,7 @@ class SimulatedPulsedTiles:
             levels=PULSES_LEVELS,
             potentiation=cells.potentiation,
             depression=cells.depression,
-            cycle=cells.cycle_relative,
+            cycle=cells.write_relative,
         )
 
     def array(self, weights: Tensor) -> SimulatedPulsedArray:

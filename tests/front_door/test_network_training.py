@@ -146,7 +146,10 @@ def test_a_training_on_chip_of_another_width_is_refused_and_the_same_one_goes_on
     call(*options, "--epochs", 1, "--width", 2)
     with pytest.raises(TrainingError, match="a training with other options or data"):
         call(*options, "--epochs", 2, "--width", 3)
-    call(*options, "--epochs", 2, "--width", 2)
+    shown = " ".join(call(*options, "--epochs", 2, "--width", 2).split())
+    assert "not used" not in shown
+    with pytest.raises(TrainingError, match="a training with other options or data"):
+        call(*options, "--epochs", 2, "--width", 2, "--cells", "pcm-2bit")
     kept = json.loads((tmp_path / "accuracies.json").read_text(encoding="utf-8"))
     assert list(kept["epochs"]) == ["1", "2"]
     assert kept["options"]["width"] == 2

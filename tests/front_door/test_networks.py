@@ -156,6 +156,13 @@ def test_a_sweep_keeps_its_chips_and_tells_calibrations_apart(files: Path) -> No
     assert len(unchanged) == 4
 
 
+def test_a_sweep_refuses_an_unknown_calibration_before_it_begins(files: Path) -> None:
+    command = ("network", "sweep", files / "net.mapped", "--data", files / "data.npz", "-o", files / "not")
+    with pytest.raises(CrosscalError, match="the calibration 'recalibrate'; allowed: none, columns"):
+        call(*command, "--calibrations", "none,recalibrate")
+    assert not (files / "not").exists()
+
+
 def test_modes_are_compared_tile_by_tile_and_by_their_predictions(files: Path) -> None:
     call(
         *("network", "map", files / "net.onnx", "--ranges-from", files / "data.npz", "--no-read-back"),

@@ -60,6 +60,27 @@ def test_noise_is_that_of_the_cells_that_are_written() -> None:
     assert float(moved[:100].std()) == pytest.approx(0.003, rel=0.02)
 
 
+def test_noise_of_pulses_is_a_key_of_its_own_beside_noise_of_reads() -> None:
+    weights, pulses = torch.zeros(100, 100), torch.ones(100, 100)
+    moved = {}
+    for key in ("cycle_relative", "write_relative"):
+        cells = CellProfile(levels_s=(1e-6, 100e-6), **{key: 0.01})
+        array = SimulatedPulsedTiles(ChipSettings(cells=cells), seed=1).array(weights)
+        array.pulse(pulses)
+        moved[key] = float(array.state()["value"].std())
+    assert moved["cycle_relative"] == pytest.approx(0.0, abs=1e-6)
+    assert moved["write_relative"] == pytest.approx(0.01, rel=0.05)
+    neurosim = load_cell_profile("neurosim-v2")
+    assert (neurosim.cycle_relative, neurosim.write_relative) == (0.0, 0.003)
+    assert neurosim.unused_by_pulses == ()
+    assert load_cell_profile("pcm-2bit").unused_by_pulses == (
+        "cycle_relative",
+        "programming_error",
+        "drift",
+        "deviation_s",
+    )
+
+
 def test_products_and_gradients_of_an_ideal_array_are_those_of_torch() -> None:
     torch.manual_seed(3)
     network = torch.nn.Sequential(torch.nn.Conv2d(2, 3, 3, padding=1, stride=2))

@@ -71,6 +71,7 @@ def command(mapped: Path, data: Path, output: Path, **given: Any) -> None:
     crosscal network sweep net.mapped --data data.npz --ages 1,86400,2592000 \\
       --cells pcm-2bit --calibrations none,recalibrated -o drift/
     """
+    _require_calibrations(given["calibrations"])
     require_output_folder(output)
     conditions = list(product(given.pop("wires"), given.pop("ages")))
     calibrations = given.pop("calibrations")
@@ -92,6 +93,21 @@ def command(mapped: Path, data: Path, output: Path, **given: Any) -> None:
     write_whole_text(output / "sweep.json", json.dumps({"software": software, "rows": rows}, indent=2) + "\n")
     _print(rows, calibrations, software)
     console.print(f"wrote {output / 'sweep.json'}")
+
+
+def _require_calibrations(names: list[str]) -> None:
+    """Refuse unknown calibrations before hours of the known ones.
+
+    Raises:
+        InputError: a name that there is not.
+    """
+    from crosscal.core.errors import InputError, wanted
+    from crosscal.training.networks.calibration.methods import METHODS
+
+    for name in names:
+        if name not in METHODS:
+            got = f"the calibration {name!r}"
+            raise InputError(wanted(got=got, allowed=", ".join(METHODS), remedy="correct --calibrations"))
 
 
 def _task(mapped: Path, data: Path, given: dict[str, Any]) -> ChipTask:

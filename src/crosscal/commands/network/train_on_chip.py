@@ -18,7 +18,7 @@ from crosscal.commands.network.options import (
     wires_option,
 )
 from crosscal.commands.terminal.interrupt import interruptible, keeping
-from crosscal.commands.terminal.progress import progress_bar
+from crosscal.commands.terminal.progress import console, progress_bar
 from crosscal.core.whole_file import write_whole_text
 
 if TYPE_CHECKING:
@@ -129,9 +129,10 @@ def _trainer(
     train, test = read_data(data, "train"), read_data(data, "test")
     x, x_test = (torch.from_numpy(channels_first(each)) for each in (train.x[:inputs], test.x[:test_inputs]))
     y, y_test = (torch.from_numpy(each) for each in (train.y[:inputs], test.y[:test_inputs]))
-    settings = ChipSettings(
-        cells=load_cell_profile(cells), wires=Wires(row_ohm=ohm, column_ohm=ohm), device=device
-    )
+    profile = load_cell_profile(cells)
+    if unused := profile.unused_by_pulses:
+        console.print(f"not used in training on the chip: {', '.join(unused)} of {cells}")
+    settings = ChipSettings(cells=profile, wires=Wires(row_ohm=ohm, column_ohm=ohm), device=device)
     torch.manual_seed(plan["seed"])  # of layers that stay digital
     network = make_network(name, tuple(x.shape[1:]), int(y.max()) + 1, width)
     tiles = SimulatedPulsedTiles(settings, seed=plan["seed"])

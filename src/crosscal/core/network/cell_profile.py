@@ -29,7 +29,9 @@ class CellProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         levels_s, levels_f: conductances [S] or capacitances of memcapacitive cells [F], rising with the code.
         deviation_s, deviation_f: standard deviation about each level; none by default.
         device_relative: scatter between cells as a log-normal factor (d2d), relative.
-        cycle_relative: scatter between reads of one cell, white (c2c, read noise), relative.
+        cycle_relative: scatter between reads of one cell, white (read noise), relative.
+        write_relative: scatter of a cell from write to write by pulses, in parts of its range (c2c of
+            DNN+NeuroSim); of training on a chip alone.
         programming_error: a published law that cells are drawn by; `deviation_s` then serves planning alone.
         error_scale: multiplies `deviation_s`, `deviation_f` or the law.
         samples: measured cells as a CSV file of `code,value` lines, drawn from in place of `deviation_s`.
@@ -47,6 +49,7 @@ class CellProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     deviation_f: tuple[Level, ...] | None = None
     device_relative: Relative = 0.0
     cycle_relative: Relative = 0.0
+    write_relative: Part = 0.0
     programming_error: Literal["none", "wan-2022-1s", "wan-2022-1day", "joshi-2020", "falcone-2025"] = "none"
     error_scale: Annotated[float, Meta(ge=0.0, le=1e3)] = 1.0
     samples: str = ""
@@ -85,6 +88,13 @@ class CellProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             raise ValueError("programming_error and drift: these laws are of memristive cells")
         if self.stuck_low + self.stuck_high > 1.0:
             raise ValueError("stuck_low and stuck_high: allowed: 1 or less together")
+
+    @property
+    def unused_by_pulses(self) -> tuple[str, ...]:
+        """Keys that are set, but not used in training on a chip, as its cells are moved by pulses alone."""
+        plain = {"cycle_relative": 0.0, "programming_error": "none", "samples": "", "drift": "none"}
+        plain |= {"stuck_low": 0.0, "stuck_high": 0.0, "deviation_s": None, "deviation_f": None}
+        return tuple(name for name, value in plain.items() if getattr(self, name) != value)
 
     @property
     def kind(self) -> str:

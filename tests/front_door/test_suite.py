@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -13,15 +15,18 @@ import pytest
 from command_process import crosscal_process
 
 from crosscal.commands.evaluate import command
+from crosscal.commands.jobs.simulated_collection import collect_simulated
 from crosscal.commands.suite import run as run_module
 from crosscal.commands.suite import steps as suite_module
 from crosscal.commands.suite.boards import load_suite
-from crosscal.commands.suite.request import SuiteRequest
-from crosscal.core.errors import InputError, SettingsError, TrainingError
+from crosscal.commands.suite.data_sheet import data_sheet_estimates
+from crosscal.commands.suite.folder import BoardFolder
+from crosscal.commands.suite.request import BASELINES, DATA_SHEET, SuiteRequest
+from crosscal.core.errors import InputError, SettingsError, SolverError, TrainingError
 from crosscal.core.run_file import read_run
 from crosscal.runtime import Calibrator
 from crosscal.simulated_bench import Bench, Hopping, Ohmic, Saturating, Sinh, solve_currents
-from crosscal.training import evaluate, read_scores
+from crosscal.training import CollectionPlan, evaluate, read_scores
 
 TABLE = """
 [full]
@@ -167,6 +172,61 @@ def test_tables_and_pictures_are_written(finished: Path) -> None:
         finished / "wide" / "error_over_array.png",
     ):
         assert path.read_bytes().startswith(b"\x89PNG"), path
+
+
+def test_a_data_sheet_that_solves_nothing_costs_its_own_scores_alone(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = shutil.copytree(finished / "wide", tmp_path / "wide")
+    for step in (BASELINES, DATA_SHEET):
+        (path / f"{step}.json").unlink()
+    size = load_suite(finished.parent / "boards.toml").quick
+    request = SuiteRequest(size=size, calibrators=("affine",), seed=1, retry=False)
+    plans = read_run(path / "training.h5").plan, request.training_plan
+    assert plans[0].seed == plans[1].seed, "it would be measured again"
+
+    def unsolved(*_: object) -> None:
+        raise SolverError("the circuit has no solution")
+
+    monkeypatch.setattr(suite_module, "data_sheet_estimates", unsolved)
+    folder = BoardFolder(path=path, retry=False)
+    for step in request.steps:
+        suite_module.run_step(folder, request, step)
+    assert list(folder.failures(request.steps)) == [DATA_SHEET]
+    found = {score.method for score in read_scores(path / f"{BASELINES}.json")}
+    assert found == {"nothing", "affine", "ridge"}
+
+
+def test_a_data_sheet_leaves_vectors_without_a_reading_out(finished: Path) -> None:
+    run = read_run(finished / "wide" / "test.h5")
+    whole = data_sheet_estimates(finished / "wide" / "bench.toml", run)
+    current_a = run.current_a.copy()
+    current_a[1, 5, 2] = np.nan
+    spoilt = data_sheet_estimates(finished / "wide" / "bench.toml", replace(run, current_a=current_a))
+    for method, estimate_a in spoilt.items():
+        assert np.isnan(estimate_a[1, 5]).all()
+        kept = np.ones(run.current_a.shape[:2], dtype=bool)
+        kept[1, 5] = False
+        np.testing.assert_allclose(estimate_a[kept], whole[method][kept], rtol=1e-6)
+
+
+def test_a_data_sheet_knows_the_tiles_of_a_board(tmp_path: Path) -> None:
+    bench = tmp_path / "bench.toml"
+    bench.write_text(
+        'profile = "memsys2025"\n[array]\nrows = 4\ncolumns = 6\n[tiles]\nrows = 2\ncolumns = 2\n'
+        '[device]\nlaw = "ohmic"\n[noise]\nread_relative = 1e-6\n[wires]\nrow_ohm = 100.0\n'
+    )
+    collect_simulated(
+        bench,
+        tmp_path / "run.h5",
+        CollectionPlan(matrices=1, vectors=9, seed=1),
+        resume=False,
+        label="measuring",
+    )
+    run = read_run(tmp_path / "run.h5")
+    ideal_a = run.voltage_v @ run.target_s
+    for estimate_a in data_sheet_estimates(bench, run).values():
+        assert np.std(estimate_a - ideal_a) < 1e-3 * np.std(ideal_a)
 
 
 @pytest.mark.usefixtures("without_pictures")

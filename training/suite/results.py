@@ -67,7 +67,7 @@ class BoardResult:
         training_matrices: matrices that calibrators learned from.
         reference_nmse: mean of the linear-Gaussian reference; None if it is not known.
         scores: of every method that could be scored.
-        failures: error messages by step: a calibrator's name, `measuring`, `baselines`.
+        failures: error messages by step: a calibrator's name, `measuring`, `baselines`, `data-sheet`.
     """
 
     board: str

@@ -89,12 +89,8 @@ class BoardScorer:
         self._known = tuple(count for count in KNOWN_VECTORS if count <= self._data.vectors // 2)
         self._vectors = slice(max(self._known, default=0), self._data.vectors)
 
-    def baselines(self, data_sheet_a: Mapping[str, np.ndarray] | None = None) -> ScoredMethods:
-        """Score no calibration, fits to each matrix's own known vectors, and estimates by a data sheet.
-
-        Args:
-            data_sheet_a: by method, estimates of every vector [A], (K, V, M).
-        """
+    def baselines(self) -> ScoredMethods:
+        """Score no calibration, and fits to each matrix's own known vectors."""
         columns = self._data.shape[1]
         found = [self._method(RAW, 0, self._data.current_a, 0)]
         for known in self._known:
@@ -103,10 +99,14 @@ class BoardScorer:
         for known in self._known:
             ridge_a = ridge_per_matrix(self._data, known)
             found.append(self._method(RIDGE, known, ridge_a, ridge_cost(columns)))
-        for method, estimate_a in (data_sheet_a or {}).items():
-            found.append(self._method(method, 0, estimate_a, ridge_cost(columns)))
         most = max(self._known, default=0)
         return _collected(found, shown=lambda method: method.known_vectors in (0, most))
+
+    def data_sheet(self, estimates_a: Mapping[str, np.ndarray]) -> ScoredMethods:
+        """Score estimates of every usable vector by a data sheet [A], (K, V, M), by method."""
+        cost = ridge_cost(self._data.shape[1])
+        found = [self._method(method, 0, current_a, cost) for method, current_a in estimates_a.items()]
+        return _collected(found, shown=lambda _: True)
 
     def calibrator(
         self,

@@ -75,7 +75,8 @@ def coverage_cell(result: BoardResult, method: str, known: int) -> str:
 
 
 def _absent(result: BoardResult, method: str, known: int) -> str:
-    return FAILED if known == 0 and {method, "measuring", "baselines"} & set(result.failures) else ""
+    plain = "data-sheet" if method in (INVERSE, LINEAR_ESTIMATE) else "baselines"
+    return FAILED if known == 0 and {method, "measuring", plain} & set(result.failures) else ""
 
 
 def scientific(value: float) -> str:

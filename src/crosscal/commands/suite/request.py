@@ -8,6 +8,7 @@ from crosscal.commands.suite.boards import SuiteSize
 from crosscal.training import CollectionPlan
 
 BASELINES = "baselines"
+DATA_SHEET = "data-sheet"
 MEASURING = "measuring"
 
 
@@ -30,7 +31,7 @@ class SuiteRequest:
     @property
     def steps(self) -> tuple[str, ...]:
         """Steps on a board that was measured; none needs another."""
-        return BASELINES, *self.calibrators
+        return BASELINES, DATA_SHEET, *self.calibrators
 
     @property
     def training_plan(self) -> CollectionPlan:

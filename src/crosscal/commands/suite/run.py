@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from crosscal.commands.files.output import require_output_folder
 from crosscal.commands.suite.boards import SuiteBoard
 from crosscal.commands.suite.folder import BoardFolder, kept_steps, write_or_require_same
-from crosscal.commands.suite.request import BASELINES, MEASURING, SuiteRequest
+from crosscal.commands.suite.request import MEASURING, SuiteRequest
 from crosscal.commands.suite.steps import measure_board, steps_of
 from crosscal.commands.suite.table import suite_tables
 from crosscal.commands.terminal.interrupt import interruptible, keeping
@@ -127,7 +127,7 @@ def _board_result(
         scores=tuple(scores),
         failures=folder.failures(attempted),
     )
-    errors = folder.weight_errors_percent((BASELINES, *request.calibrators))
+    errors = folder.weight_errors_percent(request.steps)
     if errors:
         draw_array_errors(result, errors, folder.path / "error_over_array.png")
     return result

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from crosscal.commands.jobs.cluster import cluster, map_unordered
 from crosscal.commands.suite.boards import SuiteBoard
 from crosscal.commands.suite.folder import RECALIBRATED, BoardFolder, kept_steps
-from crosscal.commands.suite.request import BASELINES, MEASURING, SuiteRequest
+from crosscal.commands.suite.request import BASELINES, DATA_SHEET, MEASURING, SuiteRequest
 from crosscal.commands.suite.steps import run_step
 from crosscal.commands.terminal.interrupt import interruptible, keeping
 from crosscal.commands.terminal.progress import progress_bar
@@ -92,7 +92,7 @@ def _finished(folder: BoardFolder, step: str) -> bool:
     if step == MEASURING:
         return (folder.path / "reference.npy").exists()
     again = f"{step}{RECALIBRATED}"
-    parts = (step,) if step == BASELINES or folder.failed(again) else (step, again)
+    parts = (step,) if step in (BASELINES, DATA_SHEET) or folder.failed(again) else (step, again)
     return all((folder.path / f"{part}.json").exists() for part in parts)
 
 

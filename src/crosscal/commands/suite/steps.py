@@ -13,7 +13,7 @@ from crosscal.commands.jobs.simulated_collection import collect_simulated
 from crosscal.commands.jobs.training import train_and_export
 from crosscal.commands.suite.data_sheet import data_sheet_estimates
 from crosscal.commands.suite.folder import RECALIBRATED, BoardFolder
-from crosscal.commands.suite.request import BASELINES, MEASURING, SuiteRequest
+from crosscal.commands.suite.request import BASELINES, DATA_SHEET, MEASURING, SuiteRequest
 from crosscal.commands.terminal.progress import progress_bar
 from crosscal.core.run_file import Run, read_run
 from crosscal.front_door import load_calibrator
@@ -66,7 +66,8 @@ def steps_of(
 ) -> list[Step]:
     scorer = BoardScorer(test_run, reference_nmse)
     steps: list[Step] = [
-        (BASELINES, lambda: folder.scores(BASELINES, lambda: _baselines(folder, scorer, test_run)))
+        (BASELINES, lambda: folder.scores(BASELINES, scorer.baselines)),
+        (DATA_SHEET, lambda: folder.scores(DATA_SHEET, lambda: _by_data_sheet(folder, scorer, test_run))),
     ]
     for name in request.calibrators:
         calibrator = _CalibratorSteps(folder=folder, request=request, name=name, scorer=scorer)
@@ -75,8 +76,8 @@ def steps_of(
     return steps
 
 
-def _baselines(folder: BoardFolder, scorer: BoardScorer, test_run: Run) -> ScoredMethods:
-    return scorer.baselines(data_sheet_estimates(folder.bench, test_run))
+def _by_data_sheet(folder: BoardFolder, scorer: BoardScorer, test_run: Run) -> ScoredMethods:
+    return scorer.data_sheet(data_sheet_estimates(folder.bench, test_run))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

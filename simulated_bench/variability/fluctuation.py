@@ -22,7 +22,7 @@ class CellState:
     Attributes:
         conductance_s: nominal conductances [S], (N, M).
         written_s: those when each was last written [S], (N, M).
-        age_s: time since each was written [s], (N, M).
+        age_s: time since each was written, at the pace of drift: that of 25 °C [s], (N, M).
         time_s: bench time [s].
     """
 
@@ -140,7 +140,8 @@ class Fluctuation:
         if isinstance(law, NoFlicker):
             return None
         age_s = cells.age_s.ravel()
-        # As with drift, a cell stands still until time passes; before `start_s`, it is as at that age.
+        # As with drift, a cell stands still until time passes; before `start_s`, it is as at that age. The
+        # age is drift's, at 25 °C: how far back a cell's fluctuations reach is taken to be activated alike.
         top = np.where(age_s > 0, np.log(np.maximum(age_s, law.start_s) + duration_s), -np.inf)
         strength = law.strength(cells.conductance_s, cells.written_s).ravel()
         return strength * np.sqrt(decade_folds(2.0 * duration_s, top))

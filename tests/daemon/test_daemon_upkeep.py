@@ -243,6 +243,20 @@ def test_a_read_after_a_pause_is_calibrated_anew_and_the_next_one_at_once(kept: 
     assert len(kept.store.versions()) == versions + 1
 
 
+def test_a_refreshment_that_was_asked_for_and_fails_is_not_repeated_by_the_next_read(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept.let_pass(60.0, turns=5)
+    kept.upkeep._schedule.wanted = "sentinels"
+    monkeypatch.setattr(Verification, "no_worse_than", lambda *_: False)
+    before = kept.board.vectors
+    read_through(kept)
+    tried = kept.board.vectors - before
+    assert tried > 2 * 12
+    read_through(kept)
+    assert kept.board.vectors == before + tried + 1
+
+
 def test_reads_do_not_wait_where_the_settings_say_so_or_time_is_used_up(kept: Kept) -> None:
     kept.let_pass(60.0, turns=5)
     kept.clock.advance(2 * HOUR_S)

@@ -161,8 +161,12 @@ class KeptCalibration:
         if condition.learned_at_s is None:
             condition.learned_at_s = now_s
 
+    def taught_nothing(self) -> None:
+        """Note that known vectors have just taught it nothing better."""
+        self.condition.learned_at_s = self._clock.monotonic()
+
     def learned(self, temperature_c: float | None) -> None:
-        """Note that it has just learned from known vectors at a temperature, or that these taught nothing."""
+        """Note that it has just learned from known vectors at a temperature."""
         self.condition.learned_at_s = self._clock.monotonic()
         self.reference.pivot(temperature_c)
 

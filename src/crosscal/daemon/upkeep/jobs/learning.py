@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ from crosscal.runtime.recalibration.verification import Verification, verify
 
 FRESH_VECTORS = 16
 """Vectors that a recalibration is verified on, as `crosscal recalibrate` has it."""
+
+_MOMENT_S = 1e-3  # clients wait no longer for it than for a read
 
 Aside = Callable[[Callable[[], Any]], Future[Any]]
 """Computes what takes long; in another thread, where clients are served meanwhile."""
@@ -85,8 +87,9 @@ def learn(
 
 
 def until_done(work: Future[Any]) -> Iterator[None]:
-    """Wait for a result, a step at a time."""
+    """Wait for a result, a step at a time; each leaves the processor to the computation for a moment."""
     while not work.done():
+        wait([work], timeout=_MOMENT_S)
         yield
 
 

@@ -55,16 +55,18 @@ class Refreshment:
         if compiled is None:
             return
         learned = yield from learned_now(upkept, compiled, vectors)
-        calibration.learned(upkept.require_board().felt_c)
         self._stale_after.take(age_s, learned.before, learned.after)
         drifted = in_doubt(learned.before)
+        reason, upkept.schedule.wanted = upkept.schedule.wanted, ""
         if not learned.after.no_worse_than(learned.before):
-            if drifted:
+            calibration.taught_nothing()
+            if reason or drifted:
                 drop(upkept, learned)
             return
-        if upkept.schedule.wanted or drifted or calibration.committed_age_s >= COMMIT_S:
-            yield from adopt(upkept, compiled, learned, upkept.schedule.wanted or "before a read")
+        if reason or drifted or calibration.committed_age_s >= COMMIT_S:
+            yield from adopt(upkept, compiled, learned, reason or "before a read")
         else:
+            calibration.learned(upkept.require_board().felt_c)
             calibration.condition.compiled = compiled.carrying(learned.programmed)
             quarantine(calibration.condition, learned.after, upkept.journal)
         take_as_verified(upkept, learned.after)

@@ -6,6 +6,7 @@ noise is learned on the way.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -81,7 +82,7 @@ class DriftMonitor:
         self._test = DriftTest(len(sentinels), columns, run_length=run_length)
         self._history = NoiseHistory(self._filter.signal, self._prediction.variance)
         self._time_s: float | None = None
-        self._readings = 0
+        self._readings, self._learn_at = 0, _LEARNED_FROM
 
     @property
     def sentinels(self) -> Sentinels:
@@ -105,6 +106,7 @@ class DriftMonitor:
         time_s: float,
         usable: np.ndarray | None = None,
         temperature_c: float | None = None,
+        learn: bool = True,
     ) -> SentinelReading:
         """Take in a reading of all sentinels.
 
@@ -113,6 +115,8 @@ class DriftMonitor:
             time_s: when, on any clock that runs forward; a step back counts as no time.
             usable: False for a saturated or faulty reading, (S, M).
             temperature_c: None where the board reports none.
+            learn: learn the noise anew where that is due; False leaves it to `lesson`: it takes seconds after
+                some thousand readings.
 
         Raises:
             ShapeError, InputError: arrays that do not go together; not one usable reading.
@@ -126,9 +130,8 @@ class DriftMonitor:
         alarm = self._test.update(z.T, z_common)
         self._history.add(time_s, self._filter.without_temperature(turned, warmer), whole)
         self._readings += 1
-        if self._readings >= _LEARNED_FROM and self._readings & (self._readings - 1) == 0:
-            self._learned = self._whitened(self._history.learn(self._learned))
-            self._filter.learn(self._learned)
+        if learn and self.lesson_due:
+            self.take_lesson(self.lesson()())
         return SentinelReading(
             z=np.where(whole, z, np.nan).T,
             statistic=self._test.statistic,
@@ -137,6 +140,30 @@ class DriftMonitor:
             gain_change=self._filter.gain_change,
             relative_change=self._filter.relative_change,
         )
+
+    @property
+    def lesson_due(self) -> bool:
+        """Whether so many readings came that the noise is to be learned anew."""
+        return self._readings >= self._learn_at
+
+    def lesson(self) -> Callable[[], LearnedNoise]:
+        """Return the computation that learns the noise from the readings until now, for any thread."""
+        history, prediction, believed = self._history.copy(), self._prediction, self._learned
+
+        def learn() -> LearnedNoise:
+            learned = history.learn(believed)
+            # Scaled such that innovations, added up, are no larger than white ones.
+            runs = ((ResidualFilter(prediction, learned), *run) for run in history.runs())
+            return learned.scaled(scale_of_variance(runs))
+
+        return learn
+
+    def take_lesson(self, learned: LearnedNoise) -> None:
+        """Go on with noise that `lesson` has learned, until readings have doubled."""
+        while self._learn_at <= self._readings:
+            self._learn_at *= 2
+        self._learned = learned
+        self._filter.learn(learned)
 
     def begin_anew(self) -> None:
         """Count evidence from now on: that of before is known, and tolerated."""
@@ -164,7 +191,7 @@ class DriftMonitor:
             temperature_c=temperature_c,
             learned=self.learned,
         )
-        monitor._continue(self._history, self._readings)
+        monitor._continue(self)
         return monitor
 
     def expected_delay(self, drift: float, *, rng: np.random.Generator) -> float:
@@ -179,17 +206,10 @@ class DriftMonitor:
         pattern = (self._filter.gain / np.sqrt(variance[1:].reshape(self._filter.gain.shape))).T
         return float(self._test.delays(drift * pattern, pattern, rng=rng).mean())
 
-    def _whitened(self, learned: LearnedNoise) -> LearnedNoise:
-        """Scale noise such that its innovations, added up, are no larger than white ones."""
-        runs = (
-            (ResidualFilter(self._prediction, learned), time_s, residuals)
-            for time_s, residuals in self._history.runs()
-        )
-        return learned.scaled(scale_of_variance(runs))
-
-    def _continue(self, history: NoiseHistory, readings: int) -> None:
-        history.begin_run(self._filter.signal, self._prediction.variance)
-        self._history, self._readings = history, readings
+    def _continue(self, before: DriftMonitor) -> None:
+        self._history = before._history
+        self._history.begin_run(self._filter.signal, self._prediction.variance)
+        self._readings, self._learn_at = before._readings, before._learn_at
 
     def _warmer(self, temperature_c: float | None) -> float:
         """Temperature relative to that of the calibration [°C], 0 where it is not known."""

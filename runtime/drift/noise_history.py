@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -67,6 +68,12 @@ class NoiseHistory:
     def readings(self) -> int:
         """Number of readings that are kept."""
         return sum(len(times) for times, _ in self._runs)
+
+    def copy(self) -> NoiseHistory:
+        """Return a history of the readings until now, to learn from in another thread."""
+        copied = copy(self)
+        copied._runs = [(list(times), list(residuals)) for times, residuals in self._runs]
+        return copied
 
     def begin_run(self, signal: np.ndarray, variance: np.ndarray) -> None:
         """Begin a run, after a recalibration; residuals of different runs do not compare."""

@@ -106,6 +106,27 @@ def test_slow_noise_is_learned_and_stays_over_a_recalibration() -> None:
         LearnedNoise.from_json({"white": [1.0]})
 
 
+def test_noise_is_learned_aside_as_it_is_at_once_and_stays_due_until_it_is_taken() -> None:
+    at_once, aside = Rig(), Rig()
+    unknown = aside.monitor.learned.white
+    for _ in range(15):
+        at_once.read()
+        aside.read(learn=False)
+    assert not aside.monitor.lesson_due
+    at_once.read()
+    aside.read(learn=False)
+    lesson = aside.monitor.lesson()
+    # Readings that come meanwhile, and a recalibration, are none of its business.
+    aside.read(learn=False)
+    again = aside.monitor.restarted(aside.programmed)
+    assert again.lesson_due
+    np.testing.assert_array_equal(again.learned.white, unknown)
+    again.take_lesson(lesson())
+    assert not again.lesson_due
+    np.testing.assert_array_equal(again.learned.white, at_once.monitor.learned.white)
+    assert not np.array_equal(again.learned.white, unknown)
+
+
 def test_a_drift_of_nothing_has_no_delay() -> None:
     with pytest.raises(RangeError):
         Rig().monitor.expected_delay(0.0, rng=np.random.default_rng(1))

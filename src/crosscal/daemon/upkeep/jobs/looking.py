@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from crosscal.daemon.upkeep.jobs.learning import until_done
 from crosscal.daemon.upkeep.jobs.verifying import verify_now
 from crosscal.daemon.upkeep.known_vectors import joined
 from crosscal.daemon.upkeep.upkept import Upkept
@@ -44,3 +45,9 @@ def look(upkept: Upkept) -> Iterator[None]:
     else:
         calibration.condition.verified_at_s = upkept.clock.monotonic()
     upkept.schedule.look_in(upkept.interval_s)
+    lesson = watch.lesson()
+    if lesson is not None:
+        # Seconds after some thousand readings; given up for a read that waits, it is due after the next look.
+        learning = upkept.aside(lesson)
+        yield from until_done(learning)
+        watch.take_lesson(learning.result())

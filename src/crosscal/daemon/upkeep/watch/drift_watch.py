@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from crosscal.runtime.drift import (
     sentinel_interval_s,
     vectors_for,
 )
+from crosscal.runtime.drift.learned_noise import LearnedNoise
 from crosscal.runtime.drift.prediction import Prediction
 
 SENTINELS = 8
@@ -87,7 +89,7 @@ class DriftWatch:
         """
         temperature_c = known.temperature_c
         reading = self._monitor.update(
-            known.current_a, time_s=now_s, usable=known.usable, temperature_c=temperature_c
+            known.current_a, time_s=now_s, usable=known.usable, temperature_c=temperature_c, learn=False
         )
         self._interval_s = max(now_s - self._taken_s, self._settings.interval_s[0])
         self._taken_s, self._taken_c = now_s, temperature_c
@@ -104,6 +106,14 @@ class DriftWatch:
             tolerable=tolerable,
             temperature_c=temperature_c,
         )
+
+    def lesson(self) -> Callable[[], LearnedNoise] | None:
+        """Return the computation that learns the board's noise, for any thread; None if it is not due."""
+        return self._monitor.lesson() if self._monitor.lesson_due else None
+
+    def take_lesson(self, learned: LearnedNoise) -> None:
+        """Go on with noise that was learned."""
+        self._monitor.take_lesson(learned)
 
     def watch_by(self, settings: Drift) -> None:
         """Watch by other settings; a test for more or fewer false alarms begins without evidence."""

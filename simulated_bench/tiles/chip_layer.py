@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from crosscal.core.network.layer_codes import LayerCodes
-from crosscal.core.network.tile_port import LayerCost
+from crosscal.core.network.tile_port import Conversion, LayerCost
 from crosscal.simulated_bench.tiles.cell_values import write_cells
 from crosscal.simulated_bench.tiles.chip_settings import ChipSettings
 from crosscal.simulated_bench.tiles.conversion import Converters
@@ -45,6 +45,11 @@ class ChipLayer:
     def cost(self) -> LayerCost:
         """See `ProgrammedLayer`."""
         return self._cost
+
+    @property
+    def conversion(self) -> Conversion:
+        """See `ProgrammedLayer`."""
+        return Conversion.of(self._layer)
 
     def age(self, age_s: float) -> None:
         """Let the cells reach an age after writing [s]."""

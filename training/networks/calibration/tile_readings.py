@@ -44,11 +44,11 @@ def read_row(
     digits = np.concatenate([plane.digits(given) for plane in layer.coding.planes()])
     applied = torch.from_numpy(digits.astype(np.float32)).to(device)
     sums = np.asarray(programmed.convert(row, applied).cpu(), dtype=np.float64)
-    low, high = (each[:, None] for each in layer.adc_range.T)
-    step = conversion_step(layer)
+    conversion = programmed.conversion
+    step, edge = conversion.step, 0.5 * conversion.step
     # The last codes stand for everything beyond them too.
-    edge = 0.5 * step[:, None]
-    usable = (sums > low + edge) & (sums < high - edge) if layer.adc_bits is not None else np.isfinite(sums)
+    low, high = (each[:, None] for each in (conversion.low + edge, conversion.high - edge))
+    usable = (sums > low) & (sums < high)
     found = []
     for beside in range(layer.tile_counts[1]):
         part = layer.outputs_of(beside)
@@ -62,10 +62,3 @@ def read_row(
             )
         )
     return found
-
-
-def conversion_step(layer: LayerCodes) -> np.ndarray:
-    """Return the step of the converters by slice, (S,); 0 where they do not round."""
-    if layer.adc_bits is None:
-        return np.zeros(len(layer.adc_range))
-    return np.ptp(layer.adc_range, axis=1) / (2**layer.adc_bits - 1)

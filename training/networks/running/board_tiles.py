@@ -12,7 +12,7 @@ from crosscal.core.errors import InputError, RangeError, wanted
 from crosscal.core.network.cell_profile import MEMRISTIVE, CellProfile
 from crosscal.core.network.column_order import by_slice, columns_of
 from crosscal.core.network.layer_codes import LayerCodes
-from crosscal.core.network.tile_port import LayerCost, ProgrammedLayer, Tiles
+from crosscal.core.network.tile_port import Conversion, LayerCost, ProgrammedLayer, Tiles
 from crosscal.core.port import CrossbarPort
 
 
@@ -37,6 +37,15 @@ class BoardLayer:
     def cost(self) -> LayerCost:
         """See `ProgrammedLayer`."""
         return self._cost
+
+    @property
+    def conversion(self) -> Conversion:
+        """See `ProgrammedLayer`; a board refuses readings that are over its range."""
+        slices, pair = self._layer.codes.shape[2:]
+        endless = np.full(slices, np.inf)
+        # Each column of a pair is rounded.
+        step = np.sqrt(pair) * self._array.step(self._layer.coding.widest)
+        return Conversion(low=-endless, high=endless, step=np.full(slices, step))
 
     def rewrite(self, codes: np.ndarray) -> None:
         """See `ProgrammedLayer`."""
@@ -137,6 +146,14 @@ class BoardArray:
         columns = np.prod(codes.shape[1:])
         current_a = self._port.measure(driven_v)[:, :columns]
         return by_slice(current_a / (volts * self._cells.unit), codes.shape[2:])[place.ravel()]
+
+    def step(self, widest: int) -> float:
+        """Return the step of the board's converter now, as sums count; 0 for a board that states none."""
+        adc = getattr(self._port, "adc", None)
+        if adc is None:
+            return 0.0
+        step_a = 2.0 * adc.full_scale / (2**adc.bits - 1)
+        return step_a * widest / (self._cells.read_v * self._cells.unit)
 
     def read_back(self, codes: np.ndarray) -> np.ndarray:
         """Program one tile's codes (N, O, S, P), and read its cells [S]."""

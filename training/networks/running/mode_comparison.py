@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from crosscal.training.networks.calibration.tile_readings import conversion_step, read_row
+from crosscal.core.network.tile_port import Conversion
+from crosscal.training.networks.calibration.tile_readings import read_row
 from crosscal.training.networks.mapping.mapped_network import MappedNetwork
 from crosscal.training.networks.running.chip_run import ChipRun
 
@@ -61,7 +62,7 @@ def tile_differences(
     for number, layer in enumerate(network.layers):
         for group, codes in enumerate(layer.codes):
             plain = one.network.layers[number].codes[group]
-            step = conversion_step(codes)
+            step = Conversion.of(codes).step
             for row in range(codes.tile_counts[0]):
                 check()
                 pairs = (

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+
 from crosscal.core.network.layer_codes import LayerCodes
 
 
@@ -27,6 +29,30 @@ class LayerCost:
     area_m2: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Conversion:
+    """Conversion of a layer's sums, by slice, (S,); in mean distances of levels.
+
+    Attributes:
+        low, high: ends of the range; infinite where sums beyond it are refused, or nothing rounds.
+        step: of the codes; 0 where nothing rounds.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+    step: np.ndarray
+
+    @staticmethod
+    def of(layer: LayerCodes) -> Conversion:
+        """Take the conversion that a layer was mapped for."""
+        slices = len(layer.adc_range)
+        if layer.adc_bits is None:
+            endless = np.full(slices, np.inf)
+            return Conversion(low=-endless, high=endless, step=np.zeros(slices))
+        low, high = layer.adc_range.T
+        return Conversion(low=low, high=high, step=(high - low) / (2**layer.adc_bits - 1))
+
+
 @runtime_checkable
 class ProgrammedLayer(Protocol):
     """A layer in its tiles. Arrays are torch tensors on the device that the tiles were made for."""
@@ -34,6 +60,11 @@ class ProgrammedLayer(Protocol):
     @property
     def cost(self) -> LayerCost:
         """Cost of the layer."""
+        ...
+
+    @property
+    def conversion(self) -> Conversion:
+        """Range and step of what `convert` returns."""
         ...
 
     def read_cells(self, *, aged: bool = False) -> Any:

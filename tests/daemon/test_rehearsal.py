@@ -8,8 +8,9 @@ import pytest
 from daemon.daemon_rig import PROFILE, SHIPPED
 
 from crosscal.commands.rehearsal import rehearsal, run
-from crosscal.commands.rehearsal.plan import DAEMON, NONE, ORACLE, RehearsalPlan
+from crosscal.commands.rehearsal.plan import DAEMON, NONE, ORACLE, RehearsalPlan, board_fingerprint
 from crosscal.daemon.settings import Drift
+from crosscal.simulated_bench.settings.bench_toml import profile_names
 
 
 def test_rehearsal_keeps_finished_parts_and_runs_the_others(
@@ -52,6 +53,10 @@ def test_an_edited_board_is_another_one_under_the_same_name(tmp_path: Path) -> N
     after = plan.fingerprint, run._calibrator_file(str(bench), tmp_path, 1)
     assert before[0] != after[0]
     assert before[1] != after[1]
+
+
+def test_every_board_that_comes_along_is_told_from_the_others() -> None:
+    assert len({board_fingerprint(name) for name in profile_names()}) == len(profile_names())
 
 
 def _interrupted(*_: object) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import UNSET
 
 from crosscal.core.errors import InputError, wanted
 
@@ -35,7 +36,7 @@ def fingerprint(*values: Any) -> str:
 
 
 def _parts(value: Any) -> Iterator[bytes | memoryview]:
-    if value is None or isinstance(value, bool | int | float | str | np.generic):
+    if value is None or value is UNSET or isinstance(value, bool | int | float | str | np.generic):
         yield f"{type(value).__name__} {value!r}".encode()
     elif isinstance(value, bytes):
         yield value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from click.testing import CliRunner
 from daemon.daemon_rig import SHIPPED
 
 from crosscal.command_line import crosscal as command_line
-from crosscal.core.errors import SettingsError
+from crosscal.core.errors import CrosscalError, SettingsError
 from crosscal.daemon.checking import check
+from crosscal.daemon.holdings import Holdings
 from crosscal.daemon.settings import DaemonSettings
 from crosscal.runtime.store import Store
 
@@ -125,3 +127,14 @@ def test_code_in_a_settings_file_needs_consent(folder: Path) -> None:
     text = WHOLE.replace("TCPIP::nowhere::1::SOCKET", "python:my_lab:MyBoard")
     with pytest.raises(SettingsError, match="allow"):
         DaemonSettings.load(written(folder, text))
+
+
+def test_a_daemon_that_may_not_have_its_port_gives_the_rest_back(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        settings = DaemonSettings.load(written(folder, f'{WHOLE}[proxy]\nlisten = "127.0.0.1:{port}"\n'))
+        with pytest.raises(CrosscalError, match=str(port)):
+            Holdings(settings)
+    held = Holdings(settings)
+    held.release()
+    Holdings(settings).release()

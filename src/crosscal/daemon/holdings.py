@@ -1,6 +1,8 @@
-"""Holdings of a daemon: the board's name, the store and the port that no second daemon may have."""
+"""Holdings of a daemon: the board's name and the store, that no second daemon may have, and a free port."""
 
 from __future__ import annotations
+
+from contextlib import ExitStack
 
 from crosscal.daemon.checking import load_calibrator, require_board_of_store
 from crosscal.daemon.settings import DaemonSettings
@@ -26,17 +28,15 @@ class Holdings:
 
     def __init__(self, settings: DaemonSettings) -> None:
         self.calibrator = load_calibrator(settings.calibrator_path)
-        self._board = PortLock(settings.board)
-        try:
+        with ExitStack() as held:
+            held.callback(PortLock(settings.board).release)
             self.store = Store.open(settings.store_path)
+            held.callback(self.store.close)
             require_board_of_store(None, self.calibrator.shape, self.store)
             if settings.proxy.port:
                 TcpPort(settings.proxy.host, settings.proxy.port).close()
-        except BaseException:
-            self._board.release()
-            raise
+            self._held = held.pop_all()
 
     def release(self) -> None:
-        """Give them back."""
-        self.store.close()
-        self._board.release()
+        """Give them back, the store first."""
+        self._held.close()

@@ -171,6 +171,12 @@ class Session:
             self._board.sessions.remove(self)
         self._open = False
 
+    def begin_anew(self) -> None:
+        """The next client of a serial line: the firmware closes the link and opens it for that one."""
+        self.device_clear()
+        self._library.link_close(self._address)
+        self._address = self._library.instrument_open_link(self._board.address, 0, self._name)
+
     @property
     def link_dropped(self) -> bool:
         return self._library.link_dropped(self._address)

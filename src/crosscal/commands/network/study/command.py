@@ -83,7 +83,7 @@ def command(name: str, data: tuple[Path, ...], output: Path, **given: Any) -> No
     columns  accuracy against the part of biased columns, for every mapping
     scatter  accuracy against the cells' scatter, for every mapping
     wires    accuracy against the resistance of wires
-    drift    accuracy against age, without and with gain and offset of the columns found anew
+    drift    accuracy against age, as it is and with columns found anew
     deep     VGG8: float, quantised, memristive and memcapacitive
 
     All but the first take --data. Networks and rows are kept in the folder.

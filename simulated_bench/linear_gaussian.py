@@ -51,6 +51,16 @@ class Sensed:
         covariance_a2 = None if self.covariance_a2 is None else self.covariance_a2[vectors]
         return replace(self, jacobian_s=self.jacobian_s[vectors], covariance_a2=covariance_a2)
 
+    def whitened(self, change_a: np.ndarray) -> np.ndarray:
+        """Turn and scale changes of the currents [A], (B, M, ·), so that noise on them is independent and 1."""
+        noise_a = np.broadcast_to(self.noise_a, change_a.shape[1])
+        relative = change_a / noise_a[:, None]
+        if self.covariance_a2 is None:
+            return relative
+        # In units of each column's own noise, lest squares of picoamperes meet those of milliamperes.
+        total = np.eye(len(noise_a)) + self.covariance_a2 / np.outer(noise_a, noise_a)
+        return np.linalg.solve(np.linalg.cholesky(total), relative)
+
     @classmethod
     def summed(cls, parts: Sequence[tuple[slice, slice, Sensed]], shape: tuple[int, int]) -> Sensed:
         """Add independent parts, each with its rows and columns, to what their sums tell of all (N, M)."""
@@ -130,12 +140,10 @@ def reference_of_sensed(
         )
     columns, rows = jacobian_s.shape[-2:]
     ideal_s = _target(target_s, rows, columns)
-    sigma_a = _positive("noise_a", sensed.noise_a, (columns,))
+    _positive("noise_a", sensed.noise_a, (columns,))
     sigma_v = float(_positive("prior_sigma_v", prior_sigma_v, ())[0])
-    if sensed.covariance_a2 is None:
-        whitened = jacobian_s / sigma_a[:, None]
-    else:
-        whitened = _whitened(jacobian_s, sigma_a, sensed.covariance_a2)
+    _require_covariance(sensed.covariance_a2, (len(jacobian_s), columns, columns))
+    whitened = sensed.whitened(jacobian_s)
     # by singular values, for the inverse of JᵀJ would lose what it is asked for when the noise is small
     _, strengths, directions = np.linalg.svd(whitened, full_matrices=True)
     information = np.full((len(whitened), rows), 1 / sigma_v**2)
@@ -149,15 +157,10 @@ def reference_of_sensed(
     return LinearGaussianReference(mse_a2=float(mse_a2), nmse=float(mse_a2 / variance_a2))
 
 
-def _whitened(jacobian_s: np.ndarray, sigma_a: np.ndarray, covariance_a2: np.ndarray) -> np.ndarray:
-    """Turn and scale the columns' currents so that their noise is independent and 1."""
-    allowed = (len(jacobian_s), len(sigma_a), len(sigma_a))
-    if np.shape(covariance_a2) != allowed:
+def _require_covariance(covariance_a2: np.ndarray | None, allowed: tuple[int, int, int]) -> None:
+    if covariance_a2 is not None and np.shape(covariance_a2) != allowed:
         got = f"covariance_a2 of shape {np.shape(covariance_a2)}"
         raise ShapeError(wanted(got=got, allowed=str(allowed), remedy="give one matrix per input vector"))
-    # In units of each column's own noise, lest squares of picoamperes meet those of milliamperes.
-    total = np.eye(len(sigma_a)) + covariance_a2 / np.outer(sigma_a, sigma_a)
-    return np.linalg.solve(np.linalg.cholesky(total), jacobian_s / sigma_a[:, None])
 
 
 def _target(target_s: np.ndarray, rows: int, columns: int) -> np.ndarray:

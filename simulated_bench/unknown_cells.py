@@ -66,13 +66,6 @@ def posterior_covariance(
     spread = np.sqrt(prior_variance.ravel())
     if change_a is None or sensed is None or not len(change_a):
         return np.diag(spread**2)
-    vectors, columns, cells = change_a.shape
-    noise_a = np.broadcast_to(sensed.noise_a, columns)
-    covariance = np.broadcast_to(np.eye(columns), (vectors, columns, columns))
-    if sensed.covariance_a2 is not None:
-        # In units of each column's own noise, lest squares of picoamperes meet those of milliamperes.
-        covariance = covariance + sensed.covariance_a2 / np.outer(noise_a, noise_a)
-    told = np.linalg.solve(np.linalg.cholesky(covariance), change_a / noise_a[:, None] * spread)
-    told = told.reshape(-1, cells)
-    information = np.eye(cells) + told.T @ told
+    told = (sensed.whitened(change_a) * spread).reshape(-1, spread.size)
+    information = np.eye(spread.size) + told.T @ told
     return spread[:, None] * np.linalg.inv(information) * spread

@@ -11,12 +11,10 @@ least and the largest of a matrix.
 from __future__ import annotations
 
 import argparse
-import tempfile
-from pathlib import Path
 
 import numpy as np
-from read_back import bench_file, measured, trained, window_v
 from study_boards.scores import nmse
+from study_boards.trained import add_options, trained_boards
 
 from crosscal.commands.benches.simulated_board import open_simulated_board
 from crosscal.drivers import Board
@@ -26,6 +24,7 @@ from crosscal.runtime.recalibration.prediction import predicted_error_a
 from crosscal.runtime.recalibration.vectors import InputWindow, informative_vectors, ordinary_vectors
 
 SCORED = 200
+BOARDS = "lab-12x16,pcm-24x32,rram-32x24,cmo-hfox-32x24"
 WAYS = ("designed", "fixed table", "random")
 
 
@@ -83,27 +82,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--boards", default="lab-12x16,pcm-24x32,rram-32x24,cmo-hfox-32x24")
-    parser.add_argument("--calibrator", default="structured")
-    parser.add_argument("--counts", default="4,8,16,32,64", help="numbers of known vectors, by commas")
-    parser.add_argument("--training", type=int, default=48, help="matrices to train on")
-    parser.add_argument("--matrices", type=int, default=8, help="matrices to test on")
-    parser.add_argument(
-        "--keep", type=Path, help="folder for runs and calibrators; those there are used again"
-    )
+    add_options(parser, BOARDS)
     given = parser.parse_args()
     counts = [int(count) for count in given.counts.split(",")]
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = given.keep or Path(scratch)
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in given.boards.split(","):
-            bench = bench_file(name, folder)
-            run = measured(name, bench, folder / f"{name}.h5", matrices=given.training, vectors=100, seed=1)
-            calibrator = trained(given.calibrator, run, folder / f"{name}-{given.calibrator}.onnx")
-            low_v, high_v = window_v(name)
-            print(f"{name}, {given.calibrator}, {given.matrices} matrices", flush=True)
-            with open_simulated_board(bench) as board:
-                compare(board, calibrator, InputWindow(low_v=low_v, high_v=high_v), counts, given.matrices)
+    for prepared in trained_boards(given):
+        low_v, high_v = prepared.window_v
+        window = InputWindow(low_v=low_v, high_v=high_v)
+        print(f"{prepared.name}, {given.calibrator}, {given.matrices} matrices", flush=True)
+        with open_simulated_board(prepared.bench) as board:
+            compare(board, prepared.calibrator, window, counts, given.matrices)
 
 
 if __name__ == "__main__":

@@ -15,58 +15,21 @@ true circuit. The last line takes the true cells for known.
 from __future__ import annotations
 
 import argparse
-import tempfile
-from pathlib import Path
 
 import numpy as np
 from study_boards.scores import Scores, nmse, stated
+from study_boards.trained import add_options, trained_boards
 
 from crosscal.commands.benches.simulated_board import linear_gaussian_reference
 from crosscal.commands.benches.unknown_cells import CellScatter, reference_of_unknown_cells
-from crosscal.commands.jobs.simulated_collection import collect_simulated
-from crosscal.commands.suite.boards import load_suite
-from crosscal.core.run_file import Run, read_run
+from crosscal.core.run_file import Run
 from crosscal.runtime import Calibrator
-from crosscal.simulated_bench import profile_names
-from crosscal.training import CollectionPlan, Measurements, TrainingPlan, export_calibrator, train
+from crosscal.training import Measurements
 from crosscal.training.calibrators.affine_fit import affine_per_matrix
 from crosscal.training.suite.ridge import ridge_per_matrix
 
-VECTORS, SCORED = 100, 100
+SCORED = 100
 BOARDS = "lab-12x16,pcm-24x32,rram-32x24,cmo-hfox-32x24,programming-0.01,programming-0.05"
-
-
-def window_v(board: str) -> tuple[float, float]:
-    """Choose the inputs' window: read voltages of memories stay low."""
-    return (0.0, 0.3) if board.startswith(("pcm", "rram", "cmo")) else (0.1, 0.5)
-
-
-def bench_file(board: str, folder: Path) -> str:
-    """Name a profile's bench; that of one of the suite's boards is written into the folder."""
-    if board in profile_names():
-        return board
-    path = folder / f"{board}.toml"
-    path.write_text(load_suite().selected([board])[0].to_toml())
-    return str(path)
-
-
-def measured(board: str, bench: str, path: Path, *, matrices: int, vectors: int, seed: int) -> Run:
-    if not path.exists():
-        plan = CollectionPlan(matrices=matrices, vectors=vectors, seed=seed, voltage_range_v=window_v(board))
-        collect_simulated(bench, path, plan, resume=False)
-    run = read_run(path)
-    if (run.plan.matrices, run.plan.vectors) != (matrices, vectors):
-        raise SystemExit(
-            f"{path} holds {run.plan.matrices} matrices × {run.plan.vectors} vectors, "
-            f"not {matrices} × {vectors}: give --keep another folder"
-        )
-    return run
-
-
-def trained(kind: str, run: Run, path: Path) -> Calibrator:
-    if not path.exists():
-        export_calibrator(train(TrainingPlan(calibrator=kind, seed=1), Measurements.from_run(run)), path)
-    return Calibrator.load(path)
 
 
 def compare(bench: str, calibrator: Calibrator, run: Run, scatter: CellScatter, counts: list[int]) -> None:
@@ -106,28 +69,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--boards", default=BOARDS, help="profiles, and boards of the suite, by commas")
-    parser.add_argument("--calibrator", default="structured")
-    parser.add_argument("--counts", default="4,8,16,32,64", help="numbers of known vectors, by commas")
-    parser.add_argument("--training", type=int, default=48, help="matrices to train on")
-    parser.add_argument("--matrices", type=int, default=8, help="matrices to test on")
-    parser.add_argument(
-        "--keep", type=Path, help="folder for runs and calibrators; those there are used again"
-    )
+    add_options(parser, BOARDS)
     given = parser.parse_args()
     counts = [int(count) for count in given.counts.split(",")]
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = given.keep or Path(scratch)
-        folder.mkdir(parents=True, exist_ok=True)
-        for board in given.boards.split(","):
-            bench = bench_file(board, folder)
-            sizes = {"matrices": given.training, "vectors": VECTORS}
-            run = measured(board, bench, folder / f"{board}.h5", **sizes, seed=1)
-            calibrator = trained(given.calibrator, run, folder / f"{board}-{given.calibrator}.onnx")
-            sizes = {"matrices": given.matrices, "vectors": max(counts) + SCORED}
-            test = measured(board, bench, folder / f"{board}-test.h5", **sizes, seed=2)
-            print(f"{board}: {given.matrices} matrices")
-            compare(bench, calibrator, test, CellScatter.of_run(run), counts)
+    for board in trained_boards(given):
+        test = board.measured("test", matrices=given.matrices, vectors=max(counts) + SCORED, seed=2)
+        print(f"{board.name}: {given.matrices} matrices")
+        compare(board.bench, board.calibrator, test, CellScatter.of_run(board.run), counts)
 
 
 if __name__ == "__main__":

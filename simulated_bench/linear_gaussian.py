@@ -52,7 +52,7 @@ class Sensed:
         return replace(self, jacobian_s=self.jacobian_s[vectors], covariance_a2=covariance_a2)
 
     def whitened(self, change_a: np.ndarray) -> np.ndarray:
-        """Turn and scale changes of the currents [A], (B, M, ·), so that noise on them is independent and 1."""
+        """Turn and scale changes of the currents [A], (B, M, ·): noise on them is then independent and 1."""
         noise_a = np.broadcast_to(self.noise_a, change_a.shape[1])
         relative = change_a / noise_a[:, None]
         if self.covariance_a2 is None:

@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
+from support.commands import call
 
-from crosscal.command_line import crosscal
 from crosscal.commands.network.board import choose_board, require_lasting_cells
 from crosscal.core.errors import InputError, RangeError
 from crosscal.front_door import open_board
@@ -23,12 +22,6 @@ levels_s = [16.6e-6, 44.4e-6, 72.2e-6, 100e-6]
 read_v = 0.1
 """
 BOARD = ("--board", "TCPIP0::localhost::inst0::INSTR", "--backend")
-
-
-def call(*arguments: object) -> str:
-    result = CliRunner().invoke(crosscal, [str(each) for each in arguments], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result.output
 
 
 @pytest.fixture(scope="module")

@@ -7,18 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from support.commands import call
 from support.made_networks import striped_images
 
-from crosscal.command_line import crosscal
 from crosscal.commands.network.study.table_1 import PUBLISHED, table_1_values
 from crosscal.core.errors import CrosscalError, TrainingError
-
-
-def call(*arguments: object) -> str:
-    result = CliRunner().invoke(crosscal, [str(each) for each in arguments], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result.output
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,9 @@ import msgspec
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
+from support.commands import call
 from support.made_networks import striped_images, trained_network
 
-from crosscal.command_line import crosscal
 from crosscal.commands.network import modes
 from crosscal.commands.network.chips import ChipTask
 from crosscal.commands.network.task import read_task
@@ -21,12 +20,6 @@ from crosscal.core.errors import CrosscalError
 from crosscal.core.network.cell_profile import CellProfile
 from crosscal.training.networks.graph.torch_module import module_to_onnx
 from crosscal.training.networks.mapping.mapped_network import MappedLayer
-
-
-def call(*arguments: object) -> str:
-    result = CliRunner().invoke(crosscal, [str(each) for each in arguments], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result.output
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from crosscal.commands.network.options import (
 )
 from crosscal.commands.options.bench_name import backend_option
 from crosscal.commands.options.scheduler import scheduler_option
-from crosscal.commands.terminal.interrupt import interruptible, keeping
+from crosscal.commands.terminal.interrupt import interruptible, keeping, kept_in
 from crosscal.commands.terminal.progress import console, progress_bar
 
 
@@ -97,7 +97,7 @@ def command(mapped: Path, data: Path, report: Path, scheduler: str | None, chips
         console.print("--wires, --driver and --age are those of the simulated layers; the board has its own")
     settings = settings_in_words(task, given)
     kept = KeptScores(report / "chips.json", task.fingerprint())
-    with keeping(lambda: f"finished chips are kept in {report}: the same command goes on from there"):
+    with keeping(lambda: kept_in(report, "finished chips")):
         x, y = torch.from_numpy(task.x), torch.from_numpy(task.y)
         # First: data that do not suit the network are refused before hours of chips.
         software_accuracy = accuracy_of(SoftwareRun(task.network, given["device"]).run, x, y)

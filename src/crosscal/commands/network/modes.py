@@ -20,7 +20,7 @@ from crosscal.commands.network.options import (
     seed_option,
     wires_option,
 )
-from crosscal.commands.terminal.interrupt import interruptible, keeping
+from crosscal.commands.terminal.interrupt import interruptible, keeping, kept_in
 from crosscal.commands.terminal.progress import console, progress_bar
 from crosscal.core.whole_file import whole_file, write_whole_text
 
@@ -59,7 +59,7 @@ def command(mapped: Path, data: Path, output: Path, vectors: int, **given: Any) 
     """
     require_output_folder(output)
     with (
-        keeping(lambda: f"finished images are kept in {output}: the same command goes on from there"),
+        keeping(lambda: kept_in(output, "finished images")),
         progress_bar() as bar,
         interruptible() as check,
     ):

@@ -86,6 +86,26 @@ device_option = click.option(
     "--device", default="cpu", show_default=True, help="Torch's device, such as cpu or cuda."
 )
 
+definition_option = click.option(
+    "--network",
+    type=click.Choice(["lenet5", "vgg8"]),
+    default="lenet5",
+    show_default=True,
+    help="Definition.",
+)
+
+width_option = click.option(
+    "--width", type=click.IntRange(1), help="Channels of the first layer.  [default: its own]"
+)
+
+epochs_option = click.option(
+    "--epochs", type=click.IntRange(1), default=5, show_default=True, help="Passes over the data."
+)
+
+batch_option = click.option(
+    "--batch", type=click.IntRange(1), default=64, show_default=True, help="Inputs of a step."
+)
+
 precision_option = click.option(
     "--precision",
     type=click.Choice(["float32", "bf16"]),

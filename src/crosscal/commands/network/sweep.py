@@ -25,7 +25,7 @@ from crosscal.commands.network.options import (
     seed_option,
     vectors_option,
 )
-from crosscal.commands.terminal.interrupt import interruptible, keeping
+from crosscal.commands.terminal.interrupt import interruptible, keeping, kept_in
 from crosscal.commands.terminal.progress import console, progress_bar
 from crosscal.core.whole_file import write_whole_text
 
@@ -76,7 +76,7 @@ def command(mapped: Path, data: Path, output: Path, **given: Any) -> None:
     conditions = list(product(given.pop("wires"), given.pop("ages")))
     calibrations = given.pop("calibrations")
     with (
-        keeping(lambda: f"finished chips are kept in {output}: the same command goes on from there"),
+        keeping(lambda: kept_in(output, "finished chips")),
         progress_bar() as bar,
         interruptible() as check,
     ):

@@ -10,11 +10,15 @@ import click
 from crosscal.commands.files.output import force_option, require_output_file
 from crosscal.commands.network.options import (
     ColumnParts,
+    batch_option,
     cells_help,
+    definition_option,
     device_option,
+    epochs_option,
     precision_option,
     require_device,
     seed_option,
+    width_option,
 )
 from crosscal.commands.options.scheduler import scheduler_option
 from crosscal.commands.terminal.interrupt import interruptible, keeping
@@ -30,14 +34,8 @@ if TYPE_CHECKING:
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="ONNX file to write.")
 @force_option
-@click.option(
-    "--network",
-    type=click.Choice(["lenet5", "vgg8"]),
-    default="lenet5",
-    show_default=True,
-    help="Definition.",
-)
-@click.option("--width", type=click.IntRange(1), help="Channels of its first layer.  [default: its own]")
+@definition_option
+@width_option
 @click.option(
     "--method",
     type=click.Choice(["plain", "quantised", "noise", "biased", "biased-noise"]),
@@ -73,8 +71,8 @@ if TYPE_CHECKING:
     help="Part of the columns biased: one for all layers, one for each by commas, or explored: found layer "
     "by layer on the inputs held out.",
 )
-@click.option("--epochs", type=click.IntRange(1), default=5, show_default=True, help="Passes over the data.")
-@click.option("--batch", type=click.IntRange(1), default=64, show_default=True, help="Inputs of a step.")
+@epochs_option
+@batch_option
 @click.option(
     "--rate", type=click.FloatRange(0, min_open=True), default=1e-3, show_default=True, help="Of Adam."
 )

@@ -11,13 +11,17 @@ from rich.console import Console
 
 from crosscal.commands.files.output import require_output_folder
 from crosscal.commands.network.options import (
+    batch_option,
     cells_help,
+    definition_option,
     device_option,
+    epochs_option,
     require_device,
     seed_option,
+    width_option,
     wires_option,
 )
-from crosscal.commands.terminal.interrupt import interruptible, keeping
+from crosscal.commands.terminal.interrupt import interruptible, keeping, kept_in
 from crosscal.commands.terminal.progress import console, progress_bar
 from crosscal.core.whole_file import write_whole_text
 
@@ -30,18 +34,12 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder for state and accuracies."
 )
-@click.option(
-    "--network",
-    type=click.Choice(["lenet5", "vgg8"]),
-    default="lenet5",
-    show_default=True,
-    help="Definition.",
-)
-@click.option("--width", type=click.IntRange(1), help="Channels of its first layer.  [default: its own]")
+@definition_option
+@width_option
 @click.option("--cells", default="neurosim-v2", show_default=True, help=cells_help)
 @wires_option
-@click.option("--epochs", type=click.IntRange(1), default=5, show_default=True, help="Passes over the data.")
-@click.option("--batch", type=click.IntRange(1), default=64, show_default=True, help="Inputs of a step.")
+@epochs_option
+@batch_option
 @click.option(
     "--rate",
     type=click.FloatRange(0, 2, min_open=True),
@@ -88,7 +86,7 @@ def command(
     )
     path = output / "accuracies.json"
     with (
-        keeping(lambda: f"finished epochs are kept in {output}: the same command goes on from there"),
+        keeping(lambda: kept_in(output, "finished epochs")),
         progress_bar() as bar,
         interruptible() as check,
     ):

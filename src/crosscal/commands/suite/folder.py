@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from crosscal.commands.jobs.training import checkpoint_of
+from crosscal.commands.terminal.interrupt import kept_in
 from crosscal.core.errors import CrosscalError, InputError
 from crosscal.core.run_file import Run, read_run
 from crosscal.core.text_file import read_text
@@ -50,7 +51,7 @@ def write_or_require_same(path: Path, text: str, otherwise: str) -> None:
 
 def kept_steps(folder: Path) -> str:
     """Phrase what an interrupted suite or study leaves."""
-    return f"the finished steps are kept in {folder}: the same command goes on from there"
+    return kept_in(folder, "the finished steps")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

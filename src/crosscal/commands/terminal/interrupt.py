@@ -12,6 +12,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -42,6 +43,11 @@ def keeping(notice: Callable[[], str | None]) -> Iterator[None]:
         if sentence is not None:
             interrupt.__notes__ = [sentence]
         raise
+
+
+def kept_in(folder: Path, parts: str) -> str:
+    """Phrase what an interrupted command leaves in a folder, such as `finished chips`."""
+    return f"{parts} are kept in {folder}: the same command goes on from there"
 
 
 @contextmanager

@@ -16,9 +16,10 @@ from crosscal.commands.network.options import (
     precision_option,
     require_device,
     seed_option,
+    width_option,
 )
 from crosscal.commands.options.scheduler import scheduler_option
-from crosscal.commands.terminal.interrupt import interruptible, keeping
+from crosscal.commands.terminal.interrupt import interruptible, keeping, kept_in
 from crosscal.commands.terminal.progress import console, progress_bar
 from crosscal.core.whole_file import write_whole_text
 
@@ -53,7 +54,7 @@ NAMES = ("table-1", "biased", "columns", "scatter", "wires", "drift", "deep")
     help="Multiplies the cells' scatter.",
 )
 @click.option("--mode", type=click.Choice(["converted", "merged"]), help="[default: that of the study]")
-@click.option("--width", type=click.IntRange(1), help="Channels of the first layer.  [default: its own]")
+@width_option
 @click.option("--train-inputs", type=click.IntRange(20), help="Only the first.  [default: all]")
 @click.option(
     "--test-inputs", type=click.IntRange(1), default=2000, show_default=True, help="Only the first."
@@ -99,7 +100,7 @@ def command(name: str, data: tuple[Path, ...], output: Path, **given: Any) -> No
         raise click.UsageError(f"Missing option '--data' for {name}.")
     require_device(given["device"])
     require_output_folder(output)
-    with keeping(lambda: f"finished rows are kept in {output}: the same command goes on from there"):
+    with keeping(lambda: kept_in(output, "finished rows")):
         rows, curve = _run(name, data, output, given)
     _write(name, rows, curve, output)
 

@@ -140,7 +140,8 @@ def test_reading_goes_on_an_alarm_is_raised_and_nothing_is_torn(
         assert len(versions) > 1, "the drift led to no commit: the disk would not be needed"
 
         disk.fill(process.pid)
-        assert warmed(25.0) == 0
+        # So far that there is something to learn, whatever errors the first drift has taught to expect.
+        assert warmed(-40.0) == 0
         assert error_of_reads(target_s) < CALIBRATED
         board.program(matrix(4))
         assert warmed(61.0) == 0
@@ -160,6 +161,5 @@ def test_reading_goes_on_an_alarm_is_raised_and_nothing_is_torn(
     with Store.read_only(store) as after:
         found = [(each.version, each.sha256) for each in after.versions()]
         assert found[: len(versions)] == versions
-        # Whether there was more to learn depends on the slopes of temperature that were learned before;
-        # that what a full disk refused is stored later, test_daemon_upkeep holds.
+        assert len(found) > len(versions), "nothing was committed once there was room again"
         assert after.integrity() == []

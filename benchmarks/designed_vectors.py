@@ -21,7 +21,7 @@ from crosscal.drivers import Board
 from crosscal.runtime import Calibrator, ProgrammedCalibrator
 from crosscal.runtime.recalibration.known_inputs import telling_vectors
 from crosscal.runtime.recalibration.prediction import predicted_error_a
-from crosscal.runtime.recalibration.vectors import InputWindow, informative_vectors, ordinary_vectors
+from crosscal.runtime.recalibration.vectors import InputWindow, informative_vectors
 
 SCORED = 200
 BOARDS = "lab-12x16,pcm-24x32,rram-32x24,cmo-hfox-32x24"
@@ -33,8 +33,10 @@ def known_v(
 ) -> np.ndarray:
     if way == "designed":
         return telling_vectors(programmed, count, window=window, rng=rng)
-    table = informative_vectors if way == "fixed table" else ordinary_vectors
-    return table(count, programmed.shape[0], low_v=window.low_v, high_v=window.high_v, rng=rng)
+    rows = programmed.shape[0]
+    if way == "random":
+        return window.ordinary(count, rows, rng)
+    return informative_vectors(count, rows, low_v=window.low_v, high_v=window.high_v, rng=rng)
 
 
 def compare(
@@ -51,7 +53,7 @@ def compare(
         states = {"target alone": alone}
         if alone.uses_read_backs:
             states["read-back"] = alone.with_read_back(board.read_conductance())
-        scored_v = ordinary_vectors(SCORED, board.shape[0], low_v=window.low_v, high_v=window.high_v, rng=rng)
+        scored_v = window.ordinary(SCORED, board.shape[0], rng)
         scored_a, ideal_a = board.measure(scored_v), scored_v @ target_s
         for state, before in states.items():
             for count in counts:

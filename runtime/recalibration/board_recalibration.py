@@ -16,7 +16,6 @@ from crosscal.runtime.recalibration.known_readings import KnownReadings, measure
 from crosscal.runtime.recalibration.plan import Ending, RecalibrationPlan
 from crosscal.runtime.recalibration.prediction import largest_ideal_a, predicted_error_a
 from crosscal.runtime.recalibration.report import RecalibrationReport
-from crosscal.runtime.recalibration.vectors import ordinary_vectors
 from crosscal.runtime.recalibration.verification import Verification, verify
 
 _AS_GOOD_AS_KNOWN = 1.1
@@ -112,15 +111,7 @@ def recalibrate_on_board(
         better = known.learned_by(informed)
         predicted = _predicted(better, plan, rng)
         ending = _ending(better, plan, len(known), predicted, late=late(), rng=rng)
-    window = plan.window
-    fresh_v = ordinary_vectors(
-        plan.verification,
-        programmed.shape[0],
-        low_v=window.low_v,
-        high_v=window.high_v,
-        levels_v=window.levels_v,
-        rng=rng,
-    )
+    fresh_v = plan.window.ordinary(plan.verification, programmed.shape[0], rng)
     fresh = measured(port, fresh_v, told, begun=len(known))
     if better.report is None:
         raise InputError("got a calibrator that reports nothing of its recalibration; allowed: one of ours")
@@ -131,7 +122,7 @@ def recalibrate_on_board(
         after=verify(better, fresh_v, fresh.seen_a),
         vectors=len(known),
         ending=ending,
-        largest_ideal_a=largest_ideal_a(programmed, window),
+        largest_ideal_a=largest_ideal_a(programmed, plan.window),
         predicted=predicted,
         read_back=read_back,
     )

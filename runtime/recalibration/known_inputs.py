@@ -9,7 +9,7 @@ from crosscal.runtime.programmed import ProgrammedCalibrator
 from crosscal.runtime.recalibration.design import designed_vectors
 from crosscal.runtime.recalibration.level_choice import USUAL
 from crosscal.runtime.recalibration.posterior import CELLS
-from crosscal.runtime.recalibration.vectors import InputWindow, ordinary_vectors
+from crosscal.runtime.recalibration.vectors import InputWindow
 
 Unknowns = Float[np.ndarray, "columns unknowns unknowns"]
 
@@ -27,14 +27,7 @@ def telling_vectors(
     """
     if not programmed.learns_cells:
         # What a network answers to vectors unlike those it was trained on says little of all others.
-        return ordinary_vectors(
-            count,
-            programmed.shape[0],
-            low_v=window.low_v,
-            high_v=window.high_v,
-            levels_v=window.levels_v,
-            rng=rng,
-        )
+        return window.ordinary(count, programmed.shape[0], rng)
     covariance, noise = _unknown(programmed)
     return designed_vectors(count, programmed.linearised, covariance, noise, window=window, rng=rng)
 

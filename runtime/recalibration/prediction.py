@@ -12,7 +12,7 @@ from crosscal.core.array_types import Float
 from crosscal.runtime.programmed import ProgrammedCalibrator
 from crosscal.runtime.recalibration.cell_model import standardised_inputs
 from crosscal.runtime.recalibration.posterior import ColumnPosterior
-from crosscal.runtime.recalibration.vectors import InputWindow, ordinary_vectors
+from crosscal.runtime.recalibration.vectors import InputWindow
 
 _DRAWS = 16  # of the cells
 _READS = 32  # of each: the error is known to some 5 %
@@ -45,14 +45,7 @@ def predicted_error_a(
     squares = []
     for unknowns in _drawn(posterior, _DRAWS, rng, certain=cells_known):
         tensors = about.tensors if unknowns is None else about.with_unknowns(unknowns)
-        voltage_v = ordinary_vectors(
-            _READS,
-            len(programmed.conductance_s),
-            low_v=window.low_v,
-            high_v=window.high_v,
-            levels_v=window.levels_v,
-            rng=rng,
-        )
+        voltage_v = window.ordinary(_READS, len(programmed.conductance_s), rng)
         scaled = tensors.predicted(standardised_inputs(tensors, voltage_v))
         noise = np.sqrt(tensors.variance) if posterior is None else posterior.noise
         scaled += noise * rng.standard_normal(scaled.shape)

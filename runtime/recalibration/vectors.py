@@ -60,6 +60,12 @@ class InputWindow:
         """Largest magnitude of an input [V]."""
         return max(abs(self.low_v), abs(self.high_v))
 
+    def ordinary(self, count: int, rows: int, rng: np.random.Generator) -> Vectors:
+        """Draw vectors like those that a calibrator was trained on [V], (count, rows)."""
+        return ordinary_vectors(
+            count, rows, low_v=self.low_v, high_v=self.high_v, levels_v=self.levels_v, rng=rng
+        )
+
     def away(self, share: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
         """Inputs [V] at shares of the swing from the middle, -1 at the lowest, as they can be driven."""
         middle_v, swing_v = (self.low_v + self.high_v) / 2, (self.high_v - self.low_v) / 2

@@ -6,7 +6,7 @@ import numpy as np
 
 from crosscal.core.array_types import Vectors
 from crosscal.core.errors import InputError
-from crosscal.runtime import ProgrammedCalibrator, informative_vectors, ordinary_vectors
+from crosscal.runtime import InputWindow, ProgrammedCalibrator, informative_vectors
 
 _GRADES = np.linspace(0.0, 1.0, 8)
 """Sizes of vectors that ranges are compared with: enough to tell an offset, a gain and their noise apart."""
@@ -16,11 +16,7 @@ _FILLED = 0.9
 
 def ordinary_inputs(programmed: ProgrammedCalibrator, count: int, rng: np.random.Generator) -> Vectors:
     """Draw inputs like those of users [V], (count, N)."""
-    low_v, high_v = _window(programmed)
-    levels_v = programmed.input_levels_v
-    return ordinary_vectors(
-        count, programmed.shape[0], low_v=low_v, high_v=high_v, levels_v=levels_v, rng=rng
-    )
+    return _window(programmed).ordinary(count, programmed.shape[0], rng)
 
 
 def graded_inputs(programmed: ProgrammedCalibrator, full_a: float, rng: np.random.Generator) -> Vectors:
@@ -42,14 +38,19 @@ def telling_inputs(programmed: ProgrammedCalibrator, count: int, rng: np.random.
     if not programmed.learns_cells:
         # What a network answers to vectors unlike those it was trained on says little of all others.
         return ordinary_inputs(programmed, count, rng)
-    low_v, high_v = _window(programmed)
-    levels_v = programmed.input_levels_v
+    window = _window(programmed)
     return informative_vectors(
-        count, programmed.shape[0], low_v=low_v, high_v=high_v, levels_v=levels_v, rng=rng
+        count,
+        programmed.shape[0],
+        low_v=window.low_v,
+        high_v=window.high_v,
+        levels_v=window.levels_v,
+        rng=rng,
     )
 
 
-def _window(programmed: ProgrammedCalibrator) -> tuple[float, float]:
+def _window(programmed: ProgrammedCalibrator) -> InputWindow:
     if programmed.voltage_range_v is None:
         raise InputError("got a calibrator whose file gives no range of inputs; train one (crosscal train)")
-    return programmed.voltage_range_v
+    low_v, high_v = programmed.voltage_range_v
+    return InputWindow(low_v=low_v, high_v=high_v, levels_v=programmed.input_levels_v)

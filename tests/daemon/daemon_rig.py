@@ -61,6 +61,13 @@ class Rig:
         """Wait for a verified calibration."""
         return self.wait(lambda status: status["state"] == "IDLE" and not status["in_doubt"])
 
+    def program(self, target_s: np.ndarray) -> None:
+        """Wait for the proxy, and program and calibrate a matrix through it."""
+        self.wait(lambda status: bool(status["proxy"]))
+        with self.client() as board:
+            board.program(target_s)
+            assert board.query("CAL?") == "0"
+
     def unplug(self) -> None:
         """Switch the board off."""
         assert self.server is not None

@@ -87,15 +87,12 @@ class BoardConnection:
         except CrosscalError as error:
             self._absent(error)
             return False
+        self._opened = opened
         try:
             self._attach(opened)
         except CrosscalError as error:
-            with suppress(BoardError):
-                opened.close()
-            self._opened = None
-            if self.hardware is not None:
-                self.hardware.detach()
-            self._upkeep.detach(str(error))
+            self.close()
+            self._detach(str(error))
             self._absent(error)
             return False
         self._back_off.reset()
@@ -107,10 +104,9 @@ class BoardConnection:
         """Give up a board that failed while it was kept."""
         if not isinstance(error, BoardError):
             logger.exception("the upkeep failed")
+        self._detach(f"the board was lost: {error}")
         if self.hardware is not None:
-            self.hardware.detach()
             self.hardware.lost = str(error)
-        self._upkeep.detach(f"the board was lost: {error}")
 
     def let_go(self) -> None:
         """Close the link of a board that was lost."""
@@ -131,11 +127,15 @@ class BoardConnection:
     def _attach(self, opened: OpenedBoard) -> None:
         facts = opened.hardware.facts
         self._require_same(opened.identity, facts)
-        self._opened = opened
         if self.hardware is None:
             self.hardware = CalibratedHardware(facts, self._upkeep, feed=self._feed)
         self.hardware.attach(opened.hardware)
         self._upkeep.attach(opened.hardware, opened.identity)
+
+    def _detach(self, reason: str) -> None:
+        if self.hardware is not None:
+            self.hardware.detach()
+        self._upkeep.detach(reason)
 
     def _require_same(self, identity: str, facts: BoardFacts) -> None:
         """Refuse a board that is not the calibrator's, the store's, or the one that was there before."""

@@ -29,7 +29,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         yield rig
 
 
-    rig.wait(lambda status: bool(status["proxy"]))
+def test_unchanged_driver_gets_calibrated_currents(rig: Rig) -> None:
     target_s, voltage_v = matrix(1), vectors(20)
     with rig.client() as board:
         assert {"CAL", "LOCK"} <= board.capabilities

@@ -3,6 +3,7 @@
     python .ci/snippets                     with the reduced sizes that pages state
     python .ci/snippets --long              as printed; cut off, the same command goes on where it was
     python .ci/snippets docs/how_to/suite.md examples     some pages only
+    python .ci/snippets --but docs/results.md             all others
 
 Each page has a folder of its own, in which its snippets run in order.
 """
@@ -33,25 +34,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("only", nargs="*", help="pages from the root, or `examples`")
     parser.add_argument("--long", action="store_true", help="as printed, resumable")
+    parser.add_argument("--but", action="append", default=[], metavar="PAGE", help="a page to leave out")
     chosen = parser.parse_args()
-    all_pages = [page for page in pages(ROOT) if groups(page)]
-    known = {page.name for page in all_pages} | {"examples"}
-    if unknown := set(chosen.only) - known:
+    by_name = {page.name: page for page in pages(ROOT) if groups(page)}
+    known = [*by_name, "examples"]
+    if unknown := {*chosen.only, *chosen.but} - set(known):
         sys.exit(f"no snippets in {sorted(unknown)}; known: {sorted(known)}")
+    names = [name for name in chosen.only or known if name not in chosen.but]
     with ExitStack() as stack:
         if chosen.long:
             work = ROOT / "build" / "snippets"
         else:
             work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         failures: list[str] = []
-        for page in all_pages:
-            if not chosen.only or page.name in chosen.only:
+        for name in names:
+            if name in by_name:
                 with noted(failures):
-                    run_page(page, work / page.name.replace("/", "-"), printed=chosen.long)
-        if not chosen.only or "examples" in chosen.only:
-            for script in sorted((ROOT / "examples").glob("[0-9]*.py")):
-                with noted(failures):
-                    run_example(script, work / "examples" / script.stem)
+                    run_page(by_name[name], work / name.replace("/", "-"), printed=chosen.long)
+            else:
+                for script in sorted((ROOT / "examples").glob("[0-9]*.py")):
+                    with noted(failures):
+                        run_example(script, work / "examples" / script.stem)
     if failures:
         sys.exit("\n".join(failures))
 

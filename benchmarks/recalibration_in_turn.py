@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from drift_boards.board import exact_calibrator, full_scale_a
 
-from crosscal.runtime.recalibration.posterior import CELLS, GAIN
+from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET
 from crosscal.runtime.recalibration.vectors import informative_vectors
 
 SIZE, NOISE, START = 24, 1e-3, 0.01
@@ -115,6 +115,8 @@ def recalibrations(
         current = current.recalibrated(known_v, known_a, age_s=age_s)
         fresh_v = rng.uniform(LOW_V, HIGH_V, (64, size))
         left_a = fresh_v @ (target_s * (1.0 + error - _believed(current.posterior, target_s.shape)))
+        if current.posterior is not None:
+            left_a -= current.posterior.mean[:, OFFSET] * full_scale_a(target_s)
         z = (_believed(current.posterior, target_s.shape) - error) / _deviation(
             current.posterior, target_s.shape
         )

@@ -9,6 +9,7 @@ LAPACK together.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +52,15 @@ class Spread:
         full = np.full(unknowns, float(self.cell) ** 2)
         full[OFFSET], full[GAIN] = self.offset**2, self.gain**2
         return full
+
+    def beside(self, other: Spread) -> Spread:
+        """Return the spread of changes of this kind and of another, with this one's noise."""
+        return Spread(
+            cell=math.hypot(self.cell, other.cell),
+            gain=math.hypot(self.gain, other.gain),
+            offset=math.hypot(self.offset, other.offset),
+            noise=self.noise,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

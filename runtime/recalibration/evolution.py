@@ -6,6 +6,10 @@ directions that were measured least: the covariance as a whole is inflated by a 
 recalibration says of every rate, inflation and noise on a grid how probable they make its readings; these
 logarithms are summed up over the latest ones. So drift that is smaller than one recalibration can see still
 shows in several, a steady drift does not pass for noise, and a rate is never 0.
+
+A board may also change suddenly: amplifiers that warm up, a board that stood for days. No rate explains
+that, and it must not pass for noise. So all is judged with the sudden change that readings show most
+probably, and without any.
 """
 
 from __future__ import annotations
@@ -19,8 +23,13 @@ import numpy as np
 from crosscal.core.array_types import Float
 from crosscal.core.errors import RangeError, ShapeError, wanted
 from crosscal.runtime.recalibration.conditioning import ColumnReads, Evidence, Spread
-from crosscal.runtime.recalibration.level_choice import few_evidence
-from crosscal.runtime.recalibration.posterior import GAIN, OFFSET, ColumnPosterior
+from crosscal.runtime.recalibration.level_choice import few_evidence, level_by
+from crosscal.runtime.recalibration.posterior import (
+    GAIN,
+    OFFSET,
+    ColumnPosterior,
+    RecalibrationLevel,
+)
 
 RATES = np.geomspace(3e-5, 0.1, 12)
 """Standard deviation of the relative change for Δ = 1: below the first, a thousand recalibrations do not see
@@ -42,6 +51,9 @@ _KEPT = 0.9
 
 _MOST_AT_ONCE = 12.0
 """Largest difference of logarithms that one recalibration may bring: a broken cell is no faster drift."""
+
+_SUDDEN_CHANGE = math.log(0.05)
+"""Logarithm of how probable a sudden change is where readings do not say."""
 
 _SUDDENLY = 2.0
 """Noise relative to that of the latest recalibrations from which this one's own counts."""
@@ -130,21 +142,32 @@ class Evolution:
         """
         root = math.sqrt(self.span(_checked(age_s)))
         changed = self._changes(root, cells=cells)
-        logs = [
-            [evidence.log(replace(changed, noise=noise * self.first_noise), inflation=by) for noise in NOISES]
-            for by in INFLATIONS
-        ]
+        sudden = self._sudden(evidence, changed, cells=cells)
+        of_noises = [replace(changed, noise=noise * self.first_noise) for noise in NOISES]
+        logs = [_logs(evidence, of_noises, sudden, inflation=by) for by in INFLATIONS]
         inflated = replace(self, inflation=_summed(self.inflation, np.array(logs)))
-        grown = inflated._with_rate("gain", evidence, root, cells=cells)
+        grown = inflated._with_rate("gain", evidence, root, sudden, cells=cells)
         if cells:
-            grown = replace(grown, cell=inflated._with_rate("cell", evidence, root, cells=True).cell)
+            grown = replace(grown, cell=inflated._with_rate("cell", evidence, root, sudden, cells=True).cell)
         return replace(grown, age_s=age_s)
 
-    def _with_rate(self, name: str, evidence: Evidence, root: float, *, cells: bool) -> Evolution:
+    def _sudden(self, evidence: Evidence, changed: Spread, *, cells: bool) -> Spread | None:
+        """Find the sudden change that readings show beside the expected one; None if there is none."""
+
+        def log(spread: Spread) -> float:
+            return evidence.log(spread.beside(changed), inflation=self._inflation)
+
+        level, sudden, _ = level_by(log, self.noise, cells=cells)
+        return None if level is RecalibrationLevel.NOTHING else sudden
+
+    def _with_rate(
+        self, name: str, evidence: Evidence, root: float, sudden: Spread | None, *, cells: bool
+    ) -> Evolution:
         """Add the evidence of the rates of `cell` or `gain`, beside all else as it is believed."""
-        changed, by = self._changes(root, cells=cells), self._inflation
-        logs = [evidence.log(replace(changed, **{name: float(rate) * root}), inflation=by) for rate in RATES]
-        return replace(self, **{name: _summed(getattr(self, name), np.array(logs))})
+        changed = self._changes(root, cells=cells)
+        of_rates = [replace(changed, **{name: float(rate) * root}) for rate in RATES]
+        logs = _logs(evidence, of_rates, sudden, inflation=self._inflation)
+        return replace(self, **{name: _summed(getattr(self, name), logs)})
 
     def _changes(self, root: float, *, cells: bool) -> Spread:
         """Spreads of the changes in a span of this square root."""
@@ -180,6 +203,17 @@ def grown_covariance(
     evidence = few_evidence(reads, posterior.covariance)
     evolution = known.learned(evidence, age_s=age_s, cells=posterior.cells_known)
     return evolution.grown(posterior.covariance, known.span(age_s)), evolution
+
+
+def _logs(
+    evidence: Evidence, spreads: list[Spread], sudden: Spread | None, *, inflation: float
+) -> Float[np.ndarray, " spreads"]:
+    """Logarithms of how probable readings are with each spread, with a sudden change or without one."""
+    steady = np.array([evidence.log(each, inflation=inflation) for each in spreads])
+    if sudden is None:
+        return steady
+    beside = np.array([evidence.log(each.beside(sudden), inflation=inflation) for each in spreads])
+    return np.logaddexp(steady, beside + _SUDDEN_CHANGE)
 
 
 def _summed(known: np.ndarray, logs: np.ndarray) -> np.ndarray:

@@ -70,10 +70,20 @@ def choose_level(reads: ColumnReads, before: np.ndarray | None, stated_noise: fl
         The level; the spreads, zero where the level excludes them; the logarithm of the evidence for each
         level.
     """
-    evidence = few_evidence(reads, before)
     cells = reads.sensitivity.shape[2] > CELLS
+    return level_by(few_evidence(reads, before).log, stated_noise, cells=cells)
+
+
+def level_by(log: Callable[[Spread], float], stated_noise: float, *, cells: bool) -> LevelFound:
+    """Find the level, and the spreads at it, as `choose_level` does, from the evidence of each spread.
+
+    Args:
+        log: logarithm of how probable the residuals are with a spread.
+        stated_noise: as for `choose_level`.
+        cells: whether cells can be told apart.
+    """
     tried = [level for level in RecalibrationLevel if cells or level is not RecalibrationLevel.CELLS]
-    found = {level: _most_probable(evidence, stated_noise, level) for level in tried}
+    found = {level: _most_probable(log, stated_noise, level) for level in tried}
     best = max(found, key=lambda level: found[level][1])
     return best, found[best][0], {level: value for level, (_, value) in found.items()}
 
@@ -90,14 +100,14 @@ def noise_has_grown(noise: float, stated_noise: float, readings: int) -> bool:
 
 
 def _most_probable(
-    evidence: Evidence, stated_noise: float, level: RecalibrationLevel
+    log: Callable[[Spread], float], stated_noise: float, level: RecalibrationLevel
 ) -> tuple[Spread, float]:
     free = _FREE[level]
 
     def score(spread: Spread) -> float:
         if spread.noise < LEAST_NOISE:
             return -np.inf
-        return evidence.log(spread) - _unusual(spread, stated_noise, free)
+        return log(spread) - _unusual(spread, stated_noise, free)
 
     starts = (
         Spread(

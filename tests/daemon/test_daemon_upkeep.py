@@ -18,10 +18,11 @@ from crosscal.daemon.clock import DaemonClock
 from crosscal.daemon.hardware.calibrated_hardware import CalibratedHardware
 from crosscal.daemon.journal import Journal
 from crosscal.daemon.settings import Drift
+from crosscal.daemon.upkeep.known_vectors import VectorReader
 from crosscal.daemon.upkeep.upkeep import Upkeep
 from crosscal.daemon.upkeep.watch.staleness import Staleness
 from crosscal.runtime import Calibrator
-from crosscal.runtime.recalibration.verification import Verification
+from crosscal.runtime.recalibration.verification import Verification, verify
 from crosscal.runtime.store import Store
 from crosscal.simulated_bench import Bench, program_bench
 
@@ -121,6 +122,23 @@ def test_drift_is_noticed_diagnosed_repaired_and_committed(kept: Kept) -> None:
     assert kept.store.events(kind="drift")
     latest = kept.store.versions()[-1].meta
     assert latest["rms_error_after_a"] < latest["rms_error_before_a"]
+
+
+def test_each_jump_is_learned_as_well_as_the_first_and_states_its_true_error(kept: Kept) -> None:
+    voltage_v = np.random.default_rng(6).uniform(0.1, 0.5, (64, 12))
+    errors_a = []
+    for temperature_c in (60.0, 20.0, 60.0, 25.0):
+        kept.board.bench.set_temperature(temperature_c)
+        kept.clock.advance(24 * HOUR_S)
+        assert kept.upkeep.calibrate(lambda: None) == 0
+        programmed = kept.upkeep.condition.programmed
+        assert programmed is not None
+        known = VectorReader(kept.board, kept.clock).read(voltage_v)
+        errors = verify(programmed, voltage_v, known.measured_a)
+        assert errors.expected_a is not None
+        assert 0.5 < errors.rms_a / errors.expected_a < 1.5
+        errors_a.append(errors.rms_a)
+    assert max(errors_a[1:]) < 1.5 * errors_a[0]
 
 
 def test_program_during_a_recalibration_ends_it_cleanly(kept: Kept) -> None:

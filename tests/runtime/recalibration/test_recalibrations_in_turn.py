@@ -91,6 +91,33 @@ def test_noise_that_has_grown_is_believed_although_nothing_else_has_changed(fact
     assert 0.7 < quotient(after) < 1.25
 
 
+SUDDEN = {
+    "offsets": (0.006, 0.0, 0.0),
+    "gains": (0.0, 0.05, 0.0),
+    "cells": (0.0, 0.0, 0.05),
+    "amplifiers and cells": (0.003, 0.02, 0.02),
+}
+"""Standard deviations of what changes at once: offsets relative to full scale, gains, cells."""
+
+
+@pytest.mark.parametrize("change", SUDDEN)
+def test_sudden_change_does_not_pass_for_noise(change: str) -> None:
+    offset, gain, cell = SUDDEN[change]
+    rng = np.random.default_rng(11)
+    target_s = rng.uniform(20e-6, 95e-6, (ROWS, COLUMNS))
+    error = START * rng.standard_normal(target_s.shape)
+    current, offset_a = exact_calibrator(target_s, NOISE), np.zeros(COLUMNS)
+    for step in range(4):
+        known_v = known_vectors(rng, 2 * ROWS)
+        real_a = measured_a(target_s * (1.0 + error), known_v, NOISE, rng) + offset_a
+        current = current.recalibrated(known_v, real_a, age_s=86400.0 * (step + 1))
+        assert current.posterior is not None
+        assert current.posterior.noise == pytest.approx(NOISE, rel=0.3)
+        offset_a += offset * FULL_SCALE_A * rng.standard_normal(COLUMNS)
+        error = (1.0 + error) * (1.0 + gain * rng.standard_normal(COLUMNS)) - 1.0
+        error += cell * rng.standard_normal(error.shape)
+
+
 def test_noise_as_it_was_leaves_a_calibration_as_it_is() -> None:
     _, after = _recalibrated(NOISE)
     assert after.posterior is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -23,7 +23,11 @@ from crosscal.commands.terminal.interrupt import interruptible, keeping, kept_in
 from crosscal.commands.terminal.progress import console, progress_bar
 from crosscal.core.whole_file import write_whole_text
 
-NAMES = ("table-1", "biased", "columns", "scatter", "wires", "drift", "deep")
+if TYPE_CHECKING:
+    from crosscal.commands.network.study.crosssim import CrossSim
+    from crosscal.commands.network.study.running import Study
+
+NAMES = ("table-1", "biased", "columns", "scatter", "wires", "drift", "deep", "peers")
 
 
 @click.command("study")
@@ -70,6 +74,11 @@ NAMES = ("table-1", "biased", "columns", "scatter", "wires", "drift", "deep")
 @click.option(
     "--known", type=click.IntRange(2), default=200, show_default=True, help="Known inputs of a calibration."
 )
+@click.option(
+    "--crosssim",
+    type=click.Path(path_type=Path),
+    help="Folder with CrossSim's source, to run it beside in peers.",
+)
 @precision_option
 @chips_option
 @seed_option
@@ -86,6 +95,7 @@ def command(name: str, data: tuple[Path, ...], output: Path, **given: Any) -> No
     wires    accuracy against the resistance of wires
     drift    accuracy against age, as it is and with columns found anew
     deep     VGG8: float, quantised, memristive and memcapacitive
+    peers    one network on ideal wires, here and in CrossSim (--crosssim)
 
     All but the first take --data. Networks and rows are kept in the folder.
 
@@ -99,10 +109,25 @@ def command(name: str, data: tuple[Path, ...], output: Path, **given: Any) -> No
     if not data:
         raise click.UsageError(f"Missing option '--data' for {name}.")
     require_device(given["device"])
+    peer = _peer(name, given["crosssim"])
     require_output_folder(output)
     with keeping(lambda: kept_in(output, "finished rows")):
-        rows, curve = _run(name, data, output, given)
-    _write(name, rows, curve, output)
+        study, curve = _run(name, data, output, given)
+        if name == "peers":
+            _write_peers(study, peer, output)
+            return
+    _write(name, study.results(), curve, output)
+
+
+def _peer(name: str, folder: Path | None) -> CrossSim | None:
+    """Load CrossSim before anything is trained."""
+    if folder is None:
+        return None
+    if name != "peers":
+        raise click.UsageError(f"--crosssim is an option of peers, not of {name}.")
+    from crosscal.commands.network.study.crosssim import load_crosssim
+
+    return load_crosssim(folder)
 
 
 def _print_table_1() -> None:
@@ -114,9 +139,7 @@ def _print_table_1() -> None:
         out.print(line, highlight=False)
 
 
-def _run(
-    name: str, data: tuple[Path, ...], output: Path, given: dict[str, Any]
-) -> tuple[list[dict[str, Any]], str | None]:
+def _run(name: str, data: tuple[Path, ...], output: Path, given: dict[str, Any]) -> tuple[Study, str | None]:
     import torch
 
     from crosscal.commands.network.study.running import Study
@@ -140,7 +163,7 @@ def _run(
             study.here(advance, lambda note: bar.update(line, note=note))
         else:
             study.on_cluster(given["scheduler"], lambda job: advance(job.inputs))
-    return study.results(), curve
+    return study, curve
 
 
 def _rows(name: str, data: tuple[Path, ...], given: dict[str, Any]) -> tuple[list[Any], str | None]:
@@ -180,3 +203,23 @@ def _write(name: str, rows: list[dict[str, Any]], curve: str | None, output: Pat
     write_whole_text(output / f"{name}.md", study_markdown(rows, curve))
     draw_study(rows, curve, output / f"{name}.png")
     console.print(f"wrote {name}.json, .md and .png in {output}")
+
+
+def _write_peers(study: Study, peer: CrossSim | None, output: Path) -> None:
+    from crosscal.commands.network.study.peers import peer_lines, peer_table, run_peers
+
+    with progress_bar() as bar, interruptible() as check:
+        line = bar.add_task("inputs", total=None, note="peers")
+
+        def advance(done: int) -> None:
+            check()
+            bar.advance(line, done)
+
+        reports = run_peers(study, peer, advance)
+    out = Console()
+    for report in reports:
+        out.print(peer_table(report))
+        for sentence in peer_lines(report):
+            out.print(sentence, highlight=False)
+    write_whole_text(output / "peers.json", json.dumps(reports, indent=2) + "\n")
+    console.print(f"wrote {output / 'peers.json'}")

@@ -157,6 +157,12 @@ def deep_rows(plan: StudyPlan) -> Iterator[StudyRow]:
         yield replace(row, training_inputs=DEEP_TRAINING_INPUTS)
 
 
+def peer_rows(plan: StudyPlan) -> Iterator[StudyRow]:
+    """One plain network in software; `peers` maps it."""
+    for name, profile in plan.profiles():
+        yield replace(plan.row({"cells": name}, _mapping(profile, "layer", "offset")), mapping=None)
+
+
 def _in_software(row: StudyRow) -> StudyRow:
     return replace(row, mapping=None, training_inputs=DEEP_TRAINING_INPUTS)
 
@@ -181,4 +187,5 @@ STUDIES = {
     "deep": StudyKind(
         rows=deep_rows, cells=("neurosim-v2", "memcapacitor-2bit"), mode="merged", network="vgg8"
     ),
+    "peers": StudyKind(rows=peer_rows, cells=("ideal-2bit",), mode="converted"),
 }

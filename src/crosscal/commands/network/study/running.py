@@ -125,6 +125,12 @@ class Study:
             for row in self._rows
         ]
 
+    def plain_networks(self) -> Iterator[tuple[StudyRow, StudyData, bytes]]:
+        """Yield every row that is not trained for crossbars with its data and its trained network."""
+        for row in self._rows:
+            if row.start is None:
+                yield row, self._data[row.data], self._network(row, row.plan, None).read_bytes()
+
     def _training(self, row: StudyRow, plan: LearningPlan, begun: Path | None) -> Job:
         data = self._data[row.data]
         return Job(

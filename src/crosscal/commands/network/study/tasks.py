@@ -24,6 +24,7 @@ from crosscal.training.networks.learning.plan import LearningPlan
 from crosscal.training.networks.learning.trainer import NetworkTrainer
 from crosscal.training.networks.mapping.mapped_network import MappedNetwork
 from crosscal.training.networks.mapping.mapper import map_graph
+from crosscal.training.networks.mapping.options import MappingOptions
 from crosscal.training.networks.running.chip_run import ChipRun
 from crosscal.training.networks.running.column_calibration import calibrate_columns
 from crosscal.training.networks.running.scoring import accuracy_of
@@ -98,9 +99,7 @@ def score(
             for name, (x, y) in parts.items():
                 found[f"{name}software"] = accuracy_of(module.eval(), x, y, advance=advance)
         return json.dumps(found).encode()
-    onnx_bytes = module_to_onnx(module, tuple(data.x_train.shape[1:]), factors=state["factors"])
-    graph = graph_of_model(onnx.load_from_string(onnx_bytes), "network")
-    mapped = map_graph(graph, row.mapping, ranges_from=data.x_train[:RANGE_INPUTS])
+    mapped = _mapped(data, row.mapping, module, state)
     software = SoftwareRun(mapped, row.chip.device)
     for name, (x, y) in parts.items():
         found[f"{name}software"] = accuracy_of(software.run, x, y, advance=advance)
@@ -135,6 +134,23 @@ class _Chips:
             for name, (x, y) in self.parts.items():
                 found[f"{name}{state}"] = accuracy_of(run.run, x, y, advance=self.advance)
         return found
+
+
+def module_and_mapped(
+    data: StudyData, row: StudyRow, mapping: MappingOptions, network: bytes
+) -> tuple[nn.Module, MappedNetwork]:
+    """Return a trained network as a module and as it is mapped."""
+    state = _state(network)
+    module = _module(data, row.plan, state)
+    return module.eval(), _mapped(data, mapping, module, state)
+
+
+def _mapped(
+    data: StudyData, mapping: MappingOptions, module: nn.Module, state: dict[str, Any]
+) -> MappedNetwork:
+    onnx_bytes = module_to_onnx(module, tuple(data.x_train.shape[1:]), factors=state["factors"])
+    graph = graph_of_model(onnx.load_from_string(onnx_bytes), "network")
+    return map_graph(graph, mapping, ranges_from=data.x_train[:RANGE_INPUTS])
 
 
 def _state(content: bytes) -> dict[str, Any]:

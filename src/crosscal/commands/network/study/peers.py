@@ -1,0 +1,148 @@
+"""Peers on one network: accuracy, predictions and time per image, here and in CrossSim."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from rich import box
+from rich.table import Table
+from torch import Tensor
+
+from crosscal.commands.network.study.crosssim import HOW_TO_GET_IT, CrossSim, CrossSimRun
+from crosscal.commands.network.study.running import Study
+from crosscal.commands.network.study.tasks import module_and_mapped
+from crosscal.simulated_bench.tiles.chip import Chip
+from crosscal.training.networks.mapping.options import MappingOptions
+from crosscal.training.networks.running.chip_run import ChipRun
+from crosscal.training.networks.running.mode_comparison import without_rounding
+
+BATCH = 100  # images at a time in every row, so that times compare
+FEW = 20
+"""Images compared without rounding converters, where both are exact in single precision."""
+
+FLOAT, OURS, PEER = "plain torch", "crosscal, converted", "CrossSim, ISAAC mode"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """Predictions of one simulator.
+
+    Attributes:
+        name: of the row.
+        classes: of all test inputs, (B,).
+        cpu_s: CPU time of one input [s].
+    """
+
+    name: str
+    classes: np.ndarray
+    cpu_s: float
+
+
+def run_peers(
+    study: Study, crosssim: CrossSim | None, advance: Callable[[int], None]
+) -> list[dict[str, Any]]:
+    """Compare the float network, one chip and, where there is one, CrossSim, for every row of a study.
+
+    Args:
+        study: whose networks are trained.
+        crosssim: loaded; None leaves it out.
+        advance: is told the number of inputs done.
+    """
+    reports = []
+    for row, data, network in study.plain_networks():
+        x = data.x_test
+        mapping = MappingOptions(
+            cells=row.chip.cells, representation="offset", scale="layer", read_back=False
+        )
+        module, mapped = module_and_mapped(data, row, mapping, network)
+        chip = ChipRun(mapped, Chip(row.chip, seed=1, number=0))
+        runs: dict[str, Callable[[Tensor], Tensor]] = {FLOAT: module, OURS: chip.run}
+        if crosssim is not None:
+            runs[PEER] = CrossSimRun(crosssim, module, mapped).run
+        report = peer_report([_peer(name, run, x, advance) for name, run in runs.items()], data.y_test)
+        if crosssim is not None:
+            unrounded = without_rounding(mapped)
+            ours = ChipRun(unrounded, Chip(row.chip, seed=1, number=0)).run(x[:FEW])
+            other = CrossSimRun(crosssim, module, unrounded).run(x[:FEW])
+            report["unrounded_difference"] = float((ours - other).norm() / other.norm())
+        reports.append({"labels": row.labels} | report)
+    return reports
+
+
+@torch.no_grad()
+def _peer(name: str, run: Callable[[Tensor], Tensor], x: Tensor, advance: Callable[[int], None]) -> Peer:
+    run(x[:2])  # what is compiled or filled once
+    found, cpu_s = [], 0.0
+    for part in x.split(BATCH):
+        start = time.process_time()
+        outputs = run(part)
+        cpu_s += time.process_time() - start
+        found.append(outputs.reshape(len(part), -1).argmax(dim=1).numpy())
+        advance(len(part))
+    return Peer(name=name, classes=np.concatenate(found), cpu_s=cpu_s / len(x))
+
+
+def peer_report(peers: list[Peer], y: Tensor) -> dict[str, Any]:
+    """Return accuracies with their sampling errors, and the last two rows against each other.
+
+    The error of a difference counts only the inputs that one of both classifies rightly and the other does
+    not: both saw the same inputs.
+    """
+    truth = y.numpy()
+    right = {peer.name: peer.classes == truth for peer in peers}
+    report: dict[str, Any] = {"inputs": len(truth)}
+    report["rows"] = [
+        {
+            "name": peer.name,
+            "accuracy": float(right[peer.name].mean()),
+            "sampling_error": _sampling_error(float(right[peer.name].mean()), len(truth)),
+            "cpu_s": peer.cpu_s,
+        }
+        for peer in peers
+    ]
+    if peers[-1].name == PEER:
+        ours, other = peers[-2], peers[-1]
+        apart = right[ours.name].astype(int) - right[other.name].astype(int)
+        report["difference"] = float(apart.mean())
+        report["difference_error"] = float(apart.std() / math.sqrt(len(truth)))
+        report["predictions_agree"] = float(np.mean(ours.classes == other.classes))
+    return report
+
+
+def _sampling_error(part: float, count: int) -> float:
+    return math.sqrt(part * (1 - part) / count)
+
+
+def peer_table(report: dict[str, Any]) -> Table:
+    """Lay the rows out for the terminal; without CrossSim its row says how to get it."""
+    labels = ", ".join(report["labels"].values())
+    title = f"peers: {labels}, ideal wires, {report['inputs']} test inputs"
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for head in ("", "accuracy (%)", "CPU per image"):
+        table.add_column(head, justify="left" if not head else "right", overflow="fold")
+    for row in report["rows"]:
+        accuracy = f"{100 * row['accuracy']:.2f} ± {100 * row['sampling_error']:.2f}"
+        table.add_row(row["name"], accuracy, f"{1e3 * row['cpu_s']:.2f} ms")
+    if "difference" not in report:
+        table.add_row(PEER, "not run", "")
+    return table
+
+
+def peer_lines(report: dict[str, Any]) -> list[str]:
+    """State the comparison in words."""
+    if "difference" not in report:
+        return [f"CrossSim is not on PyPI: {HOW_TO_GET_IT}"]
+    difference, error = 100 * report["difference"], 100 * report["difference_error"]
+    ours, other = (row["cpu_s"] for row in report["rows"][-2:])
+    return [
+        f"without rounding converters, outputs differ by {report['unrounded_difference']:.1e} of their size",
+        f"predictions agree for {100 * report['predictions_agree']:.2f} % of the inputs",
+        f"accuracies differ by {difference:.2f} ± {error:.2f} points (sampling error of the pair)",
+        f"CrossSim takes {other / ours:.1f} × the CPU time",
+    ]

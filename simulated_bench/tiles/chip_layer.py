@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from crosscal.core.network.layer_codes import LayerCodes
-from crosscal.core.network.tile_port import Conversion, LayerCost
+from crosscal.core.network.tile_port import Conversion, FoldedLayer, LayerCost
 from crosscal.simulated_bench.tiles.cell_values import write_cells
 from crosscal.simulated_bench.tiles.chip_settings import ChipSettings
 from crosscal.simulated_bench.tiles.conversion import Converters
@@ -92,13 +92,18 @@ class ChipLayer:
         self._rows[row].sums(applied, sums, self._torch_rng)
         return self._converters.rounded(sums.view(-1, slices, outputs))
 
-    def folded(self) -> tuple[torch.Tensor, torch.Tensor]:
+    def folded(self) -> FoldedLayer:
         """See `ProgrammedLayer`."""
         slices, outputs = self._layer.codes.shape[2], self._layer.shape[1]
         device = self._settings.device
         significance = torch.as_tensor(self._layer.significance, dtype=torch.float32, device=device)
-        whole = torch.cat([row.matrix.view(-1, slices, outputs) for row in self._rows])
-        matrix = torch.einsum("kso,s->ko", whole, significance)
+
+        def joined(parts: list[torch.Tensor], weights: torch.Tensor) -> torch.Tensor:
+            return torch.cat(
+                [torch.einsum("kso,s->ko", part.view(-1, slices, outputs), weights) for part in parts]
+            )
+
+        squares = [row.square for row in self._rows if row.square is not None]
         variance = torch.full(
             (outputs,), self._converters.rounding_deviation(len(self._rows)) ** 2, device=device
         )
@@ -108,7 +113,11 @@ class ChipLayer:
         for row in self._rows:
             if row.constant is not None:
                 variance = variance + (squared[:, None] * row.constant.view(slices, outputs)).sum(dim=0)
-        return matrix, variance.sqrt()
+        return FoldedLayer(
+            matrix=joined([row.matrix for row in self._rows], significance),
+            deviation=variance.sqrt(),
+            read_variance=joined(squares, significance**2) if squares else None,
+        )
 
     @property
     def _rows(self) -> list[TileRow]:

@@ -152,11 +152,29 @@ def test_folding_gives_the_mean_of_converted_reads_and_their_rounding() -> None:
     cells = CellProfile(levels_s=LEVELS_S, deviation_s=(1e-6,) * 4)
     numbers = torch.from_numpy(numbers_for(layer.coding, rng, (400, 40)).astype(np.int16))
     programmed = Chip(ChipSettings(cells=cells), seed=1, number=0).program(layer)
-    matrix, deviation = programmed.folded()
-    error = programmed.multiply(numbers) - numbers.float() @ matrix
+    folded = programmed.folded()
+    error = programmed.multiply(numbers) - numbers.float() @ folded.matrix
     # rounding of some hundred sums is uniform to a few percent; sums of few rows are less so
-    assert error.std().item() == pytest.approx(float(deviation.mean()), rel=0.1)
-    assert abs(error.mean().item()) < 0.2 * float(deviation.mean())
+    assert error.std().item() == pytest.approx(float(folded.deviation.mean()), rel=0.1)
+    assert abs(error.mean().item()) < 0.2 * float(folded.deviation.mean())
+    assert folded.read_variance is None
+
+
+@pytest.mark.parametrize("coding", CODINGS, ids=str)
+@pytest.mark.parametrize("pair", [1, 2])
+def test_folding_has_the_variance_of_noisy_reads(coding: InputCoding, pair: int) -> None:
+    rng = np.random.default_rng(16)
+    layer = random_layer(rng, pair=pair, coding=coding)
+    cells = CellProfile(levels_s=LEVELS_S, cycle_relative=0.1)
+    programmed = Chip(ChipSettings(cells=cells), seed=1, number=0).program(layer)
+    one = numbers_for(coding, rng, (1, 40))
+    found = programmed.multiply(torch.from_numpy(np.repeat(one, 3000, axis=0).astype(np.int16)))
+    power = torch.from_numpy(coding.power()[one + (coding.largest if coding.signed else 0)]).float()
+    folded = programmed.folded()
+    variance = (power @ folded.read_variance)[0]
+    # 3000 reads: a variance is off by 2.6 %, the mean of five by half of it
+    assert (found.var(dim=0) / variance).mean().item() == pytest.approx(1.0, abs=0.05)
+    assert not bool(folded.deviation.any())
 
 
 def test_chips_differ_and_the_same_chip_is_the_same() -> None:

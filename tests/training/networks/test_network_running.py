@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -9,7 +10,9 @@ from support.made_networks import small_network, striped_images
 
 from crosscal.core.network.cell_profile import CellProfile
 from crosscal.core.network.layer_codes import LayerCodes
-from crosscal.core.network.tile_port import LayerCost
+from crosscal.core.network.tile_port import FoldedLayer, LayerCost
+from crosscal.simulated_bench.tiles.chip import Chip
+from crosscal.simulated_bench.tiles.chip_settings import ChipSettings
 from crosscal.training.networks.mapping.mapped_network import MappedNetwork
 from crosscal.training.networks.mapping.mapper import map_network
 from crosscal.training.networks.mapping.options import MappingOptions
@@ -53,8 +56,9 @@ class PlainLayer:
         steps = 1 + self._gain * torch.linspace(-1, 1, product.shape[1], dtype=torch.float64)
         return (product * steps).float()
 
-    def folded(self) -> tuple[torch.Tensor, torch.Tensor]:
-        return torch.from_numpy(self.matrix()).float(), torch.zeros(self._layer.shape[1])
+    def folded(self) -> FoldedLayer:
+        matrix = torch.from_numpy(self.matrix()).float()
+        return FoldedLayer(matrix=matrix, deviation=torch.zeros(self._layer.shape[1]))
 
 
 class PlainTiles:
@@ -102,6 +106,22 @@ def test_calibrated_columns_lose_their_gains() -> None:
     before = np.mean(layer_errors(run, software, X)[0])
     calibrate_columns(run, software, X)
     assert np.mean(layer_errors(run, software, X)[0]) < 0.02 * before
+
+
+@pytest.mark.parametrize("representation", ["offset", "differential"])
+def test_merged_products_have_the_noise_of_reads_that_converted_ones_have(representation: str) -> None:
+    cells = msgspec.structs.replace(EVEN, cycle_relative=0.05)
+    network, image = mapped(cells=cells, representation=representation), X[:1].expand(400, 1, 12, 12)
+    found = {}
+    for mode in ("converted", "merged"):
+        chip = Chip(ChipSettings(cells=cells, mode=mode), seed=1, number=0)
+        found[mode] = ChipRun(network, chip, merged=mode == "merged").product(0, image).double()
+    # 400 reads of 6 · 144 outputs, some 9 reads apart: their mean variance is known to half a percent
+    spread = {mode: outputs.std(dim=0).pow(2).mean().item() for mode, outputs in found.items()}
+    assert spread["merged"] == pytest.approx(spread["converted"], rel=0.02)
+    means = [outputs.mean(dim=0) for outputs in found.values()]
+    # The difference of two means of 400 reads: a tenth of their deviation at four standard deviations.
+    assert (means[0] - means[1]).abs().mean() < 0.1 * spread["merged"] ** 0.5
 
 
 def test_noise_on_reads_makes_no_gain_smaller() -> None:

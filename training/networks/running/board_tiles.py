@@ -12,7 +12,7 @@ from crosscal.core.errors import InputError, RangeError, wanted
 from crosscal.core.network.cell_profile import MEMRISTIVE, CellProfile
 from crosscal.core.network.column_order import by_slice, columns_of
 from crosscal.core.network.layer_codes import LayerCodes
-from crosscal.core.network.tile_port import Conversion, LayerCost, ProgrammedLayer, Tiles
+from crosscal.core.network.tile_port import Conversion, FoldedLayer, LayerCost, ProgrammedLayer, Tiles
 from crosscal.core.port import CrossbarPort
 
 
@@ -90,7 +90,7 @@ class BoardLayer:
         significance = torch.from_numpy(self._layer.significance.astype(np.float32))
         return torch.einsum("rbso,s->bo", self.multiply_apart(inputs), significance)
 
-    def folded(self) -> tuple[Tensor, Tensor]:
+    def folded(self) -> FoldedLayer:
         """Refuse: a board tells its matrix only by multiplying.
 
         Raises:

@@ -25,6 +25,16 @@ class ColumnCorrection:
     offset: Tensor
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Merged:
+    """A layer of a merged run, in the unit of the float layer: see `FoldedLayer`; `power` by whole number."""
+
+    weight: Tensor
+    deviation: Tensor
+    read_variance: Tensor | None
+    power: Tensor
+
+
 TileCorrection = Callable[[Tensor, Tensor], Tensor]
 """Takes sums of rows of tiles and slices, (R, B, S, O), and the whole numbers that they are of, (B, K)."""
 
@@ -79,7 +89,7 @@ class ChipRun:
     def refresh(self) -> None:
         """Fold the tiles' matrices anew, as after they aged."""
         if self._merged:
-            self._folded = [self._fold(number) for number in range(len(self.programmed))]
+            self._merged_layers = [self._fold(number) for number in range(len(self.programmed))]
 
     def clear_corrections(self) -> None:
         """Take all corrections away."""
@@ -156,19 +166,31 @@ class ChipRun:
         joined = layer.matrix.outputs_of(sums, shape)
         return joined * layer.matrix.per_output(self._factors[number]) * factor
 
-    def _fold(self, number: int) -> tuple[Tensor, Tensor]:
+    def _fold(self, number: int) -> _Merged:
         layer = self.network.layers[number]
         folded = [programmed.folded() for programmed in self.programmed[number]]
-        weight = torch.stack([(matrix - layer.reference).T for matrix, _ in folded])
         factors = self._factors[number]
-        weight = weight * factors.view(weight.shape[0], -1, 1)
-        return weight.contiguous(), torch.cat([deviation for _, deviation in folded]) * factors
+        by_group = factors.view(len(folded), -1, 1)
+        weight = torch.stack([(each.matrix - layer.reference).T for each in folded]) * by_group
+        variances = [each.read_variance.T for each in folded if each.read_variance is not None]
+        power = layer.codes[0].coding.power()
+        return _Merged(
+            weight=weight.contiguous(),
+            deviation=torch.cat([each.deviation for each in folded]) * factors,
+            read_variance=(torch.stack(variances) * by_group**2).contiguous() if variances else None,
+            power=torch.as_tensor(power, dtype=torch.float32, device=self.device),
+        )
 
     def _merged_product(self, number: int, numbers: Tensor) -> Tensor:
-        layer = self.network.layers[number]
-        weight, deviation = self._folded[number]
-        found = layer.matrix.product(numbers, weight)
-        if not bool(deviation.any()):
+        layer, merged = self.network.layers[number], self._merged_layers[number]
+        found = layer.matrix.product(numbers, merged.weight)
+        if merged.read_variance is None and not bool(merged.deviation.any()):
             return found
         noise = torch.randn(found.shape, generator=self._noise, device=found.device)
-        return torch.addcmul(found, noise, layer.matrix.per_output(deviation).expand_as(found))
+        if merged.read_variance is None:
+            return torch.addcmul(found, noise, layer.matrix.per_output(merged.deviation).expand_as(found))
+        first = len(merged.power) - 1 - layer.codes[0].coding.largest
+        power = merged.power[numbers.long() + first]
+        variance = layer.matrix.product(power, merged.read_variance)
+        variance = variance + layer.matrix.per_output(merged.deviation**2)
+        return torch.addcmul(found, noise, variance.sqrt())

@@ -80,6 +80,15 @@ class InputCoding:
         """The largest digit, applied as the whole read voltage."""
         return max(2**plane.bits - 1 for plane in self.planes())
 
+    def power(self) -> np.ndarray:
+        """Sum up the squares of each number's digits, times the squares of their weights: (numbers,).
+
+        The first number is 0, or the least one where there are numbers below 0. Independent noise that is
+        in proportion to each digit adds to a sum of all digits with this variance.
+        """
+        numbers = np.arange(-self.largest if self.signed else 0, self.largest + 1)
+        return np.sum([(plane.weight * plane.digits(numbers)) ** 2 for plane in self.planes()], axis=0)
+
     def planes(self) -> tuple[Plane, ...]:
         """List the digits in the order of their application."""
         if self.signed and self.digit_bits == 1:

@@ -53,6 +53,22 @@ class Conversion:
         return Conversion(low=low, high=high, step=(high - low) / (2**layer.adc_bits - 1))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FoldedLayer:
+    """A layer with all slices, digits and rows of tiles folded into one product. Arrays are torch tensors.
+
+    Attributes:
+        matrix: (K, O).
+        deviation: that conversion and amplifiers add to each sum, whatever the inputs, (O,).
+        read_variance: variance that the noise of reads adds to each sum, per `InputCoding.power` of each
+            input, (K, O); None: reads have no such noise.
+    """
+
+    matrix: Any
+    deviation: Any
+    read_variance: Any = None
+
+
 @runtime_checkable
 class ProgrammedLayer(Protocol):
     """A layer in its tiles. Arrays are torch tensors on the device that the tiles were made for."""
@@ -87,8 +103,8 @@ class ProgrammedLayer(Protocol):
         """Apply digits (B, N) to one row of tiles, once, and convert: sums (B, S, O)."""
         ...
 
-    def folded(self) -> tuple[Any, Any]:
-        """Return the matrix as one, (K, O), and the deviation that conversion adds to each sum, (O,)."""
+    def folded(self) -> FoldedLayer:
+        """Return the matrix as one, with the noise that conversions and reads add."""
         ...
 
 

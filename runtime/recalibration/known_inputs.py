@@ -15,7 +15,12 @@ Unknowns = Float[np.ndarray, "columns unknowns unknowns"]
 
 
 def telling_vectors(
-    programmed: ProgrammedCalibrator, count: int, *, window: InputWindow, rng: np.random.Generator
+    programmed: ProgrammedCalibrator,
+    count: int,
+    *,
+    window: InputWindow,
+    rng: np.random.Generator,
+    age_s: float | None = None,
 ) -> Vectors:
     """Choose inputs to learn from [V], (count, N).
 
@@ -24,22 +29,26 @@ def telling_vectors(
         count: vectors wanted.
         window: that inputs lie in.
         rng: draws them where the kind does not know cells; otherwise where the design begins.
+        age_s: of the matrix when they are read, where it has changed since the last recalibration.
     """
     if not programmed.learns_cells:
         # What a network answers to vectors unlike those it was trained on says little of all others.
         return window.ordinary(count, programmed.shape[0], rng)
-    covariance, noise = _unknown(programmed)
+    covariance, noise = _unknown(programmed, age_s)
     return designed_vectors(count, programmed.linearised, covariance, noise, window=window, rng=rng)
 
 
-def _unknown(programmed: ProgrammedCalibrator) -> tuple[Unknowns, float]:
+def _unknown(programmed: ProgrammedCalibrator, age_s: float | None) -> tuple[Unknowns, float]:
     """Covariance of each column's unknowns as readings will find them, and the noise of a reading."""
     posterior, law = programmed.posterior, programmed.cell_law
     usual = np.diag(USUAL.variances(programmed.shape[0] + CELLS))
     if posterior is not None:
+        covariance, evolution = posterior.covariance, posterior.evolution
         # Nothing that was known for certain stays so: cells of which gains alone were learned may differ yet.
-        certain = np.diagonal(posterior.covariance, axis1=1, axis2=2) == 0.0
-        return posterior.covariance + certain[:, :, None] * usual, posterior.noise
+        certain = np.diagonal(covariance, axis1=1, axis2=2) == 0.0
+        if evolution is not None and age_s is not None:
+            covariance = evolution.grown(covariance, evolution.span(age_s))
+        return covariance + certain[:, :, None] * usual, posterior.noise
     if law is not None and law.scatters:
         return law.prior(programmed.conductance_s).covariance, law.noise
     noise = float(np.sqrt(np.median(programmed.linearised.tensors.variance)))

@@ -67,7 +67,7 @@ def run_rehearsal(
     # Four reads a day: at all phases of the temperature's swing, as 86,400 s is no multiple of 21,000 s.
     plan = RehearsalPlan(
         bench=bench,
-        calibrator=calibrator or _trained(bench, output, seed),
+        calibrator=calibrator or trained(bench, output, seed),
         duration_s=duration_s,
         reads=max(8, round(duration_s / 21_000.0)),
         swing_c=swing_c,
@@ -108,7 +108,7 @@ def _calibrator_file(bench: str, folder: Path, seed: int) -> Path:
     return folder / f"calibrator-{Path(bench).stem}-{board_fingerprint(bench)[:8]}-{seed}.onnx"
 
 
-def _trained(bench: str, folder: Path, seed: int) -> Path:
+def trained(bench: str, folder: Path, seed: int) -> Path:
     """Measure and train a calibrator for a board, unless the folder has one of exactly that board."""
     from crosscal.commands.jobs.simulated_collection import collect_simulated
     from crosscal.commands.jobs.training import train_and_export

@@ -6,7 +6,8 @@ import numpy as np
 
 from crosscal.core.array_types import Vectors
 from crosscal.core.errors import InputError
-from crosscal.runtime import InputWindow, ProgrammedCalibrator, informative_vectors
+from crosscal.runtime import InputWindow, ProgrammedCalibrator
+from crosscal.runtime.recalibration.known_inputs import telling_vectors
 
 _GRADES = np.linspace(0.0, 1.0, 8)
 """Sizes of vectors that ranges are compared with: enough to tell an offset, a gain and their noise apart."""
@@ -33,20 +34,11 @@ def graded_inputs(programmed: ProgrammedCalibrator, full_a: float, rng: np.rando
     return whole_v * (_GRADES * fitting)[:, None]
 
 
-def telling_inputs(programmed: ProgrammedCalibrator, count: int, rng: np.random.Generator) -> Vectors:
-    """Choose inputs to learn from [V], (count, N)."""
-    if not programmed.learns_cells:
-        # What a network answers to vectors unlike those it was trained on says little of all others.
-        return ordinary_inputs(programmed, count, rng)
-    window = _window(programmed)
-    return informative_vectors(
-        count,
-        programmed.shape[0],
-        low_v=window.low_v,
-        high_v=window.high_v,
-        levels_v=window.levels_v,
-        rng=rng,
-    )
+def telling_inputs(
+    programmed: ProgrammedCalibrator, count: int, rng: np.random.Generator, *, age_s: float | None
+) -> Vectors:
+    """Design inputs to learn from [V], (count, N), for a matrix of this age [s]; None where it is unknown."""
+    return telling_vectors(programmed, count, window=_window(programmed), rng=rng, age_s=age_s)
 
 
 def _window(programmed: ProgrammedCalibrator) -> InputWindow:

@@ -62,9 +62,11 @@ def learn(
     Raises:
         CrosscalError: nothing can be learned from them. BoardError: from the board.
     """
-    voltage_v = np.concatenate(
-        [telling_inputs(programmed, vectors, rng), ordinary_inputs(programmed, FRESH_VECTORS, rng)]
-    )
+    # Of its own, as another thread draws from it.
+    of_design = rng.spawn(1)[0]
+    designing = aside(lambda: telling_inputs(programmed, vectors, of_design, age_s=age_s))
+    yield from until_done(designing)
+    voltage_v = np.concatenate([designing.result(), ordinary_inputs(programmed, FRESH_VECTORS, rng)])
     parts = []
     for part in board.read_in_slices(voltage_v):
         parts.append(part)

@@ -10,9 +10,12 @@ import numpy as np
 from crosscal.runtime.quantiles import standard_quantiles
 from crosscal.training.evaluation.evaluation import Evaluation
 
-HONEST = 2.0
-"""Rms error over rms stated deviation beyond which a model does not fit its board. Boards that fit stand at
-0.8 to 1.25, their worst single matrices within 1.6."""
+HONEST = (0.8, 1.25)
+"""Errors in parts of the deviations stated with them, beyond which whoever reads them must be told."""
+
+_FITS = 2.0
+"""Rms error over rms stated deviation beyond which a model does not fit its board. Boards that fit stand
+mostly within `HONEST`, their worst single matrices within 1.6."""
 
 LEVELS = (0.5, 0.9, 0.99)
 """Intervals around a calibrated current that are said to hold the ideal one with these probabilities."""
@@ -50,9 +53,16 @@ class DeviationTest:
         return worst, float(self.ratio_by_matrix[worst])
 
     @property
-    def honest(self) -> bool:
-        """Whether errors are about as large as stated."""
-        return self.ratio <= HONEST
+    def fits(self) -> bool:
+        """Whether errors are not so much larger than stated that the model cannot be this board's."""
+        return self.ratio <= _FITS
+
+    @property
+    def verdict(self) -> str:
+        """Sentence's end on the stated deviation: it holds, or is too small or too large."""
+        if HONEST[0] <= self.ratio <= HONEST[1]:
+            return "holds"
+        return f"is too {'small' if self.ratio > 1.0 else 'large'}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values by name; null for a matrix without usable vectors."""
@@ -72,7 +82,7 @@ class DeviationTest:
         return (
             f"stated deviations: error / deviation {self.ratio:.2f} (furthest from 1: "
             f"{its_ratio:.2f}, matrix {worst + 1}); intervals of {levels} % hold "
-            f"{covered} % of the ideal currents ({self.readings} readings)"
+            f"{covered} % of the ideal currents ({self.readings} readings): the deviation {self.verdict}"
         )
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from crosscal.training.evaluation.stated_deviations import HONEST
 from crosscal.training.suite.results import AFFINE, RECALIBRATED, BoardResult, MethodScore
-
-HONEST = (0.8, 1.25)
-"""Errors in parts of the deviations stated with them, beyond which a table must say so."""
 
 _SAME = 1.02
 """Ratio of errors that counts as the same: a few recalibrated matrices scatter by two percent."""

@@ -234,7 +234,7 @@ def _calibrate_with_bar(
 
 
 def _fits(calibration: Calibration, evaluation: Evaluation, deviations: DeviationTest | None) -> bool:
-    """Whether a calibrator is no worse than nothing and than trained `affine`, and honest about its errors.
+    """Whether a calibrator is no worse than nothing and than trained `affine`, and near what it states.
 
     Fits to known vectors of the test matrices are no measure: on imprecise boards they know the cells as they
     are, which no calibrator can know beforehand.
@@ -242,7 +242,7 @@ def _fits(calibration: Calibration, evaluation: Evaluation, deviations: Deviatio
     scores = evaluation.kinds[0].scores
     # At an NMSE of 1 the mean current of a column would do as well.
     plain = min(calibration.plain_nmse, scores["nothing"].nmse, 1.0)
-    return scores["calibrator"].nmse <= TELLABLE * plain and (deviations is None or deviations.honest)
+    return scores["calibrator"].nmse <= TELLABLE * plain and (deviations is None or deviations.fits)
 
 
 def _show_misfit(evaluation: Evaluation, deviations: DeviationTest | None) -> None:

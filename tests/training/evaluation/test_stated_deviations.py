@@ -50,6 +50,20 @@ def test_the_matrix_that_is_furthest_off_is_named():
     assert found.to_json()["error_over_deviation_by_matrix"][2] == found.ratio_by_matrix[2]
 
 
+@pytest.mark.parametrize(
+    ("scatter", "verdict"), [(0.6, "is too large"), (0.9, "holds"), (1.15, "holds"), (1.6, "is too small")]
+)
+def test_a_deviation_that_errors_leave_is_said_to_be_off(scatter: float, verdict: str):
+    found = deviation_test(evaluated(np.full(MATRICES, scatter)))
+    assert found.fits
+    assert found.verdict == verdict
+    assert str(found).endswith(f"the deviation {verdict}")
+
+
+def test_errors_of_twice_the_deviation_are_no_fit():
+    assert not deviation_test(evaluated(np.full(MATRICES, 2.2))).fits
+
+
 def test_readings_without_a_stated_deviation_are_left_out():
     evaluation = evaluated(np.ones(MATRICES))
     evaluation.deviation_a[:, 20:] = np.nan

@@ -24,10 +24,9 @@ def summary(calibration: Calibration, evaluation: Evaluation, deviations: Deviat
     )
     said.append(_error(evaluation))
     if deviations is not None:
-        honest = "holds" if deviations.honest else "does not hold: errors are larger than stated"
         said.append(
-            f"The stated deviation {honest} (error over deviation {deviations.ratio:.2f}); with it noise and "
-            f"what the model leaves allow NMSE {deviations.stated_nmse:.2g}."
+            f"The stated deviation {deviations.verdict} (error over deviation {deviations.ratio:.2f}); with it "
+            f"noise and what the model leaves allow NMSE {deviations.stated_nmse:.2g}."
         )
     return " ".join(said)
 

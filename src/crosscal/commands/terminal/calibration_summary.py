@@ -25,8 +25,8 @@ def summary(calibration: Calibration, evaluation: Evaluation, deviations: Deviat
     said.append(_error(evaluation))
     if deviations is not None:
         said.append(
-            f"The stated deviation {deviations.verdict} (error over deviation {deviations.ratio:.2f}); with it "
-            f"noise and what the model leaves allow NMSE {deviations.stated_nmse:.2g}."
+            f"The stated deviation {deviations.verdict} (error over deviation {deviations.ratio:.2f}); with "
+            f"it noise and what the model leaves allow NMSE {deviations.stated_nmse:.2g}."
         )
     return " ".join(said)
 

@@ -25,6 +25,7 @@ from crosscal.simulated_bench.settings.bench_settings import BenchSettings
 from crosscal.simulated_bench.variability.drawn_line_faults import drawn_line_faults
 from crosscal.simulated_bench.variability.fluctuation import Fluctuation
 from crosscal.simulated_bench.variability.random_faults import RandomFaults
+from crosscal.simulated_bench.variability.remaining_noise import Succession
 
 
 class ArrayBench(Bench):
@@ -139,6 +140,7 @@ class ArrayBench(Bench):
         *,
         aperture_s: float = 1e-3,
         averages: int = 1,
+        among: Succession | None = None,
     ) -> Sensed:
         """See `Bench.sensed`."""
         return self._reader.sensed(
@@ -147,6 +149,7 @@ class ArrayBench(Bench):
             range_a,
             aperture_s=aperture_s,
             averages=averages,
+            among=among,
         )
 
     def cell_sensitivities(

@@ -18,6 +18,7 @@ from crosscal.simulated_bench.linear_gaussian import PRIOR_SIGMA_V, Sensed, refe
 from crosscal.simulated_bench.settings.bench_settings import BenchSettings
 from crosscal.simulated_bench.settings.bench_toml import load_settings, profile_names
 from crosscal.simulated_bench.settings.board_facts import board_facts
+from crosscal.simulated_bench.variability.remaining_noise import Succession
 
 
 class Bench(ABC):
@@ -152,12 +153,14 @@ class Bench(ABC):
         aperture_s: float = 1e-3,
         averages: int = 1,
         prior_sigma_v: float = PRIOR_SIGMA_V,
+        among: Succession | None = None,
     ) -> float:
         """NMSE of the linear-Gaussian reference on a matrix, whatever it knows of this board.
 
         Read noise and the converters' steps, those of the drivers too, leave it, referred to the current by
-        each channel's gain; and the cells' own noise at their present age, 1/f and telegraph noise with the
-        variance of all time.
+        each channel's gain; and the cells' own noise at their present age. Slow noise (1/f, telegraph) counts
+        by what remains unknown of it when all other readings of the run are known, so that whoever learns
+        from them does not come below the reference; with its variance of all time where no run is given.
 
         Args:
             target_s: what the ideal currents refer to [S], (N, M).
@@ -167,6 +170,7 @@ class Bench(ABC):
             aperture_s: integration time [s].
             averages: readings averaged.
             prior_sigma_v: standard deviation of the inputs [V].
+            among: readings of the run; None for a reading without any near it.
 
         Raises:
             RangeError, ShapeError: the board has no such range, or arrays do not fit it.
@@ -177,6 +181,7 @@ class Bench(ABC):
             range_a,
             aperture_s=aperture_s,
             averages=averages,
+            among=among,
         )
         return reference_of_sensed(sensed, target_s, prior_sigma_v=prior_sigma_v).nmse
 
@@ -189,6 +194,7 @@ class Bench(ABC):
         *,
         aperture_s: float = 1e-3,
         averages: int = 1,
+        among: Succession | None = None,
     ) -> Sensed:
         """Give the response of the currents to the inputs, and the noise on them.
 

@@ -29,7 +29,8 @@ from crosscal.simulated_bench.variability.fluctuating_currents import (
     current_covariance,
     solve_each,
 )
-from crosscal.simulated_bench.variability.fluctuation import Fluctuation, ReadTiming
+from crosscal.simulated_bench.variability.fluctuation import CellState, Fluctuation, ReadTiming
+from crosscal.simulated_bench.variability.remaining_noise import Succession, remaining_share
 
 
 class ColumnReader:
@@ -149,6 +150,7 @@ class ColumnReader:
         *,
         aperture_s: float,
         averages: int,
+        among: Succession | None = None,
     ) -> Sensed:
         """Give the response of the currents to the inputs, and the noise on them.
 
@@ -162,23 +164,61 @@ class ColumnReader:
         driven_v = drivers.driven_v(np.atleast_2d(voltage_v))
         alike = self._alike(true_conductance_s, driven_v, range_index)
         jacobian_s = np.concatenate([sensitivity(cells_s, v, **circuit) for cells_s, v in alike])
-        covariances_a2 = []
-        if self._fluctuation.active:
-            cells = self._array.cell_state(true_conductance_s)
-            variance = self._fluctuation.relative_variance(cells, duration_s=window_s)
-            covariances_a2.append(
-                np.concatenate([current_covariance(cells_s, v, variance, **circuit) for cells_s, v in alike])
-            )
         # Nobody knows how the voltage that was asked for was rounded either.
         on_rows_v2 = np.eye(driven_v.shape[1]) * self._front_end.voltage_step_v**2 / 12
         if drivers.noisy:
             on_rows_v2 = on_rows_v2 + drivers.noise_covariance_v2(driven_v, window_s=window_s)
-        covariances_a2.append(jacobian_s @ on_rows_v2 @ jacobian_s.transpose(0, 2, 1))
+        covariance_a2 = jacobian_s @ on_rows_v2 @ jacobian_s.transpose(0, 2, 1)
         gain = self._front_end.gain(range_index, self._array.temperature_c)
+        share, still = np.ones(jacobian_s.shape[1]), None
+        cells = self._array.cell_state(true_conductance_s)
+        if among is not None and (self._fluctuation.slow or slow_a):
+            new_a2 = np.square(white_a / gain) + covariance_a2.diagonal(axis1=1, axis2=2).mean(axis=0)
+            share = self._remaining_share(cells, range_index, window_s, among, gain=gain, new_a2=new_a2)
+        if self._fluctuation.active:
+            variance = self._fluctuation.relative_variance(cells, duration_s=window_s)
+            still = None if among is None else variance * (1.0 - share)
+            covariance_a2 = covariance_a2 + np.concatenate(
+                [current_covariance(cells_s, v, variance * share, **circuit) for cells_s, v in alike]
+            )
         return Sensed(
             jacobian_s=jacobian_s,
-            noise_a=(float(np.hypot(white_a, slow_a)) if slow_a else white_a) / gain,
-            covariance_a2=np.sum(covariances_a2, axis=0),
+            noise_a=(np.hypot(white_a, slow_a * np.sqrt(share)) if slow_a else white_a) / gain,
+            covariance_a2=covariance_a2,
+            still_variance=still,
+        )
+
+    def _remaining_share(
+        self,
+        cells: CellState,
+        range_index: int,
+        window_s: float,
+        among: Succession,
+        *,
+        gain: np.ndarray,
+        new_a2: np.ndarray,
+    ) -> np.ndarray:
+        """Compute the share of each column's slow noise that the run's other readings leave unknown, (M,)."""
+        pace = ReadTiming(duration_s=window_s, spacing_s=among.spacing_s)
+        rows, columns = self._array.shape
+        driven_v = self._array.drivers.driven_v(among.voltage_v)
+        change_a = np.empty((len(driven_v), rows, columns))
+        alike = self._alike(cells.conductance_s, driven_v, range_index)
+        changes = (
+            change
+            for cells_s, v in alike
+            for change in cell_sensitivities(cells_s, v, **self._circuit(range_index))
+        )
+        for own_a, change in zip(change_a, changes, strict=True):
+            own_a[:] = change.reshape(columns, rows, columns).diagonal(axis1=0, axis2=2)
+        amplifiers_a2 = self._hot**2 * self._slow_noise.covariance_a2(
+            among.lags_s, range_index=range_index, window_s=window_s
+        )
+        return remaining_share(
+            change_a,
+            self._fluctuation.relative_covariance(cells, pace, among.lags_s),
+            amplifiers_a2[:, None] / np.square(gain),
+            new_a2,
         )
 
     def cell_sensitivities(

@@ -40,11 +40,14 @@ class Sensed:
         jacobian_s: change of each current per volt on each row [S], (B, M, N).
         noise_a: standard deviation of a reading [A], one number or one per column (M,).
         covariance_a2: of further noise that columns may share [A²], (B, M, M); None if there is none.
+        still_variance: of the cells' slow noise, relative to their conductance squared, the part that is no
+            noise of a reading as the others of its run tell it, (N, M); None if there is none.
     """
 
     jacobian_s: np.ndarray
     noise_a: float | np.ndarray
     covariance_a2: np.ndarray | None = None
+    still_variance: np.ndarray | None = None
 
     def part(self, vectors: slice) -> Sensed:
         """Return what some of the vectors tell."""
@@ -67,14 +70,22 @@ class Sensed:
         rows, columns = shape
         batch = len(parts[0][2].jacobian_s)
         jacobian_s, variance_a2 = np.zeros((batch, columns, rows)), np.zeros(columns)
-        shared_a2 = None
+        shared_a2 = still = None
         for own_rows, own_columns, part in parts:
             jacobian_s[:, own_columns, own_rows] = part.jacobian_s
             variance_a2[own_columns] += np.square(part.noise_a)
             if part.covariance_a2 is not None:
                 shared_a2 = np.zeros((batch, columns, columns)) if shared_a2 is None else shared_a2
                 shared_a2[:, own_columns, own_columns] += part.covariance_a2
-        return cls(jacobian_s=jacobian_s, noise_a=np.sqrt(variance_a2), covariance_a2=shared_a2)
+            if part.still_variance is not None:
+                still = np.zeros(shape) if still is None else still
+                still[own_rows, own_columns] = part.still_variance
+        return cls(
+            jacobian_s=jacobian_s,
+            noise_a=np.sqrt(variance_a2),
+            covariance_a2=shared_a2,
+            still_variance=still,
+        )
 
 
 def linear_gaussian_reference(

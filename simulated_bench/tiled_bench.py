@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from crosscal.simulated_bench.linear_gaussian import Sensed
 from crosscal.simulated_bench.packing import pack
 from crosscal.simulated_bench.settings.bench_settings import BenchSettings
 from crosscal.simulated_bench.tile_layout import TileLayout, tile_seed
+from crosscal.simulated_bench.variability.remaining_noise import Succession
 
 
 class TiledBench(Bench):
@@ -150,8 +152,9 @@ class TiledBench(Bench):
         *,
         aperture_s: float = 1e-3,
         averages: int = 1,
+        among: Succession | None = None,
     ) -> Sensed:
-        """See `Bench.sensed`: of the sums."""
+        """See `Bench.sensed`: of the sums; of other readings, each tile's part is taken as known."""
         parts = []
         for place, tile in self._tiles.items():
             rows, columns = self._layout.span(place)
@@ -161,6 +164,7 @@ class TiledBench(Bench):
                 range_a,
                 aperture_s=aperture_s,
                 averages=averages,
+                among=among if among is None else replace(among, voltage_v=among.voltage_v[:, rows]),
             )
             parts.append((rows, columns, part))
         return Sensed.summed(parts, self._shape)

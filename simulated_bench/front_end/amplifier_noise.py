@@ -8,7 +8,7 @@ import numpy as np
 
 from crosscal.core.array_types import Currents
 from crosscal.simulated_bench.settings.front_end import FrontEndSettings
-from crosscal.simulated_bench.variability.flicker_processes import FlickerProcesses, decade_folds
+from crosscal.simulated_bench.variability.flicker_processes import FlickerProcesses, decade_folds, remembered
 
 LONGEST_S = 1e5
 """A day: changes slower than that are an offset's."""
@@ -38,6 +38,10 @@ class AmplifierNoise:
     def deviation_a(self, *, range_index: int, window_s: float) -> float:
         """Return the deviation of a reading over a window [A], of all time."""
         return float(np.sqrt((self._weights_a(range_index, window_s) ** 2).sum(axis=0)[0]))
+
+    def covariance_a2(self, lags_s: np.ndarray, *, range_index: int, window_s: float) -> np.ndarray:
+        """Return the covariance of readings that are lags [s] apart [A²], (L,)."""
+        return remembered(self._weights_a(range_index, window_s), lags_s)[:, 0]
 
     def of_readings_a(
         self, count: int, *, time_s: float, spacing_s: float, range_index: int, window_s: float

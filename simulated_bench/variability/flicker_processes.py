@@ -25,6 +25,17 @@ def decade_folds(shortest_s: float, log_longest: np.ndarray) -> np.ndarray:
     return np.maximum(np.minimum(bounds[1:], log_longest) - low, 0.0)
 
 
+def remembered(weights: np.ndarray, lags_s: np.ndarray) -> np.ndarray:
+    """Return the covariance of 1/f noise between two times that are lags [s], (L,), apart, (L, S).
+
+    Args:
+        weights: deviation that each decade's process adds to each source, (decades, S).
+        lags_s: 0 or more.
+    """
+    kept = np.exp(-lags_s[:, None] / 10.0 ** (np.array(DECADES) + 0.5))
+    return kept @ weights**2
+
+
 class FlickerProcesses:
     """Processes of S sources of noise; each takes a new normal value at the events of a Poisson process.
 

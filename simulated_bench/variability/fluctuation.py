@@ -10,9 +10,13 @@ import numpy as np
 from crosscal.core.array_types import Matrix
 from crosscal.simulated_bench.randomness import RandomStreams
 from crosscal.simulated_bench.settings.bench_settings import BenchSettings
-from crosscal.simulated_bench.variability.flicker_processes import FlickerProcesses, decade_folds
+from crosscal.simulated_bench.variability.flicker_processes import FlickerProcesses, decade_folds, remembered
 from crosscal.simulated_bench.variability.read_noise import NoFlicker, NoTelegraph
-from crosscal.simulated_bench.variability.renewal_kernels import averaged_variance, time_charged
+from crosscal.simulated_bench.variability.renewal_kernels import (
+    averaged_variance,
+    lagged_variance,
+    time_charged,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +79,12 @@ class Fluctuation:
     @property
     def active(self) -> bool:
         """Whether cells fluctuate at all."""
-        quiet = isinstance(self._flicker, NoFlicker) and isinstance(self._telegraph, NoTelegraph)
-        return self._noise.cell_relative > 0 or not quiet
+        return self._noise.cell_relative > 0 or self.slow
+
+    @property
+    def slow(self) -> bool:
+        """Whether readings share some of the cells' noise with those that follow."""
+        return not (isinstance(self._flicker, NoFlicker) and isinstance(self._telegraph, NoTelegraph))
 
     def restart(self, streams: RandomStreams, *, time_s: float) -> None:
         """Restart from other streams, at a bench time [s]."""
@@ -130,6 +138,23 @@ class Fluctuation:
             averaged = averaged_variance(duration_s / self._interval_s).reshape(self._shape)
             variance += share * (1.0 - share) * averaged * drop**2
         return variance
+
+    def relative_covariance(self, cells: CellState, pace: ReadTiming, lags_s: np.ndarray) -> np.ndarray:
+        """Return the covariance of readings of a cell that are lags [s] apart, relative, (L, N, M).
+
+        At lag 0 it is `relative_variance`; the other lags are at least the spacing of the readings.
+        """
+        covariance = np.zeros((len(lags_s), *self._shape))
+        weights = self._weights(cells, pace.duration_s)
+        if weights is not None:
+            covariance += remembered(weights, lags_s).reshape(covariance.shape)
+        drop = self._drop(cells.conductance_s)
+        if drop is not None and not isinstance(self._telegraph, NoTelegraph):
+            share, interval_s = self._telegraph.charged_share, self._interval_s.reshape(self._shape)
+            lag = lags_s[:, None, None] / interval_s
+            covariance += share * (1.0 - share) * drop**2 * lagged_variance(pace.duration_s / interval_s, lag)
+        covariance[lags_s == 0.0] = self.relative_variance(cells, duration_s=pace.duration_s)
+        return covariance
 
     def _white(self, duration_s: float) -> float:
         return self._noise.cell_relative * math.sqrt(self._noise.aperture_s / duration_s)

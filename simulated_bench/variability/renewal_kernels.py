@@ -142,6 +142,17 @@ def averaged_variance(events: np.ndarray) -> np.ndarray:
     return 2.0 * (x - 1.0 + np.exp(-x)) / x**2
 
 
+def lagged_variance(events: np.ndarray, lag: np.ndarray) -> np.ndarray:
+    """Return the covariance of a telegraph signal's means over two windows, relative to its variance.
+
+    Args:
+        events: window over mean interval; any shape.
+        lag: from the start of one window to that of the other, over mean interval; `events` or more.
+    """
+    x = np.maximum(events, 1e-4)
+    return np.exp(np.minimum(x - lag, 0.0)) * (-np.expm1(-x) / x) ** 2
+
+
 @njit(nogil=True)
 def time_charged(seed, start_s, end_s, interval_s, share, until_s, value, out):
     """Find the part of a window for which each trap is charged, (S,).

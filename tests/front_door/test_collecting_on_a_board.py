@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crosscal.commands.benches.simulated_board import linear_gaussian_reference
+from crosscal.commands.benches.simulated_board import linear_gaussian_reference, succession
 from crosscal.core.errors import RangeError, RunFileError
 from crosscal.core.port import CrossbarPort
 from crosscal.core.run_file import Run, read_run
@@ -97,6 +97,7 @@ def run_on_an_aged_board(crosscal_bench: BenchForTest, path: Path) -> tuple[Run,
             run.voltage_v[0, :8],
             float(run.range_a[0]),
             prior_sigma_v=float(np.sqrt(run.voltage_v[0].var(axis=0).mean())),
+            among=succession(run, 0),
         )
     return run, truth
 

@@ -15,6 +15,7 @@ from crosscal.front_door import open_board
 if TYPE_CHECKING:
     from crosscal.drivers import Board
     from crosscal.simulated_bench import Bench
+    from crosscal.simulated_bench.variability.remaining_noise import Succession
 
 RESOURCE = "TCPIP0::localhost::inst0::INSTR"
 """One of the names that every simulated board answers to."""
@@ -44,7 +45,8 @@ def linear_gaussian_reference(truth: str, run: Run) -> np.ndarray:
 
     The prior has the standard deviation of the run's inputs, those of the first kind if there are several.
     The board is taken as it was at the end of each matrix's readings: its temperature, and the ages of its
-    cells, on which their own noise depends. A run that does not tell them (before format version 3) is taken
+    cells, on which their own noise depends; slow noise counts by what the run's other readings leave unknown
+    of it. A run that does not tell them (before format version 3) is taken
     as freshly written, which is said if it matters.
 
     Args:
@@ -78,6 +80,7 @@ def linear_gaussian_reference(truth: str, run: Run) -> np.ndarray:
                     float(run.range_a[k]),
                     **reading_settings(run),
                     prior_sigma_v=sigma_v,
+                    among=succession(run, k),
                 )
             )
             bar.advance(task)
@@ -131,6 +134,16 @@ def reading_settings(run: Run) -> dict[str, Any]:
         "aperture_s": float(run.settings["SENS:CURR:APER"]),
         "averages": int(run.settings["SENS:AVER:COUN"]),
     }
+
+
+def succession(run: Run, k: int) -> Succession:
+    """Return the readings of matrix `k` as they followed each other."""
+    from crosscal.simulated_bench.variability.remaining_noise import Succession
+
+    reading = reading_settings(run)
+    # A board without sequences has no dwell; what passes beyond the window only makes noise newer.
+    dwell_s = float(run.settings.get("SOUR:SEQ:DWEL", 0.0))
+    return Succession.of(run.voltage_v[k], dwell_s + reading["aperture_s"] * reading["averages"])
 
 
 def recall_matrix(bench: Bench, run: Run, k: int) -> None:

@@ -14,6 +14,7 @@ from crosscal.commands.benches.simulated_board import (
     input_deviation_v,
     reading_settings,
     recall_matrix,
+    succession,
 )
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import InputError, wanted
@@ -44,12 +45,17 @@ class CellScatter:
         told = None if run.read_back_s is None else Scatter.of(run.true_conductance_s, run.read_back_s)
         return cls(programming=Scatter.of(run.target_s, run.true_conductance_s), read_back=told)
 
-    def variance(self, target_s: Matrix, *, read_back: bool) -> Matrix:
-        """Return the relative variance that is left of each cell of a target, (N, M)."""
-        programming = self.programming(target_s)
+    def variance(self, target_s: Matrix, still: Matrix | None = None, *, read_back: bool) -> Matrix:
+        """Return the relative variance that is left of each cell of a target, (N, M).
+
+        Slow noise that stands still over a run, of the variance `still`, is as unknown as the error of
+        programming; a read-back just before the run has seen it already.
+        """
+        still = np.zeros_like(target_s) if still is None else still
+        programming = self.programming(target_s) + still
         if not read_back or self.read_back is None:
             return programming
-        told = self.read_back(target_s)
+        told = np.maximum(self.read_back(target_s) - still, 0.0)
         return programming * told / np.maximum(programming + told, np.finfo(float).tiny)
 
 
@@ -59,7 +65,8 @@ def reference_of_unknown_cells(
     """Compute the reference of each matrix of a run, by numbers of known vectors, (len(counts), K).
 
     Cells are Gaussian around the true circuit, to first order; what is left of them is noise of the currents,
-    as it is correlated. Noise of a reading is taken as independent from one to the next.
+    as it is correlated. Slow noise of the cells is taken apart: what all other readings of the run leave
+    unknown is noise of a reading, independent from one to the next; the rest adds to the error of cells.
 
     Args:
         truth: bench.toml or profile.
@@ -92,8 +99,8 @@ def reference_of_unknown_cells(
         range_a = float(run.range_a[k])
         inputs_v = run.voltage_v[k, : most + REFERENCE_VECTORS]
         change_a = bench.cell_sensitivities(true_s, inputs_v, range_a)
-        sensed = bench.sensed(true_s, inputs_v, range_a, **reading)
-        prior = scatter.variance(target_s, read_back=read_back)
+        sensed = bench.sensed(true_s, inputs_v, range_a, **reading, among=succession(run, k))
+        prior = scatter.variance(target_s, sensed.still_variance, read_back=read_back)
         scored_a = change_a[-REFERENCE_VECTORS:]
         for place, count in enumerate(counts):
             left = posterior_covariance(prior, change_a[:count], sensed.part(slice(0, count)))

@@ -127,6 +127,7 @@ class Recalibratable(Protocol):
         posterior: ColumnPosterior | None,
         age_s: float | None = None,
         prior: ColumnPosterior | None = None,
+        drive_noise_v: float = 0.0,
     ) -> Recalibrated:
         """Learn from known vectors, on top of the earlier posterior.
 
@@ -136,6 +137,7 @@ class Recalibratable(Protocol):
             age_s: time since the matrix was programmed; None where it is not known.
             prior: knowledge of a freshly programmed matrix, for the first recalibration; None if there is
                 none.
+            drive_noise_v: standard deviation of inputs as driven [V], see `CellLaw`.
         """
         ...
 

@@ -41,7 +41,8 @@ def learn(
     """
     if isinstance(original, Recalibratable):
         prior = None if law is None or not law.scatters else law.prior(conductance_s)
-        return original.recalibrated(voltage_v, current_a, present, posterior, age_s, prior)
+        drive_noise_v = 0.0 if law is None else law.drive_noise_v
+        return original.recalibrated(voltage_v, current_a, present, posterior, age_s, prior, drive_noise_v)
     calibrated_a = np.empty_like(current_a)
     around.apply(original.apply, np.where(present, current_a, np.nan), False, calibrated_a)
     present = np.isfinite(calibrated_a)

@@ -14,7 +14,7 @@ import numpy as np
 from crosscal.core.array_types import Matrix
 from crosscal.core.errors import InputError, ShapeError
 from crosscal.runtime.recalibration.evolution import Evolution
-from crosscal.runtime.recalibration.posterior import CELLS, ColumnPosterior
+from crosscal.runtime.recalibration.posterior import CELLS, ColumnPosterior, DriveErrors
 
 
 def target_digest(conductance_s: Matrix) -> str:
@@ -76,6 +76,7 @@ def _posterior_to_json(posterior: ColumnPosterior) -> dict[str, Any]:
         "mean": _encode(posterior.mean),
         "covariance": _encode(posterior.covariance[:, lower[0], lower[1]]),
         "evolution": None if posterior.evolution is None else _evolution_to_json(posterior.evolution),
+        "drive": None if posterior.drive is None else _drive_to_json(posterior.drive),
     }
 
 
@@ -94,6 +95,20 @@ def _posterior_from_json(document: Mapping[str, Any], rows: int, columns: int) -
         covariance=covariance,
         noise=float(document["noise"]),
         evolution=_evolution_from_json(document.get("evolution")),
+        drive=_drive_from_json(document.get("drive"), unknowns - 1),
+    )
+
+
+def _drive_to_json(drive: DriveErrors) -> dict[str, Any]:
+    return {"noise_v": drive.noise_v, "taken_v2": _encode(drive.taken_v2)}
+
+
+def _drive_from_json(document: Mapping[str, Any] | None, ways: int) -> DriveErrors | None:
+    """None where a file of before has none."""
+    if document is None:
+        return None
+    return DriveErrors(
+        noise_v=float(document["noise_v"]), taken_v2=_decode(document["taken_v2"], (ways, ways))
     )
 
 

@@ -21,12 +21,13 @@ from crosscal.runtime.inverse.inverse import (
     InverseTensors,
 )
 from crosscal.runtime.reading_kernel import first_unreadable
-from crosscal.runtime.recalibration.cell_recalibration import posterior_tensors, recalibrate
-from crosscal.runtime.recalibration.linearisation import Linearisation, SurrogateAt
+from crosscal.runtime.recalibration.cell_recalibration import recalibrate
+from crosscal.runtime.recalibration.linearisation import Linearisation, SurrogateAt, posterior_tensors
 from crosscal.runtime.recalibration.posterior import ColumnPosterior
 
-FOLDED = tuple(field.name for field in fields(InverseTensors) if field.name != "conductance")
-"""Tensors that the graph computes; the target is given."""
+_NOT_FOLDED = {"conductance", "drive_variance"}
+FOLDED = tuple(field.name for field in fields(InverseTensors) if field.name not in _NOT_FOLDED)
+"""Tensors that the graph computes; the target is given, and knowledge of one matrix comes later."""
 
 
 class InverseCorrection:
@@ -168,6 +169,7 @@ class InverseCorrection:
         posterior: ColumnPosterior | None,
         age_s: float | None = None,
         prior: ColumnPosterior | None = None,
+        drive_noise_v: float = 0.0,
     ) -> Recalibrated:
         """See `Recalibratable.recalibrated`; a trim is dropped, as measured currents decide anew."""
         done = recalibrate(
@@ -179,6 +181,7 @@ class InverseCorrection:
             age_s=age_s,
             first_prior=prior,
             surrogate_at=self._surrogate_at,
+            drive_noise_v=drive_noise_v,
         )
         trim = _no_trim(len(self._trim.gain))
         return Recalibrated(

@@ -79,6 +79,8 @@ class InverseTensors(SurrogateTensors[np.ndarray]):
         current_scale, current_shift: (M,): `y = (I − shift) · scale` [1/A], [A].
         expansion: (K,): `v = Σ_k expansion[k] z^k` [V].
         conductance: target matrix [S], (N, M).
+        drive_variance: variance of a standardised input as driven about the one asked for, beyond what the
+            reading tells: all columns read it. It widens deviations. Not in files: knowledge of one matrix.
     """
 
     moment: Float[np.ndarray, "modes rows"]
@@ -90,6 +92,7 @@ class InverseTensors(SurrogateTensors[np.ndarray]):
     current_shift: Float[np.ndarray, " columns"]
     expansion: Float[np.ndarray, " orders"]
     conductance: Matrix
+    drive_variance: float = 0.0
 
     def __post_init__(self) -> None:
         if self.conductance.ndim != 2 or self.coupling.ndim != 3 or self.damping.ndim != 1:
@@ -133,7 +136,7 @@ class InverseTensors(SurrogateTensors[np.ndarray]):
                 )
         for field in fields(self):
             require_finite(
-                getattr(self, field.name),
+                np.asarray(getattr(self, field.name)),
                 f"numbers in {field.name}",
                 remedy="check that the matrix is inside the range that the calibrator was trained on",
             )
@@ -169,4 +172,5 @@ class InverseTensors(SurrogateTensors[np.ndarray]):
     @classmethod
     def from_mapping(cls, tensors: Mapping[str, np.ndarray]) -> InverseTensors:
         """Take tensors by name, of any float type."""
-        return cls(**{field.name: np.asarray(tensors[field.name], dtype=np.float64) for field in fields(cls)})
+        given = [field.name for field in fields(cls) if field.name != "drive_variance"]
+        return cls(**{name: np.asarray(tensors[name], dtype=np.float64) for name in given})

@@ -14,7 +14,7 @@ import numpy as np
 
 from crosscal.core.array_types import Float, Matrix
 from crosscal.core.errors import RangeError, ShapeError, wanted
-from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET, ColumnPosterior
+from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET, ColumnPosterior, DriveErrors
 
 LEAST_OF_LARGEST = 1e-3
 """Conductance relative to the largest trained on, below which a cell's relative error has no meaning: its
@@ -54,6 +54,8 @@ class CellLaw:
             relative to full scale, of the relative gain.
         noise: standard deviation of a reading about known cells, relative to full scale.
         read_back: None where the board of the training run was not read back.
+        drive_noise_v: standard deviation of an input as driven about the one asked for [V]: a converter's
+            steps, noise of a driver. All columns read it; `noise` includes it.
     """
 
     knots_s: Float[np.ndarray, " knots"]
@@ -62,12 +64,13 @@ class CellLaw:
     gain: float
     noise: float
     read_back: ReadBackLaw | None
+    drive_noise_v: float = 0.0
 
     def __post_init__(self) -> None:
         knots = self.knots_s.shape
         if len(knots) != 1 or self.knots_s.size < 1 or self.programming.shape != knots:
             raise ShapeError(f"got a cell law of {knots} knots and {self.programming.shape} deviations")
-        numbers = [self.knots_s, self.programming, self.offset, self.gain, self.noise]
+        numbers = [self.knots_s, self.programming, self.offset, self.gain, self.noise, self.drive_noise_v]
         if self.read_back is not None:
             law = self.read_back
             if law.curve.shape != knots or law.offset.shape != law.column.shape:
@@ -80,7 +83,7 @@ class CellLaw:
                 raise RangeError("got a law of read-backs with a negative deviation; allowed: 0 or more")
         if not all(np.isfinite(each).all() for each in numbers):
             raise RangeError("got a cell law with numbers that are not finite; allowed: finite numbers")
-        if self.noise <= 0.0 or min(self.programming.min(), self.offset, self.gain) < 0.0:
+        if self.noise <= 0.0 or min(self.programming.min(), self.offset, self.gain, self.drive_noise_v) < 0:
             raise RangeError("got a cell law with deviations below 0; allowed: 0 or more, noise above 0")
 
     @property
@@ -119,7 +122,10 @@ class CellLaw:
         here = np.arange(rows + CELLS)
         covariance[:, here, here] = variance
         return ColumnPosterior(
-            mean=np.zeros((columns, rows + CELLS)), covariance=covariance, noise=self.noise
+            mean=np.zeros((columns, rows + CELLS)),
+            covariance=covariance,
+            noise=self.noise,
+            drive=DriveErrors.untaken(self.drive_noise_v, rows),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -131,6 +137,7 @@ class CellLaw:
             "offset": self.offset,
             "gain": self.gain,
             "noise": self.noise,
+            "drive_noise_v": self.drive_noise_v,
             "read_back": None
             if law is None
             else {
@@ -176,4 +183,5 @@ class CellLaw:
             gain=float(document["gain"]),
             noise=float(document["noise"]),
             read_back=law,
+            drive_noise_v=float(document.get("drive_noise_v", 0.0)),
         )

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from crosscal.core.array_types import Currents, Vectors
-from crosscal.core.errors import ShapeError, wanted
 from crosscal.runtime.inverse.tensors import InverseTensors
 from crosscal.runtime.recalibration.broken_cells import (
     broken_rows,
@@ -21,17 +20,19 @@ from crosscal.runtime.recalibration.broken_cells import (
     row_variance,
     unexplained_variance,
 )
-from crosscal.runtime.recalibration.cell_model import (
-    left_open,
-    standardised_inputs,
-    with_changes,
-)
-from crosscal.runtime.recalibration.conditioning import ColumnReads, Spread, condition
+from crosscal.runtime.recalibration.cell_model import standardised_inputs
+from crosscal.runtime.recalibration.conditioning import ColumnReads, SharedErrors, Spread, condition
 from crosscal.runtime.recalibration.evolution import Evolution, grown_covariance
 from crosscal.runtime.recalibration.level_choice import LevelFound, choose_level, noise_has_grown
-from crosscal.runtime.recalibration.linearisation import Linearisation, SurrogateAt
+from crosscal.runtime.recalibration.linearisation import Linearisation, SurrogateAt, posterior_tensors
 from crosscal.runtime.recalibration.outliers import find_outliers
-from crosscal.runtime.recalibration.posterior import CELLS, OFFSET, ColumnPosterior, RecalibrationLevel
+from crosscal.runtime.recalibration.posterior import (
+    CELLS,
+    OFFSET,
+    ColumnPosterior,
+    DriveErrors,
+    RecalibrationLevel,
+)
 from crosscal.runtime.recalibration.report import RecalibrationReport
 from crosscal.runtime.validation import known_readings
 
@@ -63,6 +64,7 @@ class _Readings:
         voltage_v: inputs [V], (K, N). z: the same standardised.
         scaled: currents, (K, M). present: whether there is a reading, (K, M).
         stated: standard deviation of a reading that the calibrator was made with.
+        drive: errors of the inputs, as they were known before.
     """
 
     voltage_v: Vectors
@@ -70,6 +72,7 @@ class _Readings:
     scaled: np.ndarray
     present: np.ndarray
     stated: float
+    drive: DriveErrors
 
 
 def recalibrate(
@@ -82,6 +85,7 @@ def recalibrate(
     age_s: float | None = None,
     first_prior: ColumnPosterior | None = None,
     surrogate_at: SurrogateAt | None = None,
+    drive_noise_v: float = 0.0,
 ) -> Recalibration:
     """Learn the present cells, gains and offsets of a programmed matrix from known vectors.
 
@@ -98,6 +102,7 @@ def recalibrate(
         first_prior: knowledge of the matrix before anything of it was measured, by the law of the board's
             cells; used where there is no `posterior`.
         surrogate_at: computes surrogates of cells that lie far from their targets; None: they are scaled.
+        drive_noise_v: standard deviation of inputs as driven [V], where no earlier knowledge says it.
 
     Returns:
         New tensors and their posterior. Without evidence of a change, the tensors are the old ones.
@@ -110,13 +115,15 @@ def recalibrate(
     rows, columns = original.conductance.shape
     voltage_v, current_a, present = known_readings(voltage_v, current_a, usable, (rows, columns))
     known_before = first_prior if posterior is None else posterior
-    _require_same_unknowns(known_before, columns, rows + CELLS)
+    if known_before is not None:
+        known_before.require_unknowns(columns, rows + CELLS)
     readings = _Readings(
         voltage_v=voltage_v,
         z=standardised_inputs(original, voltage_v),
         scaled=(np.where(present, current_a, 0.0) - original.current_shift) * original.current_scale,
         present=present,
         stated=float(np.sqrt(np.median(original.variance))),
+        drive=(known_before and known_before.drive) or DriveErrors.untaken(drive_noise_v, rows),
     )
     about = Linearisation.about(original, None if known_before is None else known_before.mean, surrogate_at)
     learned, report = _learned(readings, about, posterior, first_prior, age_s)
@@ -171,19 +178,26 @@ def _learned(
         spread = replace(spread, noise=evolution.believed_noise(spread.noise))
     prior = _prior(spread, before, columns, unknowns)
     breaks = find_breaks(reads, prior, spread.noise, rows_broken)
+    shared = SharedErrors(drive=readings.drive, ways=about.ways(), at=_with_one(readings.z))
     learned, missed = posterior, np.zeros(columns)
     if level is not RecalibrationLevel.NOTHING or known_before is not None or breaks.any:
-        shift, covariance = condition(reads, breaks.widened(prior), spread.noise)
+        shift, covariance = condition(reads, breaks.widened(prior), spread.noise, shared)
         if breaks.any:
             missed = unexplained_variance(reads, shift, spread.noise)
             # Such a column answers to something else than its inputs, by about as much.
             covariance[:, OFFSET, OFFSET] += missed
         learned = ColumnPosterior(
-            mean=mean + shift, covariance=covariance, noise=spread.noise, evolution=evolution
+            mean=mean + shift,
+            covariance=covariance,
+            noise=spread.noise,
+            evolution=evolution,
+            drive=shared.drive,
         )
     elif noise_has_grown(spread.noise, stated, int(present.sum())):
         nothing = np.zeros((columns, unknowns, unknowns))
-        learned = ColumnPosterior(mean=mean, covariance=nothing, noise=spread.noise, evolution=evolution)
+        learned = ColumnPosterior(
+            mean=mean, covariance=nothing, noise=spread.noise, evolution=evolution, drive=readings.drive
+        )
     report = RecalibrationReport.of(
         _with_expected(found, first_prior if posterior is None else None),
         readings.voltage_v,
@@ -213,61 +227,6 @@ def _with_expected(found: LevelFound, prior: ColumnPosterior | None) -> LevelFou
     )
 
 
-def posterior_tensors(
-    original: InverseTensors, posterior: ColumnPosterior, surrogate_at: SurrogateAt | None = None
-) -> InverseTensors:
-    """Compile the surrogate of the likeliest cells.
-
-    Uncertainty of the cells makes readings scatter beyond their noise. It widens the stated deviations;
-    the estimate itself is not made to trust readings less for it, which on average was found to cost more
-    than it saves: the scatter is the same for all reads, where noise averages out. Noise that has grown is
-    noise: readings are trusted less.
-
-    Args:
-        original: of the target matrix.
-        posterior: of its columns, cells included.
-        surrogate_at: as for `recalibrate`.
-
-    Raises:
-        ShapeError: a posterior of another array.
-    """
-    rows, columns = original.conductance.shape
-    _require_same_unknowns(posterior, columns, rows + CELLS)
-    about = Linearisation.about(original, posterior.mean, surrogate_at)
-    honest = posterior.noise**2 + _scatter(about, posterior)
-    used = np.maximum(np.minimum(original.variance, honest), posterior.noise**2)
-    changed = with_changes(
-        about.tensors,
-        offset=posterior.mean[:, OFFSET],
-        relative=about.relative(posterior.mean),
-        variance=used,
-        inflation=original.inflation,
-    )
-    return replace(changed, inflation=original.inflation * _widening(changed, honest))
-
-
-def _widening(tensors: InverseTensors, honest: np.ndarray) -> float:
-    """Factor of the answers' deviations where readings scatter by variances (M,) other than they are taken
-    to: only the part of an error that comes from readings grows, not the one that the prior leaves.
-    """
-    left = left_open(tensors)
-    weight = left @ (tensors.linear / tensors.variance)
-    by_readings = ((tensors.conductance.T @ weight) ** 2 * (honest - tensors.variance)).sum()
-    return float(np.sqrt(1.0 + by_readings / (tensors.conductance * (left @ tensors.conductance)).sum()))
-
-
-def _scatter(about: Linearisation, posterior: ColumnPosterior) -> np.ndarray:
-    """Variance (M,) of readings that is not known of the columns, averaged over inputs of unit variance."""
-    ways = about.ways()
-    return np.maximum(((ways @ posterior.covariance) * ways).sum(axis=(1, 2)), 0.0)
-
-
-def _require_same_unknowns(posterior: ColumnPosterior | None, columns: int, unknowns: int) -> None:
-    if posterior is not None and posterior.mean.shape != (columns, unknowns):
-        raise ShapeError(
-            wanted(
-                got=f"a posterior of {posterior.mean.shape}",
-                allowed=f"{(columns, unknowns)}",
-                remedy="use the posterior of this very programming, or none",
-            )
-        )
+def _with_one(z: np.ndarray) -> np.ndarray:
+    """Put a one before every vector, (K, N + 1)."""
+    return np.concatenate([np.ones((len(z), 1)), z], axis=1)

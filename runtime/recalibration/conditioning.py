@@ -10,12 +10,12 @@ LAPACK together.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from crosscal.core.array_types import Float
-from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET
+from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET, DriveErrors
 
 _UNREAD = 1e4
 """Noise variance of a reading that is missing, relative to full scale squared: it then says nothing."""
@@ -146,8 +146,36 @@ class Evidence:
         return float(explained + rest)
 
 
+@dataclass(slots=True, eq=False)
+class SharedErrors:
+    """Errors of driven inputs that all columns read, followed into what is learned from the readings.
+
+    Column by column they are noise. What they leave in the cells of one column they leave in all of them: as
+    if inputs erred by a combination of themselves, the mean over columns of what each has learned.
+
+    Attributes:
+        drive: before, and once readings are learned from, after it.
+        ways: sensitivity of readings at 1 and by each standardised input, (M, N + 1, U).
+        at: 1 and the known inputs, standardised, (K, N + 1).
+    """
+
+    drive: DriveErrors
+    ways: Float[np.ndarray, "columns ways unknowns"]
+    at: Float[np.ndarray, "vectors ways"]
+
+    def learn(self, block: slice, gain: Float[np.ndarray, "columns unknowns vectors"]) -> None:
+        """Follow them through readings of a block of vectors that move the unknowns by `gain`."""
+        moved = (self.ways @ gain).mean(axis=0)
+        rest = np.eye(len(moved)) - moved @ self.at[block]
+        taken_v2 = rest @ self.drive.taken_v2 @ rest.T + self.drive.noise_v**2 * (moved @ moved.T)
+        self.drive = replace(self.drive, taken_v2=taken_v2)
+
+
 def condition(
-    reads: ColumnReads, prior: Float[np.ndarray, "columns unknowns unknowns"], noise: float
+    reads: ColumnReads,
+    prior: Float[np.ndarray, "columns unknowns unknowns"],
+    noise: float,
+    shared: SharedErrors | None = None,
 ) -> tuple[Float[np.ndarray, "columns unknowns"], Float[np.ndarray, "columns unknowns unknowns"]]:
     """Posterior mean and covariance of every column's unknowns.
 
@@ -157,7 +185,8 @@ def condition(
     Args:
         reads: residuals of predictions with the prior's mean.
         prior: covariance, (M, U, U).
-        noise: of a reading, relative to full scale.
+        noise: of a reading, relative to full scale, shared errors included.
+        shared: errors that columns share; they learn, too.
     """
     residual, variance = np.where(reads.present, reads.residual, 0.0), reads.read_variance(noise)
     mean, covariance = np.zeros(prior.shape[:2]), prior
@@ -170,6 +199,8 @@ def condition(
         read = variance[:, block] + _rounding(together)
         together[:, here, here] += read
         gain = np.linalg.solve(together, spread).swapaxes(1, 2)
+        if shared is not None:
+            shared.learn(block, gain)
         surprise = residual[:, block, None] - seen @ mean[:, :, None]
         surprise[~reads.present[:, block]] = 0.0
         mean = mean + (gain @ surprise)[:, :, 0]

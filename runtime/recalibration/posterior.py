@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -27,6 +27,40 @@ class RecalibrationLevel(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DriveErrors:
+    """Errors of the inputs as they are driven, such as a converter's steps: all columns read the same ones.
+
+    Known vectors had them, too, and what was taken for cells then errs in all columns as if inputs were
+    others than they are.
+
+    Attributes:
+        noise_v: standard deviation of an input about the one asked for, from vector to vector [V].
+        taken_v2: covariance of the errors that were taken for cells, of each input alike, at 1 and at each
+            standardised input, (N + 1, N + 1) [V²].
+    """
+
+    noise_v: float
+    taken_v2: Float[np.ndarray, "ways ways"]
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.noise_v) and self.noise_v >= 0.0 and np.isfinite(self.taken_v2).all()):
+            raise RangeError(
+                f"got errors of inputs of {self.noise_v} V; allowed: finite numbers, 0 or more; "
+                "recalibrate anew"
+            )
+
+    @classmethod
+    def untaken(cls, noise_v: float, rows: int) -> Self:
+        """Begin before any known vector."""
+        return cls(noise_v=noise_v, taken_v2=np.zeros((rows + 1, rows + 1)))
+
+    @property
+    def variance_v2(self) -> float:
+        """Variance of an input, averaged over inputs of unit variance [V²]."""
+        return self.noise_v**2 + float(np.trace(self.taken_v2))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ColumnPosterior:
     """Normal distribution over the changes of each column.
 
@@ -37,12 +71,14 @@ class ColumnPosterior:
         noise: standard deviation of a reading about it. Offsets and noise are relative to full scale
             where cells are told apart, in amperes where they are not.
         evolution: how fast the matrix changes, as its recalibrations tell; None in files of before.
+        drive: errors of driven inputs, which all columns share; None where they are not known.
     """
 
     mean: Float[np.ndarray, "columns unknowns"]
     covariance: Float[np.ndarray, "columns unknowns unknowns"]
     noise: float
     evolution: Evolution | None = None
+    drive: DriveErrors | None = None
 
     def __post_init__(self) -> None:
         shape = self.mean.shape
@@ -54,6 +90,8 @@ class ColumnPosterior:
                     remedy="use what a recalibration returned",
                 )
             )
+        if self.drive is not None and self.drive.taken_v2.shape != (shape[1] - 1, shape[1] - 1):
+            raise ShapeError(f"got errors of {self.drive.taken_v2.shape} for {shape[1] - CELLS} inputs")
         known = np.isfinite(self.mean).all() and np.isfinite(self.covariance).all()
         if not known or not (np.isfinite(self.noise) and self.noise > 0.0):
             raise RangeError(
@@ -79,6 +117,21 @@ class ColumnPosterior:
             return RecalibrationLevel.CELLS
         return RecalibrationLevel.COLUMNS
 
+    def require_unknowns(self, columns: int, unknowns: int) -> None:
+        """Refuse to serve an array of other columns and unknowns.
+
+        Raises:
+            ShapeError: it is of another array.
+        """
+        if self.mean.shape != (columns, unknowns):
+            raise ShapeError(
+                wanted(
+                    got=f"a posterior of {self.mean.shape}",
+                    allowed=f"{(columns, unknowns)}",
+                    remedy="use the posterior of this very programming, or none",
+                )
+            )
+
     def carried(self) -> ColumnPosterior:
         """Return the part that other matrices on the board inherit: offsets, and gains about their mean.
 
@@ -89,4 +142,5 @@ class ColumnPosterior:
         mean[:, :CELLS] = self.mean[:, :CELLS]
         mean[:, GAIN] -= self.mean[:, GAIN].mean()
         covariance[:, :CELLS, :CELLS] = self.covariance[:, :CELLS, :CELLS]
-        return ColumnPosterior(mean=mean, covariance=covariance, noise=self.noise)
+        drive = self.drive and DriveErrors.untaken(self.drive.noise_v, len(self.drive.taken_v2) - 1)
+        return ColumnPosterior(mean=mean, covariance=covariance, noise=self.noise, drive=drive)

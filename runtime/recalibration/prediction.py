@@ -11,7 +11,8 @@ import numpy as np
 from crosscal.core.array_types import Float
 from crosscal.runtime.programmed import ProgrammedCalibrator
 from crosscal.runtime.recalibration.cell_model import standardised_inputs
-from crosscal.runtime.recalibration.posterior import ColumnPosterior
+from crosscal.runtime.recalibration.linearisation import own_variance
+from crosscal.runtime.recalibration.posterior import ColumnPosterior, DriveErrors
 from crosscal.runtime.recalibration.vectors import InputWindow
 
 _DRAWS = 16  # of the cells
@@ -42,17 +43,34 @@ def predicted_error_a(
         InputError: a kind that does not know single cells.
     """
     about, posterior = programmed.linearised, programmed.posterior
+    drive = (posterior and posterior.drive) or DriveErrors.untaken(0.0, len(programmed.conductance_s))
+    volts = float(about.tensors.expansion[1])
     squares = []
     for unknowns in _drawn(posterior, _DRAWS, rng, certain=cells_known):
         tensors = about.tensors if unknowns is None else about.with_unknowns(unknowns)
         voltage_v = window.ordinary(_READS, len(programmed.conductance_s), rng)
-        scaled = tensors.predicted(standardised_inputs(tensors, voltage_v))
-        noise = np.sqrt(tensors.variance) if posterior is None else posterior.noise
+        z = standardised_inputs(tensors, voltage_v)
+        scaled = tensors.predicted(z + _drawn_drive(drive, z, rng, certain=cells_known) / volts)
+        variance = tensors.variance if posterior is None else posterior.noise**2
+        noise = np.sqrt(own_variance(variance, (drive.noise_v / volts) ** 2, tensors))
         scaled += noise * rng.standard_normal(scaled.shape)
         current_a = scaled / tensors.current_scale + tensors.current_shift
         error_a = programmed(current_a, allow_extrapolation=True) - voltage_v @ programmed.conductance_s
         squares.append(np.mean(error_a**2))
     return float(np.sqrt(np.mean(squares)))
+
+
+def _drawn_drive(
+    drive: DriveErrors, z: Float[np.ndarray, "batch rows"], rng: np.random.Generator, *, certain: bool
+) -> Float[np.ndarray, "batch rows"]:
+    """Draw errors of a batch of inputs as driven, and those that are taken for cells [V]."""
+    error_v = drive.noise_v * rng.standard_normal(z.shape)
+    if certain or not drive.taken_v2.any():
+        return error_v
+    values, vectors = np.linalg.eigh(drive.taken_v2)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    taken_v = root @ rng.standard_normal((len(values), z.shape[1]))
+    return error_v + taken_v[0] + z @ taken_v[1:]
 
 
 def _drawn(

@@ -17,6 +17,7 @@ from crosscal.core.array_types import Float, Matrix
 from crosscal.runtime import CellLaw
 from crosscal.training.calibrators.read_back_law import blank_law, fit_read_backs
 from crosscal.training.fitting.cell_reads import CellReads, Sizes, log_density, read_cells
+from crosscal.training.fitting.drive_noise import fit_drive_noise
 from crosscal.training.fitting.mean_read_back import refit_mean
 from crosscal.training.measurements import Measurements
 
@@ -69,7 +70,9 @@ def fit_cell_law(
     if law.read_back is not None and scatters:
         law, reads = refit_mean(law, reads, sizes)
         sizes, scatters = _sizes(reads, law)
-    return _with_sizes(law, total, sizes, scatters=scatters)
+    read_back = law.read_back is not None
+    drive_noise_v = fit_drive_noise(reads, sizes, law.middle_s, read_back, scatters=scatters)
+    return replace(_with_sizes(law, total, sizes, scatters=scatters), drive_noise_v=drive_noise_v)
 
 
 def _sizes(reads: list[CellReads], law: CellLaw) -> tuple[Sizes, bool]:

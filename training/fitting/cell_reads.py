@@ -32,6 +32,7 @@ class CellReads:
         column: which columns, (m,).
         sensitivity: (m, K, U).
         residual: readings less predictions, without the second-order effect of the cells' changes, (m, K).
+        slope: change with each input [1/V], (m, N).
         target_s: targets [S], (m, N).
         observed: relative deviations of read-backs beyond the expected, (m, N); 0 without one.
         total: their standard deviation by the law of all, (m, N); 0 without one.
@@ -40,6 +41,7 @@ class CellReads:
     column: np.ndarray
     sensitivity: np.ndarray
     residual: np.ndarray
+    slope: np.ndarray
     target_s: np.ndarray
     observed: np.ndarray
     total: np.ndarray
@@ -51,6 +53,7 @@ class CellReads:
             column=self.column[few],
             sensitivity=self.sensitivity[few],
             residual=self.residual[few],
+            slope=self.slope[few],
             target_s=self.target_s[few],
             observed=self.observed[few],
             total=self.total[few],
@@ -88,6 +91,7 @@ def read_cells(
         column=np.arange(target_s.shape[1]),
         sensitivity=cell_sensitivity(tensors, z),
         residual=residual,
+        slope=tensors.linear.T / tensors.expansion[1],
         target_s=np.maximum(target_s, law.least_s()).T,
         observed=observed.T,
         total=deviation.T,

@@ -7,16 +7,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scipy.stats
-from exact_surrogate import DEVIATION_V, FULL_SCALE_A
+from exact_surrogate import DEVIATION_V, FULL_SCALE_A, MIDDLE_V
 from exact_surrogate import exact_tensors as tensors_of
 
 from crosscal.core.errors import InputError, RangeError, ShapeError
 from crosscal.runtime.inverse.inverse import Inverse
 from crosscal.runtime.inverse.tensors import InverseTensors
 from crosscal.runtime.recalibration.cell_model import cell_sensitivity, standardised_inputs, with_changes
-from crosscal.runtime.recalibration.cell_recalibration import posterior_tensors, recalibrate
-from crosscal.runtime.recalibration.conditioning import ColumnReads, Evidence, Spread, condition
-from crosscal.runtime.recalibration.posterior import CELLS, GAIN, ColumnPosterior, RecalibrationLevel
+from crosscal.runtime.recalibration.cell_recalibration import recalibrate
+from crosscal.runtime.recalibration.conditioning import ColumnReads, Evidence, SharedErrors, Spread, condition
+from crosscal.runtime.recalibration.linearisation import Linearisation, posterior_tensors
+from crosscal.runtime.recalibration.posterior import (
+    CELLS,
+    GAIN,
+    ColumnPosterior,
+    DriveErrors,
+    RecalibrationLevel,
+)
 from crosscal.runtime.recalibration.vectors import informative_vectors
 
 ROWS, COLUMNS = 12, 17
@@ -342,3 +349,54 @@ def test_belief_of_another_array_is_refused(rng, target_s):
     )
     with pytest.raises(ShapeError, match="posterior"):
         recalibrate(tensors_of(target_s, 1e-3), voltage_v, voltage_v @ target_s, posterior=other)
+
+
+def test_errors_of_driven_inputs_widen_deviations_by_what_all_columns_share(rng):
+    drive_v = 1e-3
+    ratios: dict[float, list[float]] = {0.0: [], drive_v: []}
+
+    def driven_a(voltage_v: np.ndarray, cells_s: np.ndarray) -> np.ndarray:
+        return noisy((voltage_v + drive_v * rng.standard_normal(voltage_v.shape)) @ cells_s, 1e-5, rng)
+
+    def error_over_stated(tensors: InverseTensors, cells_s: np.ndarray) -> float:
+        voltage_v = rng.uniform(LOW_V, HIGH_V, (60, ROWS))
+        reading = Inverse(tensors).read(driven_a(voltage_v, cells_s), deviation=True)
+        assert reading.deviation_a is not None
+        wrong_a = reading.calibrated_a - voltage_v @ tensors.conductance
+        return float(np.sqrt(np.mean((wrong_a / reading.deviation_a) ** 2)))
+
+    for _ in range(6):
+        target_s = rng.uniform(16.6e-6, 100e-6, (ROWS, 3 * ROWS))
+        cells_s = target_s * (1.0 + 0.1 * rng.standard_normal(target_s.shape))
+        # As training leaves it: cells' scatter is noise of single columns.
+        scatter_v = 0.1 * np.hypot(MIDDLE_V, DEVIATION_V)
+        total = scatter_v * np.sqrt((target_s**2).sum(axis=0).mean()) / FULL_SCALE_A
+        tensors = tensors_of(target_s, float(total))
+        given_v = rng.uniform(LOW_V, HIGH_V, (40, ROWS))
+        given_a = driven_a(given_v, cells_s)
+        for known_v, found in ratios.items():
+            done = recalibrate(tensors, given_v, given_a, drive_noise_v=known_v)
+            found.append(error_over_stated(done.tensors, cells_s))
+    # Noise of each column averages out over three times as many as there are inputs.
+    assert min(ratios[0.0]) > 1.5
+    assert 0.8 < min(ratios[drive_v]) < max(ratios[drive_v]) < 1.25
+
+
+def test_what_vectors_leave_of_drive_errors_is_followed_block_by_block(rng, target_s):
+    tensors = tensors_of(target_s, 1e-3)
+    about = Linearisation.about(tensors, None, None)
+    voltage_v = rng.uniform(LOW_V, HIGH_V, (130, ROWS))
+    z = standardised_inputs(tensors, voltage_v)
+    sensitivity = about.sensitivity(z)
+    reads = ColumnReads(
+        sensitivity=sensitivity,
+        residual=np.zeros(sensitivity.shape[:2]),
+        present=np.ones(sensitivity.shape[:2], dtype=bool),
+    )
+    at = np.concatenate([np.ones((len(z), 1)), z], axis=1)
+    shared = SharedErrors(drive=DriveErrors.untaken(1e-3, ROWS), ways=about.ways(), at=at)
+    prior = np.broadcast_to(np.diag(np.full(ROWS + CELLS, 0.1**2)), (COLUMNS, ROWS + CELLS, ROWS + CELLS))
+    condition(reads, prior, 1e-4, shared)
+    # So many vectors that the prior says nothing: least squares, inputs regressed on the known ones.
+    expected = 1e-6 * np.linalg.inv(at.T @ at)
+    np.testing.assert_allclose(shared.drive.taken_v2, expected, atol=0.03 * expected.max())

@@ -19,6 +19,7 @@ from crosscal.runtime import (
     write_recalibrated,
 )
 from crosscal.runtime.file_format.recalibration_record import RecalibrationRecord, target_digest
+from crosscal.runtime.recalibration.posterior import DriveErrors
 
 ROWS, COLUMNS = 7, 5
 MODELS = [make(ROWS, COLUMNS, np.random.default_rng(1)) for make in (affine_model, concatsquash_model)]
@@ -40,6 +41,7 @@ def posterior_of(unknowns: int, rng: np.random.Generator, columns: int = COLUMNS
         mean=1e-2 * rng.standard_normal((columns, unknowns)),
         covariance=factor @ factor.swapaxes(1, 2),
         noise=1e-3,
+        drive=DriveErrors(noise_v=1e-4, taken_v2=1e-9 * np.eye(unknowns - 1)),
     )
 
 
@@ -107,7 +109,11 @@ def test_a_record_is_read_back_to_the_bit(unknowns: int, rng):
     again = RecalibrationRecord.from_json(record.to_json(), rows=ROWS, columns=COLUMNS)
     np.testing.assert_array_equal(again.posterior.mean, record.posterior.mean)
     np.testing.assert_array_equal(again.posterior.covariance, record.posterior.covariance)
-    assert (again.posterior.noise, again.history) == (1e-3, ({"a": 1},))
+    assert again.posterior.drive is not None
+    assert record.posterior.drive is not None
+    np.testing.assert_array_equal(again.posterior.drive.taken_v2, record.posterior.drive.taken_v2)
+    assert (again.posterior.drive.noise_v, again.posterior.noise) == (1e-4, 1e-3)
+    assert again.history == ({"a": 1},)
     assert again.is_of(target_s)
     assert not again.is_of(target_s[::-1])
 

@@ -23,13 +23,18 @@ def tensors_of(conductance_s: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def a_run(
-    *, scatter: float, read_back: bool, seed: int = 5, amplifier: np.ndarray | None = None
+    *,
+    scatter: float,
+    read_back: bool,
+    seed: int = 5,
+    amplifier: np.ndarray | None = None,
+    drive_noise_v: float = 0.0,
 ) -> Measurements:
     rng = np.random.default_rng(seed)
     target_s = rng.uniform(16.6e-6, 100e-6, (MATRICES, ROWS, COLUMNS))
     real_s = target_s * (1.0 + scatter * rng.standard_normal(target_s.shape))
     voltage_v = rng.uniform(0.1, 0.5, (MATRICES, VECTORS, ROWS))
-    current_a = voltage_v @ real_s
+    current_a = (voltage_v + drive_noise_v * rng.standard_normal(voltage_v.shape)) @ real_s
     told_s = real_s * (1.0 + READ_ERROR * rng.standard_normal(real_s.shape))
     told_s *= 1.0 if amplifier is None else 1.0 + amplifier
     return Measurements(
@@ -56,6 +61,14 @@ def test_scatter_noise_and_the_error_of_read_backs_are_told_apart():
     # By read-backs alone a column's mean would be known to 0.04 / √108 = 0.004.
     found = law.read_back.column + law.read_back.curve.mean() + law.read_back.row.mean()
     np.testing.assert_allclose(found, amplifier, atol=1.5e-3)
+
+
+@pytest.mark.parametrize("scatter", [0.0, SCATTER])
+def test_noise_of_driven_inputs_is_told_from_that_of_columns(scatter):
+    # Through a column it is 1.6 times as large as the column's own noise.
+    law = learned(a_run(scatter=scatter, read_back=True, drive_noise_v=1e-3))
+    assert law.drive_noise_v == pytest.approx(1e-3, rel=0.1)
+    assert learned(a_run(scatter=scatter, read_back=True)).drive_noise_v < 1e-4
 
 
 def test_scatter_is_learned_without_read_backs():

@@ -164,7 +164,7 @@ def require_within_ranges(currents: np.ndarray, range_a: float, board: BoardInfo
     """
     most_a = _BEYOND_RANGE * max(range_a, *board.ranges_a)
     # Nothing but this check notices bits that flipped inside a block: SCPI has no checksum.
-    if np.abs(currents).max(initial=0.0) <= most_a:
+    if currents.size and currents.max() <= most_a and currents.min() >= -most_a:
         return
     if (np.abs(currents[np.isfinite(currents)]) > most_a).any():
         raise ImplausibleCurrentError(float(np.nanmax(np.abs(currents))), most_a)

@@ -16,7 +16,7 @@ from crosscal.drivers.board_info import BoardInfo
 from crosscal.drivers.board_readout import BoardReadout
 from crosscal.drivers.programming import RESULT, START, STOP, ProgramReport
 from crosscal.drivers.reservation import CHANGES, GROUP, RELEASE, REQUEST
-from crosscal.drivers.scpi.arrays import BINARY, array_command, read_array
+from crosscal.drivers.scpi.arrays import BINARY, array_command, read_array, read_status_array
 from crosscal.drivers.scpi.error_queue import Condition, failures_explained
 from crosscal.drivers.scpi.format import block, number, read_integer, read_list, read_number, whole
 from crosscal.drivers.scpi.polling import OPERATION, PROGRAMMING
@@ -101,16 +101,17 @@ class StepwiseBoard:
             *self._preparations(), *load, _READ, _STATUS, *counted, numbers=self._board.columns
         )
         self.require_same_link()
-        if self._counts and read_integer(text_of(answer.elements[2])) != self._known:
+        currents, status, *count = answer.elements
+        if self._counts and read_integer(text_of(count[0])) != self._known:
             self._prepared = False
             raise self.disturbed()
         self._prepared, self._loaded = True, vector
-        current_a = read_array(answer.elements[0], self._board.columns)
-        bits = read_array(answer.elements[1], self._board.columns)
+        columns = self._board.columns
+        current_a, bits = read_array(currents, columns), read_status_array(status, columns)
         require_within_ranges(current_a, range_a, self._board)
         return BoardReadout(
-            current_a=current_a[np.newaxis],
-            status=bits.astype(np.uint8)[np.newaxis],
+            current_a=current_a.reshape(1, columns),
+            status=bits.reshape(1, columns),
             range_a=range_a,
             conditions=tuple(dict.fromkeys(answer.conditions)),
         )

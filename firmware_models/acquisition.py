@@ -161,7 +161,7 @@ class Acquisition:
             current_a = [
                 a for a, s in zip(current_a, self.trace.status, strict=True) if not s & AMPLIFIER_FAULT
             ]
-        return max(map(abs, current_a), default=0.0)
+        return max(max(current_a), -min(current_a)) if current_a else 0.0
 
 
 def _any(status: bytes | bytearray, bit: int) -> bool:

@@ -37,6 +37,8 @@ class ClientLock:
     @property
     def owner(self) -> Session | None:
         """The client that holds the lock; None if it is free."""
+        if self._owner is None:
+            return None
         self.note_operation()
         if self._clock() - self._heard_at_s >= self.timeout_s:
             self._owner = None

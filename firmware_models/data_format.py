@@ -8,6 +8,7 @@ import sys
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 from crosscal.firmware_models.numeric import NOT_A_NUMBER, SCPI_INFINITY, Unit, parse_number, require_finite
 from crosscal.firmware_models.program_message import Block
@@ -52,7 +53,7 @@ class DataFormat:
         if self.kind == ASCII:
             return ",".join(map(str, values)).encode()
         # Bytes would be taken for the memory of reals, not for a sequence of numbers.
-        return self._block(map(float, values))
+        return self._block(list(values))
 
     def _block(self, values: Iterable[float]) -> bytes:
         raw = array(self._typecode, values)
@@ -69,15 +70,13 @@ class DataFormat:
             ScpiFault: -161 a block that does not fit, -222 a value that is not finite, -108 something after
                 the block; for a comma list as `parse_number`.
         """
-        if not any(isinstance(parameter, Block) for parameter in parameters):
+        if not holds_block(parameters):
             return _decode_list(parameters, unit)
         block = parameters[0]
         if len(parameters) > 1 or not isinstance(block, Block):
             raise ScpiFault(-108, "a block is the only parameter")
         values = self._decode_text(block, unit) if self.kind == ASCII else self._decode_block(block)
-        for value in values:
-            if not -SCPI_INFINITY < value < SCPI_INFINITY:
-                require_finite(value)
+        _require_all_finite(values)
         return values
 
     def _decode_text(self, block: Block, unit: Unit) -> array[float]:
@@ -102,7 +101,7 @@ class DataFormat:
 
 
 def _decode_list(parameters: list[str | Block], unit: Unit) -> array[float]:
-    texts = [parameter for parameter in parameters if isinstance(parameter, str)]
+    texts = cast(list[str], parameters)
     # Long lists nearly always hold plain decimals: the interpreter's own reader is much faster.
     if _PLAIN_NUMBERS.fullmatch(",".join(texts)):
         try:
@@ -110,19 +109,34 @@ def _decode_list(parameters: list[str | Block], unit: Unit) -> array[float]:
         except ValueError:
             pass
         else:
-            for value in values:
-                if not -SCPI_INFINITY < value < SCPI_INFINITY:
-                    require_finite(value)
+            _require_all_finite(values)
             return values
     return array("d", [parse_number(text, unit) for text in texts])
 
 
-def require_length(values: array[float], wanted: int, *, block: bool) -> None:
+def _require_all_finite(values: array[float]) -> None:
+    """Refuse an array with a value that is not finite (-222)."""
+    # The sum tells a NaN, which comparisons pass over; each of the three is one call, whatever the length.
+    if values and not (
+        -SCPI_INFINITY < sum(values) < SCPI_INFINITY
+        and min(values) > -SCPI_INFINITY
+        and max(values) < SCPI_INFINITY
+    ):
+        for value in values:
+            require_finite(value)
+
+
+def holds_block(parameters: list[str | Block]) -> bool:
+    """Whether a parameter is a block."""
+    return Block in map(type, parameters)
+
+
+def require_length(values: array[float], wanted: int, parameters: list[str | Block]) -> None:
     """Refuse an array of another length: -109 too few, -108 too many, -161 in a block."""
     if len(values) == wanted:
         return
     detail = f"{len(values)} values; allowed: {wanted}"
-    if block:
+    if holds_block(parameters):
         raise ScpiFault(-161, detail)
     raise ScpiFault(-109 if len(values) < wanted else -108, detail)
 

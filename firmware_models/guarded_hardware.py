@@ -44,6 +44,8 @@ class GuardedHardware:
                     self._rest_after_failure()
                 raise ScpiFault(-240, told) from error
 
+        # Looked up once: a read calls four methods.
+        setattr(self, name, guarded)
         return guarded
 
     def _rest_after_failure(self) -> None:

@@ -77,6 +77,26 @@ class HeaderTree:
             if command.group is None or present.issuperset(command.group.split(", ")):
                 for spelling in spellings(command.header):
                     self._commands[spelling] = command
+        self._found: dict[tuple[str, bool, str], tuple[Command, str]] = {}
+
+    def resolve(self, unit: Unit, node: str) -> tuple[Command, str]:
+        """Find the command of a unit, and the node that is current after it.
+
+        Args:
+            unit: one unit.
+            node: that is current before it.
+
+        Raises:
+            ScpiFault: -113, no such command, or it has no such form.
+        """
+        asked = unit.header, unit.query, node
+        found = self._found.get(asked)
+        if found is None:
+            path, after = absolute_header(unit, node)
+            found = self.find(path, query=unit.query), after
+            # As many at most as there are spellings and nodes: what is not found is not kept.
+            self._found[asked] = found
+        return found
 
     def find(self, path: str, *, query: bool) -> Command:
         """Find the command of an absolute header in capitals, without leading colon and question mark.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from crosscal.firmware_models.scpi_errors import ScpiFault
 from crosscal.firmware_models.sessions.framing import block_span
@@ -12,13 +13,11 @@ from crosscal.firmware_models.sessions.framing import block_span
 # IEEE 488.2, 7.4.1.2: white space is every control character and the space, the newline excepted.
 _WHITE = bytes([*range(10), *range(11, 33)])
 _HEADER = re.compile(rb"(\*[A-Za-z]+|:?[A-Za-z][A-Za-z0-9_]*(?::[A-Za-z][A-Za-z0-9_]*)*)(\??)")
-# A unit without parameters: most queries, and the shortest way through the parser.
-_BARE = re.compile(
-    rb"[\x00-\x09\x0b-\x20]*(\*[A-Za-z]+|:?[A-Za-z][A-Za-z0-9_]*(?::[A-Za-z][A-Za-z0-9_]*)*)(\??)"
-    rb"[\x00-\x09\x0b-\x20]*(?:;|\Z)"
-)
+_START = rb"[\x00-\x09\x0b-\x20]*(\*[A-Za-z]+|:?[A-Za-z][A-Za-z0-9_]*(?::[A-Za-z][A-Za-z0-9_]*)*)(\??)"
+# The shortest ways through the parser: units with neither strings nor blocks, and with a block at first.
+_PLAIN_UNIT = re.compile(_START + rb"(?:[\x00-\x09\x0b-\x20]+([^;\"'#]*))?(?:;|\Z)")
+_BLOCK_UNIT = re.compile(_START + rb"[\x00-\x09\x0b-\x20]+(?=#[1-9])")
 _SPECIAL = re.compile(rb"[;,\"'#]")
-_NOT_PLAIN = re.compile(rb"[;\"'#]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +27,7 @@ class Block:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(NamedTuple):
     """One command or query.
 
     Attributes:
@@ -51,9 +49,16 @@ def units(message: bytes) -> Iterator[Unit]:
     """
     at = 0
     while True:
-        while (bare := _BARE.match(message, at)) is not None:
-            yield Unit(bare[1].decode().upper(), bare[2] == b"?", [])
-            at = bare.end()
+        while (plain := _PLAIN_UNIT.match(message, at)) is not None:
+            header, asks, text = plain.groups()
+            yield Unit(header.decode().upper(), asks == b"?", _split_plain(text) if text else [])
+            at = plain.end()
+        if (array := _BLOCK_UNIT.match(message, at)) is not None:
+            span = block_span(message, array.end())
+            if span is not None and message[span[1] : span[1] + 1] in (b"", b";"):
+                yield Unit(array[1].decode().upper(), array[2] == b"?", [Block(message[slice(*span)])])
+                at = span[1] + 1
+                continue
         at = _skip_white(message, at)
         if at >= len(message):
             return
@@ -85,10 +90,6 @@ def _header(message: bytes, at: int) -> tuple[str, bool, int]:
 def _parameters(message: bytes, at: int) -> tuple[list[str | Block], int]:
     """Parse the parameters from `at` on; return them and the index of the `;` or the end."""
     at = _skip_white(message, at)
-    found = _NOT_PLAIN.search(message, at)
-    if found is None or found.group() == b";":
-        end = len(message) if found is None else found.start()
-        return _split_plain(message[at:end]), end
     parameters: list[str | Block] = []
     while True:
         parameter, at = _parameter(message, at)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from crosscal.core.errors import BoardError, wanted
-from crosscal.drivers.scpi.format import block, excerpt, garbled, read_block, read_status
+from crosscal.drivers.scpi.format import block, excerpt, garbled, read_block, read_status, read_status_block
 from crosscal.drivers.scpi.message import is_query
 from crosscal.drivers.scpi.reply import Block, Element, text_of
 from crosscal.drivers.scpi.session import Session
@@ -103,6 +103,15 @@ def _ask(
 
 def read_array(data: Element, count: int) -> np.ndarray:
     """Read an array that came as a block, NaN where the board sent 9.91E37."""
+    return read_block(_payload(data, count), count)
+
+
+def read_status_array(data: Element, count: int) -> np.ndarray:
+    """Read status bits that came as a block."""
+    return read_status_block(_payload(data, count), count)
+
+
+def _payload(data: Element, count: int) -> bytes:
     if not isinstance(data, Block):
         raise garbled(got=excerpt(data), allowed=f"{count} numbers as a block")
-    return read_block(data.payload, count)
+    return data.payload

@@ -20,7 +20,7 @@ ASYNCHRONOUS = frozenset(
 """Codes that tell of an acquisition or a programming run, queued when it ends; never of the last command."""
 
 _ENTRY = re.compile(rb'\s*([+-]?\d+)\s*,\s*"((?:[^"]|"")*)"\s*')
-_NO_ERROR = b'0,"No error"'
+NO_ERROR = b'0,"No error"'
 _PROBE = re.compile(rb'[+-]?\d+\s*,\s*"')
 
 
@@ -79,7 +79,7 @@ def read_error_queue(text: bytes) -> tuple[Condition, ...]:
     Raises:
         BoardError: it is no such answer.
     """
-    if text == _NO_ERROR:
+    if text == NO_ERROR:
         return ()
     found, position = [], 0
     while entry := _ENTRY.match(text, position):
@@ -102,4 +102,4 @@ def read_error_queue(text: bytes) -> tuple[Condition, ...]:
 
 def looks_like_error_queue(answer: object) -> bool:
     """Tell an error queue's answer from every other: none but it is a number followed by a quoted text."""
-    return isinstance(answer, bytes) and _PROBE.match(answer) is not None
+    return answer == NO_ERROR or (isinstance(answer, bytes) and _PROBE.match(answer) is not None)

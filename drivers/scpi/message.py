@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from crosscal.core.errors import BoardError, ScpiError, wanted
 from crosscal.drivers.scpi.error_queue import (
+    NO_ERROR,
     NO_RESULT,
     Condition,
     hardware_failure,
@@ -68,7 +69,7 @@ class Message:
     queries: int = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "queries", sum(map(is_query, self.units)))
+        object.__setattr__(self, "queries", sum([is_query(unit) for unit in self.units]))
 
     @property
     def asks_only(self) -> bool:
@@ -98,7 +99,10 @@ class Message:
             ScpiError: the board refused a unit; those before it were carried out.
             BoardError: a garbled reply.
         """
-        earlier, answers, raised = _errors(reply[0]), reply[1:-1], _errors(reply[-1])
+        answers = reply[1:-1]
+        if reply[0] == reply[-1] == NO_ERROR and len(answers) == self.queries:
+            return Answer(elements=tuple(answers))
+        earlier, raised = _errors(reply[0]), _errors(reply[-1])
         for condition in earlier:
             if not condition.asynchronous:
                 logger.warning("%s: %s was queued earlier or by another client", resource, condition)
@@ -133,7 +137,8 @@ class Message:
 
 def is_query(unit: bytes) -> bool:
     """Whether a unit is to be answered."""
-    return b"?" in unit.split(b" ", 1)[0]
+    mark = unit.find(b"?")
+    return mark >= 0 and unit.find(b" ", 0, mark) < 0
 
 
 def _raise_refusal(refused: list[Condition], message: str) -> None:

@@ -11,9 +11,10 @@ from crosscal.drivers.scpi.format import excerpt, garbled
 
 _TEXT_LIMIT = 1 << 16
 """More text than this in one answer, where no more was asked for, is no SCPI."""
-_HASH, _NEWLINE = ord("#"), ord("\n")
+_HASH, _NEWLINE, _ZERO = ord("#"), ord("\n"), ord("0")
 _ENDS = frozenset(b";\n")
 _PLAIN = re.compile(rb'([^"#;\n]*)[;\n]')
+_TEXT = re.compile(rb'([^";\n]*(?:"[^"\n]*"[^";\n]*)*)[;\n]')
 _MARK = re.compile(rb'[";\n]')
 
 
@@ -58,6 +59,11 @@ class ReplyReader:
         Raises:
             BoardError: this is no reply: a wrong block length, or bytes after the end.
         """
+        # Most replies come whole.
+        self._need(1, None)
+        whole = _whole_reply(bytes(self._buffer), self._most_bytes)
+        if whole is not None:
+            return whole
         elements: list[Element] = []
         ended = False
         while not ended:
@@ -126,3 +132,31 @@ class ReplyReader:
             if at - self._position > self._most_bytes:
                 raise garbled(got="an endless line", allowed=f"{self._most_bytes} bytes of text")
             self._buffer += self._receive(None)
+
+
+def _whole_reply(data: bytes, most_bytes: int) -> list[Element] | None:
+    """Read a reply that is all there; None of one that is not, or that is none."""
+    elements: list[Element] = []
+    at, last = 0, len(data) - 1
+    if data[last] != _NEWLINE:
+        return None
+    while at <= last:
+        if data[at] == _HASH:
+            start = at + 2 + data[at + 1 : at + 2].isdigit() * (data[at + 1] - _ZERO)
+            length = data[at + 2 : start]
+            if not length.isdigit() or int(length) > min(most_bytes, last - start):
+                return None
+            at = start + int(length)
+            elements.append(Block(data[start:at]))
+            if data[at] not in _ENDS:
+                return None
+        else:
+            text = _TEXT.match(data, at)
+            if text is None:
+                return None
+            elements.append(text[1].strip())
+            at = text.end() - 1
+        if data[at] == _NEWLINE:
+            return elements if at == last else None
+        at += 1
+    return None

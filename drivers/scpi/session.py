@@ -181,6 +181,8 @@ class Session:
         self._only_thread = threading.get_ident()
 
     def _require_open(self) -> None:
+        if self._only_thread is None and self._state is not State.CLOSED and not self.inherited:
+            return
         if self.inherited:
             raise BoardConnectionError(
                 wanted(

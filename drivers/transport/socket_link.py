@@ -7,7 +7,6 @@ timeout when the peer has closed. A socket of our own has none of this, and noth
 
 from __future__ import annotations
 
-import contextlib
 import socket
 
 from crosscal.core.errors import BoardConnectionError
@@ -40,10 +39,12 @@ class SocketLink:
     def discard_input(self) -> None:
         """Forget bytes that came unasked; raise if the other side has closed the link."""
         self._socket.setblocking(False)
-        with contextlib.suppress(BlockingIOError):
+        try:
             for _ in range(_MOST_DISCARDED):
                 if not self._socket.recv(_READ_BYTES):
                     raise BoardConnectionError(f"{self.resource}: {_CLOSED}")
+        except BlockingIOError:
+            return
 
     def send(self, message: bytes, timeout_s: float) -> None:
         """Send all of a message."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from pyvisa import errors as visa
 from pyvisa.constants import StatusCode
@@ -74,33 +73,49 @@ _HELD_ERRNO = frozenset({errno.EACCES, errno.EPERM, errno.EBUSY, errno.EAGAIN})
 _BACKENDS = ("pyvisa", "pyvisa_py", "pyvisa_sim", "serial", "usb", "gpib", "gpib_ctypes")
 
 
-@contextmanager
-def board_errors(resource: str) -> Iterator[None]:
-    """Map exceptions of a backend or the operating system to the tree of `crosscal.core.errors`.
+class board_errors:  # used as a function is; one made of a generator would cost each read 10 µs
+    """Context that maps exceptions of a backend or the system to the tree of `crosscal.core.errors`.
+
+    Args:
+        resource: name of the link, for messages.
 
     Raises:
         BoardTimeoutError: nothing came in time.
         BoardConnectionError: nothing there, held by another program, or lost.
         BoardError: the backend lacks a function that the driver needs.
     """
-    try:
-        yield
-    except visa.VisaIOError as error:
-        raise _from_status(resource, error) from error
-    except OSError as error:
-        raise _from_os(resource, error) from error
-    except visa.InvalidSession as error:
-        raise BoardConnectionError(f"{resource}: the session is closed; open the board again") from error
-    except (visa.Error, NotImplementedError) as error:
-        raise BoardError(
-            f"{resource}: the VISA backend failed ({_told(error)}); try another backend"
-        ) from error
-    except Exception as error:
-        # PyVISA-py reports a failed link with a bare Exception. Anything else unknown is a defect: it passes.
-        foreign = type(error).__module__.partition(".")[0] in _BACKENDS
-        if type(error) is not Exception and not foreign:
-            raise
-        raise BoardConnectionError(f"{resource}: {_told(error)}; {_TO_CHECK}") from error
+
+    __slots__ = ("_resource",)
+
+    def __init__(self, resource: str) -> None:
+        self._resource = resource
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        mapped = None if error is None else _mapped(self._resource, error)
+        if mapped is not None:
+            raise mapped from error
+
+
+def _mapped(resource: str, error: BaseException) -> BoardError | None:
+    """Make the error of our own; None of one that passes as it is."""
+    if isinstance(error, visa.VisaIOError):
+        return _from_status(resource, error)
+    if isinstance(error, OSError):
+        return _from_os(resource, error)
+    if isinstance(error, visa.InvalidSession):
+        return BoardConnectionError(f"{resource}: the session is closed; open the board again")
+    if isinstance(error, visa.Error | NotImplementedError):
+        return BoardError(f"{resource}: the VISA backend failed ({_told(error)}); try another backend")
+    # PyVISA-py reports a failed link with a bare Exception. Anything else unknown is a defect: it passes.
+    foreign = isinstance(error, Exception) and type(error).__module__.partition(".")[0] in _BACKENDS
+    if type(error) is not Exception and not foreign:
+        return None
+    return BoardConnectionError(f"{resource}: {_told(error)}; {_TO_CHECK}")
 
 
 def _from_status(resource: str, error: visa.VisaIOError) -> BoardError:
@@ -128,7 +143,7 @@ def _from_os(resource: str, error: OSError) -> BoardError:
     return BoardConnectionError(f"{told}; {_TO_CHECK}")
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     """The error's own words in one line, or its name if it has none."""
     words = getattr(error, "strerror", None) or str(error)
     lines = [line.strip() for line in str(words).splitlines() if line.strip()]

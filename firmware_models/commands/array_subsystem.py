@@ -10,7 +10,6 @@ from crosscal.firmware_models.commands.settings_access import integer_setting, r
 from crosscal.firmware_models.data_format import number, require_length
 from crosscal.firmware_models.header_tree import Command
 from crosscal.firmware_models.numeric import NOT_A_NUMBER, PURE, SIEMENS
-from crosscal.firmware_models.program_message import Block
 from crosscal.firmware_models.scpi_errors import ScpiFault
 
 
@@ -28,8 +27,7 @@ def _tiles(call: Call) -> str:
 def _set_target(call: Call) -> None:
     board = call.board
     values = board.settings.format.decode(call.parameters, SIEMENS)
-    is_block = any(isinstance(parameter, Block) for parameter in call.parameters)
-    require_length(values, board.facts.rows * board.facts.columns, block=is_block)
+    require_length(values, board.facts.rows * board.facts.columns, call.parameters)
     low_s, high_s = board.facts.conductance_min_s, board.facts.conductance_max_s
     for index, value in enumerate(values):
         if not low_s <= value <= high_s:

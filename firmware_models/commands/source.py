@@ -7,7 +7,7 @@ from array import array
 from crosscal.firmware_models.call import Call
 from crosscal.firmware_models.choices import parse_boolean
 from crosscal.firmware_models.commands.settings_access import limit_keyword, real_setting
-from crosscal.firmware_models.data_format import number, require_length
+from crosscal.firmware_models.data_format import holds_block, number, require_length
 from crosscal.firmware_models.header_tree import Command
 from crosscal.firmware_models.numeric import SECOND, VOLT, Limits
 from crosscal.firmware_models.program_message import Block
@@ -17,7 +17,7 @@ from crosscal.firmware_models.scpi_errors import ScpiFault
 def _set_vector(call: Call) -> None:
     board = call.board
     values = board.settings.format.decode(call.parameters, VOLT)
-    require_length(values, board.facts.rows, block=_is_block(call))
+    require_length(values, board.facts.rows, call.parameters)
     board.settings.voltage_v = _driven(call, values)
 
 
@@ -49,7 +49,8 @@ def _set_sequence(call: Call) -> None:
     values = board.settings.format.decode(call.parameters, VOLT)
     if len(values) % rows:
         raise ScpiFault(
-            -161 if _is_block(call) else -108, f"{len(values)} values; allowed: a multiple of {rows}"
+            -161 if holds_block(call.parameters) else -108,
+            f"{len(values)} values; allowed: a multiple of {rows}",
         )
     if len(values) > most * rows:
         raise ScpiFault(-223, f"{len(values) // rows} vectors; allowed: at most {most}")
@@ -98,10 +99,6 @@ def _driven(call: Call, values: array[float]) -> array[float]:
 
 def _largest(values: array[float]) -> float:
     return max(max(values), -min(values)) if values else 0.0
-
-
-def _is_block(call: Call) -> bool:
-    return any(isinstance(parameter, Block) for parameter in call.parameters)
 
 
 COMMANDS = (

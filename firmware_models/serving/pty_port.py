@@ -101,6 +101,9 @@ class PtyPort:
         finally:
             os.close(slave)
 
+    def acknowledge(self) -> None:
+        """Do nothing: a serial line acknowledges nothing."""
+
     def send(self, data: bytes) -> int:
         """Hand over bytes and say how many were taken."""
         try:

@@ -38,6 +38,10 @@ class ByteStream(Protocol):
         """
         ...
 
+    def acknowledge(self) -> None:
+        """Tell the other side at once that its bytes have come, where the system would wait with that."""
+        ...
+
     def send(self, data: bytes) -> int:
         """Hand over bytes and say how many were taken.
 
@@ -104,6 +108,10 @@ class StreamLink:
             return
         if data:
             self._session.receive(data)
+            # Whoever waits for the reply does not wait for the other work of this step too.
+            if self._session.pending:
+                self._send()
+            self.stream.acknowledge()
         elif data is not None:
             self._ended = True
 
@@ -112,6 +120,18 @@ class StreamLink:
         self.stream.look_for_client()
         if self._session.link_dropped:
             self._drop()
+        self._send()
+        if self._ended and not busy and not self._outgoing and not self._session.pending:
+            self.finished = True
+
+    def close(self) -> None:
+        """Close both sides; the board goes on."""
+        self._session.close()
+        self.stream.close()
+
+    def _send(self) -> None:
+        if self._session.link_dropped:
+            return
         try:
             while not self.finished and self._fetch():
                 sent = self.stream.send(self._outgoing)
@@ -120,13 +140,6 @@ class StreamLink:
                     break
         except OSError:
             self.finished = True
-        if self._ended and not busy and not self._outgoing and not self._session.pending:
-            self.finished = True
-
-    def close(self) -> None:
-        """Close both sides; the board goes on."""
-        self._session.close()
-        self.stream.close()
 
     def _fetch(self) -> bytes:
         self._outgoing = self._outgoing or self._session.transmit(AT_ONCE)

@@ -26,7 +26,7 @@ class TcpStream:
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._connection = connection
-        self._acknowledge_at_once()
+        self.acknowledge()
 
     def fileno(self) -> int:
         """File descriptor to wait for."""
@@ -41,7 +41,6 @@ class TcpStream:
             data = self._connection.recv(size)
         except BlockingIOError:
             return None
-        self._acknowledge_at_once()
         return data
 
     def send(self, data: bytes) -> int:
@@ -55,7 +54,8 @@ class TcpStream:
         """Close the connection."""
         self._connection.close()
 
-    def _acknowledge_at_once(self) -> None:
+    def acknowledge(self) -> None:
+        """Acknowledge at once what has come; behind the reply, which tells it as well, it delays nobody."""
         # Linux alone has it, and forgets it now and then: hence after every receive.
         if hasattr(socket, "TCP_QUICKACK"):
             self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)

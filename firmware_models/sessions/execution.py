@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from crosscal.firmware_models.call import Call, NotYet
 from crosscal.firmware_models.guarded_hardware import failure_text
-from crosscal.firmware_models.header_tree import Command, absolute_header
+from crosscal.firmware_models.header_tree import Command
 from crosscal.firmware_models.program_message import Unit, units
 from crosscal.firmware_models.scpi_errors import ScpiFault
 from crosscal.firmware_models.sessions.output_queue import OutputQueue
@@ -107,18 +107,13 @@ class Execution:
                 if unit is None:
                     self._answer()
                     return
-                command = self._board.tree.find(self._path(unit), query=unit.query)
+                command, self._node = self._board.tree.resolve(unit, self._node)
             except ScpiFault as fault:
                 self._fail(fault)
                 continue
             call = Call(self._board, self._client, unit.parameters)
             if not self._execute(command, call, query=unit.query):
                 return
-
-    def _path(self, unit: Unit) -> str:
-        """Return the absolute header of a unit; also moves the current, textual node (decision 14)."""
-        path, self._node = absolute_header(unit, self._node)
-        return path
 
     def _execute(self, command: Command, call: Call, *, query: bool) -> bool:
         """Execute one unit; False if it has to wait for a trigger."""
@@ -139,7 +134,7 @@ class Execution:
         else:
             if reply is not None:
                 self._replies.append(reply if isinstance(reply, bytes) else reply.encode())
-        if acted or (not query and _differ(before, self._board.settings.state())):
+        if acted or (not query and before != self._board.settings.state()):
             self._board.changes.note(self._client)
         self._client.note_reasons()
         return True
@@ -181,7 +176,3 @@ class Execution:
                 self._answer()
             for command, parameters in found:
                 self._execute(command, Call(self._board, self._client, parameters), query=False)
-
-
-def _differ(before: tuple[object, ...], after: tuple[object, ...]) -> bool:
-    return any(one is not other and one != other for one, other in zip(before, after, strict=True))

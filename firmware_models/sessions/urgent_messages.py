@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crosscal.firmware_models.header_tree import Command, HeaderTree, absolute_header
+from crosscal.firmware_models.header_tree import Command, HeaderTree
 from crosscal.firmware_models.program_message import Block, units
 from crosscal.firmware_models.scpi_errors import ScpiFault
 
@@ -17,8 +17,7 @@ def urgent_units(tree: HeaderTree, message: bytes) -> list[tuple[Command, list[s
     found, node = [], ""
     try:
         for unit in units(message):
-            path, node = absolute_header(unit, node)
-            command = tree.find(path, query=False)
+            command, node = tree.resolve(unit, node)
             if unit.query or command.urgent is None or not command.urgent(unit.parameters):
                 return []
             found.append((command, unit.parameters))

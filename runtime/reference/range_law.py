@@ -6,7 +6,7 @@ calibrator knows of one set: readings are referred to the conditions that it has
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -103,8 +103,12 @@ class RangeLaw:
             current_a: [A], (B, M).
             temperature_c: of the board; None counts as that of the law.
         """
+        return self.referral(temperature_c)(current_a)
+
+    def referral(self, temperature_c: float | None) -> Callable[[Currents], Currents]:
+        """Give the function that refers readings at a temperature."""
         offset_a, gain = self._at(temperature_c)
-        return (current_a - offset_a) / gain
+        return lambda current_a: (current_a - offset_a) / gain
 
     def pivoted(self, temperature_c: float | None) -> Self:
         """Return the same law as it holds at another temperature; new slopes turn about that."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Self
@@ -63,8 +63,14 @@ class ReferenceConditions:
         Returns:
             Currents [A], (B, M); NaN where the range, or a column of it, is not known.
         """
+        return self.referral(range_index, temperature_c)(current_a)
+
+    def referral(self, range_index: int, temperature_c: float | None) -> Callable[[Currents], Currents]:
+        """Give the function that refers readings in a range at a temperature; as `referred`."""
         law = self.laws.get(range_index)
-        return np.full_like(current_a, np.nan) if law is None else law.referred(current_a, temperature_c)
+        if law is None:
+            return lambda current_a: np.full_like(current_a, np.nan)
+        return law.referral(temperature_c)
 
     def to_json(self) -> list[dict[str, Any]]:
         """Plain values for the store, the reference first."""

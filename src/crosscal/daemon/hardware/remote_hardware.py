@@ -240,14 +240,14 @@ class RemoteHardware:
 
     def _reading(self, readout: BoardReadout) -> Reading:
         codes = {condition.code for condition in readout.conditions}
-        current_a = readout.current_a
+        current_a, status = readout.current_a, readout.status.tobytes()
         missing = np.isnan(current_a)
         if missing.any():
             # The engine writes 9.91E37 where the status says that there is no reading.
             current_a = np.where(missing, 0.0, current_a)
         return Reading(
             current_a=array("d", current_a.tobytes()),
-            status=readout.status.astype(np.uint8).tobytes(),
+            status=status,
             compliance=_COMPLIANCE in codes,
             over_temperature=_OVER_TEMPERATURE in codes,
             hardware_error=_HARDWARE in codes,

@@ -22,7 +22,8 @@ class VoltageRounding:
     def __init__(self, facts: BoardFacts) -> None:
         self._full_scale_v = facts.dac_full_scale_v
         # Converters give multiples of a step; boards behind a Python API often leave numbers as they are.
-        self._steps_v = [0.0, 2.0 * facts.dac_full_scale_v / 2**facts.dac_bits]
+        step_v = 2.0 * facts.dac_full_scale_v / 2**facts.dac_bits
+        self._steps_v = [0.0] if step_v <= _SAME * facts.dac_full_scale_v else [0.0, step_v]
         self._answers = 0
         self._predictions = 0
 
@@ -33,11 +34,11 @@ class VoltageRounding:
         self._predictions += 1
         if self._predictions % _ASK_EVERY == 0:
             return None
-        first, *others = (_rounded(voltage_v, step_v) for step_v in self._steps_v)
-        if others and not all(self._same(first, other) for other in others):
+        first_v = _rounded(voltage_v, self._steps_v[0])
+        if len(self._steps_v) > 1 and not self._same(first_v, _rounded(voltage_v, self._steps_v[1])):
             return None
         # A board never rounds beyond its protection, whatever its step.
-        return first if np.abs(first).max() <= protection_v else None
+        return first_v if np.abs(first_v).max() <= protection_v else None
 
     def learn(self, voltage_v: np.ndarray, rounded_v: np.ndarray) -> None:
         """Take an answer of the board, (N,) [V], for evidence."""

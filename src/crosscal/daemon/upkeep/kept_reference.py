@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from crosscal.core.array_types import Currents, Vectors
@@ -28,6 +27,8 @@ class KeptReference:
         self._conditions = ReferenceConditions()
         self._slopes: dict[int, TemperatureSlopes] = {}
         self._known_in: list[int] = []
+        self._given: dict[tuple[int, float | None], Refer] = {}
+        self._given_of: ReferenceConditions | None = None
 
     def knows(self, range_index: int) -> bool:
         """Whether readings in a range can be referred."""
@@ -35,7 +36,12 @@ class KeptReference:
 
     def refer(self, range_index: int, temperature_c: float | None) -> Refer:
         """Give the referral of readings in a range at a temperature, as it is known now."""
-        return partial(self._conditions.referred, range_index=range_index, temperature_c=temperature_c)
+        asked = range_index, temperature_c
+        if self._given_of is not self._conditions or self._given.get(asked) is None:
+            # Reads ask for the same one again and again.
+            self._given_of = self._conditions
+            self._given = {asked: self._conditions.referral(range_index, temperature_c)}
+        return self._given[asked]
 
     def compare(
         self, range_index: int, reader: VectorReader, inputs: Inputs, temperature_c: float | None

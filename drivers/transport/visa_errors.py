@@ -73,7 +73,7 @@ _HELD_ERRNO = frozenset({errno.EACCES, errno.EPERM, errno.EBUSY, errno.EAGAIN})
 _BACKENDS = ("pyvisa", "pyvisa_py", "pyvisa_sim", "serial", "usb", "gpib", "gpib_ctypes")
 
 
-class board_errors:  # used as a function is; one made of a generator would cost each read 10 µs
+class board_errors:  # used like a function; one made of a generator would cost each read 10 µs
     """Context that maps exceptions of a backend or the system to the tree of `crosscal.core.errors`.
 
     Args:

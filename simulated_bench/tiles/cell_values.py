@@ -25,6 +25,9 @@ PROGRAMMING_ERRORS = {
     "joshi-2020": Joshi2020,
     "falcone-2025": Falcone2025,
 }
+BLOCK = 1 << 18
+"""Cells drawn at a time: a layer of VGG8 has 34 million, and a number drawn for each of them takes 270 MB."""
+
 DRIFTS = {"pcm": PcmDrift, "cmo-hfox": CmoHfoxDrift, "filamentary": FilamentDrift}
 
 
@@ -33,7 +36,8 @@ class WrittenCells:
     """Cells as they were written, and the number that each drew for its drift.
 
     Attributes:
-        value: conductances [S] or capacitances [F], of the codes' shape.
+        value: conductances [S] or capacitances [F], of the codes' shape, in single precision: a cell is known
+            to seven digits, and VGG8 has 52 million.
         quantile: standard normal, of the same shape; None where nothing drifts.
         stuck: cells that do not drift, of the same shape.
         drift: name of the law.
@@ -80,32 +84,44 @@ def write_cells(codes: np.ndarray, profile: CellProfile, rng: np.random.Generato
     if codes.max(initial=0) >= len(levels):
         got = f"code {int(codes.max())} for cells of {len(levels)} levels"
         raise InputError(wanted(got=got, allowed=f"0 to {len(levels) - 1}", remedy="map for these cells"))
-    normal, between = rng.standard_normal(codes.shape), rng.standard_normal(codes.shape)
-    lot = rng.random(codes.shape)
-    target = levels[codes]
+    flat = codes.reshape(-1)
+    parts = [slice(start, start + BLOCK) for start in range(0, flat.size, BLOCK)]
+    value, stuck = np.empty(flat.size, dtype=np.float32), np.zeros(flat.size, dtype=bool)
+    deviation = _deviation(profile)
+    for part in parts:
+        normal, some = rng.standard_normal(flat[part].size), flat[part]
+        value[part] = 1.0 if profile.samples else levels[some] + normal * deviation[some]
+    for part in parts:
+        between = rng.standard_normal(flat[part].size)
+        if profile.device_relative:
+            value[part] *= factors(profile.device_relative, between)
+    low = np.zeros_like(stuck)
+    for part in parts:
+        lot = rng.random(flat[part].size)
+        low[part] = lot < profile.stuck_low
+        stuck[part] = lot < profile.stuck_low + profile.stuck_high
     if profile.samples:
-        value = _sampled(codes, read_samples(profile), rng)
-    else:
-        value = target + normal * _deviation(target, codes, profile)
-    if profile.device_relative:
-        value = value * factors(profile.device_relative, between)
-    low = lot < profile.stuck_low
-    high = ~low & (lot < profile.stuck_low + profile.stuck_high)
-    value = np.where(low, levels[0], np.where(high, levels[-1], value))
+        value *= _sampled(flat, read_samples(profile), rng)
+    value[stuck] = levels[-1]
+    value[low] = levels[0]
     quantile = rng.standard_normal(codes.shape) if profile.drift != "none" else None
     return WrittenCells(
-        value=np.maximum(value, 0.0), quantile=quantile, stuck=low | high, drift=profile.drift
+        value=np.maximum(value, 0.0, out=value).reshape(codes.shape),
+        quantile=quantile,
+        stuck=stuck.reshape(codes.shape),
+        drift=profile.drift,
     )
 
 
-def _deviation(target: np.ndarray, codes: np.ndarray, profile: CellProfile) -> np.ndarray:
+def _deviation(profile: CellProfile) -> np.ndarray:
+    """Return the deviation of writing by code, (L,)."""
     if profile.programming_error != "none":
         law = PROGRAMMING_ERRORS[profile.programming_error](scale=profile.error_scale)
-        return law.deviation_s(target)
+        return law.deviation_s(profile.levels)
     given = profile.deviation_s if profile.levels_f is None else profile.deviation_f
     if given is None:
-        return np.zeros(target.shape)
-    return profile.error_scale * np.array(given)[codes]
+        return np.zeros(profile.levels.shape)
+    return profile.error_scale * np.array(given)
 
 
 def read_samples(profile: CellProfile) -> list[np.ndarray]:

@@ -16,6 +16,7 @@ from crosscal.simulated_bench.tiles.chip_settings import ChipSettings
 from crosscal.training.networks.mapping.mapped_network import MappedNetwork
 from crosscal.training.networks.mapping.mapper import map_network
 from crosscal.training.networks.mapping.options import MappingOptions
+from crosscal.training.networks.running import chip_run
 from crosscal.training.networks.running.chip_run import ChipRun
 from crosscal.training.networks.running.column_calibration import calibrate_columns, fit_columns
 from crosscal.training.networks.running.scoring import layer_errors
@@ -87,6 +88,15 @@ def test_perfect_tiles_give_the_float_networks_outputs(representation: str, merg
     run = ChipRun(network, PlainTiles(), merged=merged)
     exact = SoftwareRun(network).run(X)
     assert (run.run(X) - exact).abs().max() < 2e-3 * exact.abs().max()  # 12-bit inputs, four layers
+
+
+def test_inputs_taken_one_by_one_have_the_outputs_of_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = mapped(representation="offset")
+    run = ChipRun(network, PlainTiles())
+    at_once = run.run(X)
+    monkeypatch.setattr(chip_run, "BLOCK_VALUES", 1)
+    # Sums in another order: single precision, some hundred products.
+    assert (run.run(X) - at_once).abs().max() < 1e-5 * at_once.abs().max()
 
 
 @pytest.mark.parametrize("representation", ["offset", "differential"])

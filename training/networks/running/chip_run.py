@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +16,10 @@ from crosscal.training.networks.graph.running import GraphRunner, Multiply
 from crosscal.training.networks.mapping.mapped_network import MappedNetwork
 from crosscal.training.networks.mapping.ranges import whole_numbers
 from crosscal.training.networks.running.read_back import compensate
+
+BLOCK_VALUES = 1 << 23
+"""Values of vectors cut out of images at a time, 16 MB: a hundred images of VGG8 are 240 MB. A quarter and
+four times as many are as fast within 5 %."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +157,15 @@ class ChipRun:
         numbers, factor = whole_numbers(x, layer.inputs, layer.codes[0].coding)
         if self._merged:
             return self._merged_product(number, numbers) * factor
-        vectors, shape = layer.matrix.vectors(numbers.to(torch.int16))
+        values = numbers[:1].numel() * math.prod(layer.matrix.window)  # of one input's vectors, at the most
+        parts = numbers.to(torch.int16).split(max(1, BLOCK_VALUES // values))
+        joined = torch.cat([self._sums(number, part) for part in parts])
+        return joined * layer.matrix.per_output(self._factors[number]) * factor
+
+    def _sums(self, number: int, numbers: Tensor) -> Tensor:
+        """Multiply whole numbers of some inputs in the tiles, and take the reference off."""
+        layer = self.network.layers[number]
+        vectors, shape = layer.matrix.vectors(numbers)
         sums = []
         for group, part in enumerate(vectors):
             programmed = self.programmed[number][group]
@@ -163,8 +176,7 @@ class ChipRun:
             if layer.reference:
                 found = found - layer.reference * part.sum(dim=1, keepdim=True, dtype=torch.float32)
             sums.append(found)
-        joined = layer.matrix.outputs_of(sums, shape)
-        return joined * layer.matrix.per_output(self._factors[number]) * factor
+        return layer.matrix.outputs_of(sums, shape)
 
     def _fold(self, number: int) -> _Merged:
         layer = self.network.layers[number]

@@ -100,7 +100,11 @@ def _posterior_from_json(document: Mapping[str, Any], rows: int, columns: int) -
 
 
 def _drive_to_json(drive: DriveErrors) -> dict[str, Any]:
-    return {"noise_v": drive.noise_v, "taken_v2": _encode(drive.taken_v2)}
+    return {
+        "noise_v": drive.noise_v,
+        "taken_v2": _encode(drive.taken_v2),
+        "row_v2": drive.row_v2.tolist(),
+    }
 
 
 def _drive_from_json(document: Mapping[str, Any] | None, ways: int) -> DriveErrors | None:
@@ -108,7 +112,9 @@ def _drive_from_json(document: Mapping[str, Any] | None, ways: int) -> DriveErro
     if document is None:
         return None
     return DriveErrors(
-        noise_v=float(document["noise_v"]), taken_v2=_decode(document["taken_v2"], (ways, ways))
+        noise_v=float(document["noise_v"]),
+        taken_v2=_decode(document["taken_v2"], (ways, ways)),
+        row_v2=np.array(document["row_v2"], dtype=np.float64),
     )
 
 

@@ -79,8 +79,9 @@ class InverseTensors(SurrogateTensors[np.ndarray]):
         current_scale, current_shift: (M,): `y = (I − shift) · scale` [1/A], [A].
         expansion: (K,): `v = Σ_k expansion[k] z^k` [V].
         conductance: target matrix [S], (N, M).
-        drive_variance: variance of a standardised input as driven about the one asked for, beyond what the
-            reading tells: all columns read it. It widens deviations. Not in files: knowledge of one matrix.
+        drive_variance: (N,) or one: variance of a standardised input as driven about the one asked for,
+            beyond what the reading tells: all columns read it. It widens deviations. Not in files: knowledge
+            of one matrix.
     """
 
     moment: Float[np.ndarray, "modes rows"]
@@ -92,7 +93,7 @@ class InverseTensors(SurrogateTensors[np.ndarray]):
     current_shift: Float[np.ndarray, " columns"]
     expansion: Float[np.ndarray, " orders"]
     conductance: Matrix
-    drive_variance: float = 0.0
+    drive_variance: np.ndarray | float = 0.0
 
     def __post_init__(self) -> None:
         if self.conductance.ndim != 2 or self.coupling.ndim != 3 or self.damping.ndim != 1:
@@ -154,6 +155,11 @@ class InverseTensors(SurrogateTensors[np.ndarray]):
                     remedy="export the calibrator again",
                 )
             )
+
+    @property
+    def drive_covariance(self) -> Float[np.ndarray, "rows rows"]:
+        """Covariance of the inputs by `drive_variance`."""
+        return np.eye(len(self.linear)) * self.drive_variance
 
     def predicted(self, z: Float[np.ndarray, "batch rows"]) -> Currents:
         """Scaled currents that standardised inputs would cause, (B, M)."""

@@ -101,7 +101,7 @@ class Uncertainty:
         """
         z = self._mode(voltage_v)
         rates = self._rate(z)[:, :, None] * self._tensors.conductance
-        joint = rates.swapaxes(1, 2) @ (self._covariance(z) @ rates + self._tensors.drive_variance * rates)
+        joint = rates.swapaxes(1, 2) @ ((self._covariance(z) + self._tensors.drive_covariance) @ rates)
         deviation = np.sqrt(np.maximum(np.diagonal(joint, axis1=1, axis2=2), np.finfo(float).tiny))
         return joint / (deviation[:, :, None] * deviation[:, None, :])
 
@@ -124,8 +124,7 @@ class Uncertainty:
         y, z = self._scaled(current_a), self._mode(voltage_v)
         covariance = self._covariance(z)
         rates = self._rate(z)[:, :, None] * tensors.conductance
-        variance = (rates * (covariance @ rates)).sum(axis=1)
-        variance += tensors.drive_variance * (rates**2).sum(axis=1)
+        variance = (rates * ((covariance + tensors.drive_covariance) @ rates)).sum(axis=1)
         direction = _softest(covariance)
         soft = np.flatnonzero(direction.variance > SOFT**2)
         if soft.size:

@@ -44,6 +44,9 @@ must."""
 _UNEXPLAINED = 8.0
 """Standard deviations of a mean square beyond which a column's residual is not noise."""
 
+_FEWEST_LEFT = 8
+"""Readings of a column beyond its unknowns, at least, for the part of its residual that these hide."""
+
 _NAMED_FROM = 0.2
 """Relative change from which a cell is named: what moved less is part of how well the board programs."""
 
@@ -240,6 +243,40 @@ def unexplained_variance(
     usual = 1.0 + _UNEXPLAINED * np.sqrt(2.0 / count)
     found = (rest**2).sum(axis=1) / count
     return np.where(found > usual * noise**2, found, 0.0)
+
+
+def broken_row_errors(
+    reads: ColumnReads,
+    shift: np.ndarray,
+    slopes: Float[np.ndarray, "rows columns"],
+    unexplained: np.ndarray,
+    breaks: Breaks,
+    noise: float,
+) -> Float[np.ndarray, " rows"]:
+    """Variance of the inputs of rows that broke, by which their columns go on erring together, (N,) [V²].
+
+    A row that a short pulls down follows its input by another law than the one learned: all columns read the
+    difference.
+
+    Args:
+        reads, shift, noise: as for `unexplained_variance`.
+        slopes: change of readings with every input, (N, M) [1/V].
+        unexplained: of columns that count for no row, above 0, (M,).
+        breaks: rows that broke.
+    """
+    use = reads.present & (unexplained == 0.0)[:, None]
+    rest = np.where(use, reads.residual - (reads.sensitivity @ shift[:, :, None])[:, :, 0], 0.0)
+    vectors, unknowns = rest.shape[1], shift.shape[1]
+    # Part of the residual is hidden by the unknowns that were fitted to it, and errs again in reads.
+    hidden = (vectors + unknowns) / max(vectors - unknowns, _FEWEST_LEFT)
+    found = np.zeros(len(slopes))
+    for n in np.flatnonzero(breaks.row_probability > 0.5):
+        weight = (slopes[n][:, None] ** 2 * use).sum(axis=0)
+        heard = weight > 0.0
+        error_v = (slopes[n] @ rest)[heard] / weight[heard]
+        by_noise = noise**2 / weight[heard]
+        found[n] = max(float((error_v**2 - by_noise).mean()), 0.0) * hidden if heard.any() else 0.0
+    return found
 
 
 def _observed(

@@ -14,6 +14,7 @@ import numpy as np
 from crosscal.core.array_types import Currents, Vectors
 from crosscal.runtime.inverse.tensors import InverseTensors
 from crosscal.runtime.recalibration.broken_cells import (
+    broken_row_errors,
     broken_rows,
     calm_reads,
     find_breaks,
@@ -182,16 +183,21 @@ def _learned(
     learned, missed = posterior, np.zeros(columns)
     if level is not RecalibrationLevel.NOTHING or known_before is not None or breaks.any:
         shift, covariance = condition(reads, breaks.widened(prior), spread.noise, shared)
+        drive = shared.drive
         if breaks.any:
             missed = unexplained_variance(reads, shift, spread.noise)
             # Such a column answers to something else than its inputs, by about as much.
             covariance[:, OFFSET, OFFSET] += missed
+            slopes = about.with_unknowns(mean + shift).linear / about.tensors.expansion[1]
+            drive = replace(
+                drive, row_v2=broken_row_errors(reads, shift, slopes, missed, breaks, spread.noise)
+            )
         learned = ColumnPosterior(
             mean=mean + shift,
             covariance=covariance,
             noise=spread.noise,
             evolution=evolution,
-            drive=shared.drive,
+            drive=drive,
         )
     elif noise_has_grown(spread.noise, stated, int(present.sum())):
         nothing = np.zeros((columns, unknowns, unknowns))

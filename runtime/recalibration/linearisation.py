@@ -149,18 +149,20 @@ def posterior_tensors(
     return replace(changed, inflation=original.inflation * scale * _widening(changed, honest))
 
 
-def own_variance(variance: np.ndarray | float, drive_variance: float, tensors: InverseTensors) -> np.ndarray:
+def own_variance(
+    variance: np.ndarray | float, drive_variance: np.ndarray | float, tensors: InverseTensors
+) -> np.ndarray:
     """Part of the readings' variances (M,) that is each column's own, where inputs err by the other.
 
     Noise is known as one number for all columns, and so inputs' part of it is taken as their mean.
     """
-    caused = (tensors.linear**2).sum(axis=0).mean()
-    return np.maximum(variance - drive_variance * caused, _LEAST_OWN * variance)
+    caused = (np.atleast_1d(drive_variance)[:, None] * tensors.linear**2).sum(axis=0).mean()
+    return np.maximum(variance - caused, _LEAST_OWN * variance)
 
 
 def _answer_variance(tensors: InverseTensors) -> float:
     """Sum over columns of the answers' variances, by the linear prediction, up to a common factor."""
-    left = left_open(tensors) + tensors.drive_variance * np.eye(len(tensors.linear))
+    left = left_open(tensors) + tensors.drive_covariance
     return float((tensors.conductance * (left @ tensors.conductance)).sum())
 
 

@@ -37,13 +37,21 @@ class DriveErrors:
         noise_v: standard deviation of an input about the one asked for, from vector to vector [V].
         taken_v2: covariance of the errors that were taken for cells, of each input alike, at 1 and at each
             standardised input, (N + 1, N + 1) [V²].
+        row_v2: further variance of single inputs, of rows that broke, (N,) [V²].
     """
 
     noise_v: float
     taken_v2: Float[np.ndarray, "ways ways"]
+    row_v2: Float[np.ndarray, " rows"]
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.noise_v) and self.noise_v >= 0.0 and np.isfinite(self.taken_v2).all()):
+        numbers = [self.noise_v, self.taken_v2, self.row_v2]
+        if self.row_v2.shape != (len(self.taken_v2) - 1,):
+            raise ShapeError(f"got errors of {self.row_v2.shape} and of {self.taken_v2.shape} inputs")
+        if (
+            not all(np.isfinite(each).all() for each in numbers)
+            or min(numbers[0], self.row_v2.min(initial=0.0)) < 0
+        ):
             raise RangeError(
                 f"got errors of inputs of {self.noise_v} V; allowed: finite numbers, 0 or more; "
                 "recalibrate anew"
@@ -52,12 +60,12 @@ class DriveErrors:
     @classmethod
     def untaken(cls, noise_v: float, rows: int) -> Self:
         """Begin before any known vector."""
-        return cls(noise_v=noise_v, taken_v2=np.zeros((rows + 1, rows + 1)))
+        return cls(noise_v=noise_v, taken_v2=np.zeros((rows + 1, rows + 1)), row_v2=np.zeros(rows))
 
     @property
-    def variance_v2(self) -> float:
-        """Variance of an input, averaged over inputs of unit variance [V²]."""
-        return self.noise_v**2 + float(np.trace(self.taken_v2))
+    def variance_v2(self) -> Float[np.ndarray, " rows"]:
+        """Variance of every input, averaged over inputs of unit variance, (N,) [V²]."""
+        return self.noise_v**2 + np.trace(self.taken_v2) + self.row_v2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -11,7 +11,9 @@ from exact_surrogate import exact_calibrator, exact_tensors, measured, scored
 from crosscal.runtime.inverse.fold import InverseCorrection
 from crosscal.runtime.programmed import ProgrammedCalibrator
 from crosscal.runtime.recalibration import broken_cells
-from crosscal.runtime.recalibration.broken_cells import BreakKind
+from crosscal.runtime.recalibration.broken_cells import BreakKind, Breaks, broken_row_errors
+from crosscal.runtime.recalibration.conditioning import ColumnReads
+from crosscal.runtime.recalibration.posterior import CELLS
 from crosscal.runtime.recalibration.vectors import informative_vectors
 
 ROWS, COLUMNS, NOISE, SCATTER = 12, 16, 5e-4, 0.01
@@ -124,3 +126,23 @@ def test_a_cell_that_breaks_later_is_found_on_top_of_what_was_known(calibrator, 
     assert later.report is not None
     assert [(cell.row, cell.column) for cell in later.report.broken_cells] == [(8, 3)]
     assert 0.8 < scored(later, real_s, NOISE, rng)[1] < 1.25
+
+
+def test_a_broken_row_states_by_how_much_its_columns_go_on_erring_together(rng):
+    vectors, noise, wrong_v = 400, 1e-4, 5e-3
+    slopes = rng.uniform(0.02, 0.1, (ROWS, COLUMNS))
+    error_v = wrong_v * rng.standard_normal(vectors)
+    reads = ColumnReads(
+        sensitivity=np.zeros((COLUMNS, vectors, ROWS + CELLS)),
+        residual=slopes[3][:, None] * error_v + noise * rng.standard_normal((COLUMNS, vectors)),
+        present=np.ones((COLUMNS, vectors), dtype=bool),
+    )
+    reads.residual[0] += 1.0  # a column that nothing explains says nothing of the row
+    unknowns = np.zeros((COLUMNS, ROWS + CELLS))
+    probability = np.zeros(ROWS)
+    probability[3] = 1.0
+    breaks = Breaks(probability=unknowns, variance=unknowns, row_probability=probability)
+    unexplained = np.eye(COLUMNS)[0]
+    found_v2 = broken_row_errors(reads, unknowns, slopes, unexplained, breaks, noise)
+    assert np.sqrt(found_v2[3]) == pytest.approx(wrong_v, rel=0.15)
+    assert not np.delete(found_v2, 3).any()

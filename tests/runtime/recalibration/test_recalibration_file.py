@@ -41,7 +41,9 @@ def posterior_of(unknowns: int, rng: np.random.Generator, columns: int = COLUMNS
         mean=1e-2 * rng.standard_normal((columns, unknowns)),
         covariance=factor @ factor.swapaxes(1, 2),
         noise=1e-3,
-        drive=DriveErrors(noise_v=1e-4, taken_v2=1e-9 * np.eye(unknowns - 1)),
+        drive=DriveErrors(
+            noise_v=1e-4, taken_v2=1e-9 * np.eye(unknowns - 1), row_v2=1e-8 * np.arange(unknowns - 2.0)
+        ),
     )
 
 
@@ -112,6 +114,7 @@ def test_a_record_is_read_back_to_the_bit(unknowns: int, rng):
     assert again.posterior.drive is not None
     assert record.posterior.drive is not None
     np.testing.assert_array_equal(again.posterior.drive.taken_v2, record.posterior.drive.taken_v2)
+    np.testing.assert_array_equal(again.posterior.drive.row_v2, record.posterior.drive.row_v2)
     assert (again.posterior.drive.noise_v, again.posterior.noise) == (1e-4, 1e-3)
     assert again.history == ({"a": 1},)
     assert again.is_of(target_s)

@@ -63,17 +63,16 @@ def test_scatter_noise_and_the_error_of_read_backs_are_told_apart():
     np.testing.assert_allclose(found, amplifier, atol=1.5e-3)
 
 
-@pytest.mark.parametrize("scatter", [0.0, SCATTER])
-def test_noise_of_driven_inputs_is_told_from_that_of_columns(scatter):
+def test_noise_of_driven_inputs_is_told_from_that_of_columns():
     # Through a column it is 1.6 times as large as the column's own noise.
-    law = learned(a_run(scatter=scatter, read_back=True, drive_noise_v=1e-3))
+    law = learned(a_run(scatter=SCATTER, read_back=True, drive_noise_v=1e-3))
     assert law.drive_noise_v == pytest.approx(1e-3, rel=0.1)
-    assert learned(a_run(scatter=scatter, read_back=True)).drive_noise_v < 1e-4
 
 
 def test_scatter_is_learned_without_read_backs():
     law = learned(a_run(scatter=SCATTER, read_back=False))
     assert law.read_back is None
+    assert law.drive_noise_v == 0.0
     np.testing.assert_allclose(law.programming[1:-1], SCATTER, rtol=0.3)
     assert law.noise == pytest.approx(NOISE, rel=0.15)
 

@@ -50,6 +50,11 @@ _FEWEST_LEFT = 8
 _NAMED_FROM = 0.2
 """Relative change from which a cell is named: what moved less is part of how well the board programs."""
 
+_EXACT = 1e-4  # relative: cells are programmed no better than this
+
+_NORMAL_QUARTILE = 0.6745
+"""Median of the size of a standard normal number."""
+
 _OPEN_BELOW, _SHORT_ABOVE = 0.1, 3.0  # of the target: what a break is called, and no more
 
 
@@ -123,13 +128,14 @@ class Breaks:
         return wider
 
     def named(
-        self, posterior: ColumnPosterior, unexplained: np.ndarray
+        self, posterior: ColumnPosterior, unexplained: np.ndarray, usual: np.ndarray
     ) -> tuple[tuple[BrokenCell, ...], tuple[BrokenLine, ...], tuple[BrokenLine, ...]]:
         """Name broken cells, rows and columns, once the readings were learned from.
 
         Args:
             posterior: given the readings.
             unexplained: whether a column's readings remain unexplained, (M,); its cells are not named.
+            usual: standard deviation of cells' relative errors by the board's law, (M, N).
         """
         cells, rows = [], []
         columns = [
@@ -141,11 +147,13 @@ class Breaks:
             change = float(np.median(total[:, n]))
             if probability > 0.5 and abs(change) >= _NAMED_FROM:
                 rows.append(BrokenLine(line=n + 1, kind=_kind(change), probability=float(probability)))
-        for m, u in zip(*np.nonzero(self.probability > 0.5), strict=True):
+        likely = self.probability.copy()
+        likely[:, CELLS:] = np.maximum(likely[:, CELLS:], _known_far(posterior, usual))
+        for m, u in zip(*np.nonzero(likely > 0.5), strict=True):
             change = float(posterior.mean[m, u])
             if abs(change) < _NAMED_FROM or u == OFFSET or unexplained[m]:
                 continue
-            probability = float(self.probability[m, u])
+            probability = float(likely[m, u])
             if u == GAIN:
                 columns.append(BrokenLine(line=int(m) + 1, kind=_kind(change), probability=probability))
                 continue
@@ -320,6 +328,18 @@ def _normalised(log_odds: np.ndarray) -> np.ndarray:
     largest = max(float(log_odds.max()), 0.0)
     weight = np.exp(log_odds - largest)
     return weight / (np.exp(-largest) + weight.sum())
+
+
+def _known_far(posterior: ColumnPosterior, usual: np.ndarray) -> Float[np.ndarray, "columns rows"]:
+    """Probability that a cell broke by where it is known to lie: a read-back or earlier vectors told it."""
+    change = posterior.mean[:, CELLS:]
+    # Where all cells have moved, by drift or a bake, none is broken for it.
+    moved = float(np.median(np.abs(change))) / _NORMAL_QUARTILE
+    known = np.diagonal(posterior.covariance, axis1=1, axis2=2)[:, CELLS:]
+    narrow = np.maximum(np.maximum(usual, moved), _EXACT) ** 2 + known
+    wide = np.maximum(_ANYWHERE**2, change**2) + known
+    log_odds = np.log(_BREAKS) + 0.5 * np.log(narrow / wide) + 0.5 * change**2 * (1.0 / narrow - 1.0 / wide)
+    return 1.0 / (1.0 + np.exp(-np.clip(log_odds, -500.0, 500.0)))
 
 
 def _kind(change: float) -> BreakKind:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from crosscal.core.array_types import Currents, Vectors
+from crosscal.core.array_types import Currents, Float, Vectors
 from crosscal.runtime.inverse.tensors import InverseTensors
 from crosscal.runtime.recalibration.broken_cells import (
     broken_row_errors,
@@ -209,7 +209,9 @@ def _learned(
         readings.voltage_v,
         present,
         outliers=int(outliers.sum()),
-        broken=None if learned is None else breaks.named(learned, missed > 0.0),
+        broken=None
+        if learned is None
+        else breaks.named(learned, missed > 0.0, _usual(first_prior, spread, columns, unknowns)),
     )
     return learned, report
 
@@ -218,6 +220,15 @@ def _prior(spread: Spread, before: np.ndarray | None, columns: int, unknowns: in
     """Covariance (M, U, U) of what may have changed and of what was not known before."""
     prior = np.broadcast_to(np.diag(spread.variances(unknowns)), (columns, unknowns, unknowns))
     return prior if before is None else before + prior
+
+
+def _usual(
+    first_prior: ColumnPosterior | None, spread: Spread, columns: int, unknowns: int
+) -> Float[np.ndarray, "columns rows"]:
+    """Standard deviation of a cell's relative error by the board's law, or by what is seen of all cells."""
+    if first_prior is None:
+        return np.full((columns, unknowns - CELLS), spread.cell)
+    return np.sqrt(np.diagonal(first_prior.covariance, axis1=1, axis2=2)[:, CELLS:])
 
 
 def _with_expected(found: LevelFound, prior: ColumnPosterior | None) -> LevelFound:

@@ -11,6 +11,7 @@ from exact_surrogate import FULL_SCALE_A, exact_calibrator, measured, scored
 from crosscal.core.errors import InputError, RangeError, ShapeError
 from crosscal.runtime.programmed import ProgrammedCalibrator
 from crosscal.runtime.recalibration import read_back
+from crosscal.runtime.recalibration.broken_cells import BreakKind
 from crosscal.runtime.recalibration.cell_law import CellLaw, ReadBackLaw
 from crosscal.runtime.recalibration.posterior import CELLS, GAIN, RecalibrationLevel
 from crosscal.runtime.recalibration.read_back import informed_by_read_back
@@ -142,6 +143,30 @@ def test_a_broken_cell_is_believed_and_the_others_stay_sharp(calibrator, rng, mo
     broken_a, ratio = scored(calibrator.with_read_back(read(real_s, rng)), real_s, NOISE, rng)
     assert broken_a < 1.3 * whole_a
     assert 0.8 < ratio < 1.25
+
+
+def test_cells_that_a_read_back_shows_broken_are_named_with_the_next_vectors(calibrator, rng):
+    real_s = written(calibrator, rng)
+    real_s[2, 3], real_s[7, 9] = 0.0, 3.5 * calibrator.conductance_s[7, 9]
+    voltage_v = informative_vectors(6, ROWS, low_v=0.1, high_v=0.5, rng=rng)
+    informed = calibrator.with_read_back(read(real_s, rng))
+    report = informed.recalibrated(voltage_v, measured(real_s, voltage_v, NOISE, rng)).report
+    assert report is not None
+    assert [(cell.row, cell.column, cell.kind) for cell in report.broken_cells] == [
+        (3, 4, BreakKind.OPEN),
+        (8, 10, BreakKind.SHORT),
+    ]
+
+
+@pytest.mark.parametrize("scatter", [0.05, 0.3])
+def test_no_cell_is_named_broken_where_all_have_moved(calibrator, rng, scatter):
+    real_s = calibrator.conductance_s * (1.0 + scatter * rng.standard_normal((ROWS, COLUMNS)))
+    real_s = np.maximum(real_s, 1e-6)
+    voltage_v = informative_vectors(20, ROWS, low_v=0.1, high_v=0.5, rng=rng)
+    informed = calibrator.with_read_back(read(real_s, rng))
+    report = informed.recalibrated(voltage_v, measured(real_s, voltage_v, NOISE, rng)).report
+    assert report is not None
+    assert not report.broken_cells
 
 
 def test_cells_that_have_all_changed_are_believed(calibrator, rng):

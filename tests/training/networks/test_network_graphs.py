@@ -15,6 +15,7 @@ from crosscal.core.errors import FileFormatError, InputError, RangeError, ShapeE
 from crosscal.training.networks.graph.onnx_reader import graph_of_model, read_onnx
 from crosscal.training.networks.graph.running import GraphRunner
 from crosscal.training.networks.graph.torch_module import module_to_onnx
+from crosscal.training.networks.mapping.mapper import map_graph
 from crosscal.training.networks.mapping.matrix_layer import split_matrix_layers
 
 
@@ -153,6 +154,25 @@ def test_a_network_without_weights_and_a_file_that_is_none_are_refused(tmp_path)
     path.write_bytes(b"no network at all")
     with pytest.raises(FileFormatError, match=r"net\.onnx"):
         read_onnx(path)
+
+
+def test_weights_in_another_file_are_read_and_missed_by_its_name(tmp_path) -> None:
+    model = onnx.load_from_string(module_to_onnx(small_network(), (1, 12, 12)))
+    path, whole = tmp_path / "net.onnx", graph_of_model(model, "whole")
+    onnx.save(model, path, save_as_external_data=True, location="net.onnx.data", size_threshold=0)
+    read = read_onnx(path)
+    assert all(np.array_equal(read.constants[name], value) for name, value in whole.constants.items())
+    (tmp_path / "net.onnx.data").unlink()
+    with pytest.raises(FileFormatError, match=r"net.onnx without net.onnx.data beside it"):
+        read_onnx(path)
+
+
+def test_outputs_after_the_first_are_left_out_and_named() -> None:
+    model = onnx.load_from_string(module_to_onnx(small_network(), (1, 12, 12)))
+    model.graph.output.append(helper.make_tensor_value_info(model.graph.node[0].output[0], 1, None))
+    network = map_graph(graph_of_model(model, "two"))
+    assert f"left out: {model.graph.node[0].output[0]}" in network.notes[0]
+    assert len(network.layers) == 4
 
 
 def test_inputs_of_another_shape_name_the_layer() -> None:

@@ -39,6 +39,7 @@ class Graph:
         fixed_batch: of a graph that was written for one size of batch; None if it takes any.
         output: name of the output.
         factors: digital factors that weights were trained for, by name of the weight.
+        unused_outputs: names of outputs after the first one of the file.
     """
 
     nodes: tuple[Node, ...]
@@ -48,3 +49,4 @@ class Graph:
     fixed_batch: int | None
     output: str
     factors: dict[str, float] = field(default_factory=dict)
+    unused_outputs: tuple[str, ...] = ()

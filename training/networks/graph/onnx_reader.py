@@ -24,14 +24,16 @@ def read_onnx(path: str | Path) -> Graph:
     """Read a network.
 
     Raises:
-        FileFormatError: no ONNX file.
+        FileFormatError: no ONNX file, or one whose weights lie in another file that is not there.
         InputError: operators that cannot be run, or several inputs; each node is named.
     """
     import onnx
     from google.protobuf.message import DecodeError
 
     try:
-        model = onnx.load(str(path))
+        model = onnx.load(str(path), load_external_data=False)
+        _require_weights(model, Path(path))
+        onnx.load_external_data_for_model(model, str(Path(path).parent))
     except FileNotFoundError:
         raise
     except (DecodeError, onnx.checker.ValidationError, ValueError, RuntimeError) as error:
@@ -44,6 +46,20 @@ def read_onnx(path: str | Path) -> Graph:
             wanted(got=f"{path} without a node", allowed="a network in ONNX", remedy="export it again")
         )
     return graph_of_model(model, str(path))
+
+
+def _require_weights(model: Any, path: Path) -> None:
+    """Refuse a network whose weights were left behind: torch's exporter writes them into a file beside it."""
+    from onnx.external_data_helper import ExternalDataInfo, uses_external_data
+
+    elsewhere = {
+        ExternalDataInfo(each).location for each in model.graph.initializer if uses_external_data(each)
+    }
+    missing = sorted(name for name in elsewhere if not (path.parent / name).is_file())
+    if missing:
+        got = f"{path} without {', '.join(missing)} beside it, where its weights are"
+        remedy = "copy that file too, or export with external_data=False"
+        raise FileFormatError(wanted(got=got, allowed="both in one folder", remedy=remedy))
 
 
 def graph_of_model(model: Any, origin: str) -> Graph:
@@ -94,6 +110,7 @@ def graph_of_model(model: Any, origin: str) -> Graph:
             input_shape=shape[1:],
             fixed_batch=shape[0] if shape else None,
             output=model.graph.output[0].name,
+            unused_outputs=tuple(each.name for each in model.graph.output[1:]),
             factors=_factors(model),
         )
     )

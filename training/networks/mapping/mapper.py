@@ -56,6 +56,9 @@ def map_graph(
     options = options or MappingOptions(cells=load_cell_profile(DEFAULT_CELLS))
     split, matrices = split_matrix_layers(graph)
     notes = []
+    if graph.unused_outputs:
+        unused = ", ".join(graph.unused_outputs)
+        notes.append(f"the first output, {graph.output}, is the network's; left out: {unused}")
     scale = _scale(matrices, options)
     read_back = scale != TRAINED if options.read_back is None else options.read_back
     options = replace(options, scale=scale, read_back=read_back)

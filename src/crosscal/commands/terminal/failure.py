@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from crosscal.core.errors import CrosscalError
 from crosscal.core.file_errors import remedy_of
 
@@ -36,8 +38,10 @@ def explain(error: BaseException) -> str | None:
     if isinstance(error, CrosscalError):
         return str(error)
     if isinstance(error, OSError) and error.filename is not None:
-        # A file or folder that was named by the caller: commands open no other by themselves.
-        return f"{error.filename}: {error.strerror}; {remedy_of(error.errno, writing=True)}"
+        # A file or folder that was named by the caller: commands open no other by themselves. One that is
+        # not there may have been meant to be read or to be written into.
+        writing = error.errno not in (errno.ENOENT, errno.ENOTDIR)
+        return f"{error.filename}: {error.strerror}; {remedy_of(error.errno, writing=writing)}"
     if isinstance(error, ModuleNotFoundError):
         extra = EXTRA_OF.get((error.name or "").partition(".")[0])
         if extra is not None:

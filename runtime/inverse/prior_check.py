@@ -30,7 +30,7 @@ nine tenths of the inputs at their least, errors are 0.8 and 1.3 of what is stat
 _BY_CHANCE = 7.0
 """Minus the logarithm of how often independent uniform inputs spread more than `most_spread`."""
 
-_SPREAD_OF_SQUARES = 0.8
+SPREAD_OF_SQUARES = 0.8
 """Variance of z² of a uniform input of unit variance."""
 
 Inputs = Float[np.ndarray, "batch rows"]
@@ -93,7 +93,7 @@ def spread_by_chance(rank: int) -> float:
 
 def most_spread(rank: int) -> float:
     """Return the largest `spread` of independent uniform inputs, readings telling `rank` directions."""
-    beyond = np.sqrt(2.0 * _SPREAD_OF_SQUARES * rank * _BY_CHANCE) + 2.0 * _BY_CHANCE / 3.0
+    beyond = np.sqrt(2.0 * SPREAD_OF_SQUARES * rank * _BY_CHANCE) + 2.0 * _BY_CHANCE / 3.0
     return 1.0 + float(beyond) / rank
 
 

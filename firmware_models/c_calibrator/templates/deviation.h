@@ -259,9 +259,8 @@ static inline void NAME_gaussian(NAME_room *room, NAME_spread *spread)
 }
 
 /* Adds what a Gaussian does not see along the softest direction; less than it says is not believed. */
-static inline void NAME_add_ridge(NAME_room *room, NAME_spread *spread, double lowest)
+static inline void NAME_add_ridge(NAME_room *room, NAME_spread *spread, double variance, double lowest)
 {
-    const double variance = NAME_softest(spread);
     int n;
     int m;
     if (!(variance > NAME_SOFT_VARIANCE)) {
@@ -297,28 +296,34 @@ static inline void NAME_add_doubt(NAME_room *room, NAME_spread *spread, double p
     }
 }
 
-/* Part of the inputs' prior that readings tell, of all directions together: N less the trace of the covariance. */
-static inline double NAME_told(NAME_spread *spread)
+/* Part of the inputs' prior that readings leave open, of all directions together: the trace of the covariance.
+ * `squares` becomes the sum of its squares. */
+static inline double NAME_left_open(NAME_spread *spread, double *squares)
 {
-    double told = (double)NAME_ROWS;
+    double left = 0.0;
     int n;
     int i;
+    *squares = 0.0;
     for (n = 0; n < NAME_ROWS; ++n) {
         (void)memset(spread->solved, 0, sizeof spread->solved);
         spread->solved[n] = 1.0;
         NAME_forward(spread->factor, spread->solved);
-        for (i = n; i < NAME_ROWS; ++i) {
-            told -= spread->solved[i] * spread->solved[i];
+        NAME_backward(spread->factor, spread->solved);
+        left += spread->solved[n];
+        for (i = 0; i < NAME_ROWS; ++i) {
+            *squares += spread->solved[i] * spread->solved[i];
         }
     }
-    return told;
+    return left;
 }
 
 /* Compares the inputs found with the trained ones: independent, of the trained spread. What readings leave open was
  * filled by these; where inputs go together or spread otherwise, that is missing. Returns the factor of variances. */
-static inline double NAME_doubt(NAME_room *room, NAME_spread *spread, double lowest)
+static inline double NAME_doubt(NAME_room *room, NAME_spread *spread, double softest, double lowest)
 {
     double *x = spread->solved;
+    double open_squares;
+    const double open = NAME_left_open(spread, &open_squares);
     double squares = 0.0;
     double of_patterns = 0.0;
     double relative;
@@ -331,7 +336,7 @@ static inline double NAME_doubt(NAME_room *room, NAME_spread *spread, double low
     for (n = 0; n < NAME_ROWS; ++n) {
         squares += (double)spread->mode[n] * (double)spread->mode[n];
     }
-    relative = (NAME_ROWS > NAME_COLUMNS) ? 2.0 * lowest / (double)NAME_COLUMNS : squares / NAME_told(spread);
+    relative = (NAME_ROWS > NAME_COLUMNS) ? 2.0 * lowest / (double)NAME_COLUMNS : squares / ((double)NAME_ROWS - open);
     for (k = 0; k < NAME_PATTERNS; ++k) {
         const float *wave = &NAME_patterns[k * NAME_ROWS];
         double seen = (double)NAME_ROWS;
@@ -365,6 +370,11 @@ static inline double NAME_doubt(NAME_room *room, NAME_spread *spread, double low
     if ((plausible == 0) && (missing < NAME_UNKNOWN_SPREAD)) {
         missing = NAME_UNKNOWN_SPREAD;
     }
+    if (open - softest > NAME_OTHERS_LEFT) {
+        /* By chance, too, independent inputs spread otherwise than the prior's mean. */
+        const double others = (open_squares - (softest * softest)) / (open * open);
+        missing = sqrt((missing * missing) + (NAME_SPREAD_OF_SQUARES * ((others > 0.0) ? others : 0.0)));
+    }
     if (missing > 0.0) {
         /* The covariance at `at`, which holds slopes in parts of the noise, brings the predictions' bias back. */
         for (n = 0; n < NAME_ROWS; ++n) {
@@ -397,6 +407,7 @@ NAME_API int NAME_calibrate_with_deviation(const float *measured_a, float *calib
     double lowest;
     double factor;
     double wider;
+    double softest;
     int m;
     const int status = NAME_read(&room, measured_a);
     if (status != NAME_GOOD) {
@@ -411,8 +422,9 @@ NAME_API int NAME_calibrate_with_deviation(const float *measured_a, float *calib
     }
     NAME_factor_precision(&room, &spread);
     NAME_gaussian(&room, &spread);
-    wider = NAME_doubt(&room, &spread, lowest);
-    NAME_add_ridge(&room, &spread, lowest);
+    softest = NAME_softest(&spread);
+    wider = NAME_doubt(&room, &spread, softest, lowest);
+    NAME_add_ridge(&room, &spread, softest, lowest);
     /* What no likely inputs explain is as much less certain as it is further off than chance leaves it, and about
      * as far off as the reading. */
     factor = 2.0 * lowest / (double)NAME_USUAL;

@@ -172,6 +172,8 @@ def _spread(tensors: InverseTensors) -> SpreadRules:
         spread_by_chance=prior_check.spread_by_chance(rank),
         most_spread=prior_check.most_spread(rank),
         unknown_spread=prior_check.UNKNOWN_SPREAD,
+        others_left=uncertainty.OTHERS_LEFT,
+        spread_of_squares=prior_check.SPREAD_OF_SQUARES,
     )
 
 

@@ -32,8 +32,8 @@ SOFT = 0.1
 """Deviation of an input, relative to its prior's, from here on a circuit bends within it."""
 
 OTHERS_LEFT = 1.0
-"""Of the prior's variances, left open beside the softest direction, from here on: a whole direction. Insensitive
-between 0.5 and 2: of a random 12×16 matrix readings leave less, of one with all columns alike 10."""
+"""Of the prior's variances, left open beside the softest direction, from here on: a whole direction.
+Insensitive between 0.5 and 2: of a random 12×16 matrix readings leave less, of one with columns alike 10."""
 
 _CHUNK = 32
 """Readings at a time: their derivatives stay in the cache."""
@@ -259,7 +259,7 @@ def _softest(covariance: np.ndarray) -> _Direction:
 
 
 def chance_of_spread(covariance: np.ndarray, softest: np.ndarray) -> np.ndarray:
-    """Variance, (B,), of the mean square of independent inputs, as far as readings leave it open, about its mean.
+    """Variance, (B,), of the mean square of independent inputs, as far as readings leave it open.
 
     Where columns are alike, answers do not change with what is open to first order: its spread is all that is
     uncertain there.

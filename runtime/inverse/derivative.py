@@ -23,22 +23,6 @@ def slopes(tensors: InverseTensors, z: Inputs) -> Float[np.ndarray, "batch rows 
     return total
 
 
-def pulled(tensors: InverseTensors, z: Inputs, pull: Currents) -> Inputs:
-    """`slopes @ pull` for every reading, (B, N), without forming the slopes: matrix products alone."""
-    first, second, third = tensors.polynomial
-    carried, by_column = _carried(tensors, z)
-    own = second.T, third.T, tensors.quadratic.T
-    bends, steepens, by_carried = (
-        part @ weight for part, weight in zip((pull, pull, pull * carried), own, strict=True)
-    )
-    total = pull @ first.T + z * (2.0 * (bends + by_carried) + 3.0 * z * steepens)
-    total += (pull * by_column) @ tensors.loading.T
-    for moment, coupling in zip(tensors.moment, tensors.coupling, strict=True):
-        weighted = tensors.loading * moment[:, None]
-        total += (pull * (z @ weighted)) @ coupling.T + (pull * (z @ coupling)) @ weighted.T
-    return total
-
-
 def _carried(tensors: InverseTensors, z: Inputs) -> tuple[Currents, Currents]:
     """Loads of the columns, and the factors of a cell's own share of them, (B, M) each."""
     carried = z @ tensors.loading

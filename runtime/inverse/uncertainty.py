@@ -19,12 +19,14 @@ Not seen is a second explanation beyond places that are less than `exp(-15)` as 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from crosscal.core.array_types import Currents, Float, Vectors
-from crosscal.runtime.inverse.derivative import pulled, slopes
+from crosscal.runtime.inverse.derivative import slopes
+from crosscal.runtime.inverse.packed_surrogate import PackedSurrogate
 from crosscal.runtime.inverse.prior_check import SPREAD_OF_SQUARES, compare_with_prior, patterns
 from crosscal.runtime.inverse.tensors import InverseTensors
 
@@ -79,8 +81,12 @@ class Uncertainty:
 
     def __init__(self, tensors: InverseTensors) -> None:
         self._tensors = tensors
-        self._volts = np.polynomial.Polynomial(tensors.expansion)
-        self._rate, self._bend = self._volts.deriv(), self._volts.deriv(2)
+        self._surrogate = PackedSurrogate(tensors)
+        volts = np.polynomial.Polynomial(tensors.expansion)
+        self._volts, self._rate, self._bend = (
+            _evaluated(each) for each in (volts, volts.deriv(), volts.deriv(2))
+        )
+        self._patterns = patterns(tensors.conductance.shape[0])
         self._grid = np.linspace(tensors.input_bounds[3], tensors.input_bounds[4], _GRID)
 
     def deviation_a(self, current_a: Currents, voltage_v: Vectors) -> Currents:
@@ -144,7 +150,7 @@ class Uncertainty:
         check = compare_with_prior(z, covariance, energy, y.shape[1])
         variance *= check.wider[:, None]
         # What readings leave open was filled by the prior: what inputs have in common is missing there.
-        missed = (covariance @ patterns(z.shape[1])).swapaxes(1, 2) @ rates
+        missed = (covariance @ self._patterns).swapaxes(1, 2) @ rates
         variance += ((check.doubted_common[:, :, None] * missed) ** 2).sum(axis=1)
         doubted = check.doubted_spread**2 + chance_of_spread(covariance, direction.variance)
         if doubted.any():
@@ -152,7 +158,7 @@ class Uncertainty:
         usual = usual_misfit(y.shape[1], float(tensors.inflation[0]))
         # Distance of readings from their prediction relative to chance, at least 1.
         factor = np.maximum(2.0 * energy / usual, 1.0)
-        residual = (y - tensors.predicted(z)) / tensors.current_scale
+        residual = (y - self._surrogate.predicted(z)) / tensors.current_scale
         # An answer is about as far off as the reading that its inputs fail to explain.
         beyond = (1.0 - 1.0 / factor) * (residual**2).mean(axis=1)
         return variance * factor[:, None] + beyond[:, None]
@@ -185,28 +191,31 @@ class Uncertainty:
 
     def _walked(self, y: Currents, z: Inputs, covariance: np.ndarray, direction: _Direction) -> Currents:
         """Mean square error (B, M) of answers along the softest direction."""
-        centre_a = self._centre_a(z, direction)
-        lowest = self._energy(y, z)
-        weights = np.ones(len(z))
-        squares = (self._answer_a(z) - centre_a) ** 2
+        centre_a, lowest = self._centre_a(z, direction), self._energy(y, z)
+        weights, squares = np.ones(len(z)), (self._answer_a(z) - centre_a) ** 2
         step = np.clip(STEP_OF_DEVIATION * np.sqrt(direction.variance), *STEP_LIMITS)[:, None]
         least, most = self._tensors.input_bounds[3:]
-        for side in (step, -step):
-            here, onward, going = z, np.zeros_like(z), np.ones(len(z), dtype=bool)
-            for _ in range(STEPS):
-                here = np.clip(here + side * direction.ridge + onward, least, most)
-                move = _covered(covariance, self._force(y, here))
-                move -= direction.ridge * (direction.toward * move).sum(axis=1, keepdims=True)
-                # What the other inputs had to follow by, they will about have to again.
-                onward = onward + move
-                here = np.clip(here + move, least, most)
-                above = self._energy(y, here) - lowest
-                going &= above < UNLIKELY
-                if not going.any():
-                    break
-                weight = np.where(going, np.exp(-np.clip(above, -LIKELIEST, UNLIKELY)), 0.0)
-                weights += weight
-                squares += weight[:, None] * (self._answer_a(here) - centre_a) ** 2
+        # Both ways at once: for one reading, most of the time is that of the calls.
+        both = _Direction(*(np.concatenate([each, each]) for each in direction))
+        stride = np.concatenate([step, -step]) * both.ridge
+        y, here, lowest = np.tile(y, (2, 1)), np.tile(z, (2, 1)), np.tile(lowest, 2)
+        onward, going = np.zeros_like(here), np.ones(len(here), dtype=bool)
+        for _ in range(STEPS):
+            here = np.clip(here + stride + onward, least, most)
+            force = self._force(y, here).reshape(2, *z.shape)
+            move = np.matmul(covariance, force[..., None])[..., 0].reshape(here.shape)
+            move -= both.ridge * (both.toward * move).sum(axis=1, keepdims=True)
+            # What the other inputs had to follow by, they will about have to again.
+            onward += move
+            here = np.clip(here + move, least, most)
+            above = self._energy(y, here) - lowest
+            going &= above < UNLIKELY
+            if not going.any():
+                break
+            weight = np.where(going, np.exp(-np.clip(above, -LIKELIEST, UNLIKELY)), 0.0)
+            by_side = self._answer_a(here).reshape(2, *centre_a.shape) - centre_a
+            weights += weight.reshape(2, -1).sum(axis=0)
+            squares += (weight.reshape(2, -1, 1) * by_side**2).sum(axis=0)
         return squares / weights[:, None]
 
     def _centre_a(self, z: Inputs, direction: _Direction) -> Currents:
@@ -220,15 +229,15 @@ class Uncertainty:
     def _energy(self, y: Currents, z: Inputs) -> np.ndarray:
         """Minus the logarithm of the posterior density, up to a constant, (B,)."""
         low, high, penalty = self._tensors.input_bounds[:3]
-        wrong, beyond = y - self._tensors.predicted(z), z - np.clip(z, low, high)
+        wrong, beyond = y - self._surrogate.predicted(z), z - np.clip(z, low, high)
         misfit = (wrong**2 / self._tensors.variance).sum(axis=1)
         return 0.5 * (misfit + (z**2).sum(axis=1) + penalty * (beyond**2).sum(axis=1))
 
     def _force(self, y: Currents, z: Inputs) -> Inputs:
         """Downhill gradient of the energy, (B, N)."""
         low, high, penalty = self._tensors.input_bounds[:3]
-        pull = (y - self._tensors.predicted(z)) / self._tensors.variance
-        return pulled(self._tensors, z, pull) - z - penalty * (z - np.clip(z, low, high))
+        pull = (y - self._surrogate.predicted(z)) / self._tensors.variance
+        return self._surrogate.pulled(z, pull) - z - penalty * (z - np.clip(z, low, high))
 
 
 def usual_misfit(columns: int, inflation: float) -> float:
@@ -270,6 +279,20 @@ def chance_of_spread(covariance: np.ndarray, softest: np.ndarray) -> np.ndarray:
     left = np.trace(covariance, axis1=1, axis2=2)
     others = np.maximum((covariance**2).sum(axis=(1, 2)) - softest**2, 0.0)
     return np.where(left - softest > OTHERS_LEFT, SPREAD_OF_SQUARES * others / left**2, 0.0)
+
+
+def _evaluated(polynomial: np.polynomial.Polynomial) -> Callable[[np.ndarray], np.ndarray]:
+    """Evaluate a polynomial of a few orders; numpy's own takes ten times as long for one reading."""
+    last, *lower = (float(each) for each in reversed(polynomial.coef))
+
+    def at(z: np.ndarray) -> np.ndarray:
+        total = np.full_like(z, last)
+        for each in lower:
+            total *= z
+            total += each
+        return total
+
+    return at
 
 
 def _covered(covariance: np.ndarray, vector: Inputs) -> Inputs:

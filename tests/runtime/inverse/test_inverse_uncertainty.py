@@ -9,8 +9,9 @@ import pytest
 from test_inverse import read_as_measured, surrogate, volts
 
 from crosscal.runtime.inverse import uncertainty as inverse_uncertainty
-from crosscal.runtime.inverse.derivative import pulled, slopes
+from crosscal.runtime.inverse.derivative import slopes
 from crosscal.runtime.inverse.inverse import Inverse
+from crosscal.runtime.inverse.packed_surrogate import PackedSurrogate
 from crosscal.runtime.inverse.tensors import InverseTensors
 
 SHAPES = [(7, 10), (10, 7), (6, 6)]
@@ -57,7 +58,9 @@ def test_derivatives_are_those_of_what_is_predicted(rng, shape):
     for n, step in enumerate(1e-5 * np.eye(shape[0])):
         change = (tensors.predicted(z + step) - tensors.predicted(z - step)) / 2e-5
         np.testing.assert_allclose(found[:, n], change, atol=1e-9)
-    np.testing.assert_allclose(pulled(tensors, z, pull), np.einsum("bnm,bm->bn", found, pull), atol=1e-12)
+    packed = PackedSurrogate(tensors)
+    np.testing.assert_allclose(packed.pulled(z, pull), np.einsum("bnm,bm->bn", found, pull), atol=1e-12)
+    np.testing.assert_allclose(packed.predicted(z), tensors.predicted(z), atol=1e-12)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -23,6 +23,10 @@ class Backend(Protocol):
         """A constant, float32 or float64 as given."""
         ...
 
+    def single(self, a: Array) -> Array:
+        """The same in float32."""
+        ...
+
     def double(self, a: Array) -> Array:
         """As float64."""
         ...
@@ -77,6 +81,9 @@ class TorchBackend:
 
     def constant(self, values: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(values))
+
+    def single(self, a: torch.Tensor) -> torch.Tensor:
+        return a.float()
 
     def double(self, a: torch.Tensor) -> torch.Tensor:
         return a.double()

@@ -225,7 +225,7 @@ class Structured(TrainableCalibrator):
         )
 
     def _surrogate(self, backend: Backend, conductance_s: Array) -> Surrogate:
-        circuit = self.circuit.double().on(backend)
+        circuit = self.circuit.single().on(backend)
         design = SurrogateDesign(
             inputs=self.design_inputs.numpy(),
             common=design_sizes(circuit.form.rows)[1],

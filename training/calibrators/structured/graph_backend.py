@@ -113,7 +113,7 @@ class GraphBackend:
 
     def named(self, a: GraphArray, name: str) -> str:
         """Give a result a name that the format promises, as float32."""
-        operand = self._single(a)
+        operand = self.single(a)
         return self._writer.node("Identity", [operand.name], name)
 
     def stacked(self, parts: Sequence[GraphArray]) -> GraphArray:
@@ -144,7 +144,7 @@ class GraphBackend:
             b, right = b.original, "...kn"
         return self._node("Einsum", [a.name, b.name], a.dtype, equation=f"{left},{right}->...mk")
 
-    def _single(self, a: GraphArray) -> GraphArray:
+    def single(self, a: GraphArray) -> GraphArray:
         return self._cast(a, "float32")
 
     def double(self, a: GraphArray) -> GraphArray:

@@ -35,7 +35,8 @@ def fit_surrogate(
 
     Args:
         backend: where the arrays live.
-        circuit: in float64, on this backend.
+        circuit: in float32, on this backend: it is relaxed in single precision, an order below the noise of
+            any board, in half the time.
         design: the vectors.
         noise: variance of scaled currents that the circuit leaves unexplained, (1, M), float64.
         conductance_s: target [S], (N, M), float64.
@@ -49,10 +50,11 @@ def fit_surrogate(
 
 
 def _responses(backend: Backend, circuit: Circuit, design: SurrogateDesign, conductance_s: Array) -> Array:
-    relaxation = Relaxation(backend, circuit, conductance_s)
-    chunks = backend.constant(design.drive_v.reshape(-1, CHUNK, circuit.form.rows, 1))
+    relaxation = Relaxation(backend, circuit, backend.single(conductance_s))
+    drive_v = design.drive_v.astype(np.float32)
+    chunks = backend.constant(drive_v.reshape(-1, CHUNK, circuit.form.rows, 1))
     stacked = backend.mapped(relaxation.currents, chunks)
-    return backend.reshaped(stacked, (-1, circuit.form.columns))
+    return backend.double(backend.reshaped(stacked, (-1, circuit.form.columns)))
 
 
 def _surrogate_of(

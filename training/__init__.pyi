@@ -34,6 +34,7 @@ from crosscal.training.evaluation.report import write_report as write_report
 from crosscal.training.evaluation.score import Score as Score
 from crosscal.training.evaluation.score import score as score
 from crosscal.training.evaluation.stated_deviations import DeviationTest as DeviationTest
+from crosscal.training.evaluation.stated_deviations import coverage_text as coverage_text
 from crosscal.training.evaluation.stated_deviations import deviation_test as deviation_test
 from crosscal.training.fitting.automatic import checkpoint_files as checkpoint_files
 from crosscal.training.fitting.automatic import train_chosen as train_chosen

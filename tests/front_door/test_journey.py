@@ -53,6 +53,9 @@ def test_a_held_out_run_scores_better_with_the_calibrator_than_without(folder: P
     assert scores["calibrator"]["reference_ratio"] > 1.0
     assert (report["rows"], report["columns"]) == (5, 7)
     assert "affine K=8" in shown
+    # Of a linear board with a true data sheet, to whom it is told it is worth more than the mean column.
+    assert scores["data-sheet estimate"]["nmse"] < scores["calibrator"]["nmse"]
+    assert "data-sheet inverse" in shown
     assert "affine K=100" in report["skipped"]
     for picture in ("calibrated_against_ideal_random", "error_by_column", "error_over_array"):
         assert (folder / "out" / f"{picture}.png").read_bytes().startswith(b"\x89PNG")

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from command_process import crosscal_process
 
+from crosscal.commands.benches.data_sheet import data_sheet_estimates
 from crosscal.commands.evaluate import command
 from crosscal.commands.jobs.simulated_collection import collect_simulated
 from crosscal.commands.suite import run as run_module
 from crosscal.commands.suite import steps as suite_module
 from crosscal.commands.suite.boards import load_suite
-from crosscal.commands.suite.data_sheet import data_sheet_estimates
 from crosscal.commands.suite.folder import BoardFolder
 from crosscal.commands.suite.request import BASELINES, DATA_SHEET, SuiteRequest
 from crosscal.core.errors import InputError, SettingsError, SolverError, TrainingError

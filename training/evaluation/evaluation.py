@@ -6,7 +6,7 @@ every method is scored on the same vectors. The calibrator is the runtime's own,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,6 +106,7 @@ def evaluate(
     *,
     reference_nmse: np.ndarray | None = None,
     deviations: int | None = 0,
+    others_a: Mapping[str, np.ndarray] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Score a calibrator on a run.
@@ -114,8 +115,9 @@ def evaluate(
         calibrator: as loaded by the runtime.
         run: matrices never trained on.
         reference_nmse: linear-Gaussian reference of each matrix, (K,), on inputs of the first kind.
-        deviations: how many of the scored vectors of each matrix are asked for stated deviations, too: of the
-            first kind of inputs, from the first on; None for all.
+        deviations: how many of the scored vectors of each matrix are asked for stated deviations, too: of
+            each kind of inputs, from its first on; None for all.
+        others_a: estimates of every usable vector by other methods [A], (K, V, M), to be scored beside it.
         progress: called with matrices done and their number.
 
     Raises:
@@ -131,6 +133,7 @@ def evaluate(
     known = [count for count in KNOWN_VECTORS if count <= _known_limit(segments)]
     estimates = {RAW: data.current_a}
     estimates |= {_affine_name(count): affine_per_matrix(data, count) for count in known}
+    estimates |= others_a or {}
     scored = tuple(_scored(segments, max(known, default=0)))
     calibrated, deviation_a = _calibrated(calibrator, data, progress, _first(scored, deviations))
     estimates |= calibrated
@@ -167,7 +170,7 @@ def calibrate_run(
 
     NaN where the reading was not usable.
     """
-    estimates, _ = _calibrated(calibrator, data, progress, slice(0))
+    estimates, _ = _calibrated(calibrator, data, progress, np.arange(0))
     return estimates[CALIBRATED]
 
 
@@ -189,7 +192,7 @@ def _calibrated(
     calibrator: Calibrator,
     data: Measurements,
     progress: Callable[[int, int], None] | None,
-    doubted: slice,
+    doubted: np.ndarray,
 ) -> tuple[dict[str, Stack], Stack | None]:
     """Calibrate a run with its read-backs and, where it has some, without; by method.
 
@@ -209,7 +212,7 @@ def _calibrated(
                     programmed = _informed(calibrator, programmed, data, k)
                 # A score is of all readings: refusing some would make the rest look better.
                 calibrated_a[k, usable] = programmed(data.current_a[k, usable], allow_extrapolation=True)
-            asked = np.flatnonzero(usable[doubted]) + (doubted.start or 0)
+            asked = doubted[usable[doubted]]
             stating = isinstance(programmed.correction, Uncertain)
             if stating and asked.size:
                 _, deviation_a[k, asked] = programmed.with_uncertainty(
@@ -220,12 +223,10 @@ def _calibrated(
     return found, deviation_a if stating else None
 
 
-def _first(scored: tuple[tuple[str, slice], ...], count: int | None) -> slice:
-    """Take the first `count` vectors of the first kind of inputs, or all of that kind."""
-    if not scored:
-        return slice(0)
-    _, vectors = scored[0]
-    return vectors if count is None else slice(vectors.start, min(vectors.stop, vectors.start + count))
+def _first(scored: tuple[tuple[str, slice], ...], count: int | None) -> np.ndarray:
+    """List the first `count` vectors of each kind of inputs, or all."""
+    chosen = [np.arange(vectors.start, vectors.stop)[:count] for _, vectors in scored]
+    return np.concatenate([np.arange(0), *chosen])
 
 
 def _affine_name(known: int) -> str:

@@ -34,6 +34,7 @@ class Score:
         reference_ratio: nmse over the mean reference of the same matrices; None if none was handed in.
         vectors_scored, vectors_excluded: counts over all matrices.
         nmse_median: median over the matrices.
+        nmse_low, nmse_high: 95 % interval of `nmse`, by bootstrap over the matrices.
         reference_ratio_median: median over the matrices of the ratio of each.
         reference_ratio_low, reference_ratio_high: 95 % interval of `reference_ratio`, by bootstrap over them.
     """
@@ -46,6 +47,8 @@ class Score:
     vectors_scored: int
     vectors_excluded: int
     nmse_median: float | None = None
+    nmse_low: float | None = None
+    nmse_high: float | None = None
     reference_ratio_median: float | None = None
     reference_ratio_low: float | None = None
     reference_ratio_high: float | None = None
@@ -84,6 +87,7 @@ def score(
     scored = counts >= 2
     nmse_of_each = mse_a2[scored] / variance_a2[scored]
     nmse = float(np.mean(nmse_of_each))
+    low, high = ratio_interval(nmse_of_each, np.ones_like(nmse_of_each))
     total_mse_a2 = float(np.average(mse_a2[scored], weights=counts[scored]))
     vectors_scored = int(counts[scored].sum())
     return Score(
@@ -94,6 +98,8 @@ def score(
         vectors_scored=vectors_scored,
         vectors_excluded=usable.size - vectors_scored,
         nmse_median=float(np.median(nmse_of_each)),
+        nmse_low=low,
+        nmse_high=high,
         **_beside_reference(nmse_of_each, reference_nmse, scored),
     )
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from crosscal.runtime.quantiles import standard_quantiles
-from crosscal.training.evaluation.evaluation import Evaluation
+from crosscal.training.evaluation.evaluation import Evaluation, KindEvaluation
 
 HONEST = (0.8, 1.25)
 """Errors in parts of the deviations stated with them, beyond which whoever reads them must be told."""
@@ -77,7 +78,7 @@ class DeviationTest:
 
     def __str__(self) -> str:
         levels = "/".join(f"{100 * level:g}" for level in LEVELS)
-        covered = "/".join(f"{100 * share:.3g}" for share in self.coverage)
+        covered = coverage_text(self.coverage)
         worst, its_ratio = self.furthest
         return (
             f"stated deviations: error / deviation {self.ratio:.2f} (furthest from 1: "
@@ -86,15 +87,26 @@ class DeviationTest:
         )
 
 
-def deviation_test(evaluation: Evaluation) -> DeviationTest | None:
+def coverage_text(coverage: Sequence[float]) -> str:
+    """Phrase shares of ideal currents inside stated intervals, in percent: `51/90/99`."""
+    return "/".join(f"{100 * share:.3g}" for share in coverage)
+
+
+def deviation_test(evaluation: Evaluation, kind: KindEvaluation | None = None) -> DeviationTest | None:
     """Test the deviations that an evaluation asked for; None where none were asked for or stated.
 
     Args:
-        evaluation: on matrices never trained on.
+        evaluation: of a calibrator.
+        kind: of its inputs, one of `evaluation.kinds`; None for all together.
     """
     if evaluation.deviation_a is None:
         return None
-    return errors_beside_deviations(evaluation.calibrated_a, evaluation.data.ideal_a, evaluation.deviation_a)
+    vectors = slice(None) if kind is None else kind.vectors
+    return errors_beside_deviations(
+        evaluation.calibrated_a[:, vectors],
+        evaluation.data.ideal_a[:, vectors],
+        evaluation.deviation_a[:, vectors],
+    )
 
 
 def errors_beside_deviations(

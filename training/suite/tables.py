@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from crosscal.training.evaluation.evaluation import RAW
+from crosscal.training.evaluation.stated_deviations import coverage_text
 from crosscal.training.suite.results import (
     AFFINE,
     INVERSE,
@@ -71,7 +72,7 @@ def coverage_cell(result: BoardResult, method: str, known: int) -> str:
     found = result.find(method, known)
     if found is None or found.coverage is None or found.furthest_matrix is None:
         return ""
-    return "/".join(f"{100 * share:.3g}" for share in found.coverage) + f"; {found.furthest_matrix:.2f}"
+    return f"{coverage_text(found.coverage)}; {found.furthest_matrix:.2f}"
 
 
 def _absent(result: BoardResult, method: str, known: int) -> str:

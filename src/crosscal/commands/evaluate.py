@@ -9,22 +9,20 @@ from typing import Any
 import click
 from rich.console import Console
 
+from crosscal.commands.benches.data_sheet import data_sheet_beside
 from crosscal.commands.benches.simulated_board import linear_gaussian_reference
 from crosscal.commands.files.order import require_order
-from crosscal.commands.jobs.evaluation import evaluate_with_bar
+from crosscal.commands.jobs.evaluation import deviations_of_each, evaluate_with_bar
 from crosscal.commands.options.bench_name import BenchName
 from crosscal.commands.options.board_patterns import BoardPatterns
 from crosscal.commands.options.calibrator_list import CalibratorList
 from crosscal.commands.options.scheduler import scheduler_option
 from crosscal.commands.terminal.progress import console
-from crosscal.commands.terminal.score_table import score_table
+from crosscal.commands.terminal.score_table import print_stated_deviations, score_table
 from crosscal.core.run_file import read_run
 from crosscal.training import calibrator_names, deviation_test, write_report
 
 RUN_OPTIONS = ("calibrator", "run", "report", "truth")
-DEVIATION_READINGS = 2000
-"""Enough for a coverage to half a percent; at 64×64 each takes some milliseconds."""
-
 SUITE_OPTIONS = ("output", "boards", "calibrators", "quick", "table", "seed", "retry", "again", "scheduler")
 
 
@@ -37,7 +35,7 @@ SUITE_OPTIONS = ("output", "boards", "calibrators", "quick", "table", "seed", "r
     type=BenchName(),
     metavar="BENCH",
     help="bench.toml or profile of the simulated board that RUN was measured on: adds the "
-    "linear-Gaussian reference.",
+    "linear-Gaussian reference, and two baselines that know the board's data sheet.",
 )
 @click.option("--suite", is_flag=True, help="Compare calibrators on a suite of simulated boards instead.")
 @click.option(
@@ -95,8 +93,9 @@ def command(
 
     Prints all four error measures beside no calibration and beside gain and offset per column fitted to each
     matrix's own known vectors; those vectors are scored for no one. With --truth, also the ratio to the
-    linear-Gaussian reference. Where the calibrator states deviations, errors are held against them, and the
-    shares of ideal currents inside the stated intervals are printed.
+    linear-Gaussian reference, and two baselines that solve the circuit of the board's data sheet. Where the
+    calibrator states deviations, errors are held against them, and the shares of ideal currents inside the
+    stated intervals are printed.
 
     With --suite, instead: measures a suite of simulated boards that differ in size, wires, device law, noise,
     programming error and front end, trains calibrators on each, and prints them side by side with the plain
@@ -120,12 +119,16 @@ def command(
     require_order(calibrator, run)
     measured = read_run(run)
     reference_nmse = None if truth is None else linear_gaussian_reference(truth, measured)
-    each = max(1, DEVIATION_READINGS // len(measured.target_s))
-    evaluation = evaluate_with_bar(calibrator, measured, reference_nmse=reference_nmse, deviations=each)
+    evaluation = evaluate_with_bar(
+        calibrator,
+        measured,
+        reference_nmse=reference_nmse,
+        deviations=deviations_of_each(measured),
+        others_a=None if truth is None else data_sheet_beside(truth, measured),
+    )
     Console().print(score_table(evaluation))
+    print_stated_deviations(evaluation)
     deviations = deviation_test(evaluation)
-    if deviations is not None:
-        Console().print(str(deviations), highlight=False)
     if unusable := int((~evaluation.data.usable).sum()):
         console.print(
             f"[yellow]{unusable} of {evaluation.data.usable.size} vectors were left out, for a reading of "

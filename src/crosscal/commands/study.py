@@ -9,13 +9,12 @@ from typing import Any
 
 import click
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from crosscal.commands.benches.simulated_board import linear_gaussian_reference, open_simulated_board
 from crosscal.commands.files.output import require_output_folder
 from crosscal.commands.jobs.collection import collect_with_bar
-from crosscal.commands.jobs.evaluation import evaluate_with_bar
+from crosscal.commands.jobs.evaluation import deviations_of_each, evaluate_with_bar
 from crosscal.commands.jobs.training import train_and_export
 from crosscal.commands.options.bench_name import BenchName
 from crosscal.commands.options.calibrator_list import CalibratorList
@@ -23,6 +22,7 @@ from crosscal.commands.suite.folder import kept_steps, write_or_require_same
 from crosscal.commands.terminal.interrupt import keeping
 from crosscal.commands.terminal.progress import console
 from crosscal.commands.terminal.score_table import score_table
+from crosscal.commands.terminal.table_console import table_console
 from crosscal.core.run_file import Run, read_run
 from crosscal.core.whole_file import write_whole_text
 from crosscal.simulated_bench import load_settings
@@ -32,6 +32,7 @@ from crosscal.training import (
     Measurements,
     PaperRow,
     TrainingPlan,
+    coverage_text,
     paper_rows,
     write_report,
 )
@@ -105,6 +106,7 @@ def _reproduce(
     training_run = _collect(bench, output / "training.h5", train_plan, "training matrices")
     test_run = _collect(bench, output / "test.h5", test_plan, "test matrices")
     reference_nmse = linear_gaussian_reference(str(bench), test_run)
+    scored_training = _first_matrices(training_run, test_matrices)
     evaluations = {}
     for name in calibrators:
         path = output / f"{name}.onnx"
@@ -113,11 +115,16 @@ def _reproduce(
             train_and_export(
                 plan, Measurements.from_run(training_run), path, resume=True, provenance={"study": profile}
             )
-        on_training = evaluate_with_bar(path, _first_matrices(training_run, test_matrices))
-        on_test = evaluate_with_bar(path, test_run, reference_nmse=reference_nmse)
+        on_training = evaluate_with_bar(path, scored_training, deviations=deviations_of_each(scored_training))
+        on_test = evaluate_with_bar(
+            path,
+            test_run,
+            reference_nmse=reference_nmse,
+            deviations=deviations_of_each(test_run),
+        )
         write_report(on_test, output / name)
         evaluations[name] = (on_training, on_test)
-    out = Console()
+    out = table_console()
     for _, on_test in evaluations.values():
         out.print(score_table(on_test))
     rows = paper_rows(evaluations)
@@ -131,8 +138,10 @@ def paper_table(rows: list[PaperRow]) -> Table:
     table = Table(title="the seed paper's table", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("row", "calibration"):
         table.add_column(name, no_wrap=True)
-    for name in ("before (mA²)", "after (mA²)", "factor", "NMSE"):
+    for name in ("before (mA²)", "after (mA²)", "factor", "NMSE", "median (95 % of the mean)", "coverage %"):
         table.add_column(name, justify="right", no_wrap=True)
+    table.caption = "median and interval over matrices; coverage of stated intervals of 50/90/99 %"
+    table.caption_justify = "left"
     shown = ""
     for row in rows:
         if shown and row.row != shown:
@@ -144,9 +153,17 @@ def paper_table(rows: list[PaperRow]) -> Table:
             f"{row.after_ma2:.3e}",
             f"{row.factor:.4g}",
             "" if row.nmse is None else f"{row.nmse:.3g}",
+            _median_cell(row),
+            "" if row.coverage is None else coverage_text(row.coverage),
         )
         shown = row.row
     return table
+
+
+def _median_cell(row: PaperRow) -> str:
+    if row.nmse_median is None:
+        return ""
+    return f"{row.nmse_median:.3g} ({row.nmse_low:.3g}–{row.nmse_high:.3g})"
 
 
 def _write_rows(rows: list[PaperRow], path: Path) -> None:

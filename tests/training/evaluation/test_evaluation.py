@@ -232,6 +232,19 @@ def test_the_paper_s_table_has_its_rows_beside_ours(
     scores = next(kind.scores for kind in evaluation.kinds if kind.kind == "dc")
     assert ours.factor == pytest.approx(scores["nothing"].mse_ma2 / scores["calibrator"].mse_ma2)
     assert ours.nmse == scores["calibrator"].nmse
+    assert ours.nmse_median == scores["calibrator"].nmse_median
+    assert ours.nmse_low < ours.nmse < ours.nmse_high
+    assert ours.coverage is None, "this kind states none"
+
+
+def test_estimates_of_other_methods_are_scored_beside_a_calibrator(
+    calibrator: crosscal.runtime.Calibrator, test_run: Run
+) -> None:
+    ideal_a = np.einsum("kvn,knm->kvm", test_run.voltage_v, test_run.target_s)
+    found = evaluate(calibrator, test_run, others_a={"half": 0.5 * test_run.current_a + 0.5 * ideal_a})
+    scores = found.kinds[0].scores
+    assert scores["half"].nmse == pytest.approx(0.25 * scores["nothing"].nmse)
+    assert list(scores)[-1] == "calibrator"
 
 
 def test_the_paper_s_table_asks_for_the_inputs_it_lacks(

@@ -93,13 +93,18 @@ def test_an_evaluation_asks_for_as_many_deviations_of_each_matrix_as_told(
     crosscal_bench: BenchForTest, tmp_path: Path
 ):
     with crosscal_bench.open_board() as board:
-        collect(board, tmp_path / "run.h5", CollectionPlan(matrices=2, vectors=30, seed=1))
+        plan = CollectionPlan(matrices=2, vectors=30, inputs="random:20,dc:10", seed=1)
+        collect(board, tmp_path / "run.h5", plan)
     run = read_run(tmp_path / "run.h5")
     calibrator = crosscal.load_calibrator(str(files("crosscal") / "shipped" / "demo.onnx"))
     first = evaluate(calibrator, run).kinds[0].vectors.start
-    for deviations, expected in ((0, 0), (3, 3), (None, 30 - first)):
+    for deviations, expected in ((0, (0, 0)), (3, (3, 3)), (None, (20 - first, 10))):
         evaluation = evaluate(calibrator, run, deviations=deviations)
         assert evaluation.deviation_a is not None
         stated = np.isfinite(evaluation.deviation_a).all(axis=-1)
-        np.testing.assert_array_equal(stated.sum(axis=1), [expected, expected])
-        assert stated[:, first : first + expected].all()
+        for kind, count in zip(evaluation.kinds, expected, strict=True):
+            start = kind.vectors.start
+            assert stated[:, start : start + count].all()
+            tested = deviation_test(evaluation, kind)
+            assert tested.readings == 2 * count if count else tested is None
+        assert stated.sum() == 2 * sum(expected)

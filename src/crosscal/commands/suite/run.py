@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from threadpoolctl import threadpool_limits
 
 from crosscal.commands.files.output import require_output_folder
@@ -18,6 +17,7 @@ from crosscal.commands.suite.steps import measure_board, steps_of
 from crosscal.commands.suite.table import suite_tables
 from crosscal.commands.terminal.interrupt import interruptible, keeping
 from crosscal.commands.terminal.progress import console
+from crosscal.commands.terminal.table_console import table_console
 from crosscal.training import (
     BoardResult,
     MethodScore,
@@ -26,8 +26,6 @@ from crosscal.training import (
     suite_remarks,
     write_suite_report,
 )
-
-TABLE_WIDTH = 160  # of a file, which has no terminal to fit; the widest table has 140 characters
 
 
 def run_suite(boards: Sequence[SuiteBoard], request: SuiteRequest, folder: Path) -> list[BoardResult]:
@@ -60,10 +58,7 @@ def run_suite(boards: Sequence[SuiteBoard], request: SuiteRequest, folder: Path)
         *write_suite_report(results, request.calibrators, folder),
         *draw_suite(results, request.calibrators, folder),
     ]
-    out = Console()
-    if not out.is_terminal:
-        # A file or a pipe has no width that a table would have to be cut to.
-        out.width = TABLE_WIDTH
+    out = table_console()
     for table in suite_tables(results, request.calibrators):
         out.print(table)
     for remark in suite_remarks(results, request.calibrators):

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from crosscal.commands.benches.data_sheet import data_sheet_estimates
 from crosscal.commands.benches.simulated_board import linear_gaussian_reference
 from crosscal.commands.jobs.simulated_collection import collect_simulated
 from crosscal.commands.jobs.training import train_and_export
-from crosscal.commands.suite.data_sheet import data_sheet_estimates
 from crosscal.commands.suite.folder import RECALIBRATED, BoardFolder
 from crosscal.commands.suite.request import BASELINES, DATA_SHEET, MEASURING, SuiteRequest
 from crosscal.commands.terminal.progress import progress_bar

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
-from crosscal.training import Evaluation
+from crosscal.training import Evaluation, deviation_test
 from crosscal.training.evaluation.evaluation import CALIBRATED, TARGET_ALONE
 
 COLUMNS = {
@@ -61,3 +62,12 @@ def score_table(evaluation: Evaluation) -> Table:
                 end_section=index == len(kind.scores) - 1,
             )
     return table
+
+
+def print_stated_deviations(evaluation: Evaluation) -> None:
+    """Print how errors agree with the deviations stated with them, by kind of input, if any are."""
+    for kind in evaluation.kinds:
+        tested = deviation_test(evaluation, kind)
+        if tested is not None:
+            inputs = f"{kind.kind} inputs, " if len(evaluation.kinds) > 1 else ""
+            Console().print(f"{inputs}{tested}", highlight=False)

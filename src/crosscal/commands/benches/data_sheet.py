@@ -13,7 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from crosscal.commands.terminal.progress import console, working
 from crosscal.core.array_types import Currents, Matrix, Vectors
+from crosscal.core.errors import SolverError
 from crosscal.core.run_file import Run
 from crosscal.simulated_bench import Bench, Wires, sensitivity, solve_currents
 from crosscal.simulated_bench.device_factory import build_device
@@ -21,14 +23,22 @@ from crosscal.simulated_bench.devices import CellLaw
 from crosscal.training import INVERSE, LINEAR_ESTIMATE, Measurements
 
 ROUNDS_MOST = 60
-"""Of corrections with the sensitivity at the middle inputs. A slope that is off by a tenth takes six, one by
-four fifths these; a board bent further is left where it then stands."""
+"""Of corrections with the sensitivity at the middle inputs, accelerated. Half of the readings of 64×64 sinh
+cells take a dozen; the few that still move after these are left where they moved least, and carry most of the
+error."""
+
+REMEMBERED = 20
+"""Corrections that the acceleration combines. On one matrix of 64×64 sinh cells at noise 1e-4 the estimate's
+NMSE is 0.27 with none, 4.9e-3 with 5, 3.2e-4 with 10 and 2.9e-4 with these."""
+
+RIDGE = 1e-10
+"""Of the squares of the corrections combined, against rounding. Readings that settle are alike with 1e-8."""
 
 PART = 1e-6
 """Of the inputs' window that a last correction may be: far below any noise."""
 
 
-def data_sheet_estimates(bench: Path, run: Run) -> dict[str, np.ndarray]:
+def data_sheet_estimates(bench: str | Path, run: Run) -> dict[str, np.ndarray]:
     """Estimate the ideal currents of a run by the data sheet of its board [A], (K, V, M), by method.
 
     Vectors with a saturated or missing reading stay NaN.
@@ -52,6 +62,16 @@ def data_sheet_estimates(bench: Path, run: Run) -> dict[str, np.ndarray]:
             inputs_v = circuit.inputs_v(measured_a, middle_v, jacobian_s, gain, (low_v, high_v))
             found[method][k, usable[k]] = inputs_v @ target_s
     return found
+
+
+def data_sheet_beside(bench: str | Path, run: Run) -> dict[str, np.ndarray]:
+    """Do as `data_sheet_estimates`; an unsolved circuit costs these baselines alone, with a word."""
+    with working("solving the circuit of the data sheet"):
+        try:
+            return data_sheet_estimates(bench, run)
+        except SolverError as error:
+            console.print(f"[yellow]no baselines from the data sheet: {error}", soft_wrap=True)
+            return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -96,14 +116,50 @@ class _Circuit:
         gain: np.ndarray,
         window_v: tuple[float, float],
     ) -> Vectors:
-        """Estimate inputs (B, N) from currents (B, M): what is bent about the circuit is solved for."""
-        inputs_v = np.tile(middle_v, (len(current_a), 1))
+        """Estimate inputs (B, N) from currents (B, M): what is bent about the circuit is solved for.
+
+        Reference: D. G. Anderson, "Iterative procedures for nonlinear integral equations", Journal of the ACM
+        12 (1965).
+        """
+        found_v, open_now = np.tile(middle_v, (len(current_a), 1)), np.arange(len(current_a))
+        least_v, at_v = np.full(len(current_a), np.inf), found_v.copy()
+        tried = _Tried()
         for _ in range(ROUNDS_MOST):
-            straight_a = current_a - self.currents_a(inputs_v) + (inputs_v - middle_v) @ jacobian_s.T
-            before_v, inputs_v = inputs_v, np.clip(middle_v + straight_a @ gain.T, *window_v)
-            if np.abs(inputs_v - before_v).max(initial=0.0) <= PART * (window_v[1] - window_v[0]):
+            wrong_a = current_a[open_now] - self.currents_a(at_v) + (at_v - middle_v) @ jacobian_s.T
+            next_v = np.clip(middle_v + wrong_a @ gain.T, *window_v)
+            size_v = np.abs(next_v - at_v).max(axis=1)
+            better = size_v < least_v[open_now]
+            found_v[open_now[better]], least_v[open_now[better]] = next_v[better], size_v[better]
+            moving = size_v > PART * (window_v[1] - window_v[0])
+            if not moving.any():
                 break
-        return inputs_v
+            open_now = open_now[moving]
+            at_v = np.clip(tried.combined(at_v, next_v, moving), *window_v)
+        return found_v
+
+
+class _Tried:
+    """Corrections tried before, combined to the one that least of a correction would follow."""
+
+    def __init__(self) -> None:
+        self._last: tuple[np.ndarray, np.ndarray] | None = None
+        self._steps: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def combined(self, at_v: Vectors, next_v: Vectors, kept: np.ndarray) -> Vectors:
+        """Remember corrections of inputs (B, N), and return where those kept, (B,), are tried next."""
+        wrong_v = next_v - at_v
+        if self._last is not None:
+            self._steps.append((wrong_v - self._last[0], next_v - self._last[1]))
+        self._steps = [(change[kept], moved[kept]) for change, moved in self._steps[-REMEMBERED:]]
+        self._last = wrong_v[kept], next_v[kept]
+        if not self._steps:
+            return next_v[kept]
+        changes, moves = (np.stack(part, axis=1) for part in zip(*self._steps, strict=True))
+        squares = changes @ changes.transpose(0, 2, 1)
+        scale = np.trace(squares, axis1=1, axis2=2)[:, None, None]
+        ridge = (RIDGE * scale + np.finfo(float).tiny) * np.eye(len(self._steps))
+        weights = np.linalg.solve(squares + ridge, changes @ wrong_v[kept][:, :, None])
+        return next_v[kept] - (moves * weights).sum(axis=1)
 
 
 def _by_data_sheet(board: Bench, run: Run, k: int) -> tuple[_Circuit, float]:

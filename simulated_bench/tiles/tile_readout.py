@@ -12,8 +12,12 @@ from crosscal.simulated_bench.charge.amplifier import ChargeAmplifier
 from crosscal.simulated_bench.charge.parasitics import ChargeParasitics
 from crosscal.simulated_bench.charge.reading import charge_product
 from crosscal.simulated_bench.circuit.direct_current.solver import solve_currents
+from crosscal.simulated_bench.circuit.wires import Wires
 from crosscal.simulated_bench.tiles.chip_settings import ChipSettings
 from crosscal.simulated_bench.tiles.transfer import TransferCache, law_of, nominal_conductance
+
+SETTLED = 40.0
+"""Time constants after which a step is over to double precision: exp(−40) = 4e-18."""
 
 
 class TileReadout(Protocol):
@@ -62,7 +66,6 @@ class ChargeReading:
     def __init__(self, settings: ChipSettings) -> None:
         self._settings, self._read_v = settings, settings.cells.read_v
         self._most_f = float(settings.cells.levels[-1])
-        self._parasitics = ChargeParasitics(wires=settings.wires, column_line_f=settings.charge.column_line_f)
 
     def transfer(self, values: np.ndarray) -> np.ndarray:
         """See `TileReadout`."""
@@ -75,7 +78,9 @@ class ChargeReading:
             values,
             voltage_v,
             amplifier=amplifier,
-            parasitics=self._parasitics,
+            parasitics=ChargeParasitics(
+                wires=self._wires_that_count(values), column_line_f=self._settings.charge.column_line_f
+            ),
             rng=np.random.default_rng(0),  # nothing is drawn from it that counts
         )
         return product.charge_c
@@ -84,6 +89,20 @@ class ChargeReading:
         """See `TileReadout`: what the reset switch leaves on the feedback capacitor."""
         amplifier = self._amplifier(len(values))
         return np.full(values.shape[1], amplifier.reset_noise_v * amplifier.feedback_f)
+
+    def _wires_that_count(self, values: np.ndarray) -> Wires:
+        """Return no wires where every charge has arrived: without leakage they only slow a step down.
+
+        No time constant of lines of resistors with capacitors between them is longer than twice a line's
+        whole resistance times its whole capacitance (largest row sum of the product of both matrices).
+        """
+        (rows, columns), wires = values.shape, self._settings.wires
+        row_ohm = wires.source_of_rows_ohm(rows).max() + columns * wires.row_ohm
+        column_ohm = wires.sense_of_columns_ohm(columns).max() + rows * wires.column_ohm
+        row_f = values.sum(axis=1, dtype=np.float64).max()
+        column_f = values.sum(axis=0, dtype=np.float64).max() + rows * self._settings.charge.column_line_f
+        slowest_s = 2.0 * max(row_ohm * row_f, column_ohm * column_f)
+        return Wires() if SETTLED * slowest_s <= self._settings.charge.window_s else wires
 
     def _amplifier(self, rows: int) -> ChargeAmplifier:
         charge = self._settings.charge

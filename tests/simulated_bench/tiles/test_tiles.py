@@ -14,8 +14,9 @@ from crosscal.core.network.cell_profile import CellProfile
 from crosscal.core.network.input_coding import InputCoding
 from crosscal.simulated_bench import Sinh, Wires, solve_dc
 from crosscal.simulated_bench.tiles.chip import Chip
-from crosscal.simulated_bench.tiles.chip_settings import ChipSettings
+from crosscal.simulated_bench.tiles.chip_settings import ChargeReadout, ChipSettings
 from crosscal.simulated_bench.tiles.conversion import Converters
+from crosscal.simulated_bench.tiles.tile_readout import readout_of
 from crosscal.simulated_bench.tiles.transfer import TransferCache, nominal_conductance, tile_transfer
 
 CODINGS = [
@@ -239,6 +240,28 @@ def test_memcapacitive_tiles_multiply_and_their_noise_is_that_of_the_reset_switc
     noise_c = math.sqrt(1.380649e-23 * 300.15 * feedback_f)
     expected = noise_c / (0.2 * 1.2e-15) * math.sqrt(1 + 16)
     assert found.std(axis=0).mean() == pytest.approx(expected, rel=0.05)
+
+
+def test_charges_of_tiles_are_read_without_wires_once_they_have_settled() -> None:
+    rng = np.random.default_rng(17)
+    cells = CellProfile(levels_f=(0.4e-15, 4e-15))
+    values = rng.uniform(0.4e-15, 4e-15, (12, 9))
+    wires = Wires(row_ohm=900.0, column_ohm=1500.0, source_ohm=300.0, sense_ohm=200.0)
+    # The slower lines are the columns: 18.2 kΩ, 12 cells of some femtofarads and their stray capacitance.
+    longest_s = 2 * (200 + 12 * 1500) * (values.sum(axis=0).max() + 12 * 0.1e-15)
+
+    def read(window_s: float) -> tuple[np.ndarray, bool]:
+        charge = ChargeReadout(window_s=window_s)
+        settings = ChipSettings(cells=cells, wires=wires, charge=charge)
+        reading = readout_of(settings, TransferCache())
+        return reading.transfer(values), reading._wires_that_count(values) == Wires()
+
+    (settled, without), (solved, left_out) = read(40.01 * longest_s), read(39.99 * longest_s)
+    assert (without, left_out) == (True, False)
+    # The inverse Laplace transform is good to about 1e-8; the step itself is over to 1e-17.
+    assert np.abs(settled - solved).max() < 1e-7 * settled.max()
+    early, _ = read(0.05 * longest_s)
+    assert np.abs(early - settled).max() > 0.05 * settled.max(), "wires must matter before"
 
 
 def test_transfer_matrices_are_found_once_by_content_and_the_oldest_go() -> None:

@@ -18,11 +18,15 @@ from crosscal.daemon.clock import DaemonClock
 from crosscal.daemon.hardware.calibrated_hardware import CalibratedHardware
 from crosscal.daemon.journal import Journal
 from crosscal.daemon.settings import Drift
+from crosscal.daemon.upkeep.kept_reference import FACT, KeptReference
 from crosscal.daemon.upkeep.known_vectors import VectorReader
+from crosscal.daemon.upkeep.matrix_age import MatrixAge
 from crosscal.daemon.upkeep.upkeep import Upkeep
 from crosscal.daemon.upkeep.watch.staleness import Staleness
 from crosscal.runtime import Calibrator
+from crosscal.runtime.recalibration.posterior import ColumnPosterior
 from crosscal.runtime.recalibration.verification import Verification, verify
+from crosscal.runtime.reference.ageing import Ageing
 from crosscal.runtime.store import Store
 from crosscal.simulated_bench import Bench, program_bench
 
@@ -139,6 +143,28 @@ def test_each_jump_is_learned_as_well_as_the_first_and_states_its_true_error(kep
         assert 0.5 < errors.rms_a / errors.expected_a < 1.5
         errors_a.append(errors.rms_a)
     assert max(errors_a[1:]) < 1.5 * errors_a[0]
+
+
+def test_ageing_is_foretold_for_reads_of_a_matrix_whose_programming_was_seen(kept: Kept) -> None:
+    ageing = Ageing()
+    for age_s, common in ((100.0, 0.0), (200.0, -0.05), (400.0, -0.0975), (800.0, -0.142625)):
+        mean = np.full((16, 14), common / 2)
+        posterior = ColumnPosterior(mean=mean, covariance=np.zeros((16, 14, 14)), noise=1e-3)
+        ageing.take(posterior, age_s=age_s, temperature_c=None)
+    measured_a = np.full((1, 16), 1e-5)
+    for seen in (False, True):
+        age = MatrixAge(kept.time)
+        age.begin(written=seen)
+        before = KeptReference(age)
+        before.compare(LAST_RANGE, VectorReader(kept.board, kept.clock), lambda _: measured_a, None)
+        facts = before.facts
+        facts[FACT]["ageing"] = ageing.to_json()
+        reference = KeptReference(age)
+        reference.restore(facts)
+        kept.clock.advance(1600.0)
+        foretold = reference.refer(LAST_RANGE, None)(measured_a) / measured_a
+        np.testing.assert_allclose(foretold, 1.0 / 0.95 if seen else 1.0, rtol=2e-3)
+        np.testing.assert_array_equal(reference.refer_present(LAST_RANGE, None)(measured_a), measured_a)
 
 
 def test_program_during_a_recalibration_ends_it_cleanly(kept: Kept) -> None:

@@ -41,6 +41,7 @@ def rehearse_daemon(plan: RehearsalPlan, store: Path, progress: Callable[[float]
         rng = np.random.default_rng([plan.seed, 2])
         upkeep = Upkeep(Calibrator.load(plan.calibrator), journal, plan.drift, clock=time, rng=rng)
         upkeep.attach(cast(KeptHardware, stage.board), "rehearsal")
+        upkeep.new_matrix(stage.board.target_s, "programmed", written=True)
         _settle(upkeep, clock)
         once = upkeep.condition.programmed or stage.as_trained
         for index, until_s in enumerate(plan.times_s):

@@ -90,8 +90,7 @@ class KeptBoard:
         Raises:
             BoardError: from the board.
         """
-        if not self._reference.knows(range_index):
-            self.time.spend(self._reference.compare(range_index, self.reader, self._inputs, self.felt_c))
+        self._know(range_index)
         return self._reference.refer(range_index, self.felt_c)
 
     def _begin_known(self) -> None:
@@ -103,7 +102,14 @@ class KeptBoard:
         self.time.spend(part.board_s)
         range_index = self.reader.range_index
         self._reference.known_in(range_index)
-        return part.referred(self.refer(range_index), self.felt_c)
+        self._know(range_index)
+        refer = self._reference.refer_present(range_index, self.felt_c)
+        return part.referred(refer, self._reference.factor, self.felt_c)
+
+    def _know(self, range_index: int) -> None:
+        """Compare a new range with the reference."""
+        if not self._reference.knows(range_index):
+            self.time.spend(self._reference.compare(range_index, self.reader, self._inputs, self.felt_c))
 
 
 def _cool(known: KnownReadings) -> KnownReadings:

@@ -16,7 +16,7 @@ from crosscal.daemon.upkeep.compiled import Compiled, same_target
 from crosscal.daemon.upkeep.condition import Condition, KeptHardware
 from crosscal.daemon.upkeep.kept_reference import KeptReference
 from crosscal.daemon.upkeep.matrix_age import MatrixAge
-from crosscal.runtime import Calibrator
+from crosscal.runtime import Calibrator, ProgrammedCalibrator
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class KeptCalibration:
     def __init__(self, calibrator: Calibrator, journal: Journal, clock: DaemonClock) -> None:
         self.condition = Condition()
         self.age = MatrixAge(clock)
-        self.reference = KeptReference()
+        self.reference = KeptReference(self.age)
         self._calibrator, self._journal, self._clock = calibrator, journal, clock
         self._committed_s = -np.inf
         self._unstored: tuple[bytes, Mapping[str, Any]] | None = None
@@ -96,7 +96,10 @@ class KeptCalibration:
             return False
         if written or not same:
             compiled = condition.compiled
-            self.age.begin(None if written or compiled is None else compiled.facts_of(target_s))
+            known = None if written or compiled is None else compiled.facts_of(target_s)
+            self.age.begin(known, written=written)
+            if known is None:
+                self.reference.new_matrix()
         condition.learned_at_s = None
         self.reference.new_vectors()
         return True
@@ -165,10 +168,10 @@ class KeptCalibration:
         """Note that known vectors have just taught it nothing better."""
         self.condition.learned_at_s = self._clock.monotonic()
 
-    def learned(self, temperature_c: float | None) -> None:
-        """Note that it has just learned from known vectors at a temperature."""
+    def learned(self, programmed: ProgrammedCalibrator, temperature_c: float | None) -> None:
+        """Note that it has just become this one, by known vectors at a temperature."""
         self.condition.learned_at_s = self._clock.monotonic()
-        self.reference.pivot(temperature_c)
+        self.reference.pivot(programmed.posterior, temperature_c)
 
     def doubt(self, text: str, *, usable: bool) -> None:
         """Note evidence against it; not usable, it calibrates nothing."""

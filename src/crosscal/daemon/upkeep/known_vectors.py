@@ -27,6 +27,8 @@ class KnownReadings:
         voltage_v: the vectors [V], (K, N).
         measured_a: measured [A], (K, M); NaN where not usable.
         current_a: the same, referred to the conditions that the calibration has learned in.
+        present_a: the same, referred to the range and the temperature, but not to the age of the matrix: what
+            a calibration learns from.
         range_index: their range; None where they were read in several.
         temperature_c: of the board; None where it is not known.
         board_s: time that it took from the board [s].
@@ -36,6 +38,7 @@ class KnownReadings:
     voltage_v: Vectors
     measured_a: Currents
     current_a: Currents
+    present_a: Currents
     board_s: float
     over_temperature: bool
     range_index: int | None = None
@@ -46,9 +49,17 @@ class KnownReadings:
         """Where there is a reading, (K, M)."""
         return np.isfinite(self.current_a)
 
-    def referred(self, refer: Callable[[Currents], Currents], temperature_c: float | None) -> Self:
-        """Return them with their currents referred to other conditions."""
-        return replace(self, current_a=refer(self.measured_a), temperature_c=temperature_c)
+    def referred(
+        self, refer: Callable[[Currents], Currents], factor: float, temperature_c: float | None
+    ) -> Self:
+        """Return them with their currents referred to other conditions.
+
+        Args:
+            refer: to the range and temperature. factor: by which ageing has changed currents.
+            temperature_c: of the board.
+        """
+        present_a = refer(self.measured_a)
+        return replace(self, current_a=present_a / factor, present_a=present_a, temperature_c=temperature_c)
 
 
 @dataclass(slots=True)
@@ -121,6 +132,7 @@ class VectorReader:
             voltage_v=voltage_v,
             measured_a=measured_a,
             current_a=measured_a,
+            present_a=measured_a,
             board_s=took_s,
             over_temperature=run.over_temperature or run.compliance,
             range_index=run.range_index,
@@ -134,6 +146,7 @@ def joined(parts: list[KnownReadings]) -> KnownReadings:
         voltage_v=np.concatenate([part.voltage_v for part in parts]),
         measured_a=np.concatenate([part.measured_a for part in parts]),
         current_a=np.concatenate([part.current_a for part in parts]),
+        present_a=np.concatenate([part.present_a for part in parts]),
         board_s=sum(part.board_s for part in parts),
         over_temperature=any(part.over_temperature for part in parts),
         range_index=ranges.pop() if len(ranges) == 1 else None,

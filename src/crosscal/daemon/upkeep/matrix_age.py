@@ -9,6 +9,8 @@ from crosscal.daemon.clock import DaemonClock
 
 SINCE = "programmed_s"
 """Fact of a calibration: since when its matrix stands on the board, seconds since 1970."""
+SEEN = "programming_seen"
+"""Fact of a calibration: whether that is known, or only since when a daemon has found it there."""
 
 
 class MatrixAge:
@@ -19,14 +21,24 @@ class MatrixAge:
 
     Args:
         clock: time.
+
+    Attributes:
+        seen: whether its programming was seen; it may be far older otherwise.
     """
 
     def __init__(self, clock: DaemonClock) -> None:
         self._clock = clock
         self._since_s = clock.monotonic()
+        self.seen = False
 
-    def begin(self, known: Mapping[str, Any] | None = None) -> None:
-        """Count from now, or from the time that facts of a calibration of this matrix have."""
+    def begin(self, known: Mapping[str, Any] | None = None, *, written: bool = False) -> None:
+        """Count from now, or from the time that facts of a calibration of this matrix have.
+
+        Args:
+            known: such facts; None if there are none.
+            written: whether it was programmed just now.
+        """
+        self.seen = written or bool((known or {}).get(SEEN, False))
         since_utc_s = (known or {}).get(SINCE)
         before_s = 0.0
         if isinstance(since_utc_s, int | float):
@@ -39,6 +51,6 @@ class MatrixAge:
         return max(0.0, self._clock.monotonic() - self._since_s)
 
     @property
-    def facts(self) -> dict[str, float]:
+    def facts(self) -> dict[str, float | bool]:
         """Facts for the next daemon."""
-        return {SINCE: self._clock.utc() - self.age_s}
+        return {SINCE: self._clock.utc() - self.age_s, SEEN: self.seen}

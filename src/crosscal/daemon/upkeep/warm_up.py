@@ -42,6 +42,7 @@ def warm_up(calibrator: Calibrator) -> None:
                 voltage_v=watch.voltage_v,
                 measured_a=noisy_a,
                 current_a=noisy_a,
+                present_a=noisy_a,
                 board_s=0.0,
                 over_temperature=False,
             )

@@ -75,7 +75,7 @@ def learn(
     first, rest = slice(0, vectors), slice(vectors, None)
     learning = aside(
         lambda: programmed.recalibrated(
-            voltage_v[first], known.current_a[first], usable=known.usable[first], age_s=age_s
+            voltage_v[first], known.present_a[first], usable=known.usable[first], age_s=age_s
         )
     )
     yield from until_done(learning)
@@ -84,7 +84,7 @@ def learn(
         programmed=better,
         vectors=vectors,
         before=verify(programmed, voltage_v[rest], known.current_a[rest]),
-        after=verify(better, voltage_v[rest], known.current_a[rest]),
+        after=verify(better, voltage_v[rest], known.present_a[rest]),
     )
 
 

@@ -65,7 +65,7 @@ def adopt(upkept: Upkept, compiled: Compiled, learned: Learned, reason: str) -> 
     renewing = upkept.aside(lambda: compiled.recalibrated(learned.programmed, facts))
     yield from until_done(renewing)
     calibration = upkept.calibration
-    calibration.learned(upkept.require_board().felt_c)
+    calibration.learned(learned.programmed, upkept.require_board().felt_c)
     calibration.commit(renewing.result(), facts)
     quarantine(calibration.condition, learned.after, upkept.journal)
     upkept.journal.event("recalibration", f"{reason}: {learned.vectors} vectors", facts)

@@ -66,7 +66,7 @@ class Refreshment:
         if reason or drifted or calibration.committed_age_s >= COMMIT_S:
             yield from adopt(upkept, compiled, learned, reason or "before a read")
         else:
-            calibration.learned(upkept.require_board().felt_c)
+            calibration.learned(learned.programmed, upkept.require_board().felt_c)
             calibration.condition.compiled = compiled.carrying(learned.programmed)
             quarantine(calibration.condition, learned.after, upkept.journal)
         take_as_verified(upkept, learned.after)

@@ -156,9 +156,10 @@ def write_network_report(report: NetworkReport, folder: Path) -> list[Path]:
 
 def report_page(content: dict[str, Any], pictures: Sequence[Path]) -> str:
     """Write the HTML page, pictures within."""
+    chips = len(content["accuracy_per_chip"])
     facts = {
         "accuracy": f"{100 * content['accuracy']:.2f} % ± {100 * content['accuracy_std']:.2f} over "
-        f"{len(content['accuracy_per_chip'])} chips",
+        f"{chips} chip{'s'[: chips > 1]}",
         "software": f"{100 * content['software_accuracy']:.2f} %",
         "inputs": f"{content['inputs']}",
         "energy per input": f"{1e6 * content['energy_j']:.3g} µJ",

@@ -146,16 +146,16 @@ def _require_board_here(board: str | None, scheduler: str | None, device: str) -
 def _print(found: Any) -> None:
     out = Console()
     spread = f" ± {100 * found.accuracy_std:.2f}" if len(found.scores) > 1 else ""
-    first = found.scores[0]
+    first, chips = found.scores[0], len(found.scores)
     out.print(
-        f"accuracy {100 * found.accuracy:.2f} %{spread} over {len(found.scores)} chips; "
+        f"accuracy {100 * found.accuracy:.2f} %{spread} over {chips} chip{'s'[: chips > 1]}; "
         f"software {100 * found.software_accuracy:.2f} %",
         highlight=False,
         soft_wrap=True,
     )
     out.print(
         f"{1e6 * first.energy_j:.3g} µJ and {first.conversions:,} conversions per input; "
-        f"{first.tiles} tiles, {1e6 * first.area_m2:.3g} mm²",
+        f"{first.tiles} tile{'s'[: first.tiles > 1]}, {1e6 * first.area_m2:.3g} mm²",
         highlight=False,
         soft_wrap=True,
     )

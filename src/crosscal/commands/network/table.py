@@ -18,7 +18,8 @@ def layer_table(network: MappedNetwork) -> Table:
     options = network.options
     rows = layer_rows(network)
     table = Table(
-        title=f"{network.tiles} tile{'s'[: network.tiles > 1]} of {options.tile_rows}x{options.tile_columns}, "
+        title=f"{network.tiles} tile{'s'[: network.tiles > 1]} of "
+        f"{options.tile_rows}x{options.tile_columns}, "
         f"{options.representation}, {options.weight_bits}-bit weights "
         f"in {options.slices} slices of {options.cells.bits} bits",
         box=box.SIMPLE_HEAD,

@@ -85,7 +85,7 @@ def command(mapped: Path, data: Path, output: Path, **given: Any) -> None:
         for ohm, age_s in conditions:
             row: dict[str, Any] = {"wires_ohm": ohm, "age_s": age_s}
             for calibration in calibrations:
-                bar.update(line, note=f"{ohm:g} Ω, {age_s:g} s, {calibration}")
+                bar.update(line, note=f"{ohm:g} Ω, {age_s:,.10g} s, {calibration}")
                 options = {**given, "wires": ohm, "age": age_s, "calibration": calibration}
                 row[calibration] = _scores(mapped, data, output, options, check, lambda: bar.advance(line))
             rows.append(row)
@@ -158,5 +158,5 @@ def _print(rows: list[dict[str, Any]], calibrations: list[str], software: float)
         table.add_column(head, no_wrap=True)
     for row in rows:
         cells = (spread(row[each]) for each in calibrations)
-        table.add_row(f"{row['wires_ohm']:g}", f"{row['age_s']:g}", *cells)
+        table.add_row(f"{row['wires_ohm']:g}", f"{row['age_s']:,.10g}", *cells)
     Console().print(table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
@@ -15,6 +16,18 @@ from crosscal.simulated_bench.circuit.direct_current.solver import solve_current
 from crosscal.simulated_bench.circuit.wires import Wires
 from crosscal.simulated_bench.devices.law import CellLaw
 from crosscal.simulated_bench.devices.ohmic import Ohmic
+
+
+class Posterior(Protocol):
+    """A posterior that can be drawn from: places are points (B, C), each to explain a reading (B, M)."""
+
+    def energy(self, place: np.ndarray, current_a: Currents, /) -> np.ndarray:
+        """Compute minus the logarithm of the posterior, but for a constant, (B,); inf out of bounds."""
+        ...
+
+    def local_spread(self, place: np.ndarray, inverse_temperature: np.ndarray, /) -> np.ndarray:
+        """Linearise: principal axes, each as long as its deviation, in columns, (B, L, C, C)."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from crosscal.core.array_types import Currents, Vectors
-from crosscal.simulated_bench.bayes.posterior import InputPosterior
+from crosscal.simulated_bench.bayes.posterior import Posterior
 
 HOTTEST = 1e-3
 """Inverse temperature of the last chain: noise thirty times as large, where the far side of a bent direction
@@ -20,7 +20,7 @@ _ACCEPTED = 0.3  # share of moves: the best is 0.44 in one dimension, 0.23 in ma
 
 
 def draw_by_exchange(
-    posterior: InputPosterior,
+    posterior: Posterior,
     current_a: Currents,
     start_v: Vectors,
     rng: np.random.Generator,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crosscal.core.array_types import Currents, Matrix, Vectors
-from crosscal.simulated_bench.bayes.posterior import InputPosterior
+from crosscal.simulated_bench.bayes.posterior import Posterior
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,7 +31,7 @@ class BayesRisk:
 
 
 def risk_of_draws(
-    posterior: InputPosterior,
+    posterior: Posterior,
     target_s: Matrix,
     voltage_v: Vectors,
     current_a: Currents,

@@ -166,7 +166,7 @@ def main() -> None:
     parser.add_argument("--matrices", type=int, default=200, help="random ones to train on")
     parser.add_argument("-o", "--output", type=Path, default=Path("filter_rows"))
     given = parser.parse_args()
-    taps = firwin(TAPS, given.band, pass_zero=False)
+    taps = np.asarray(firwin(TAPS, given.band, pass_zero=False))
     print("| taps as conductances | outputs | sine (mA²) | over published | DC (mA²) | over published |")
     print("|---|---|---|---|---|---|")
     for outputs in (64, 128):

@@ -32,6 +32,8 @@ class DeviationTest:
         stated_nmse: squared deviations relative to the variance that the inputs cause.
         coverage: share of errors inside the stated intervals of each of `LEVELS`.
         ratio_by_matrix: rms error over rms stated deviation of each matrix, (K,); NaN without usable vectors.
+        tenths: rms of errors relative to their deviations, of the tenth of currents with the smallest stated
+            deviations and of that with the largest.
         readings: vectors that this rests on.
     """
 
@@ -40,6 +42,7 @@ class DeviationTest:
     stated_nmse: float
     coverage: tuple[float, ...]
     ratio_by_matrix: np.ndarray
+    tenths: tuple[float, float]
     readings: int
 
     @property
@@ -72,6 +75,7 @@ class DeviationTest:
             "error_over_deviation_by_matrix": [
                 None if np.isnan(ratio) else float(ratio) for ratio in self.ratio_by_matrix
             ],
+            "error_over_deviation_of_tenths": list(self.tenths),
             "coverage": {f"{level:g}": share for level, share in zip(LEVELS, self.coverage, strict=True)},
             "readings": self.readings,
         }
@@ -83,7 +87,8 @@ class DeviationTest:
         return (
             f"stated deviations: error / deviation {self.ratio:.2f} (furthest from 1: "
             f"{its_ratio:.2f}, matrix {worst + 1}); intervals of {levels} % hold "
-            f"{covered} % of the ideal currents ({self.readings} readings): the deviation {self.verdict}"
+            f"{covered} % of the ideal currents; the tenth with the smallest deviations {self.tenths[0]:.2f}, "
+            f"with the largest {self.tenths[1]:.2f} ({self.readings} readings): the deviation {self.verdict}"
         )
 
 
@@ -123,6 +128,8 @@ def errors_beside_deviations(
         return None
     error_a = estimate_a - ideal_a
     z = np.abs(error_a[tested] / deviation_a[tested])
+    order = np.argsort(deviation_a[tested], axis=None)
+    tenth = max(1, order.size // 10)
     halves = standard_quantiles([0.5 + 0.5 * level for level in LEVELS])
     variance_a2 = sum(
         float(np.sum((ideal[here] - ideal[here].mean(axis=0)) ** 2))
@@ -140,5 +147,10 @@ def errors_beside_deviations(
                 for wrong, stated, here in zip(error_a, deviation_a, tested, strict=True)
             ]
         ),
+        tenths=(_rms(z.ravel()[order[:tenth]]), _rms(z.ravel()[order[-tenth:]])),
         readings=int(tested.sum()),
     )
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(values))))

@@ -34,6 +34,8 @@ class MethodScore:
         error_over_deviation: rms of errors in parts of the deviations that were stated with them: 1 is
             honest, less is timid; None for a method that states none.
         coverage: shares of errors inside the stated intervals of 50, 90 and 99 %.
+        deviation_tenths: as `error_over_deviation`, of the tenth of currents with the smallest stated
+            deviations and of that with the largest.
         furthest_matrix: rms error over rms stated deviation of the matrix where it is furthest from 1.
     """
 
@@ -43,6 +45,7 @@ class MethodScore:
     multiply_accumulates: int | None
     error_over_deviation: float | None = None
     coverage: tuple[float, ...] | None = None
+    deviation_tenths: tuple[float, float] | None = None
     furthest_matrix: float | None = None
 
     @property

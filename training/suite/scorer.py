@@ -213,6 +213,7 @@ def _of_deviations(scored_a: np.ndarray, part: Measurements, deviation_a: np.nda
     return {
         "error_over_deviation": float(np.sqrt(np.mean(np.square(ratios)))),
         "coverage": None if tested is None else tested.coverage,
+        "deviation_tenths": None if tested is None else tested.tenths,
         "furthest_matrix": None if tested is None else tested.furthest[1],
     }
 

@@ -68,11 +68,12 @@ def interval_cell(result: BoardResult, method: str, known: int) -> str:
 
 
 def coverage_cell(result: BoardResult, method: str, known: int) -> str:
-    """Shares of ideal currents inside stated intervals [%], and the matrix furthest from what was stated."""
+    """Shares inside stated intervals [%]; error / deviation of smallest and largest tenth, worst matrix."""
     found = result.find(method, known)
     if found is None or found.coverage is None or found.furthest_matrix is None:
         return ""
-    return f"{coverage_text(found.coverage)}; {found.furthest_matrix:.2f}"
+    tenths = "" if found.deviation_tenths is None else " {:.2f}–{:.2f};".format(*found.deviation_tenths)
+    return f"{coverage_text(found.coverage)};{tenths} {found.furthest_matrix:.2f}"
 
 
 def _absent(result: BoardResult, method: str, known: int) -> str:
@@ -119,7 +120,8 @@ def markdown_tables(results: Sequence[BoardResult], calibrators: Sequence[str]) 
         parts += [
             "## Errors in parts of the standard deviations stated with them; 1 is honest\n",
             _markdown_table(results, uncertain, deviation_cell),
-            "## Ideal currents inside stated intervals of 50/90/99 % (in %); the matrix furthest from 1\n",
+            "## Ideal currents inside stated intervals of 50/90/99 % (in %); errors over deviations of the "
+            "tenth with the smallest and with the largest; the matrix furthest from 1\n",
             _markdown_table(results, uncertain, coverage_cell),
         ]
     return "\n".join(parts)

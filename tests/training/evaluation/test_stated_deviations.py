@@ -13,6 +13,7 @@ import crosscal
 from crosscal.core.run_file import read_run
 from crosscal.pytest_plugin import BenchForTest
 from crosscal.training import CollectionPlan, Measurements, collect, deviation_test, evaluate
+from crosscal.training.evaluation.stated_deviations import errors_beside_deviations
 
 MATRICES, VECTORS, ROWS, COLUMNS = 5, 400, 3, 4
 STATED_A = 1e-6
@@ -41,6 +42,21 @@ def test_errors_as_large_as_stated_are_found_so_and_covered():
     # Student's intervals around normal errors: a little narrow in the middle, a little wide at the end.
     np.testing.assert_allclose(found.coverage, (0.47, 0.90, 0.994), atol=0.012)
     assert found.readings == MATRICES * VECTORS
+
+
+def test_the_smallest_and_the_largest_deviations_are_tested_apart():
+    rng = np.random.default_rng(2)
+    stated_a = np.exp(rng.uniform(-3.0, 3.0, (4, 500, 3)))
+    order = np.argsort(stated_a, axis=None)
+    wrong = rng.standard_normal(stated_a.size)
+    wrong[order[:600]] *= 1.5
+    wrong[order[-600:]] *= 0.5
+    ideal_a = rng.standard_normal(stated_a.shape)
+    estimate_a = ideal_a + wrong.reshape(stated_a.shape) * stated_a
+    found = errors_beside_deviations(estimate_a, ideal_a, stated_a)
+    # 600 normal numbers tell their deviation to 3 %.
+    assert found.tenths == pytest.approx((1.5, 0.5), rel=0.12)
+    assert found.to_json()["error_over_deviation_of_tenths"] == list(found.tenths)
 
 
 def test_the_matrix_that_is_furthest_off_is_named():

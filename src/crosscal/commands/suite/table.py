@@ -27,8 +27,8 @@ def suite_tables(results: Sequence[BoardResult], calibrators: Sequence[str]) -> 
     stating = [method for method in methods if any(coverage_cell(result, *method) for result in results)]
     if stating:
         title = (
-            "ideal currents inside stated intervals of 50/90/99 % (in %); error / deviation of the tenth with "
-            "the smallest and with the largest deviations, and of the matrix furthest from 1"
+            "ideal currents inside stated intervals of 50/90/99 % (in %); error / deviation of the tenth "
+            "with the smallest and with the largest deviations, and of the matrix furthest from 1"
         )
         yield _table(title, results, stating, coverage_cell)
 

@@ -99,6 +99,33 @@ def test_unplugged_board_is_an_error_and_comes_back(rig: Rig) -> None:
         assert nmse(board.measure(voltage_v), target_s, voltage_v) < GOOD_NMSE
 
 
+def test_another_matrix_after_a_power_cycle_is_an_event_and_an_alarm(rig: Rig) -> None:
+    rig.ready()
+    rig.program(matrix(3))
+    rig.unplug()
+    rig.wait(lambda status: status["state"] == "DISCONNECTED")
+    rig.plug()
+    shown = rig.wait(lambda status: any(alarm["kind"] == "matrix" for alarm in status["alarms"]))
+    (alarm,) = (alarm for alarm in shown["alarms"] if alarm["kind"] == "matrix")
+    # What was found, and what was done.
+    assert "one target for all cells" in alarm["text"]
+    assert "192 of 192 cells" in alarm["text"]
+    assert "the calibrator is compiled for it" in alarm["text"]
+    # The same matrix once more is no news.
+    rig.unplug()
+    rig.wait(lambda status: status["state"] == "DISCONNECTED")
+    rig.plug()
+    rig.ready()
+    with Store.read_only(rig.folder / "store") as store:
+        told = store.events(kind="matrix")
+        alarms = [event for event in store.events(kind="alarm") if event.data["kind"] == "matrix"]
+    assert [event.text.partition(":")[0] for event in told][-2:] == [
+        "the matrix was programmed",
+        "the board was connected",
+    ]
+    assert len(alarms) == 1
+
+
 def test_another_board_at_the_address_is_a_fault(rig: Rig) -> None:
     rig.ready()
     rig.unplug()

@@ -151,6 +151,15 @@ class Journal:
             )
         )
 
+    def latest_data(self, kind: str) -> Mapping[str, Any]:
+        """Data of the latest event of a kind; empty if there is none, or if the store cannot be read."""
+        try:
+            found = self._store.events(kind=kind, latest=1)
+        except (CrosscalError, OSError) as error:
+            self._failed(error)
+            return {}
+        return found[0].data if found else {}
+
     def thin(self) -> None:
         """Thin old records out."""
         self._tried(lambda: self._store.thin(self._clock.utc()))

@@ -31,6 +31,7 @@ from crosscal.daemon.upkeep.jobs.verifying import take_as_unreadable, verify_now
 from crosscal.daemon.upkeep.kept_board import KeptBoard
 from crosscal.daemon.upkeep.kept_calibration import KeptCalibration
 from crosscal.daemon.upkeep.kept_reference import Refer
+from crosscal.daemon.upkeep.matrix_record import MatrixRecord
 from crosscal.daemon.upkeep.schedule import Schedule
 from crosscal.daemon.upkeep.upkept import Upkept
 from crosscal.daemon.upkeep.watch.finding import Finding
@@ -75,6 +76,7 @@ class Upkeep:
             aside=aside,
         )
         self._agenda = Agenda(self._upkept)
+        self._matrices = MatrixRecord(journal)
 
     # What others see
 
@@ -138,7 +140,7 @@ class Upkeep:
             inputs=upkept.graded_inputs,
         )
         self.board_time = upkept.board.time
-        self.look_again("the board was connected")
+        self.look_again("the board was connected", unasked=True)
 
     def detach(self, reason: str) -> None:
         """Give the board up; what it does from now on nobody knows."""
@@ -146,8 +148,12 @@ class Upkeep:
         self._upkept.board = None
         self._calibration.doubt(reason, usable=False)
 
-    def look_again(self, reason: str) -> None:
+    def look_again(self, reason: str, *, unasked: bool = False) -> None:
         """Ask the board for its matrix, compile the calibrator for it, and verify it, before the next read.
+
+        Args:
+            reason: for people.
+            unasked: whether another matrix than before is an alarm, for no client can have programmed it.
 
         Raises:
             BoardError: from the board.
@@ -159,21 +165,28 @@ class Upkeep:
             self._agenda.drop()
             self._calibration.doubt(f"{reason}; it cannot tell its matrix", usable=False)
             return
-        self.new_matrix(target_s, reason)
+        self.new_matrix(target_s, reason, unasked=unasked)
 
-    def new_matrix(self, target_s: Matrix, reason: str, *, written: bool = False) -> None:
+    def new_matrix(
+        self, target_s: Matrix, reason: str, *, written: bool = False, unasked: bool = False
+    ) -> None:
         """Compile the calibrator for a matrix and verify it on a few known vectors.
 
         Args:
             target_s: the matrix [S], (N, M).
             reason: for people.
             written: whether it was programmed just now.
+            unasked: as for `look_again`.
 
         Raises:
             BoardError: from the board.
         """
         self._agenda.drop()
         self._upkept.watch = None
+        self._verify(target_s, reason, written=written)
+        self._matrices.note(target_s, reason, self.condition, unasked=unasked)
+
+    def _verify(self, target_s: Matrix, reason: str, *, written: bool) -> None:
         if not self._calibration.compile(target_s, reason, written=written):
             return
         if written:

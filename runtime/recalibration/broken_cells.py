@@ -237,20 +237,20 @@ def find_breaks(
 
 
 def unexplained_variance(
-    reads: ColumnReads, shift: np.ndarray, noise: float
+    reads: ColumnReads, shift: np.ndarray, expected: Float[np.ndarray, " columns"]
 ) -> Float[np.ndarray, " columns"]:
     """Variance of readings about what was learned, of columns that it does not explain; 0 of all others.
 
     Args:
         reads: residuals of predictions with the prior's mean.
         shift: change of the mean that was learned, (M, U).
-        noise: of a reading, relative to full scale.
+        expected: variance of a reading, relative to full scale.
     """
     rest = np.where(reads.present, reads.residual - (reads.sensitivity @ shift[:, :, None])[:, :, 0], 0.0)
     count = np.maximum(reads.present.sum(axis=1), 1)
     usual = 1.0 + _UNEXPLAINED * np.sqrt(2.0 / count)
     found = (rest**2).sum(axis=1) / count
-    return np.where(found > usual * noise**2, found, 0.0)
+    return np.where(found > usual * expected, found, 0.0)
 
 
 def broken_row_errors(
@@ -267,7 +267,8 @@ def broken_row_errors(
     difference.
 
     Args:
-        reads, shift, noise: as for `unexplained_variance`.
+        reads, shift: as for `unexplained_variance`.
+        noise: of a reading, relative to full scale.
         slopes: change of readings with every input, (N, M) [1/V].
         unexplained: of columns that count for no row, above 0, (M,).
         breaks: rows that broke.

@@ -185,10 +185,12 @@ def _learned(
         shift, covariance = condition(reads, breaks.widened(prior), spread.noise, shared)
         drive = shared.drive
         if breaks.any:
-            missed = unexplained_variance(reads, shift, spread.noise)
+            slopes = about.with_unknowns(mean + shift).linear / about.tensors.expansion[1]
+            # A column of large currents reads more of the drivers' errors than others.
+            driven = drive.noise_v**2 * (slopes**2).sum(axis=0)
+            missed = unexplained_variance(reads, shift, spread.noise**2 + driven)
             # Such a column answers to something else than its inputs, by about as much.
             covariance[:, OFFSET, OFFSET] += missed
-            slopes = about.with_unknowns(mean + shift).linear / about.tensors.expansion[1]
             drive = replace(
                 drive, row_v2=broken_row_errors(reads, shift, slopes, missed, breaks, spread.noise)
             )

@@ -87,8 +87,9 @@ class DeviationTest:
         return (
             f"stated deviations: error / deviation {self.ratio:.2f} (furthest from 1: "
             f"{its_ratio:.2f}, matrix {worst + 1}); intervals of {levels} % hold "
-            f"{covered} % of the ideal currents; the tenth with the smallest deviations "
-            f"{self.tenths[0]:.2f}, with the largest {self.tenths[1]:.2f} ({self.readings} readings): the deviation {self.verdict}"
+            f"{covered} % of the ideal currents; the tenth of the smallest deviations {self.tenths[0]:.2f}, "
+            f"that of the largest {self.tenths[1]:.2f} ({self.readings} readings): "
+            f"the deviation {self.verdict}"
         )
 
 

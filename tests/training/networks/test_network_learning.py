@@ -26,7 +26,7 @@ from crosscal.training.networks.learning.mapped_weight import (
 )
 from crosscal.training.networks.learning.plan import LearningPlan
 from crosscal.training.networks.learning.trainer import NetworkTrainer
-from crosscal.training.networks.mapping.mapper import map_graph
+from crosscal.training.networks.mapping.mapper import map_graph, map_network
 from crosscal.training.networks.mapping.options import DIFFERENTIAL, OFFSET, MappingOptions
 
 EVEN = CellProfile(levels_s=(0.0, 1e-5, 2e-5, 3e-5), deviation_s=(1e-7, 3e-7, 9e-7, 6e-7))
@@ -145,6 +145,30 @@ def test_explored_columns_are_learned_and_kept_in_a_checkpoint(tmp_path: Path) -
     assert list(again.epochs(checkpoint=tmp_path / "state")) == []
     assert again.columns == trainer.columns
     assert again.best_accuracy == reports[-1].best_accuracy
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"representation": "auto"}, "the representation auto for training; allowed: offset, differential"),
+        ({"representation": "offset", "scale": "column"}, "the scale column for training; allowed: layer"),
+    ],
+)
+def test_mappings_that_training_does_not_follow_are_refused_before_it_begins(
+    options: dict[str, str], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        LearningPlan(options=MappingOptions(cells=EVEN, **options), method="noise")
+
+
+def test_a_network_of_ones_own_is_mapped_with_the_factors_that_it_was_trained_for(
+    biased: tuple[torch.nn.Module, dict[str, float], float],
+) -> None:
+    module, factors, _ = biased
+    options = MappingOptions(cells=EVEN, representation=OFFSET)
+    network = map_network(module, (1, 12, 12), options, ranges_from=X[:50], factors=factors)
+    assert network.options.scale == "trained"
+    assert [layer.factor[0] for layer in network.layers] == pytest.approx(list(factors.values()))
 
 
 def test_parts_for_another_number_of_layers_are_refused() -> None:

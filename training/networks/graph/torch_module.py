@@ -15,17 +15,20 @@ from crosscal.training.networks.graph.onnx_reader import FACTORS, graph_of_model
 OPSET = 17  # of ONNX 1.12 (2022); the reader knows its operators
 
 
-def graph_of_module(module: torch.nn.Module, input_shape: tuple[int, ...]) -> Graph:
+def graph_of_module(
+    module: torch.nn.Module, input_shape: tuple[int, ...], *, factors: dict[str, float] | None = None
+) -> Graph:
     """Turn a module into a graph, as it infers.
 
     Args:
         module: any that torch can export.
         input_shape: of one input, without the batch.
+        factors: see `module_to_onnx`.
 
     Raises:
         InputError: torch cannot export it, or operators that cannot be run.
     """
-    model_bytes = module_to_onnx(module, input_shape)
+    model_bytes = module_to_onnx(module, input_shape, factors=factors)
     import onnx
 
     return graph_of_model(onnx.load_from_string(model_bytes), type(module).__name__)

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from crosscal.core.errors import InputError, wanted
 from crosscal.training.networks.mapping.level_table import level_table
 from crosscal.training.networks.mapping.options import DIFFERENTIAL, MappingOptions
 
@@ -25,7 +24,7 @@ class MappedWeight(nn.Module):
     """A parametrisation of a weight; gradients pass rounding as if it were not there.
 
     Args:
-        options: cells, bits, scale (`layer` or a range) and representation.
+        options: cells, bits, scale (a range; any other stands for `layer`) and representation.
         favourable: codes of the most significant slice for restricted columns; None: all.
         scatter: whether the cells' scatter is drawn anew for every use in training.
 
@@ -123,14 +122,7 @@ def _reach(options: MappingOptions) -> float:
 def attach_mapped_weights(
     network: nn.Module, options: MappingOptions, *, favourable: tuple[int, ...] | None, scatter: bool
 ) -> list[nn.Module]:
-    """Give every product by weights of a network mapped weights; return the layers in order.
-
-    Raises:
-        InputError: a scale that training does not follow.
-    """
-    if options.scale != "layer" and options.fixed_range is None:
-        got = f"the scale {options.scale!r} for training"
-        raise InputError(wanted(got=got, allowed="layer, or a range", remedy="choose one"))
+    """Give every product by weights of a network mapped weights; return the layers in order."""
     layers = weight_layers(network)
     for layer in layers:
         mapped = MappedWeight(options, favourable=favourable, scatter=scatter)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from crosscal.core.errors import InputError, RangeError, wanted
-from crosscal.training.networks.mapping.options import MappingOptions
+from crosscal.training.networks.mapping.options import AUTO, DIFFERENTIAL, OFFSET, MappingOptions
 
 METHODS = ("plain", "quantised", "noise", "biased", "biased-noise")
 EXPLORED = "explored"
@@ -20,7 +20,8 @@ class LearningPlan:
         network: name of a definition.
         method: `plain`; `quantised` to the cells' levels; `noise`, with their scatter injected; `biased` to
             favourable codes; or both.
-        options: of the mapping that it is trained for.
+        options: of the mapping that it is trained for: `offset` or `differential`, with one factor for each
+            layer (`layer`, `trained` or `auto`) or a range.
         favourable: codes that the most significant slice is biased to; see `favourable_codes`.
         columns: part of the columns that are biased, the most important ones, 0 to 1: one for all layers, one
             for each, or `explored`, found on the inputs held out.
@@ -54,6 +55,8 @@ class LearningPlan:
         if self.precision not in PRECISIONS:
             got = f"the precision {self.precision!r}"
             raise InputError(wanted(got=got, allowed=", ".join(PRECISIONS), remedy="choose one"))
+        if self.mapped:
+            _require_trainable(self.options)
         if isinstance(self.columns, str) and not self.explored:
             got, allowed = f"columns = {self.columns!r}", f"0 to 1, or {EXPLORED}"
             raise InputError(wanted(got=got, allowed=allowed, remedy="correct it"))
@@ -89,3 +92,12 @@ class LearningPlan:
     def warm_up_epochs(self) -> int:
         """Epochs of plain training that come first."""
         return min(int(self.warm_up * self.epochs), self.epochs - 1) if self.mapped else 0
+
+
+def _require_trainable(options: MappingOptions) -> None:
+    if options.representation == AUTO:
+        got, allowed = "the representation auto for training", f"{OFFSET}, {DIFFERENTIAL}"
+        raise InputError(wanted(got=got, allowed=allowed, remedy="choose the one that will be mapped"))
+    if options.scale == "column":
+        got, allowed = "the scale column for training", "layer, auto, or a range"
+        raise InputError(wanted(got=got, allowed=allowed, remedy="choose one"))

@@ -34,6 +34,7 @@ def map_network(
     options: MappingOptions | None = None,
     *,
     ranges_from: np.ndarray | Tensor | None = None,
+    factors: dict[str, float] | None = None,
 ) -> MappedNetwork:
     """Map a torch module.
 
@@ -42,11 +43,13 @@ def map_network(
         input_shape: of one input, without the batch.
         options: cells, tiles, converters; the defaults are those of `crosscal network map`.
         ranges_from: inputs that stand for the data, (B, …), some hundred; random ones if None.
+        factors: digital factors that `NetworkTrainer.finished` returns beside the module; None: not trained
+            for cells.
 
     Raises:
         InputError, RangeError, ShapeError: a module or options that cannot be mapped.
     """
-    return map_graph(graph_of_module(module, input_shape), options, ranges_from=ranges_from)
+    return map_graph(graph_of_module(module, input_shape, factors=factors), options, ranges_from=ranges_from)
 
 
 def map_graph(

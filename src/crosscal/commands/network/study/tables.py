@@ -48,7 +48,7 @@ def study_table(name: str, rows: list[dict[str, Any]], curve: str | None = None)
     title = f"{name}: accuracy in %, mean ± standard deviation over chips"
     table = Table(title="\n".join([title, *common]), box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for head in heads:
-        table.add_column(head)
+        table.add_column(head, overflow="fold")
     for line in lines:
         table.add_row(*line)
     return table

@@ -34,7 +34,9 @@ class LabelledData:
 
 
 def read_data(path: str | Path, part: str, *, labels: bool = True) -> LabelledData:
-    """Read one part of a data set.
+    """Read one part of a data set; inputs sorted by class come in a random order, the same each time.
+
+    Commands take the first inputs, or the last, to stand for all: of a sorted set these are one class.
 
     Args:
         path: an npz file with `x_test` and `y_test` (or `x_train` …), a folder of IDX files as MNIST's, or a
@@ -52,7 +54,8 @@ def read_data(path: str | Path, part: str, *, labels: bool = True) -> LabelledDa
         x, y = _read_idx(path, part) if any(path.glob("*-images*")) else read_image_folder(path, part)
     else:
         x, y = _read_npz(path, part, labels=labels)
-    y = np.zeros(len(x), dtype=np.int64) if y is None else _classes(y, path)
+    order = _order(x, y)
+    y = np.zeros(len(x), dtype=np.int64) if y is None or not labels else _classes(y, path)
     if len(x) != len(y) or not len(x):
         got = f"{path} with {len(x)} inputs and {len(y)} classes"
         raise ShapeError(wanted(got=got, allowed="as many of both, one or more", remedy="correct the file"))
@@ -65,7 +68,15 @@ def read_data(path: str | Path, part: str, *, labels: bool = True) -> LabelledDa
                 remedy="leave them out",
             )
         )
-    return LabelledData(x=scaled, y=y)
+    return LabelledData(x=scaled, y=y) if order is None else LabelledData(x=scaled[order], y=y[order])
+
+
+def _order(x: np.ndarray, y: np.ndarray | None) -> np.ndarray | None:
+    """Return a random order for inputs that are sorted by class; None: as they are."""
+    if y is None or y.ndim != 1 or len(y) != len(x) or len(y) < 2:
+        return None
+    as_sorted = y[0] != y[-1] and bool((y[1:] >= y[:-1]).all())
+    return np.random.default_rng(0).permutation(len(y)) if as_sorted else None
 
 
 def fit_shape(x: np.ndarray, shape: tuple[int | None, ...]) -> np.ndarray:
@@ -124,6 +135,7 @@ def _read_npz(path: Path, part: str, *, labels: bool) -> tuple[np.ndarray, np.nd
                     )
                 )
             found = [archive[name] for name in needed]
+            beside = archive[f"y_{part}"] if f"y_{part}" in archive.files else None
     except (zipfile.BadZipFile, ValueError, EOFError) as error:
         if isinstance(error, InputError):
             raise
@@ -132,7 +144,7 @@ def _read_npz(path: Path, part: str, *, labels: bool) -> tuple[np.ndarray, np.nd
     if found[0].dtype.kind not in "fiub" or found[0].ndim < 2:
         got = f"{needed[0]} of type {found[0].dtype} and shape {found[0].shape}"
         raise InputError(wanted(got=got, allowed="numbers, one input per row", remedy="convert it"))
-    return found[0], found[1] if labels else None
+    return found[0], beside
 
 
 def _classes(y: np.ndarray, path: Path) -> np.ndarray:

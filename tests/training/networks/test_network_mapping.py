@@ -143,6 +143,20 @@ def test_options_that_no_tile_can_have_are_refused() -> None:
         MappingOptions(cells=EVEN, scale="-1")
 
 
+def test_inputs_sorted_by_class_are_shuffled_alike_and_others_stay_as_they_are(tmp_path) -> None:
+    y = np.repeat(np.arange(4), 25)
+    x = np.arange(100, dtype=np.float32)[:, None]
+    mixed = np.random.default_rng(1).permutation(100)
+    np.savez(tmp_path / "sorted.npz", x_train=x, y_train=y, x_test=x[mixed], y_test=y[mixed])
+    train, test = (read_data(tmp_path / "sorted.npz", part) for part in ("train", "test"))
+    assert np.unique(train.y[:20]).tolist() == [0, 1, 2, 3], "a few stand for all"
+    assert (train.y == train.x[:, 0].astype(int) // 25).all(), "each keeps its class"
+    assert sorted(train.x[:, 0]) == x[:, 0].tolist()
+    assert (test.x == x[mixed]).all()
+    again = read_data(tmp_path / "sorted.npz", "train", labels=False)
+    assert (again.x == train.x).all()
+
+
 def test_data_come_from_npz_idx_and_folders_of_images_alike(tmp_path) -> None:
     from PIL import Image
 

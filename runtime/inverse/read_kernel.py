@@ -159,5 +159,7 @@ def calibrate(
         accumulate(exact[1], volts, total)
         for m in range(given):
             answer[at + m] = trim[m] * total[m] + trim_a[m]
-    calibrated_a[:] = answer
+    # One by one: for a slice, code that words an error about lengths would be compiled, two seconds of it.
+    for at in range(answer.size):
+        calibrated_a[at] = answer[at]
     return -1

@@ -155,6 +155,15 @@ class Recalibratable(Protocol):
 
 
 @runtime_checkable
+class Movable(Protocol):
+    """A correction, as programmed, that other unknowns of its columns can be put into."""
+
+    def moved(self, unknowns: np.ndarray) -> Correction:
+        """Return it for columns that differ by these from those it was compiled for, (M, N + 2)."""
+        ...
+
+
+@runtime_checkable
 class Fold(Protocol):
     """The `fold` entry of a file: tensors that depend on the matrix alone, and their correction."""
 

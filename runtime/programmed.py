@@ -14,6 +14,7 @@ from crosscal.runtime.combination import combined
 from crosscal.runtime.correction import (
     ACCEPTED,
     Correction,
+    Movable,
     Recalibratable,
     Uncertain,
     correction_with,
@@ -51,6 +52,7 @@ class ProgrammedCalibrator:
         report: report of the last recalibration; None before the first since the matrix was programmed.
         only_explained: whether a reading that no inputs of the trained window explain is refused.
         cell_law: how far cells of this board lie from their targets; None if it is not known.
+        temperature_c: that `at` was asked for [°C]; None: that of the training run.
         pass_errors: errors of reading in passes beyond the surrogate's own; empty if they are not known.
     """
 
@@ -67,6 +69,7 @@ class ProgrammedCalibrator:
     only_explained: bool = True
     cell_law: CellLaw | None = None
     pass_errors: tuple[PassErrors, ...] = ()
+    temperature_c: float | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel as its fields; they are compiled again on arrival."""
@@ -350,6 +353,42 @@ class ProgrammedCalibrator:
         original = self._as_programmed
         correction = correction_with(original, posterior)
         return replace(self, correction=correction, as_programmed=original, posterior=posterior, report=None)
+
+    def at(self, *, temperature_c: float) -> ProgrammedCalibrator:
+        """Return a calibrator for readings at another temperature of the board.
+
+        Training learns what a degree changes in channels and cells where its run spans some. What this
+        calibrator knows of the matrix stays known: recalibrate at the temperature that the known vectors are
+        measured at, `programmed.at(temperature_c=31.0).recalibrated(…)`.
+
+        Args:
+            temperature_c: of the board [°C]; far outside `cell_law.temperature.span_c` slopes are a guess.
+
+        Returns:
+            A new calibrator; this one stays as it is.
+
+        Raises:
+            InputError: a kind that knows no slopes, or a training run that tells nothing of them.
+            RangeError: a temperature that is no finite number.
+        """
+        original, law = self._as_programmed, None if self.cell_law is None else self.cell_law.temperature
+        if not isinstance(original, Movable) or law is None:
+            raise InputError(
+                wanted(
+                    got=f"a temperature for a calibrator of kind {self.kind!r} that knows no slopes",
+                    allowed="structured and whitebox, trained on a run that spans 2 °C or more, and shows it",
+                    remedy="collect at several temperatures and train again, or recalibrate at the new one",
+                )
+            )
+        if not np.isfinite(temperature_c):
+            raise RangeError(f"got a temperature of {temperature_c} °C; allowed: a finite number")
+        moved = original.moved(law.change(self.conductance_s, float(temperature_c)))
+        return replace(
+            self,
+            correction=moved if self.posterior is None else correction_with(moved, self.posterior),
+            as_programmed=moved,
+            temperature_c=float(temperature_c),
+        )
 
     @property
     def learns_cells(self) -> bool:

@@ -35,6 +35,8 @@ class Measurements(ShortRepr):
         read_back_s: conductances that the board measured after programming [S], (K, N, M), NaN where it could
             not; None if the run has none.
         draw, inputs: how targets and inputs were drawn, if the run says it.
+        temperature_c: of the board while each matrix was measured [°C], (K,), NaN where it is not known; None
+            if the run says nothing.
     """
 
     conductance_s: Float[np.ndarray, "matrices rows columns"]
@@ -46,6 +48,7 @@ class Measurements(ShortRepr):
     read_back_s: Float[np.ndarray, "matrices rows columns"] | None = None
     draw: str | None = None
     inputs: str | None = None
+    temperature_c: Float[np.ndarray, " matrices"] | None = None
 
     def __post_init__(self) -> None:
         shapes = [np.shape(a) for a in (self.conductance_s, self.voltage_v, self.current_a, self.usable)]
@@ -69,6 +72,7 @@ class Measurements(ShortRepr):
             read_back_s=run.read_back_s,
             draw=run.plan.draw,
             inputs=run.plan.inputs,
+            temperature_c=run.temperature_c,
         )
 
     @property
@@ -119,6 +123,7 @@ class Measurements(ShortRepr):
             current_a=self.current_a[index],
             usable=self.usable[index],
             read_back_s=None if self.read_back_s is None else self.read_back_s[index],
+            temperature_c=None if self.temperature_c is None else self.temperature_c[index],
         )
 
     def of_vectors(self, index: np.ndarray | slice) -> Measurements:

@@ -21,9 +21,10 @@ from crosscal.runtime.inverse.inverse import (
     InverseTensors,
 )
 from crosscal.runtime.reading_kernel import first_unreadable
+from crosscal.runtime.recalibration.cell_model import with_changes
 from crosscal.runtime.recalibration.cell_recalibration import recalibrate
 from crosscal.runtime.recalibration.linearisation import Linearisation, SurrogateAt, posterior_tensors
-from crosscal.runtime.recalibration.posterior import ColumnPosterior
+from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET, ColumnPosterior
 
 _NOT_FOLDED = {"conductance", "drive_variance"}
 FOLDED = tuple(field.name for field in fields(InverseTensors) if field.name not in _NOT_FOLDED)
@@ -34,15 +35,25 @@ class InverseCorrection:
     """Reads of one matrix by way of its inputs; any number of threads may use it."""
 
     def __init__(
-        self, tensors: InverseTensors, trim: AffineCorrection, surrogate_at: SurrogateAt | None = None
+        self,
+        tensors: InverseTensors,
+        trim: AffineCorrection,
+        surrogate_at: SurrogateAt | None = None,
+        unknowns: np.ndarray | None = None,
     ) -> None:
+        """Read with the surrogate of a matrix, of columns that differ from it by `unknowns`, (M, N + 2)."""
+        self._compiled, self._compute, self._unknowns = tensors, surrogate_at, unknowns
         self._tensors, self._trim, self._surrogate_at = tensors, trim, surrogate_at
+        if unknowns is not None:
+            self._tensors = _with_unknowns(tensors, unknowns)
+        if unknowns is not None and surrogate_at is not None:
+            self._surrogate_at = lambda cells_s: _with_unknowns(surrogate_at(cells_s), unknowns)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel as the tensors; compiled arrays stay behind, and the graph, a process's own: cells that are
         learned over there are scaled.
         """
-        return InverseCorrection, (self._tensors, self._trim)
+        return InverseCorrection, (self._compiled, self._trim, None, self._unknowns)
 
     def prepare(self) -> None:
         """See `Recalibratable.prepare`."""
@@ -159,7 +170,8 @@ class InverseCorrection:
 
     def trimmed(self, gain: np.ndarray, offset_a: np.ndarray) -> InverseCorrection:
         """See `Correction.trimmed`."""
-        return InverseCorrection(self._tensors, self._trim.trimmed(gain, offset_a))
+        trim = self._trim.trimmed(gain, offset_a)
+        return InverseCorrection(self._compiled, trim, self._compute, self._unknowns)
 
     def recalibrated(
         self,
@@ -187,6 +199,10 @@ class InverseCorrection:
         return Recalibrated(
             correction=InverseCorrection(done.tensors, trim), posterior=done.posterior, report=done.report
         )
+
+    def moved(self, unknowns: np.ndarray) -> InverseCorrection:
+        """See `Movable.moved`."""
+        return InverseCorrection(self._compiled, self._trim, self._compute, unknowns)
 
     def with_posterior(self, posterior: ColumnPosterior) -> InverseCorrection:
         """See `Recalibratable.with_posterior`; a trim is dropped."""
@@ -259,6 +275,17 @@ def _take(reading: InverseReading, targets: tuple[np.ndarray, ...], only_explain
         if found is not None:
             target[:] = found.reshape(target.shape)
     return -1
+
+
+def _with_unknowns(tensors: InverseTensors, unknowns: np.ndarray) -> InverseTensors:
+    """Surrogate of columns that differ by these, (M, N + 2), which count as known."""
+    return with_changes(
+        tensors,
+        offset=unknowns[:, OFFSET],
+        relative=(unknowns[:, CELLS:] + unknowns[:, GAIN, None]).T,
+        variance=tensors.variance,
+        inflation=tensors.inflation,
+    )
 
 
 def _no_trim(columns: int) -> AffineCorrection:

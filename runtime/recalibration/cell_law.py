@@ -15,6 +15,7 @@ import numpy as np
 from crosscal.core.array_types import Float, Matrix
 from crosscal.core.errors import RangeError, ShapeError, wanted
 from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET, ColumnPosterior, DriveErrors
+from crosscal.runtime.reference.temperature_law import TemperatureLaw
 
 LEAST_OF_LARGEST = 1e-3
 """Conductance relative to the largest trained on, below which a cell's relative error has no meaning: its
@@ -56,6 +57,7 @@ class CellLaw:
         read_back: None where the board of the training run was not read back.
         drive_noise_v: standard deviation of an input as driven about the one asked for [V]: a converter's
             steps, noise of a driver. All columns read it; `noise` includes it.
+        temperature: changes per degree; None where the training run tells nothing of them.
     """
 
     knots_s: Float[np.ndarray, " knots"]
@@ -65,6 +67,7 @@ class CellLaw:
     noise: float
     read_back: ReadBackLaw | None
     drive_noise_v: float = 0.0
+    temperature: TemperatureLaw | None = None
 
     def __post_init__(self) -> None:
         knots = self.knots_s.shape
@@ -138,6 +141,7 @@ class CellLaw:
             "gain": self.gain,
             "noise": self.noise,
             "drive_noise_v": self.drive_noise_v,
+            "temperature": None if self.temperature is None else self.temperature.to_json(),
             "read_back": None
             if law is None
             else {
@@ -184,4 +188,7 @@ class CellLaw:
             noise=float(document["noise"]),
             read_back=law,
             drive_noise_v=float(document.get("drive_noise_v", 0.0)),
+            temperature=None
+            if document.get("temperature") is None
+            else TemperatureLaw.from_json(document["temperature"], columns=columns),
         )

@@ -19,6 +19,7 @@ from crosscal.training.calibrators.read_back_law import blank_law, fit_read_back
 from crosscal.training.fitting.cell_reads import CellReads, Sizes, log_density, read_cells
 from crosscal.training.fitting.drive_noise import fit_drive_noise
 from crosscal.training.fitting.mean_read_back import refit_mean
+from crosscal.training.fitting.temperature_law import fit_temperature_law
 from crosscal.training.measurements import Measurements
 
 _CELLS, _FEWEST, _MOST = 12_288, 5, 16
@@ -72,7 +73,16 @@ def fit_cell_law(
         sizes, scatters = _sizes(reads, law)
     read_back = law.read_back is not None
     drive_noise_v = fit_drive_noise(reads, sizes, law.middle_s, read_back, scatters=scatters)
-    return replace(_with_sizes(law, total, sizes, scatters=scatters), drive_noise_v=drive_noise_v)
+    temperature_c = np.array(
+        [np.nan if data.temperature_c is None else data.temperature_c[k] for data, k in chosen[:count]]
+    )
+    return replace(
+        _with_sizes(law, total, sizes, scatters=scatters),
+        drive_noise_v=drive_noise_v,
+        temperature=fit_temperature_law(
+            reads, temperature_c, sizes, law.middle_s, read_back, scatters=scatters
+        ),
+    )
 
 
 def _sizes(reads: list[CellReads], law: CellLaw) -> tuple[Sizes, bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -29,10 +29,15 @@ def a_run(
     seed: int = 5,
     amplifier: np.ndarray | None = None,
     drive_noise_v: float = 0.0,
+    gain_per_c: np.ndarray | None = None,
+    cell_per_c: float = 0.0,
 ) -> Measurements:
     rng = np.random.default_rng(seed)
     target_s = rng.uniform(16.6e-6, 100e-6, (MATRICES, ROWS, COLUMNS))
     real_s = target_s * (1.0 + scatter * rng.standard_normal(target_s.shape))
+    temperature_c = np.linspace(20.0, 30.0, MATRICES)
+    per_c = cell_per_c * (target_s / 58e-6 - 1.0) + (0.0 if gain_per_c is None else gain_per_c)
+    real_s *= 1.0 + per_c * (temperature_c - 25.0)[:, None, None]
     voltage_v = rng.uniform(0.1, 0.5, (MATRICES, VECTORS, ROWS))
     current_a = (voltage_v + drive_noise_v * rng.standard_normal(voltage_v.shape)) @ real_s
     told_s = real_s * (1.0 + READ_ERROR * rng.standard_normal(real_s.shape))
@@ -43,6 +48,7 @@ def a_run(
         current_a=current_a + NOISE * FULL_SCALE_A * rng.standard_normal(current_a.shape),
         usable=np.ones((MATRICES, VECTORS), dtype=bool),
         read_back_s=told_s if read_back else None,
+        temperature_c=temperature_c,
     )
 
 
@@ -81,8 +87,22 @@ def test_scatter_is_learned_without_read_backs():
 def test_a_board_that_programs_exactly_has_no_scatter(read_back):
     law = learned(a_run(scatter=0.0, read_back=read_back))
     assert not law.scatters
+    assert law.temperature is None
     if law.read_back is not None:
         assert law.read_back.relative == pytest.approx(READ_ERROR, rel=0.2)
+
+
+def test_slopes_of_temperature_are_learned_where_the_run_spans_some():
+    gain_per_c = 5e-4 + 5e-4 * np.random.default_rng(8).standard_normal(COLUMNS)
+    run = a_run(scatter=0.001, read_back=False, gain_per_c=gain_per_c, cell_per_c=1e-3)
+    law = learned(run).temperature
+    assert law is not None
+    assert law.reference_c == pytest.approx(25.0, abs=0.01)
+    high_s = np.full((ROWS, COLUMNS), 90e-6)
+    change = law.change(high_s, 26.0)
+    expected = gain_per_c + 1e-3 * (90e-6 / 58e-6 - 1.0)
+    np.testing.assert_allclose(change[:, 1] + change[:, 2], expected, atol=1e-4)
+    assert learned(replace(run, temperature_c=np.full(MATRICES, 25.0))).temperature is None
 
 
 def test_a_law_comes_back_from_a_file_as_it_was():

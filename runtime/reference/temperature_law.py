@@ -11,6 +11,10 @@ import numpy as np
 from crosscal.core.array_types import Float, Matrix
 from crosscal.core.errors import RangeError, ShapeError
 
+LEAST_SPAN_C = 2.0
+"""Between the coldest and the warmest matrix of a run, at least: a thermometer's noise is less, and a
+laboratory's hour."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TemperatureLaw:

@@ -11,11 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from crosscal.runtime.recalibration.posterior import CELLS, GAIN
-from crosscal.runtime.reference.temperature_law import TemperatureLaw
+from crosscal.runtime.reference.temperature_law import LEAST_SPAN_C, TemperatureLaw
 from crosscal.training.fitting.cell_reads import CellReads, Sizes, factor_of, prior_of, residual_about
-
-_LEAST_SPAN_C = 2.0
-"""Between the coldest and the warmest matrix: a thermometer's noise and a laboratory's hour are less."""
 
 _CERTAIN = 4.0
 """Standard deviations by which a chi-squared must exceed its degrees of freedom: once in 30,000 by chance."""
@@ -37,12 +34,15 @@ def fit_temperature_law(
         sizes, middle_s, read_back, scatters: as for `prior_of`.
     """
     known = np.flatnonzero(np.isfinite(temperature_c))
-    if len(known) < 2 or np.ptp(temperature_c[known]) < _LEAST_SPAN_C:
+    if len(known) < 2 or np.ptp(temperature_c[known]) < LEAST_SPAN_C:
         return None
-    reference_c = float(temperature_c[known].mean())
+    middle_c = float(temperature_c[known].mean())
     columns = len(reads[known[0]].column)
     half_s = max(float(np.std([reads[i].target_s for i in known])), 1e-3 * middle_s)
-    information, weighted = np.zeros((2 * columns + 1, 2 * columns + 1)), np.zeros(2 * columns + 1)
+    # Slopes of offsets, gains and cells, then offsets and gains at the middle: the calibrator may hold at
+    # another temperature.
+    size = 4 * columns + 1
+    information, weighted = np.zeros((size, size)), np.zeros(size)
     for i in known:
         one = reads[i]
         prior, mean = prior_of(one, sizes, middle_s, read_back, scatters=scatters)
@@ -54,36 +54,44 @@ def fit_temperature_law(
             [np.ones_like(by_cell), s[:, :, GAIN], by_cell, residual_about(one, mean)], axis=2
         )
         white = np.linalg.solve(factor_of(one, prior, sizes["noise"]), regressors)
-        white[:, :, :3] *= temperature_c[i] - reference_c
-        product = white[:, :, :3].swapaxes(1, 2) @ white
+        warmer_c = temperature_c[i] - middle_c
+        features = np.concatenate([white[:, :, :3] * warmer_c, white[:, :, :2]], axis=2)
+        by_feature, by_residual = (
+            features.swapaxes(1, 2) @ features,
+            features.swapaxes(1, 2) @ white[:, :, 3:],
+        )
         for m in range(columns):
-            at = np.array([m, columns + m, 2 * columns])
-            information[np.ix_(at, at)] += product[m, :, :3]
-            weighted[at] += product[m, :, 3]
+            at = np.array([m, columns + m, 2 * columns, 2 * columns + 1 + m, 3 * columns + 1 + m])
+            information[np.ix_(at, at)] += by_feature[m]
+            weighted[at] += by_residual[m, :, 0]
     slopes = _believed(information, weighted, columns)
     if slopes is None:
         return None
+    gains, at_middle = slopes[columns : 2 * columns], slopes[3 * columns + 1 :]
+    held_c = middle_c - float(gains @ at_middle) / max(float(gains @ gains), np.finfo(float).tiny)
     return TemperatureLaw(
-        reference_c=reference_c,
+        reference_c=float(np.clip(held_c, temperature_c[known].min(), temperature_c[known].max())),
         span_c=(float(temperature_c[known].min()), float(temperature_c[known].max())),
         offset_per_c=slopes[:columns],
         gain_per_c=slopes[columns : 2 * columns],
-        cell_per_c=float(slopes[-1]),
+        cell_per_c=float(slopes[2 * columns]),
         middle_s=middle_s,
         half_s=half_s,
     )
 
 
 def _believed(information: np.ndarray, weighted: np.ndarray, columns: int) -> np.ndarray | None:
-    """Slopes as far as they stand out of their noise, (2 M + 1,); None if none do."""
+    """Slopes as far as they stand out of their noise, and what follows them, (4 M + 1,); None if none do."""
     here = np.diag_indices(len(weighted))
     information[here] += 1e-9 * np.trace(information) / len(weighted)
     covariance = np.linalg.inv(information)
     found = covariance @ weighted
-    if float(found @ weighted) < len(found) + _CERTAIN * np.sqrt(2.0 * len(found)):
+    slopes = slice(0, 2 * columns + 1)
+    certain = float(found[slopes] @ np.linalg.solve(covariance[slopes, slopes], found[slopes]))
+    if certain < slopes.stop + _CERTAIN * np.sqrt(2.0 * slopes.stop):
         return None
     variance = np.diag(covariance)
-    for part in (slice(0, columns), slice(columns, 2 * columns), slice(2 * columns, None)):
+    for part in (slice(0, columns), slice(columns, 2 * columns), slice(2 * columns, slopes.stop)):
         spread = max(float((found[part] ** 2 - variance[part]).mean()), 0.0)
         found[part] *= spread / (spread + variance[part])
     return found

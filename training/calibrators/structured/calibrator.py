@@ -27,6 +27,7 @@ from crosscal.training.calibrators.structured.graph_backend import GraphBackend
 from crosscal.training.calibrators.structured.input_expansion import EXPANSION_ORDERS, input_expansion
 from crosscal.training.calibrators.structured.measured_vectors import VectorSource
 from crosscal.training.calibrators.structured.reader import Reader, ReadRules, tensors_of
+from crosscal.training.calibrators.structured.referred_temperature import referred
 from crosscal.training.calibrators.structured.rounds import with_enough_rounds
 from crosscal.training.calibrators.structured.surrogate import Surrogate, fit_surrogate
 from crosscal.training.calibrators.structured.surrogate_design import (
@@ -93,6 +94,11 @@ class Structured(TrainableCalibrator):
         learned, held = _divided(data, rng)
         circuit = self.learn_circuit(learned, rng, steps.under("circuit"))
         self.set_circuit(circuit)
+        at_one_temperature = referred(circuit, learned, held)
+        if at_one_temperature is not None:
+            learned, held = at_one_temperature
+            circuit = self.learn_circuit(learned, rng, steps.under("circuit at one temperature"))
+            self.set_circuit(circuit)
         informed = with_cells_read_back(circuit, learned, rng)
         if informed is not None:
             circuit = self.learn_circuit(informed, rng, steps.under("circuit of cells read back"))

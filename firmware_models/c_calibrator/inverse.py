@@ -69,6 +69,7 @@ class InverseConstants:
         loading, link, high_link, quadratic: of the products of what columns carry, (N, M).
         linear, conductance_s: linear prediction, and the target [S], (N, M). gain: its inverse, (M, N).
         place: weights of the second product, (N,). input_variance: of the mean volts, (N,).
+            drive_variance: of inputs as they are driven, (N,).
         cubic, quartic, constant, variance, linear_offset: of scaled currents, (M,).
         scale, shift_a: `y = (I − shift_a) · scale`, (M,). limit_a: of currents [A].
         trim, trim_a: of the answer, (M,).
@@ -95,6 +96,7 @@ class InverseConstants:
     gain: Matrix
     place: Numbers
     input_variance: Numbers
+    drive_variance: Numbers
     cubic: Numbers
     quartic: Numbers
     constant: Numbers
@@ -130,7 +132,7 @@ def inverse_body(constants: InverseConstants) -> Body:
     rows, columns = len(constants.first), len(constants.first[0])
     arrays = {name: by_row(getattr(constants, name), padded(columns)) for name in _MATRICES}
     arrays["gain"] = by_row(constants.gain, padded(rows))
-    for name in (*_BY_COLUMN, "place", "input_variance", "damping", "expansion_v"):
+    for name in (*_BY_COLUMN, "place", "input_variance", "drive_variance", "damping", "expansion_v"):
         arrays[name] = list(getattr(constants, name))
     arrays["linear_offset"] = [
         offset - own for offset, own in zip(constants.linear_offset, constants.constant, strict=True)

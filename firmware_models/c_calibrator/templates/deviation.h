@@ -250,6 +250,7 @@ static inline void NAME_gaussian(NAME_room *room, NAME_spread *spread)
         spread->variance_a2[m] = 0.0;
         for (n = 0; n < NAME_ROWS; ++n) {
             x[n] = (double)(room->stride[n] * NAME_conductance_s[(n * NAME_COLUMNS_PADDED) + m]);
+            spread->variance_a2[m] += (double)NAME_drive_variance[n] * x[n] * x[n];
         }
         NAME_forward(spread->factor, x);
         for (n = 0; n < NAME_ROWS; ++n) {

@@ -128,6 +128,7 @@ def _inverse(correction: InverseCorrection, programmed: ProgrammedCalibrator) ->
         gain=tensors.gain.T.tolist(),
         place=(tensors.moment[1] if more else np.zeros(len(tensors.input_variance))).tolist(),
         input_variance=tensors.input_variance.tolist(),
+        drive_variance=np.diagonal(tensors.drive_covariance).tolist(),
         cubic=tensors.column_terms[0].tolist(),
         quartic=tensors.column_terms[1].tolist(),
         constant=tensors.constant.tolist(),
@@ -172,7 +173,7 @@ def _spread(tensors: InverseTensors) -> SpreadRules:
         spread_by_chance=prior_check.spread_by_chance(rank),
         most_spread=prior_check.most_spread(rank),
         unknown_spread=prior_check.UNKNOWN_SPREAD,
-        others_left=uncertainty.OTHERS_LEFT,
+        others_left=uncertainty.OTHERS_LEFT * len(tensors.input_variance),
         spread_of_squares=prior_check.SPREAD_OF_SQUARES,
     )
 

@@ -138,6 +138,18 @@ def test_another_board_at_the_address_is_a_fault(rig: Rig) -> None:
     rig.wait(lambda status: status["state"] not in ("FAULT", "IDENTIFY", "DISCONNECTED"))
 
 
+def test_a_backend_that_is_not_there_needs_a_person(tmp_path: Path) -> None:
+    path = write_settings(tmp_path, 1)
+    path.write_text(path.read_text().replace("@py", "@nowhere"))
+    with Daemon(DaemonSettings.load(path)) as daemon:
+        daemon.tick()
+        daemon.tick()
+        shown = daemon.status.snapshot
+    assert shown is not None
+    assert shown.document["state"] == "FAULT"
+    assert "@nowhere" in str(shown.document["alarms"])
+
+
 def test_second_daemon_is_refused(rig: Rig, tmp_path: Path) -> None:
     same_store = write_settings(tmp_path, 1)
     text = same_store.read_text().replace('store = "store"', f'store = "{rig.folder / "store"}"')

@@ -46,6 +46,7 @@ def test_names_of_files_refer_to_the_settings_folder(folder: Path) -> None:
     ("line", "told"),
     [
         ("bord = 1", "unknown key bord"),
+        ('[http]\nlisten = "127.0.0.1:5026"', "127.0.0.1:5026 to listen on twice"),
         ("[drift]\nfalse_alarms_per_day = 0", "false_alarms_per_day = 0"),
         ("[drift]\nfalse_alarms_per_day = nan", "false_alarms_per_day = nan"),
         ("[drift]\nfalse_alarms_per_day = inf", "false_alarms_per_day = inf"),

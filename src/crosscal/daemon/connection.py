@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 
-from crosscal.core.errors import BoardError, CrosscalError, IncompatibleBoardError, wanted
+from crosscal.core.errors import BoardError, CrosscalError, IncompatibleBoardError, InputError, wanted
 from crosscal.daemon.checking import require_board_of_store
 from crosscal.daemon.clock import DaemonClock
 from crosscal.daemon.hardware.board_opening import OpenedBoard
@@ -160,7 +160,8 @@ class BoardConnection:
 
     def _absent(self, error: CrosscalError) -> None:
         """Note that there is no board to use, and when to look again."""
-        needs_person = isinstance(error, IncompatibleBoardError)
+        # A name or a backend that nobody has does not come back by itself either.
+        needs_person = isinstance(error, IncompatibleBoardError | InputError)
         if needs_person and str(error) != self.fault:
             self._journal.alarm("board", str(error))
         elif not needs_person:

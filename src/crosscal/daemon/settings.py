@@ -152,6 +152,10 @@ class DaemonSettings(_Table, frozen=True):
         _require(bool(self.board.strip()), 'board = ""', "a VISA resource name")
         _require(bool(self.calibrator.strip()), 'calibrator = ""', "the name of a file")
         _require(bool(self.store.strip()), 'store = ""', "the name of a folder")
+        http = "" if self.http is None or not self.http.port else self.http.listen
+        _require(
+            http != self.proxy.listen, f"{http} to listen on twice", "another port for [http] and [proxy]"
+        )
 
     @property
     def calibrator_path(self) -> Path:

@@ -39,7 +39,7 @@ class MatrixRecord:
         before_s, self._before_s = self._before_s, target_s
         if known == digest:
             return
-        text = f"{reason}: the board holds {_described(target_s, before_s)}; {_outcome(condition)}"
+        text = f"{reason}: {_described(target_s, before_s)}; {_outcome(condition)}"
         self._journal.event(KIND, text, {_DIGEST: digest})
         if unasked and known is not None:
             self._journal.alarm(KIND, f"another matrix than before: {text}", {_DIGEST: digest})

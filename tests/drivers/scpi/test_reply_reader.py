@@ -100,3 +100,32 @@ def test_a_block_is_no_text() -> None:
     assert text_of(b"x") == b"x"
     with pytest.raises(BoardError, match="block of 3 bytes"):
         text_of(Block(b"abc"))
+
+
+PIECES = (
+    b'0,"No error"',
+    b'-222,"a;b"',
+    b";",
+    b"\n",
+    b"#13a;\n",
+    b"#15a\nb;c",
+    b"#216",
+    b"#0",
+    b'"',
+    b"1,2",
+    b"#",
+)
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=8))
+def test_bytes_that_come_whole_are_read_and_refused_as_in_two_pieces(pieces: list[bytes]) -> None:
+    data = b"".join(pieces)
+    assert outcome(data, []) == outcome(data, [1])
+
+
+def outcome(data: bytes, cuts: list[int]) -> object:
+    try:
+        return read(data, cuts)
+    except BoardError as error:
+        return type(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from specimens import Specimen, specimen
 
 from crosscal.commands.export_c.header import programmed_header
 from crosscal.firmware_models.c_calibrator import cortex_m4
+from crosscal.runtime import ColumnPosterior
+from crosscal.runtime.recalibration.posterior import DriveErrors
 
 pytestmark = needs_compiler
 
@@ -50,6 +53,20 @@ def test_deviations_are_those_of_python(kind: str, shape: tuple[int, int], tmp_p
     # Of more inputs than readings several directions are equally soft, and which of them is walked hangs on
     # the last digit: inputs moved by 1e-6 change Python's own deviations by a tenth.
     assert off.max() < (0.2 if shape[0] > shape[1] else 2e-3)
+
+
+def test_errors_of_driven_inputs_are_stated_as_python_states_them(tmp_path: Path) -> None:
+    exact, current_a = programmed(specimen("structured", 5, 9), seed=5)
+    unknowns = (9, 5 + 2)
+    drive = replace(DriveErrors.untaken(0.0, 5), row_v2=np.array([0.0, 0.0, 1e-4, 0.0, 4e-4]))
+    python = exact.with_posterior(
+        ColumnPosterior(mean=np.zeros(unknowns), covariance=np.zeros((*unknowns, 7)), noise=0.05, drive=drive)
+    )
+    _, expected_a = python.with_uncertainty(current_a.astype(np.float64))
+    _, deviation_a = with_deviation(programmed_header(python, name="board"), current_a, tmp_path)
+    np.testing.assert_allclose(deviation_a, expected_a, rtol=2e-3)
+    quiet = exact.with_posterior(replace(python.posterior, drive=None))
+    assert np.median(expected_a / quiet.with_uncertainty(current_a.astype(np.float64))[1]) > 1.05
 
 
 def test_a_reading_that_no_inputs_explain_states_as_much_more(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def fit_temperature_law(
         reads: of a few matrices, all columns. temperature_c: of each of these matrices [°C], NaN unknown.
         sizes, middle_s, read_back, scatters: as for `prior_of`.
     """
-    known = np.flatnonzero(np.isfinite(temperature_c))
+    known = [int(i) for i in np.flatnonzero(np.isfinite(temperature_c))]
     if len(known) < 2 or np.ptp(temperature_c[known]) < LEAST_SPAN_C:
         return None
     middle_c = float(temperature_c[known].mean())

@@ -39,7 +39,7 @@ def referred(
     found, warmer_c = [], []
     for k in np.flatnonzero(np.isfinite(known) & (learned.usable.sum(axis=1) > 2)):
         seen = learned.usable[k]
-        found.append(_offset_and_gain(circuit, *_matrix(learned, k, seen)))
+        found.append(_offset_and_gain(circuit, *_matrix(learned, int(k), seen)))
         warmer_c.append(known[k] - mean_c)
     slopes = _slopes(np.array(found), np.array(warmer_c))
     return None if slopes is None else tuple(_without(data, slopes, mean_c) for data in (learned, *others))

@@ -69,6 +69,7 @@ def pass_tensors(tensors: InverseTensors, driven: np.ndarray, rest_v: float = 0.
         input_variance=tensors.input_variance[driven],
         linear=polynomial[0] + _FOURTH_MOMENT * polynomial[2],
         gain=tensors.gain[driven],
+        drive_variance=np.broadcast_to(tensors.drive_variance, rows)[driven],
     )
     return _with_linear_estimate(part)
 

@@ -100,20 +100,27 @@ class PassReader:
                 variance += reading.deviation_a**2
         return total_a, variance
 
-    def expected_a(self, voltage_v: Vectors, extra: float, normal: PassCurrents) -> PassCurrents:
+    def expected_a(
+        self, voltage_v: Vectors, extra: float, normal: PassCurrents, driven: Vectors | None = None
+    ) -> PassCurrents:
         """Expect readings of inputs [V], (B, N): by the surrogate, with noise.
 
         Args:
             voltage_v: inputs [V], (B, N).
             extra: variance of scaled currents beyond the surrogate's own.
             normal: standard normal numbers, (B, P, M).
+            driven: the same for errors of the inputs as driven, (B, N); None leaves these out. Rows at rest
+                are taken to have none.
         """
         current_a = np.empty_like(normal)
         for p, (part, group) in enumerate(zip(self._parts, self._groups, strict=True)):
             least, most = part.input_bounds[3:]
             fine = np.linspace(least, most, _FINE)
             fine_v = np.polynomial.polynomial.polyval(fine, part.expansion)
-            y = part.predicted(np.interp(voltage_v[:, group], fine_v, fine))
+            z = np.interp(voltage_v[:, group], fine_v, fine)
+            if driven is not None:
+                z = z + np.sqrt(part.drive_variance) * driven[:, group]
+            y = part.predicted(z)
             y = y + np.sqrt(part.variance + extra) * normal[:, p]
             current_a[:, p] = y / part.current_scale + part.current_shift
         return current_a
@@ -190,7 +197,8 @@ class ProgrammedPasses:
         voltage_v = rng.uniform(*self._reader.window_v, (vectors, rows))
         ideal_a = voltage_v @ self.conductance_s
         normal = rng.standard_normal((vectors, self._passes, columns))
-        trial_a = self._reader.expected_a(voltage_v, self._errors.variance, normal)
+        driven = rng.standard_normal((vectors, rows))
+        trial_a = self._reader.expected_a(voltage_v, self._errors.variance, normal, driven)
         wrong_a = self(trial_a, allow_extrapolation=True) - ideal_a
         return float(np.mean(wrong_a**2) / np.mean((ideal_a - ideal_a.mean(axis=0)) ** 2))
 

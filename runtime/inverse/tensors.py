@@ -135,6 +135,18 @@ class InverseTensors(SurrogateTensors[np.ndarray]):
                         remedy="export the calibrator again",
                     )
                 )
+        if (
+            np.shape(self.drive_variance) not in ((), (rows,))
+            or np.min(self.drive_variance, initial=0.0) < 0.0
+        ):
+            raise ShapeError(
+                wanted(
+                    got=f"drive_variance of shape {np.shape(self.drive_variance)}, "
+                    f"smallest {np.min(self.drive_variance, initial=0.0):g}",
+                    allowed=f"one or {(rows,)}, 0 or more",
+                    remedy="use what a recalibration returned",
+                )
+            )
         for field in fields(self):
             require_finite(
                 np.asarray(getattr(self, field.name)),

@@ -15,6 +15,7 @@ from crosscal.runtime.inverse.fold import InverseCorrection
 from crosscal.runtime.pass_tensors import pass_tensors
 from crosscal.runtime.passes import ProgrammedPasses, plan_passes
 from crosscal.runtime.recalibration.cell_model import standardised_inputs
+from crosscal.runtime.recalibration.posterior import CELLS, ColumnPosterior, DriveErrors
 
 ROWS, COLUMNS, NOISE = 16, 10, 3e-4
 
@@ -91,6 +92,45 @@ def test_two_passes_tell_the_inputs_that_one_does_not(rng, target_s):
     plans = plan_passes(calibrator, rng, most=2)
     np.testing.assert_allclose([plan.nmse for plan in plans], nmse, rtol=0.2)
     assert [plan.passes for plan in plan_passes(calibrator, rng, nmse=2.0 * nmse[1])] == [1, 2]
+
+
+def test_passes_of_a_recalibrated_matrix_state_and_plan_errors_of_driven_inputs(rng):
+    rows, columns, drive_v = 12, 8, 2e-3
+    target_s = rng.uniform(16.6e-6, 100e-6, (rows, columns))
+    noise = float(np.hypot(NOISE, drive_v * np.sqrt((target_s**2).sum(axis=0).mean()) / FULL_SCALE_A))
+
+    def driven_a(voltage_v: np.ndarray, passes: int) -> np.ndarray:
+        given_v = vectors_in_passes(voltage_v + drive_v * rng.standard_normal(voltage_v.shape), passes)
+        current_a = given_v @ target_s
+        current_a += NOISE * FULL_SCALE_A * rng.standard_normal(current_a.shape)
+        return current_a.reshape(len(voltage_v), passes, columns)
+
+    plain = exact_calibrator(target_s, noise).correction
+    known_v = rng.uniform(0.1, 0.5, (80, rows))
+    # Cells are known but for a ten-thousandth: what is left is the inputs' own.
+    known = ColumnPosterior(
+        mean=np.zeros((columns, rows + CELLS)),
+        covariance=np.broadcast_to(1e-8 * np.eye(rows + CELLS), (columns, *[rows + CELLS] * 2)),
+        noise=noise,
+        drive=DriveErrors.untaken(drive_v, rows),
+    )
+    done = plain.recalibrated(
+        known_v, driven_a(known_v, 1)[:, 0], np.ones((80, columns), dtype=bool), None, prior=known
+    )
+    calibrator = replace(exact_calibrator(target_s, noise), correction=done.correction)
+    voltage_v = rng.uniform(0.1, 0.5, (300, rows))
+    ideal_a = voltage_v @ target_s
+    read = ProgrammedPasses(calibrator, 2)
+    found_a, deviation_a = read.with_uncertainty(driven_a(voltage_v, 2), allow_extrapolation=True)
+    assert 0.8 < np.sqrt(np.mean(((found_a - ideal_a) / deviation_a) ** 2)) < 1.25
+    nmse = np.mean((found_a - ideal_a) ** 2) / np.mean((ideal_a - ideal_a.mean(axis=0)) ** 2)
+    assert 0.7 < read.expected_nmse(rng) / nmse < 1.4
+
+
+@pytest.mark.parametrize("wrong", [np.full(ROWS - 1, 1e-4), np.full((ROWS, 1), 1e-4), -1e-4])
+def test_impossible_errors_of_driven_inputs_are_refused(wrong, target_s):
+    with pytest.raises(ShapeError, match="drive_variance"):
+        replace(exact_tensors(target_s, NOISE), drive_variance=wrong)
 
 
 def test_one_vector_is_read_as_a_batch_of_one_is(rng, target_s):

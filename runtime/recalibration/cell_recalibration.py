@@ -13,7 +13,7 @@ import numpy as np
 
 from crosscal.core.array_types import Currents, Float, Vectors
 from crosscal.runtime.inverse.tensors import InverseTensors
-from crosscal.runtime.recalibration.broken_cells import (
+from crosscal.runtime.recalibration.breaks.finding import (
     broken_row_errors,
     broken_rows,
     calm_reads,
@@ -21,6 +21,7 @@ from crosscal.runtime.recalibration.broken_cells import (
     row_variance,
     unexplained_variance,
 )
+from crosscal.runtime.recalibration.breaks.naming import name_breaks
 from crosscal.runtime.recalibration.cell_model import standardised_inputs
 from crosscal.runtime.recalibration.conditioning import ColumnReads, SharedErrors, Spread, condition
 from crosscal.runtime.recalibration.evolution import Evolution, grown_covariance
@@ -184,15 +185,17 @@ def _learned(
     if level is not RecalibrationLevel.NOTHING or known_before is not None or breaks.any:
         shift, covariance = condition(reads, breaks.widened(prior), spread.noise, shared)
         drive = shared.drive
-        if breaks.any:
+        broken = (breaks.row_probability > 0.5) | (drive.row_v2 > 0.0)
+        if breaks.any or broken.any():
             slopes = about.with_unknowns(mean + shift).linear / about.tensors.expansion[1]
-            # A column of large currents reads more of the drivers' errors than others.
-            driven = drive.noise_v**2 * (slopes**2).sum(axis=0)
-            missed = unexplained_variance(reads, shift, spread.noise**2 + driven)
-            # Such a column answers to something else than its inputs, by about as much.
-            covariance[:, OFFSET, OFFSET] += missed
+            if breaks.any:
+                # A column of large currents reads more of the drivers' errors than others.
+                driven = drive.noise_v**2 * (slopes**2).sum(axis=0)
+                missed = unexplained_variance(reads, shift, spread.noise**2 + driven)
+                # Such a column answers to something else than its inputs, by about as much.
+                covariance[:, OFFSET, OFFSET] += missed
             drive = replace(
-                drive, row_v2=broken_row_errors(reads, shift, slopes, missed, breaks, spread.noise)
+                drive, row_v2=broken_row_errors(reads, shift, slopes, missed, broken, spread.noise)
             )
         learned = ColumnPosterior(
             mean=mean + shift,
@@ -213,7 +216,13 @@ def _learned(
         outliers=int(outliers.sum()),
         broken=None
         if learned is None
-        else breaks.named(learned, missed > 0.0, _usual(first_prior, spread, columns, unknowns)),
+        else name_breaks(
+            breaks,
+            learned,
+            missed > 0.0,
+            _usual(first_prior, spread, columns, unknowns),
+            about.tensors.conductance,
+        ),
     )
     return learned, report
 

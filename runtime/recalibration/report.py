@@ -7,14 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crosscal.runtime.recalibration.broken_cells import BrokenCell, BrokenLine
+from crosscal.runtime.recalibration.breaks.naming import Broken, BrokenCell, BrokenLine
 from crosscal.runtime.recalibration.conditioning import Spread
 from crosscal.runtime.recalibration.posterior import RecalibrationLevel
 
 _ALIKE = 1e-6  # relative: converters of 16 bits tell 1.5e-5 apart, single precision 6e-8
-
-Broken = tuple[tuple[BrokenCell, ...], tuple[BrokenLine, ...], tuple[BrokenLine, ...]]
-"""Broken cells, rows and columns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -10,8 +10,9 @@ from exact_surrogate import exact_calibrator, exact_tensors, measured, scored
 
 from crosscal.runtime.inverse.fold import InverseCorrection
 from crosscal.runtime.programmed import ProgrammedCalibrator
-from crosscal.runtime.recalibration import broken_cells
-from crosscal.runtime.recalibration.broken_cells import BreakKind, Breaks, broken_row_errors
+from crosscal.runtime.recalibration.breaks import finding
+from crosscal.runtime.recalibration.breaks.finding import broken_row_errors
+from crosscal.runtime.recalibration.breaks.naming import BreakKind
 from crosscal.runtime.recalibration.conditioning import ColumnReads
 from crosscal.runtime.recalibration.posterior import CELLS
 from crosscal.runtime.recalibration.vectors import informative_vectors
@@ -48,12 +49,12 @@ def scattered(calibrator: ProgrammedCalibrator, rng: np.random.Generator) -> np.
     return calibrator.conductance_s * (1.0 + SCATTER * rng.standard_normal((ROWS, COLUMNS)))
 
 
-@pytest.mark.parametrize("breaks", [1e-6, broken_cells._BREAKS, 1e-3])
+@pytest.mark.parametrize("breaks", [1e-6, finding.BREAKS, 1e-3])
 @pytest.mark.parametrize(
     ("factor", "kind"), [(0.0, BreakKind.OPEN), (5.0, BreakKind.SHORT), (1.6, BreakKind.MOVED)]
 )
 def test_a_broken_cell_is_named_and_the_others_stay_sharp(calibrator, rng, monkeypatch, factor, kind, breaks):
-    monkeypatch.setattr(broken_cells, "_BREAKS", breaks)
+    monkeypatch.setattr(finding, "BREAKS", breaks)
     real_s = scattered(calibrator, rng)
     whole_a, _ = scored(recalibrated(calibrator, real_s, 12, rng), real_s, NOISE, rng)
     best_whole_a, _ = scored(knowing(calibrator, real_s), real_s, NOISE, rng)
@@ -128,6 +129,30 @@ def test_a_cell_that_breaks_later_is_found_on_top_of_what_was_known(calibrator, 
     assert 0.8 < scored(later, real_s, NOISE, rng)[1] < 1.25
 
 
+def test_a_row_that_broke_stays_one_row_at_later_recalibrations(calibrator, rng):
+    real_s = scattered(calibrator, rng)
+    real_s[3] = 0.0
+    once = recalibrated(calibrator, real_s, 24, rng)
+    again = recalibrated(once, real_s, 24, rng)
+    for one in (once, again):
+        assert one.report is not None
+        assert [(row.line, row.kind) for row in one.report.broken_rows] == [(4, BreakKind.OPEN)]
+        assert not one.report.broken_cells
+
+
+@pytest.mark.parametrize("walk_s", [1e-6, 2e-6])
+def test_small_cells_that_wander_relatively_far_are_not_broken(rng, walk_s):
+    target_s = np.where(rng.random((ROWS, COLUMNS)) < 0.5, 5e-6, 100e-6)
+    real_s, known = target_s.copy(), exact_calibrator(target_s, NOISE)
+    named = 0
+    for _ in range(4):
+        real_s = np.abs(real_s + walk_s * rng.standard_normal(real_s.shape))
+        known = recalibrated(known, real_s, 40, rng)
+        assert known.report is not None
+        named += len(known.report.broken_cells)
+    assert named <= 2
+
+
 def test_a_broken_row_states_by_how_much_its_columns_go_on_erring_together(rng):
     vectors, noise, wrong_v = 400, 1e-4, 5e-3
     slopes = rng.uniform(0.02, 0.1, (ROWS, COLUMNS))
@@ -139,10 +164,8 @@ def test_a_broken_row_states_by_how_much_its_columns_go_on_erring_together(rng):
     )
     reads.residual[0] += 1.0  # a column that nothing explains says nothing of the row
     unknowns = np.zeros((COLUMNS, ROWS + CELLS))
-    probability = np.zeros(ROWS)
-    probability[3] = 1.0
-    breaks = Breaks(probability=unknowns, variance=unknowns, row_probability=probability)
+    broken = np.arange(ROWS) == 3
     unexplained = np.eye(COLUMNS)[0]
-    found_v2 = broken_row_errors(reads, unknowns, slopes, unexplained, breaks, noise)
+    found_v2 = broken_row_errors(reads, unknowns, slopes, unexplained, broken, noise)
     assert np.sqrt(found_v2[3]) == pytest.approx(wrong_v, rel=0.15)
     assert not np.delete(found_v2, 3).any()

@@ -11,7 +11,7 @@ from exact_surrogate import FULL_SCALE_A, exact_calibrator, measured, scored
 from crosscal.core.errors import InputError, RangeError, ShapeError
 from crosscal.runtime.programmed import ProgrammedCalibrator
 from crosscal.runtime.recalibration import read_back
-from crosscal.runtime.recalibration.broken_cells import BreakKind
+from crosscal.runtime.recalibration.breaks.naming import BreakKind
 from crosscal.runtime.recalibration.cell_law import CellLaw, ReadBackLaw
 from crosscal.runtime.recalibration.posterior import CELLS, GAIN, RecalibrationLevel
 from crosscal.runtime.recalibration.read_back import informed_by_read_back

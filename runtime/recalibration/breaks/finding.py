@@ -13,19 +13,18 @@ Reference:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
 from crosscal.core.array_types import Float
 from crosscal.runtime.recalibration.conditioning import ColumnReads
-from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET, ColumnPosterior
+from crosscal.runtime.recalibration.posterior import CELLS, OFFSET
 
-_BREAKS = 1e-4
+BREAKS = 1e-4
 """Probability that a cell broke since it was known last. Insensitive between 1e-6 and 1e-3
 (tests/runtime/recalibration/test_broken_cells.py)."""
 
-_ANYWHERE = 1.0
+ANYWHERE = 1.0
 """Standard deviation of a broken cell's relative change, at least: from open to twice as much."""
 
 _MOST_IN_A_COLUMN = 4  # cells that are looked for one after another; the search ends where none is likely
@@ -46,59 +45,6 @@ _UNEXPLAINED = 8.0
 
 _FEWEST_LEFT = 8
 """Readings of a column beyond its unknowns, at least, for the part of its residual that these hide."""
-
-_NAMED_FROM = 0.2
-"""Relative change from which a cell is named: what moved less is part of how well the board programs."""
-
-_EXACT = 1e-4  # relative: cells are programmed no better than this
-
-_NORMAL_QUARTILE = 0.6745
-"""Median of the size of a standard normal number."""
-
-_OPEN_BELOW, _SHORT_ABOVE = 0.1, 3.0  # of the target: what a break is called, and no more
-
-
-class BreakKind(StrEnum):
-    """Kind of a broken cell or line."""
-
-    OPEN = "open"
-    SHORT = "short"
-    MOVED = "moved"
-    UNEXPLAINED = "unexplained"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrokenCell:
-    """A cell that lies far from its target.
-
-    Attributes:
-        row, column: counted from 1.
-        kind: open, short, or moved: stuck, or relaxed far.
-        ratio: of its conductance to that which it was taken to have.
-        probability: that it is this very cell.
-    """
-
-    row: int
-    column: int
-    kind: BreakKind
-    ratio: float
-    probability: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrokenLine:
-    """A row or a column of which most cells carry nothing, or all of them far more or less than they should.
-
-    Attributes:
-        line: counted from 1.
-        kind: open, short, or moved; unexplained for a column whose readings no change of its cells explains,
-            as with a short that pulls a row and a column together.
-        probability: that it is the line.
-    """
-
-    line: int
-    kind: BreakKind
-    probability: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -126,49 +72,6 @@ class Breaks:
         wider = covariance.copy()
         wider[:, here, here] += self.variance
         return wider
-
-    def named(
-        self, posterior: ColumnPosterior, unexplained: np.ndarray, usual: np.ndarray
-    ) -> tuple[tuple[BrokenCell, ...], tuple[BrokenLine, ...], tuple[BrokenLine, ...]]:
-        """Name broken cells, rows and columns, once the readings were learned from.
-
-        Args:
-            posterior: given the readings.
-            unexplained: whether a column's readings remain unexplained, (M,); its cells are not named.
-            usual: standard deviation of cells' relative errors by the board's law, (M, N).
-        """
-        cells, rows = [], []
-        columns = [
-            BrokenLine(line=int(m) + 1, kind=BreakKind.UNEXPLAINED, probability=1.0)
-            for m in np.flatnonzero(unexplained)
-        ]
-        total = posterior.mean[:, CELLS:] + posterior.mean[:, GAIN, None]
-        for n, probability in enumerate(self.row_probability):
-            change = float(np.median(total[:, n]))
-            if probability > 0.5 and abs(change) >= _NAMED_FROM:
-                rows.append(BrokenLine(line=n + 1, kind=_kind(change), probability=float(probability)))
-        likely = self.probability.copy()
-        likely[:, CELLS:] = np.maximum(likely[:, CELLS:], _known_far(posterior, usual))
-        for m, u in zip(*np.nonzero(likely > 0.5), strict=True):
-            change = float(posterior.mean[m, u])
-            if abs(change) < _NAMED_FROM or u == OFFSET or unexplained[m]:
-                continue
-            probability = float(likely[m, u])
-            if u == GAIN:
-                columns.append(BrokenLine(line=int(m) + 1, kind=_kind(change), probability=probability))
-                continue
-            change += float(posterior.mean[m, GAIN])
-            cells.append(
-                BrokenCell(
-                    row=int(u) - CELLS + 1,
-                    column=int(m) + 1,
-                    kind=_kind(change),
-                    ratio=max(1.0 + change, 0.0),
-                    probability=probability,
-                )
-            )
-        alone = [cell for cell in cells if cell.row not in {row.line for row in rows}]
-        return tuple(sorted(alone, key=lambda cell: (cell.row, cell.column))), tuple(rows), tuple(columns)
 
 
 def calm_reads(reads: ColumnReads) -> ColumnReads:
@@ -205,7 +108,7 @@ def broken_rows(reads: ColumnReads, prior: np.ndarray, noise: float) -> Float[np
 
 def row_variance(probability: Float[np.ndarray, " rows"], columns: int) -> np.ndarray:
     """Variance of every unknown by rows that broke, (M, U, U)."""
-    more = np.where(probability > 0.5, probability * _ANYWHERE**2, 0.0)
+    more = np.where(probability > 0.5, probability * ANYWHERE**2, 0.0)
     diagonal = np.concatenate([np.zeros(CELLS), more])
     return np.broadcast_to(np.diag(diagonal), (columns, len(diagonal), len(diagonal)))
 
@@ -258,7 +161,7 @@ def broken_row_errors(
     shift: np.ndarray,
     slopes: Float[np.ndarray, "rows columns"],
     unexplained: np.ndarray,
-    breaks: Breaks,
+    broken: np.ndarray,
     noise: float,
 ) -> Float[np.ndarray, " rows"]:
     """Variance of the inputs of rows that broke, by which their columns go on erring together, (N,) [V²].
@@ -271,7 +174,7 @@ def broken_row_errors(
         noise: of a reading, relative to full scale.
         slopes: change of readings with every input, (N, M) [1/V].
         unexplained: of columns that count for no row, above 0, (M,).
-        breaks: rows that broke.
+        broken: rows that broke, now or earlier, (N,).
     """
     use = reads.present & (unexplained == 0.0)[:, None]
     rest = np.where(use, reads.residual - (reads.sensitivity @ shift[:, :, None])[:, :, 0], 0.0)
@@ -279,7 +182,7 @@ def broken_row_errors(
     # Part of the residual is hidden by the unknowns that were fitted to it, and errs again in reads.
     hidden = (vectors + unknowns) / max(vectors - unknowns, _FEWEST_LEFT)
     found = np.zeros(len(slopes))
-    for n in np.flatnonzero(breaks.row_probability > 0.5):
+    for n in np.flatnonzero(broken):
         weight = (slopes[n][:, None] ** 2 * use).sum(axis=0)
         heard = weight > 0.0
         error_v = (slopes[n] @ rest)[heard] / weight[heard]
@@ -319,9 +222,9 @@ def _pull_and_power(
 def _log_odds(pull: np.ndarray, power: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Logarithm of the odds that an unknown has gone anywhere, and the variance of that."""
     change = np.divide(pull, power, out=np.zeros_like(pull), where=power > 0.0)
-    variance = np.maximum(_ANYWHERE**2, change**2)
+    variance = np.maximum(ANYWHERE**2, change**2)
     gain = 1.0 + variance * power
-    return np.log(_BREAKS) - 0.5 * np.log(gain) + 0.5 * variance * pull**2 / gain, variance
+    return np.log(BREAKS) - 0.5 * np.log(gain) + 0.5 * variance * pull**2 / gain, variance
 
 
 def _normalised(log_odds: np.ndarray) -> np.ndarray:
@@ -329,21 +232,3 @@ def _normalised(log_odds: np.ndarray) -> np.ndarray:
     largest = max(float(log_odds.max()), 0.0)
     weight = np.exp(log_odds - largest)
     return weight / (np.exp(-largest) + weight.sum())
-
-
-def _known_far(posterior: ColumnPosterior, usual: np.ndarray) -> Float[np.ndarray, "columns rows"]:
-    """Probability that a cell broke by where it is known to lie: a read-back or earlier vectors told it."""
-    change = posterior.mean[:, CELLS:]
-    # Where all cells have moved, by drift or a bake, none is broken for it.
-    moved = float(np.median(np.abs(change))) / _NORMAL_QUARTILE
-    known = np.diagonal(posterior.covariance, axis1=1, axis2=2)[:, CELLS:]
-    narrow = np.maximum(np.maximum(usual, moved), _EXACT) ** 2 + known
-    wide = np.maximum(_ANYWHERE**2, change**2) + known
-    log_odds = np.log(_BREAKS) + 0.5 * np.log(narrow / wide) + 0.5 * change**2 * (1.0 / narrow - 1.0 / wide)
-    return 1.0 / (1.0 + np.exp(-np.clip(log_odds, -500.0, 500.0)))
-
-
-def _kind(change: float) -> BreakKind:
-    if 1.0 + change < _OPEN_BELOW:
-        return BreakKind.OPEN
-    return BreakKind.SHORT if 1.0 + change > _SHORT_ABOVE else BreakKind.MOVED

@@ -1,0 +1,1 @@
+"""Broken cells and lines: found in readings, and named."""

@@ -68,16 +68,14 @@ def gaussian_mse_a2(of: JointPosterior, true_s: np.ndarray, voltage_v: np.ndarra
     variance = np.full(true_s.shape, of.spread**2)
     if of.read_back_s is not None:
         variance *= of.read_back_spread**2 / (of.spread**2 + of.read_back_spread**2)
-    changes = [
-        np.stack(list(cell_sensitivities(true_s, v, **circuit))) if len(v) else None
-        for v in (of.known_v, voltage_v)
-    ]
+    change_a = np.stack(list(cell_sensitivities(true_s, voltage_v, **circuit)))
+    told_a = np.stack(list(cell_sensitivities(true_s, of.known_v, **circuit))) if len(of.known_v) else None
     nothing = np.zeros((len(of.known_v), SIZE, SIZE))  # inputs that are known tell of cells alone
-    left = posterior_covariance(variance, changes[0], Sensed(jacobian_s=nothing, noise_a=of.noise_a))
+    left = posterior_covariance(variance, told_a, Sensed(jacobian_s=nothing, noise_a=of.noise_a))
     sensed = Sensed(
         jacobian_s=sensitivity(true_s, voltage_v, **circuit),
         noise_a=of.noise_a,
-        covariance_a2=changes[1] @ left @ changes[1].transpose(0, 2, 1),
+        covariance_a2=change_a @ left @ change_a.transpose(0, 2, 1),
     )
     return reference_of_sensed(sensed, of.target_s).mse_a2
 

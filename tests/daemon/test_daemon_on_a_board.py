@@ -99,6 +99,24 @@ def test_unplugged_board_is_an_error_and_comes_back(rig: Rig) -> None:
         assert nmse(board.measure(voltage_v), target_s, voltage_v) < GOOD_NMSE
 
 
+def test_deviations_in_doubt_are_as_much_larger_as_errors_were_found(rig: Rig) -> None:
+    rig.ready()
+    rig.program(matrix(4))
+    calibration = rig.daemon._upkeep._calibration
+    with rig.client() as board:
+        board.measure(vectors(1)[0])
+        board.send("FORM ASC")
+        sure = np.array(board.query("FETC:UNC?").split(","), dtype=float)
+        calibration.doubt("errors are 3.4 × the expected ones", usable=True, error_ratio=3.4)
+        board.measure(vectors(1)[0])
+        board.send("FORM ASC")
+        doubted = np.array(board.query("FETC:UNC?").split(","), dtype=float)
+        # Verified, they are as before.
+        assert board.query("CAL?") == "0"
+        assert rig.daemon._upkeep.condition.wider == 1.0
+    np.testing.assert_allclose(doubted, 3.4 * sure, rtol=0.2)
+
+
 def test_another_matrix_after_a_power_cycle_is_an_event_and_an_alarm(rig: Rig) -> None:
     rig.ready()
     rig.program(matrix(3))

@@ -76,6 +76,7 @@ def deviations(
     status: bytes,
     refer: Refer,
     widening_a: np.ndarray | None,
+    wider: float = 1.0,
 ) -> array[float]:
     """State the standard deviations of calibrated currents [A]; 9.91E37 where there are none.
 
@@ -84,12 +85,13 @@ def deviations(
         current_a, status: of whole vectors.
         refer: refers readings to the conditions that it has learned in.
         widening_a: deviation [A], (M,), of columns that could not be repaired; None for none.
+        wider: factor of all that is stated, of a calibration in doubt.
     """
     seen_a = refer(_usable_currents(programmed, current_a, status))
     found_a = np.full(seen_a.shape, np.nan)
     for index, vector_a in enumerate(seen_a):
         try:
-            found_a[index] = _deviation(programmed, vector_a)
+            found_a[index] = wider * _deviation(programmed, vector_a)
         except RangeError:
             continue
     if widening_a is not None:

@@ -37,6 +37,7 @@ class Condition:
         usable: whether reads may be calibrated at all.
         verified_at_s: monotonic time of the last verification [s]; None if there was none.
         learned_at_s: monotonic time at which it last learned from known vectors [s]; None if it never did.
+        wider: factor of stated deviations, as the latest verification found errors beyond them; 1 if none.
         widening_a: deviation of columns that could not be repaired [A], (M,); None for none.
     """
 
@@ -46,6 +47,7 @@ class Condition:
     usable: bool = False
     verified_at_s: float | None = None
     learned_at_s: float | None = None
+    wider: float = 1.0
     widening_a: np.ndarray | None = None
 
     @property

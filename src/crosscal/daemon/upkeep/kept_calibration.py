@@ -156,11 +156,13 @@ class KeptCalibration:
     def unverified(self, reason: str) -> None:
         """Take it for good until its verification, which comes next."""
         self.condition.doubt, self.condition.usable = f"{reason}; not verified yet", True
+        self.condition.wider = 1.0
 
     def verified(self) -> None:
         """Note that known vectors have just agreed with it."""
         condition, now_s = self.condition, self._clock.monotonic()
         condition.doubt, condition.usable, condition.verified_at_s = "", True, now_s
+        condition.wider = 1.0
         if condition.learned_at_s is None:
             condition.learned_at_s = now_s
 
@@ -173,8 +175,16 @@ class KeptCalibration:
         self.condition.learned_at_s = self._clock.monotonic()
         self.reference.pivot(programmed.posterior, temperature_c)
 
-    def doubt(self, text: str, *, usable: bool) -> None:
-        """Note evidence against it; not usable, it calibrates nothing."""
+    def doubt(self, text: str, *, usable: bool, error_ratio: float | None = None) -> None:
+        """Note evidence against it.
+
+        Args:
+            text: for people.
+            usable: whether reads may be calibrated at all meanwhile.
+            error_ratio: errors relative to stated deviations, which grow by it; None leaves them.
+        """
+        if error_ratio is not None:
+            self.condition.wider = max(1.0, error_ratio)
         if text != self.condition.doubt:
             logger.warning("calibration in doubt: %s", text)
         self.condition.doubt, self.condition.usable = text, usable

@@ -37,7 +37,7 @@ def verify_now(upkept: Upkept, reason: str) -> None:
     upkept.journal.event("verification", f"{reason}: errors {ratio:.2f} × the expected ones", data)
     if in_doubt(verification):
         text = f"{reason}; errors are {ratio:.1f} × the expected ones"
-        upkept.calibration.doubt(text, usable=not wrong(verification))
+        upkept.calibration.doubt(text, usable=not wrong(verification), error_ratio=ratio)
         upkept.schedule.wanted = reason
     else:
         take_as_verified(upkept, verification)

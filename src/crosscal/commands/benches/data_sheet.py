@@ -8,12 +8,13 @@ and against how far inputs reach, as the best linear estimator does around the m
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from crosscal.commands.terminal.progress import console, working
+from crosscal.commands.terminal.progress import console, progress_bar
 from crosscal.core.array_types import Currents, Matrix, Vectors
 from crosscal.core.errors import SolverError
 from crosscal.core.run_file import Run
@@ -38,10 +39,12 @@ PART = 1e-6
 """Of the inputs' window that a last correction may be: far below any noise."""
 
 
-def data_sheet_estimates(bench: str | Path, run: Run) -> dict[str, np.ndarray]:
+def data_sheet_estimates(
+    bench: str | Path, run: Run, done: Callable[[], object] = lambda: None
+) -> dict[str, np.ndarray]:
     """Estimate the ideal currents of a run by the data sheet of its board [A], (K, V, M), by method.
 
-    Vectors with a saturated or missing reading stay NaN.
+    Vectors with a saturated or missing reading stay NaN. `done` is called after each matrix.
     """
     board = Bench.from_toml(bench)
     low_v, high_v = board.settings.array.inputs_v or (run.voltage_v.min(), run.voltage_v.max())
@@ -61,14 +64,16 @@ def data_sheet_estimates(bench: str | Path, run: Run) -> dict[str, np.ndarray]:
             measured_a = run.current_a[k, usable[k]]
             inputs_v = circuit.inputs_v(measured_a, middle_v, jacobian_s, gain, (low_v, high_v))
             found[method][k, usable[k]] = inputs_v @ target_s
+        done()
     return found
 
 
 def data_sheet_beside(bench: str | Path, run: Run) -> dict[str, np.ndarray]:
     """Do as `data_sheet_estimates`; an unsolved circuit costs these baselines alone, with a word."""
-    with working("solving the circuit of the data sheet"):
+    with progress_bar() as bar:
+        task = bar.add_task("estimates by the data sheet", total=len(run.target_s), note="")
         try:
-            return data_sheet_estimates(bench, run)
+            return data_sheet_estimates(bench, run, lambda: bar.advance(task))
         except SolverError as error:
             console.print(f"[yellow]no baselines from the data sheet: {error}", soft_wrap=True)
             return {}

@@ -15,7 +15,8 @@ NOT_A_NUMBER = 9.91e37
 SCPI_INFINITY = 9.9e37
 """SCPI-1999 (7.2.1.4) for infinity: from here on, values are no numbers."""
 
-_DECIMAL = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:\s*[eE]\s*[+-]?\d+)?)\s*([A-Za-z/]*)")
+# No digit can belong to two parts: long digits with an error at their end would be divided in all ways.
+_DECIMAL = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:\s*[eE]\s*[+-]?\d+)?)\s*([A-Za-z/]*)")
 _NONDECIMAL = re.compile(r"#(?:[hH]([0-9a-fA-F]+)|[qQ]([0-7]+)|[bB]([01]+))")
 _DIGITS_MOST = 250  # a number of so many hexadecimal digits is still a float
 _WHOLE = re.compile(r"[+-]?\d{1,30}")

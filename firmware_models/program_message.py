@@ -14,8 +14,11 @@ from crosscal.firmware_models.sessions.framing import block_span
 _WHITE = bytes([*range(10), *range(11, 33)])
 _HEADER = re.compile(rb"(\*[A-Za-z]+|:?[A-Za-z][A-Za-z0-9_]*(?::[A-Za-z][A-Za-z0-9_]*)*)(\??)")
 _START = rb"[\x00-\x09\x0b-\x20]*(\*[A-Za-z]+|:?[A-Za-z][A-Za-z0-9_]*(?::[A-Za-z][A-Za-z0-9_]*)*)(\??)"
-# The shortest ways through the parser: units with neither strings nor blocks, and with a block at first.
-_PLAIN_UNIT = re.compile(_START + rb"(?:[\x00-\x09\x0b-\x20]+([^;\"'#]*))?(?:;|\Z)")
+# The shortest ways through the parser: units with neither strings nor blocks, and with a block at first. The
+# parameters begin with no white space: white space that either part could take is tried in all divisions.
+_PLAIN_UNIT = re.compile(
+    _START + rb"(?:[\x00-\x09\x0b-\x20]+([^\x00-\x09\x0b-\x20;\"'#][^;\"'#]*)?)?(?:;|\Z)"
+)
 _BLOCK_UNIT = re.compile(_START + rb"[\x00-\x09\x0b-\x20]+(?=#[1-9])")
 _SPECIAL = re.compile(rb"[;,\"'#]")
 

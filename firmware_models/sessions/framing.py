@@ -8,7 +8,7 @@ MESSAGE_LIMIT = 1 << 26
 """Bytes of one message that a board buffers; a longer one is thrown away and reported."""
 
 _SPECIAL = re.compile(rb"[\r\n\"'#]")
-_END = re.compile(rb"[\r\n]")
+_STRING_END = {quote: re.compile(rb"[\r\n" + quote + rb"]") for quote in (b'"', b"'")}
 _BLOCK_LENGTH = re.compile(rb"#([1-9])([0-9]+)")
 
 
@@ -23,6 +23,7 @@ class Framing:
         self._buffer = bytearray()
         self._scanned = 0
         self._block_end: int | None = None
+        self._quote = b""
         self._overflowed = False
 
     def feed(self, data: bytes) -> None:
@@ -34,12 +35,15 @@ class Framing:
         self._buffer.clear()
         self._scanned = 0
         self._block_end = None
+        self._quote = b""
         self._overflowed = False
 
     @property
     def inside_block(self) -> bool:
         """Whether a block has begun and has not all arrived."""
-        return self._block_end is not None or self._buffer[self._scanned : self._scanned + 1] == b"#"
+        if self._block_end is not None:
+            return True
+        return not self._quote and self._buffer[self._scanned : self._scanned + 1] == b"#"
 
     def take_overflow(self) -> bool:
         """Whether a message too long to buffer was thrown away since the last call."""
@@ -67,6 +71,7 @@ class Framing:
         del self._buffer[:next_start]
         self._scanned = 0
         self._block_end = None
+        self._quote = b""
         return message
 
     def _find_end(self) -> int | None:
@@ -76,26 +81,23 @@ class Framing:
                 if len(self._buffer) < self._block_end:
                     return None
                 self._scanned, self._block_end = self._block_end, None
-            found = _SPECIAL.search(self._buffer, self._scanned)
+            wanted = _STRING_END[self._quote] if self._quote else _SPECIAL
+            found = wanted.search(self._buffer, self._scanned)
             if found is None:
                 self._scanned = len(self._buffer)
                 return None
             at, byte = found.start(), found.group()
             if byte in b"\r\n":
+                # Inside a string, too: one that it cuts is no string, but a syntax error for the parser.
                 return at
-            after = self._after_block_header(at) if byte == b"#" else self._after_string(at, byte)
+            if byte != b"#":
+                self._quote, self._scanned = b"" if self._quote else byte, at + 1
+                continue
+            after = self._after_block_header(at)
             if after is None:
                 self._scanned = at
                 return None
             self._scanned = after
-
-    def _after_string(self, at: int, quote: bytes) -> int | None:
-        """Index behind a string; one that CR or LF cuts is no string, but a syntax error for the parser."""
-        end = _END.search(self._buffer, at)
-        close = self._buffer.find(quote, at + 1, len(self._buffer) if end is None else end.start())
-        if close >= 0:
-            return close + 1
-        return None if end is None else end.start()
 
     def _after_block_header(self, at: int) -> int | None:
         """Index behind `#<d><length>`, having noted where the block ends; `#H1F` and broken headers pass."""

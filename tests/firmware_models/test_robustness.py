@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from statistics import median
+from time import process_time
+
 import pytest
 from contract import COMMANDS
 from engine_rig import EngineLink, EngineRig
@@ -171,6 +175,28 @@ def test_message_without_an_end_is_not_kept_for_ever(message_based: bool) -> Non
 def test_message_of_many_units_is_executed_whole() -> None:
     link = EngineRig().open_link()
     assert link.ask(";".join(["*OPC?"] * 5000)) == ";".join("1" * 5000)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param(lambda length: b"SOUR:VOLT" + b" " * length + b'"x"', id="white space before a string"),
+        pytest.param(lambda length: b"SENS:AVER:COUN " + b"1" * length + b"!", id="digits of no number"),
+        pytest.param(lambda length: b"SOUR:VOLT " + b'"a",' * (length // 4) + b"1", id="many strings"),
+        pytest.param(lambda length: b"SOUR:VOLT '" + b"a" * length, id="a string without an end"),
+    ],
+)
+def test_no_message_takes_longer_than_its_length_explains(message: Callable[[int], bytes]) -> None:
+    def duration_s(length: int) -> float:
+        link, sent = EngineRig().open_link(), message(length) + b"\n"
+        began_s = process_time()
+        for at in range(0, len(sent), 512):
+            link.session.receive(sent[at : at + 512])
+        return process_time() - began_s
+
+    # Four times the length: 16 times the time, if a part of it were looked at again for each part.
+    times_s = [(duration_s(16_384), duration_s(4_096)) for _ in range(5)]
+    assert median(long_s / short_s for long_s, short_s in times_s) < 9.0
 
 
 @pytest.mark.parametrize("depth", [10, 5000])

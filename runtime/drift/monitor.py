@@ -208,6 +208,11 @@ class DriftMonitor:
 
     def _continue(self, before: DriftMonitor) -> None:
         self._history = before._history
+        if self._learned.readings:
+            # Noise that was learned stays, whatever the calibrator states of it now.
+            white = self._learned.white * before._prediction.variance / self._prediction.variance
+            self._learned = replace(self._learned, white=white)
+            self._filter = ResidualFilter(self._prediction, self._learned)
         self._history.begin_run(self._filter.signal, self._prediction.variance)
         self._readings, self._learn_at = before._readings, before._learn_at
 

@@ -77,8 +77,12 @@ class NoiseHistory:
 
     def begin_run(self, signal: np.ndarray, variance: np.ndarray) -> None:
         """Begin a run, after a recalibration; residuals of different runs do not compare."""
+        before, self._deviation = self._deviation, np.sqrt(variance)[:, None]
         self._relative = signal / variance[:, None]
-        self._deviation = np.sqrt(variance)[:, None]
+        # Those of before are kept relative to the same deviation.
+        unit = (before / self._deviation).astype(np.float32)
+        if (unit != 1.0).any():
+            self._runs = [(times, [unit * each for each in residuals]) for times, residuals in self._runs]
         self._runs.append(([], []))
 
     def add(self, time_s: float, residual: np.ndarray, present: np.ndarray) -> None:

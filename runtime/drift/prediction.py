@@ -28,8 +28,11 @@ class Prediction:
         expected: readings, (K, M).
         sensitivity: derivative of a reading by a column's offset, its gain error, and the relative error of
             each cell, (M, K, N + 2).
-        variance: of a reading, (M,), as stated: noise and the surrogate's error.
+        variance: of a reading, (M,), as stated: noise, that of driven inputs included, and the surrogate's
+            error.
         belief: covariance of the expected readings that the calibrator's posterior leaves, (M, K, K).
+        slopes: effect of each standardised input on a reading, (M, N): columns share the errors of inputs.
+        drive_variance: of each input as driven, (N,); a part of `variance`.
     """
 
     programmed: ProgrammedCalibrator
@@ -38,6 +41,8 @@ class Prediction:
     sensitivity: Float[np.ndarray, "columns vectors unknowns"]
     variance: Float[np.ndarray, " columns"]
     belief: Float[np.ndarray, "columns vectors vectors"]
+    slopes: Float[np.ndarray, "columns rows"]
+    drive_variance: Float[np.ndarray, " rows"]
 
     @classmethod
     def of(cls, programmed: ProgrammedCalibrator, voltage_v: Vectors) -> Prediction:
@@ -50,6 +55,9 @@ class Prediction:
             RangeError: inputs outside those that the calibrator was trained on.
         """
         correction = programmed.correction
+        posterior = programmed.posterior
+        rows, columns = programmed.shape
+        slopes, drive_variance = np.zeros((columns, rows)), np.zeros(rows)
         if isinstance(correction, InverseCorrection):
             tensors = correction.tensors
             z = standardised_inputs(tensors, voltage_v)
@@ -58,9 +66,13 @@ class Prediction:
                 cell_sensitivity(tensors, z),
                 tensors.variance,
             )
+            slopes = tensors.linear.T
+            if posterior is not None and posterior.drive is not None:
+                drive = posterior.drive
+                # Errors that were taken for cells are in the posterior's covariance, as all noise is.
+                drive_variance = (drive.noise_v**2 + drive.row_v2) / tensors.expansion[1] ** 2
         else:
             expected, sensitivity, variance = _of_ideal_currents(programmed, voltage_v)
-        posterior = programmed.posterior
         belief = np.zeros((len(variance), len(voltage_v), len(voltage_v)))
         if posterior is not None:
             covariance = posterior.covariance
@@ -75,8 +87,10 @@ class Prediction:
             voltage_v=voltage_v,
             expected=expected,
             sensitivity=sensitivity,
-            variance=np.array(variance),
+            variance=variance + slopes**2 @ drive_variance,
             belief=belief,
+            slopes=slopes,
+            drive_variance=drive_variance,
         )
 
     def residual(

@@ -88,7 +88,7 @@ class ResidualFilter:
         of_column = learned.white * self._prediction.variance
         weighed = self._gain / of_column[:, None]
         self._weight = weighed / (weighed * self._gain).sum()
-        shared = (self._weight**2 * of_column[:, None]).sum()
+        shared = (self._weight**2 * of_column[:, None]).sum() + self._of_drive(of_column)
         self._noise = np.concatenate([[shared], np.repeat(of_column, vectors)])
         moved = (self._weight**2 * self._signal).sum()
         self._slow = np.concatenate([[moved], self._signal.ravel()])[:, None] * learned.slow
@@ -134,6 +134,22 @@ class ResidualFilter:
         own = self.mean[1:, SLOPE].reshape(turned.shape)
         return turned - (self.mean[0, SLOPE] * self._gain + own) * warmer
 
+    def _of_drive(self, of_column: np.ndarray) -> float:
+        """Variance of the common part beyond that of independent columns: all read the drivers' errors.
+
+        Args:
+            of_column: variance of a reading, (M,). What is beyond the column's own is the drivers', at most
+                what is known of them: a converter's steps are the same each time, and no noise.
+        """
+        prediction = self._prediction
+        known = prediction.slopes**2 @ prediction.drive_variance
+        own = prediction.variance - known
+        part = np.clip((of_column - own) / np.maximum(known, np.finfo(float).tiny), 0.0, 1.0)
+        effect = np.sqrt(part)[:, None] * prediction.slopes * np.sqrt(prediction.drive_variance)
+        by_vector = np.einsum("mks,ms->km", self._turn, self._weight)
+        together, alone = by_vector @ effect, by_vector**2 @ effect**2
+        return float((together**2).sum() - alone.sum())
+
     def _begin(self) -> None:
         count = 1 + self._gain.size
         unknowns = SLOW + len(self._learned.slow)
@@ -142,7 +158,8 @@ class ResidualFilter:
         belief = np.einsum("mks,mkl,mls->ms", self._turn, self._prediction.belief, self._turn, optimize=True)
         bias = np.maximum(belief, 0.0) + self._prediction.variance[:, None]
         self.covariance[1:, BIAS, BIAS] = bias.ravel()
-        self.covariance[0, BIAS, BIAS] = (self._weight**2 * bias).sum()
+        alike = self._of_drive(self._prediction.variance)
+        self.covariance[0, BIAS, BIAS] = (self._weight**2 * bias).sum() + alike
         self.covariance[1:, SLOPE, SLOPE] = _OWN_SLOPE**2 * self._signal.ravel()
         self.mean[0, SLOPE] = self._learned.slope[0]
         self.covariance[0, SLOPE, SLOPE] = self._learned.slope[1] ** 2

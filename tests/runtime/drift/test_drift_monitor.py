@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from exact_surrogate import FULL_SCALE_A, exact_calibrator
@@ -9,6 +11,10 @@ from exact_surrogate import FULL_SCALE_A, exact_calibrator
 from crosscal.core.errors import InputError, RangeError
 from crosscal.runtime.drift import DriftMonitor, LearnedNoise, Sentinels
 from crosscal.runtime.drift.learned_noise import TIME_CONSTANTS
+from crosscal.runtime.drift.prediction import Prediction
+from crosscal.runtime.drift.residual_filter import ResidualFilter
+from crosscal.runtime.recalibration.posterior import CELLS, ColumnPosterior, DriveErrors
+from crosscal.runtime.recalibration.vectors import informative_vectors
 
 ROWS, COLUMNS, VECTORS, NOISE = 10, 6, 4, 1e-3
 
@@ -106,6 +112,20 @@ def test_slow_noise_is_learned_and_stays_over_a_recalibration() -> None:
         LearnedNoise.from_json({"white": [1.0]})
 
 
+def test_noise_that_was_learned_stays_where_the_calibrator_now_states_another() -> None:
+    rig = Rig()
+    for _ in range(16):
+        rig.read()
+    again = rig.monitor.restarted(exact_calibrator(rig.target_s, 2.0 * NOISE))
+    np.testing.assert_allclose(4.0 * again.learned.white, rig.monitor.learned.white)
+    # So do the readings that it is learned from.
+    rig.monitor = again
+    for _ in range(16):
+        rig.read()
+    # Known to 5 % from 32 readings of 24 vectors and columns.
+    assert 4.0 * again.learned.white.mean() == pytest.approx(1.0, abs=0.2)
+
+
 def test_noise_is_learned_aside_as_it_is_at_once_and_stays_due_until_it_is_taken() -> None:
     at_once, aside = Rig(), Rig()
     unknown = aside.monitor.learned.white
@@ -125,6 +145,62 @@ def test_noise_is_learned_aside_as_it_is_at_once_and_stays_due_until_it_is_taken
     assert not again.lesson_due
     np.testing.assert_array_equal(again.learned.white, at_once.monitor.learned.white)
     assert not np.array_equal(again.learned.white, unknown)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.8])
+@pytest.mark.parametrize("learned", [True, False])
+def test_no_alarm_is_raised_by_converter_steps_of_the_inputs_after_a_recalibration(share, learned) -> None:
+    """A drive-limited board of many columns: they all read the same errors of its inputs."""
+    rows, columns, rng = 12, 24, np.random.default_rng(2)
+    target_s = rng.uniform(20e-6, 95e-6, (rows, columns))
+    drive_v = np.sqrt(share) * NOISE * FULL_SCALE_A / np.sqrt((target_s**2).sum(axis=0).mean())
+    step_v, own_a = np.sqrt(12.0) * drive_v, np.sqrt(1.0 - share) * NOISE * FULL_SCALE_A
+    cells_s = target_s * (1.0 + 0.01 * rng.standard_normal(target_s.shape))
+
+    def read(voltage_v: np.ndarray) -> np.ndarray:
+        current_a = np.round(voltage_v / step_v) * step_v @ cells_s
+        return current_a + own_a * rng.standard_normal(current_a.shape)
+
+    programmed = exact_calibrator(target_s, NOISE)
+    sentinels = Sentinels.design(programmed, 8, rng=rng)
+    monitor = DriftMonitor(programmed, sentinels, run_length=20_000)
+    for reading in range(20 if learned else 0):
+        monitor.update(read(sentinels.voltage_v), time_s=60.0 * reading)
+    known_v = informative_vectors(40, rows, low_v=0.1, high_v=0.5, rng=rng)
+    done = programmed.correction.recalibrated(
+        known_v, read(known_v), np.ones((40, columns), dtype=bool), None, drive_noise_v=drive_v
+    )
+    recalibrated = replace(programmed, correction=done.correction, posterior=done.posterior)
+    again = monitor.restarted(recalibrated)
+    found = [again.update(read(sentinels.voltage_v), time_s=60.0 * k) for k in range(20, 120)]
+    assert all(each.alarm is None for each in found)
+    assert max(each.statistic for each in found) < 0.9
+    # What was learned of the noise is that of readings, whatever the calibrator states of it.
+    white = again.learned.white * Prediction.of(recalibrated, sentinels.voltage_v).variance
+    assert np.sqrt(np.mean(white)) == pytest.approx(own_a / FULL_SCALE_A, rel=0.05)
+
+
+def test_noise_of_drivers_is_that_of_the_common_part_as_all_columns_read_it() -> None:
+    rng = np.random.default_rng(3)
+    target_s = rng.uniform(20e-6, 95e-6, (ROWS, COLUMNS))
+    programmed = exact_calibrator(target_s, NOISE)
+    tensors, drive_v = programmed.correction.tensors, 5e-4
+    known = ColumnPosterior(
+        mean=np.zeros((COLUMNS, ROWS + CELLS)),
+        covariance=np.zeros((COLUMNS, ROWS + CELLS, ROWS + CELLS)),
+        noise=NOISE,
+        drive=DriveErrors.untaken(drive_v, ROWS),
+    )
+    sentinels = Sentinels.design(programmed, VECTORS, rng=rng)
+    prediction = Prediction.of(replace(programmed, posterior=known), sentinels.voltage_v)
+    found = ResidualFilter(prediction, LearnedNoise.unknown(COLUMNS, 60.0))
+    wrong = drive_v * rng.standard_normal((4000, VECTORS, ROWS)) @ target_s / FULL_SCALE_A
+    wrong += np.sqrt(tensors.variance) * rng.standard_normal(wrong.shape)
+    common = [
+        (found.weight * found.combine(each, np.ones(each.shape, dtype=bool))[0]).sum() for each in wrong
+    ]
+    assert found.noise[0] == pytest.approx(np.var(common), rel=0.1)
+    np.testing.assert_allclose(prediction.variance, wrong.var(axis=(0, 1)), rtol=0.1)
 
 
 def test_a_drift_of_nothing_has_no_delay() -> None:

@@ -13,6 +13,8 @@ from specimens import Specimen, specimen
 from crosscal.commands.export_c.header import programmed_header
 from crosscal.firmware_models.c_calibrator import cortex_m4
 from crosscal.runtime import ColumnPosterior
+from crosscal.runtime.inverse.fold import InverseCorrection
+from crosscal.runtime.recalibration.cell_law import CellLaw
 from crosscal.runtime.recalibration.posterior import DriveErrors
 
 pytestmark = needs_compiler
@@ -67,6 +69,40 @@ def test_errors_of_driven_inputs_are_stated_as_python_states_them(tmp_path: Path
     np.testing.assert_allclose(deviation_a, expected_a, rtol=2e-3)
     quiet = exact.with_posterior(replace(python.posterior, drive=None))
     assert np.median(expected_a / quiet.with_uncertainty(current_a.astype(np.float64))[1]) > 1.05
+
+
+@pytest.mark.parametrize("way", ["read back", "recalibrated"])
+def test_noise_of_drivers_is_stated_as_python_states_it(way: str, tmp_path: Path) -> None:
+    case = specimen("whitebox", 5, 9)
+    plain, _ = programmed(case, seed=6)
+    rng, target_s = np.random.default_rng(6), plain.conductance_s
+    law = CellLaw(
+        knots_s=np.array([20e-6, 90e-6]),
+        programming=np.full(2, 0.02),
+        offset=0.0,
+        gain=0.0,
+        noise=0.05,
+        read_back=None,
+        drive_noise_v=0.02,
+    )
+    exact = replace(plain, cell_law=law)
+    read_back_s = target_s * (1.0 + 0.02 * rng.standard_normal(target_s.shape))
+    voltage_v = rng.uniform(0.15, 0.45, (12, 5))
+    measured_a = case.board.currents_a(read_back_s, voltage_v, rng.standard_normal((12, 9)))
+    if way == "read back":
+        python = exact.with_read_back(read_back_s, 1e-7)
+    else:
+        python = exact.recalibrated(voltage_v, measured_a)
+    current_a = measured_a.astype(np.float32)
+    current_a = current_a[python.explains(current_a.astype(np.float64))]
+    assert len(current_a) >= 9
+    _, expected_a = python.with_uncertainty(current_a.astype(np.float64))
+    _, deviation_a = with_deviation(programmed_header(python, name="board"), current_a, tmp_path)
+    np.testing.assert_allclose(deviation_a, expected_a, rtol=2e-3)
+    correction = python.correction
+    alone = InverseCorrection(replace(correction.tensors, drive_variance=0.0), correction.trim)
+    without_a = replace(python, correction=alone).with_uncertainty(current_a.astype(np.float64))[1]
+    assert np.median(expected_a / without_a) > 2.0
 
 
 def test_a_reading_that_no_inputs_explain_states_as_much_more(tmp_path: Path) -> None:

@@ -164,7 +164,25 @@ def test_ageing_is_foretold_for_reads_of_a_matrix_whose_programming_was_seen(kep
         kept.clock.advance(1600.0)
         foretold = reference.refer(LAST_RANGE, None)(measured_a) / measured_a
         np.testing.assert_allclose(foretold, 1.0 / 0.95 if seen else 1.0, rtol=2e-3)
+        assert (reference.factor_deviation > 0.0) is seen
         np.testing.assert_array_equal(reference.refer_present(LAST_RANGE, None)(measured_a), measured_a)
+
+
+def test_stated_deviations_contain_that_of_the_ageing_foretold(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = CalibratedHardware(kept.board.facts, kept.upkeep, feed=lambda: None)
+    proxy.attach(kept.board)
+    vector, settings = array("d", [0.3] * 12), {"range_index": LAST_RANGE, "averages": 1}
+
+    def stated() -> tuple[np.ndarray, np.ndarray]:
+        reading = proxy.measure(vector, aperture_s=1e-3, dwell_s=1e-3, **settings)
+        return np.array(reading.calibrated_a), np.array(proxy.deviations(reading.current_a, reading.status))
+
+    _, own_a = stated()
+    monkeypatch.setattr(Upkeep, "foretold_deviation", 0.05)
+    current_a, stated_a = stated()
+    np.testing.assert_allclose(stated_a, np.hypot(own_a, 0.05 * current_a), rtol=0.02)
 
 
 def test_program_during_a_recalibration_ends_it_cleanly(kept: Kept) -> None:

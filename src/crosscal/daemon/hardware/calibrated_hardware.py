@@ -62,7 +62,8 @@ class CalibratedHardware:
         self._feed = feed
         self._inner: AttachedHardware | None = None
         self._target_s: np.ndarray | None = None
-        self._of_reading: tuple[ProgrammedCalibrator | None, np.ndarray | None, float] = None, None, 1.0
+        self._of_reading: tuple[ProgrammedCalibrator | None, np.ndarray | None, float, float]
+        self._of_reading = None, None, 1.0, 0.0
         self._refer: Refer = np.asarray
 
     # The board comes and goes
@@ -105,7 +106,8 @@ class CalibratedHardware:
         condition = self._upkeep.condition
         programmed = condition.programmed
         # What is known of the matrix may change before its deviations are asked for.
-        self._of_reading = programmed, condition.widening_a, condition.wider
+        foretold = self._upkeep.foretold_deviation
+        self._of_reading = programmed, condition.widening_a, condition.wider, foretold
         if programmed is None:
             found = uncalibrated(reading)
         else:
@@ -195,10 +197,10 @@ class CalibratedHardware:
 
     def deviations(self, current_a: array[float], status: bytes) -> array[float]:
         """State the deviations of readings of the latest acquisition, by the calibration of that time."""
-        programmed, widening_a, wider = self._of_reading
+        programmed, widening_a, wider, foretold = self._of_reading
         if programmed is None:
             return uncalibrated(Reading(current_a=current_a, status=status)).reading.calibrated_a
-        return deviations(programmed, current_a, status, self._refer, widening_a, wider)
+        return deviations(programmed, current_a, status, self._refer, widening_a, wider, foretold)
 
     def calibration_in_doubt(self) -> bool:
         """Whether there is evidence against the calibration, or none at all."""

@@ -77,6 +77,7 @@ def deviations(
     refer: Refer,
     widening_a: np.ndarray | None,
     wider: float = 1.0,
+    foretold: float = 0.0,
 ) -> array[float]:
     """State the standard deviations of calibrated currents [A]; 9.91E37 where there are none.
 
@@ -86,12 +87,13 @@ def deviations(
         refer: refers readings to the conditions that it has learned in.
         widening_a: deviation [A], (M,), of columns that could not be repaired; None for none.
         wider: factor of all that is stated, of a calibration in doubt.
+        foretold: deviation of readings, relative to them, by the ageing that was foretold for them.
     """
     seen_a = refer(_usable_currents(programmed, current_a, status))
     found_a = np.full(seen_a.shape, np.nan)
     for index, vector_a in enumerate(seen_a):
         try:
-            found_a[index] = wider * _deviation(programmed, vector_a)
+            found_a[index] = wider * _deviation(programmed, vector_a, foretold)
         except RangeError:
             continue
     if widening_a is not None:
@@ -99,13 +101,14 @@ def deviations(
     return _packed(found_a, np.isfinite(found_a))
 
 
-def _deviation(programmed: ProgrammedCalibrator, vector_a: np.ndarray) -> np.ndarray | float:
+def _deviation(programmed: ProgrammedCalibrator, vector_a: np.ndarray, foretold: float) -> np.ndarray:
     if isinstance(programmed.correction, Uncertain):
-        return programmed.with_uncertainty(vector_a, allow_nan=True)[1]
-    values_a = programmed(vector_a, allow_nan=True)
-    posterior = programmed.posterior
-    # Of a kind that states none, what a recalibration has seen of its errors.
-    return np.where(np.isfinite(values_a), np.nan if posterior is None else posterior.noise, np.nan)
+        values_a, own_a = programmed.with_uncertainty(vector_a, allow_nan=True)
+    else:
+        values_a = programmed(vector_a, allow_nan=True)
+        # Of a kind that states none, what a recalibration has seen of its errors.
+        own_a = np.nan if programmed.posterior is None else programmed.posterior.noise
+    return np.hypot(own_a, foretold * values_a)
 
 
 def _usable_currents(programmed: ProgrammedCalibrator, current_a: array[float], status: bytes) -> np.ndarray:

@@ -50,6 +50,11 @@ class KeptReference:
         # To the digits that matter, so that reads one after the other have the same.
         return round(self._ageing.factor(self._age.age_s), 6) if self._age.seen else 1.0
 
+    @property
+    def factor_deviation(self) -> float:
+        """Standard deviation of that factor, relative to it."""
+        return self._ageing.deviation(self._age.age_s) if self._age.seen else 0.0
+
     def refer(self, range_index: int, temperature_c: float | None) -> Refer:
         """Give the referral of readings in a range at a temperature and at present, as it is known now."""
         present, factor = self.refer_present(range_index, temperature_c), self.factor

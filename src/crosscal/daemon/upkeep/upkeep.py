@@ -232,6 +232,11 @@ class Upkeep:
             return np.asarray  # Nothing is calibrated.
         return self._upkept.require_board().refer(range_index)
 
+    @property
+    def foretold_deviation(self) -> float:
+        """Standard deviation of readings, relative to them, by the ageing that is foretold for them."""
+        return self._calibration.reference.factor_deviation
+
     def prepare_read(self, feed: Callable[[], object]) -> None:
         """Learn anew before a read, where the calibration is stale and the board's time allows it.
 

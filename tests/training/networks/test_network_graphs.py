@@ -12,7 +12,9 @@ from support.made_networks import small_network
 from torch import nn
 
 from crosscal.core.errors import FileFormatError, InputError, RangeError, ShapeError
+from crosscal.training.networks.graph.attributes import ATTRIBUTES
 from crosscal.training.networks.graph.onnx_reader import graph_of_model, read_onnx
+from crosscal.training.networks.graph.operators import OPERATORS
 from crosscal.training.networks.graph.running import GraphRunner
 from crosscal.training.networks.graph.torch_module import module_to_onnx
 from crosscal.training.networks.mapping.mapper import map_graph
@@ -96,7 +98,9 @@ def test_a_graph_gives_the_outputs_of_onnxruntime_before_and_after_its_matrices_
         assert np.abs(GraphRunner(split).run(x, multiply).numpy() - expected).max() < 1e-5
 
 
-def model_of(nodes: list, weights: dict[str, np.ndarray], shape: tuple, output: str = "y") -> onnx.ModelProto:
+def model_of(
+    nodes: list, weights: dict[str, np.ndarray], shape: tuple, output: str = "y", opset: int = 13
+) -> onnx.ModelProto:
     return helper.make_model(
         helper.make_graph(
             nodes,
@@ -105,7 +109,7 @@ def model_of(nodes: list, weights: dict[str, np.ndarray], shape: tuple, output: 
             [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)],
             [numpy_helper.from_array(value, name) for name, value in weights.items()],
         ),
-        opset_imports=[helper.make_opsetid("", 13)],
+        opset_imports=[helper.make_opsetid("", opset)],
         ir_version=8,
     )
 
@@ -179,3 +183,138 @@ def test_inputs_of_another_shape_name_the_layer() -> None:
     graph = graph_of_model(onnx.load_from_string(module_to_onnx(small_network(), (1, 12, 12))), "net")
     with pytest.raises(ShapeError, match=r"inputs of shape \(2, 3, 12, 12\).*node .*Conv"):
         GraphRunner(graph).run(torch.zeros(2, 3, 12, 12))
+
+
+def gemm(inputs: list[str] | None = None, **attributes: object) -> onnx.NodeProto:
+    return helper.make_node("Gemm", inputs or ["x", "w"], ["a"], name="product", **attributes)
+
+
+def by_onnxruntime(model: onnx.ModelProto, x: np.ndarray) -> np.ndarray:
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return session.run(None, {"x": x})[0]
+
+
+LEADING_SHAPE = [
+    helper.make_node("Shape", ["a"], ["s"]),
+    helper.make_node("Gather", ["s", "zero"], ["n"]),
+    helper.make_node("Unsqueeze", ["n", "first"], ["n1"]),
+    helper.make_node("Concat", ["n1", "rest"], ["sizes"], axis=0),
+    helper.make_node("Reshape", ["a", "sizes"], ["y"]),
+]
+SCALED = {"w": np.linspace(-9, 9, 16, dtype=np.float32).reshape(4, 4)}
+PADDED = {"pads": np.array([1, 2]), "rows": np.array([0])}
+CASES = {
+    "scalar index": (
+        [gemm(), *LEADING_SHAPE],
+        {"zero": np.array(0), "first": np.array([0]), "rest": np.array([2, -1])},
+    ),
+    "part of a shape": (
+        [
+            gemm(),
+            helper.make_node("Shape", ["a"], ["s"], start=-1),
+            helper.make_node("Concat", ["first", "s"], ["sizes"], axis=0),
+            helper.make_node("Reshape", ["a", "sizes"], ["y"]),
+        ],
+        {"first": np.array([-1])},
+    ),
+    "axes of a padding": ([gemm(), helper.make_node("Pad", ["a", "pads", "", "rows"], ["y"])], PADDED),
+    "wrapped padding": (
+        [
+            helper.make_node("Unsqueeze", ["x", "one"], ["r"]),
+            helper.make_node("MatMul", ["r", "w"], ["a"]),
+            helper.make_node("Pad", ["a", "pads"], ["y"], mode="wrap"),
+        ],
+        {"one": np.array([1]), "pads": np.array([0, 0, 1, 0, 0, 2])},
+    ),
+    "small whole numbers": (
+        [
+            gemm(),
+            helper.make_node("Cast", ["a"], ["i"], to=TensorProto.INT8),
+            helper.make_node("Cast", ["i"], ["y"], to=TensorProto.FLOAT),
+        ],
+        {},
+    ),
+    "selu": ([gemm(), helper.make_node("Selu", ["a"], ["y"], alpha=1.2, gamma=2.0)], {}),
+    "usual selu": ([gemm(), helper.make_node("Selu", ["a"], ["y"])], {}),
+    "all rows": ([gemm(), helper.make_node("Flatten", ["a"], ["y"], axis=2)], {}),
+    "nothing reduced": ([gemm(), helper.make_node("ReduceSum", ["a"], ["y"], noop_with_empty_axes=1)], {}),
+    "one number added": (
+        [gemm(["x", "w", "c"]), helper.make_node("Relu", ["a"], ["y"])],
+        {"c": np.float32(2)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_attributes_and_inputs_count_as_in_onnxruntime(name: str) -> None:
+    nodes, constants = CASES[name]
+    model = model_of(nodes, SCALED | constants, ("n", 4), opset=19)
+    x = np.random.default_rng(3).normal(size=(4, 4)).astype(np.float32)
+    expected = by_onnxruntime(model, x)
+    split, layers = split_matrix_layers(graph_of_model(model, name))
+
+    def multiply(_: int, value: torch.Tensor) -> torch.Tensor:
+        return layers[0].product(value, torch.from_numpy(layers[0].weight)) + torch.from_numpy(layers[0].bias)
+
+    found = GraphRunner(split).run(torch.from_numpy(x), multiply).numpy()
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() < 1e-4
+
+
+@pytest.mark.parametrize("legacy", ["view", "unpacked"])
+def test_sizes_that_torch_reads_off_a_free_batch_are_run(legacy: str) -> None:
+    class Sized(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Conv2d(1, 4, 3), nn.Linear(16, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.first(x)
+            if legacy == "unpacked":
+                b, c, h, w = x.shape
+                x = x.view(b, 2, c // 2, h, w).transpose(1, 2).reshape(b, c, h, w)
+            return self.last(x.view(x.size(0), -1))
+
+    module, x = Sized().eval(), torch.randn(5, 1, 4, 4)
+    graph = graph_of_model(onnx.load_from_string(module_to_onnx(module, (1, 4, 4))), legacy)
+    assert (GraphRunner(graph).run(x) - module(x)).abs().max() < 1e-5
+
+
+REFUSED = {
+    "AveragePool": ({"kernel_shape": [2], "dilations": [2]}, r"dilations = \[2\].*the attributes dilations"),
+    "BatchNormalization": ({"training_mode": 1}, "training_mode = 1.*training_mode = 0"),
+    "Cast": ({"to": TensorProto.STRING}, "to = 8.*the attributes to = 1, 2"),
+    "Selu": ({"unheard_of": 3.0}, "unheard_of = 3.0.*the attributes alpha, gamma"),
+    "Relu": ({"consumed_inputs": [0]}, "consumed_inputs.*the attributes none"),
+    "Constant": ({"value_string": "3"}, "value_string = 3"),
+}
+
+
+@pytest.mark.parametrize("operator", REFUSED)
+def test_attributes_that_would_be_ignored_are_refused_with_the_node(operator: str) -> None:
+    attributes, message = REFUSED[operator]
+    node = helper.make_node(operator, ["a"], ["y"], name="odd", **attributes)
+    with pytest.raises(InputError, match=rf"{operator} with {message}") as refused:
+        graph_of_model(model_of([gemm(), node], SCALED, ("n", 4)), "net")
+    assert "node 'odd'" in str(refused.value)
+
+
+def test_every_operator_that_onnx_gives_attributes_has_those_it_understands_declared() -> None:
+    assert set(ATTRIBUTES) - {"Constant"} <= set(OPERATORS)
+    for operator in OPERATORS:
+        known = {
+            name
+            for schema in onnx.defs.get_all_schemas_with_history()
+            if schema.name == operator and schema.domain == ""
+            for name in schema.attributes
+        }
+        assert set(ATTRIBUTES.get(operator, {})) <= known, f"{operator}: no attribute of ONNX"
+
+
+def test_a_constant_that_differs_between_inputs_of_a_batch_is_refused() -> None:
+    weights = SCALED | {"c": np.ones((4, 1), dtype=np.float32)}
+    graph = graph_of_model(model_of([gemm(["x", "w", "c"])], weights, (4, 4), output="a"), "net")
+    with pytest.raises(
+        InputError, match=r"node 'product' with a constant of shape \(4, 1\) added; allowed: .*\(4,\)"
+    ):
+        split_matrix_layers(graph)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from crosscal.core.errors import FileFormatError, InputError, wanted
+from crosscal.training.networks.graph.attributes import require_understood
 from crosscal.training.networks.graph.folding import fold_constants
 from crosscal.training.networks.graph.graph import Graph, Node
 from crosscal.training.networks.graph.operators import OPERATORS
@@ -75,19 +76,23 @@ def graph_of_model(model: Any, origin: str) -> Graph:
     nodes = []
     for place, each in enumerate(model.graph.node):
         attributes = {attribute.name: _value(attribute) for attribute in each.attribute}
-        if each.op_type == "Constant":
+        name = each.name or f"{each.op_type}_{place}"
+        operator = each.op_type if each.domain in ("", "ai.onnx") else f"{each.domain}.{each.op_type}"
+        if operator in OPERATORS or operator == "Constant":
+            require_understood(operator, name, attributes)
+        if operator == "Constant":
             constants[each.output[0]] = _constant(attributes)
             continue
         if each.op_type in ("Softmax", "LogSoftmax") and opset < SOFTMAX_PER_AXIS:
             attributes = {"axis": attributes.get("axis", 1), "flattened": 1}
-        plain = {name: value for name, value in attributes.items() if not isinstance(value, np.ndarray)}
-        for name, value in attributes.items():
-            if isinstance(value, np.ndarray):
-                plain[name] = value.ravel().tolist()
+        plain = {
+            key: value.ravel().tolist() if isinstance(value, np.ndarray) else value
+            for key, value in attributes.items()
+        }
         nodes.append(
             Node(
-                operator=each.op_type if each.domain in ("", "ai.onnx") else f"{each.domain}.{each.op_type}",
-                name=each.name or f"{each.op_type}_{place}",
+                operator=operator,
+                name=name,
                 inputs=tuple(each.input),
                 outputs=tuple(each.output),
                 attributes=plain,

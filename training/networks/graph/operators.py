@@ -58,7 +58,9 @@ def _gemm(node: Node, a: Tensor, b: Tensor, c: Tensor | None = None) -> Tensor:
 def _reduced(function: Callable[..., Tensor]) -> Operator:
     def apply(node: Node, x: Tensor, axes: Tensor | None = None) -> Tensor:
         given = axes_of(node, axes)
-        dims = tuple(range(x.ndim)) if given is None else given
+        if not given and node.attributes.get("noop_with_empty_axes"):
+            return x
+        dims = given or tuple(range(x.ndim))
         return function(x, dim=dims, keepdim=bool(node.attributes.get("keepdims", 1)))
 
     return apply
@@ -80,6 +82,11 @@ def _plain(function: Callable[..., Tensor]) -> Operator:
 
 def _divided(a: Tensor, b: Tensor) -> Tensor:
     return torch.div(a, b) if a.is_floating_point() else torch.div(a, b, rounding_mode="trunc")
+
+
+def _selu(node: Node, x: Tensor) -> Tensor:
+    alpha = node.attributes.get("alpha", 1.67326319217681884765625)  # both as ONNX states them
+    return node.attributes.get("gamma", 1.05070102214813232421875) * F.elu(x, alpha)
 
 
 def _argmax(node: Node, x: Tensor) -> Tensor:
@@ -122,7 +129,7 @@ OPERATORS: dict[str, Operator] = {
     "ReduceMean": _reduced(torch.mean),
     "ReduceSum": _reduced(torch.sum),
     "Relu": _plain(torch.relu),
-    "Selu": _plain(torch.selu),
+    "Selu": _selu,
     "Sigmoid": _plain(torch.sigmoid),
     "Sign": _plain(torch.sign),
     "Softmax": _softmax(log=False),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -11,13 +9,20 @@ from crosscal.training.networks.graph.graph import Node
 
 TYPES = {
     1: torch.float32,
+    2: torch.uint8,
+    3: torch.int8,
+    5: torch.int16,
     6: torch.int32,
     7: torch.int64,
     9: torch.bool,
     10: torch.float32,
     11: torch.float32,
+    16: torch.float32,
 }
 """ONNX's numbers of types; floats of other widths are single precision here."""
+
+PADDINGS = {"constant": "constant", "edge": "replicate", "reflect": "reflect", "wrap": "circular"}
+"""Torch's names of paddings."""
 
 
 def axes_of(node: Node, axes: Tensor | None) -> tuple[int, ...] | None:
@@ -40,7 +45,8 @@ def _reshape(node: Node, x: Tensor, shape: Tensor | None = None) -> Tensor:
 
 
 def _flatten(node: Node, x: Tensor) -> Tensor:
-    axis = node.attributes.get("axis", 1) % max(x.ndim, 1)
+    axis = node.attributes.get("axis", 1)  # the rank itself is allowed: all in rows
+    axis = axis + x.ndim if axis < 0 else axis
     rows = 1
     for size in x.shape[:axis]:
         rows *= size
@@ -81,7 +87,7 @@ def _gather(node: Node, x: Tensor, index: Tensor) -> Tensor:
     axis = node.attributes.get("axis", 0) % x.ndim
     index = torch.where(index < 0, index + x.shape[axis], index).long()
     found = x.index_select(axis, index.ravel())
-    return found.reshape(*x.shape[:axis], *index.shape, *x.shape[axis + 1 :])
+    return found.reshape((*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]))
 
 
 def _split(node: Node, x: Tensor, split: Tensor | None = None) -> tuple[Tensor, ...]:
@@ -92,17 +98,24 @@ def _split(node: Node, x: Tensor, split: Tensor | None = None) -> tuple[Tensor, 
     return torch.split(x, sizes, dim=axis)
 
 
-def _pad(node: Node, x: Tensor, pads: Tensor | None = None, value: Tensor | None = None, *_: Any) -> Tensor:
+def _pad(
+    node: Node,
+    x: Tensor,
+    pads: Tensor | None = None,
+    value: Tensor | None = None,
+    axes: Tensor | None = None,
+) -> Tensor:
     given = node.attributes["pads"] if pads is None else pads.tolist()
-    half = len(given) // 2
-    pairs = [int(n) for k in reversed(range(half)) for n in (given[k], given[half + k])]
-    mode = node.attributes.get("mode", "constant")
+    places = range(x.ndim) if axes is None else [axis % x.ndim for axis in axes.tolist()]
+    by_axis = dict(zip(places, zip(given[: len(places)], given[len(places) :], strict=True), strict=True))
+    pairs = [int(n) for axis in reversed(range(x.ndim)) for n in by_axis.get(axis, (0, 0))]
+    mode = PADDINGS[node.attributes.get("mode", "constant")]
     fill = float(node.attributes.get("value", 0.0) if value is None else value)
     if mode == "constant":
         return torch.nn.functional.pad(x, pairs, value=fill)
     while len(pairs) > 2 * (x.ndim - 2) and pairs[-2:] == [0, 0]:
         pairs = pairs[:-2]
-    return torch.nn.functional.pad(x, pairs, mode={"edge": "replicate"}.get(mode, mode))
+    return torch.nn.functional.pad(x, pairs, mode=mode)
 
 
 def _transpose(node: Node, x: Tensor) -> Tensor:
@@ -118,8 +131,13 @@ def _expand(_: Node, x: Tensor, shape: Tensor) -> Tensor:
     return x.expand(torch.broadcast_shapes(x.shape, tuple(shape.tolist())))
 
 
+def _shape(node: Node, x: Tensor) -> Tensor:
+    part = slice(node.attributes.get("start", 0), node.attributes.get("end"))
+    return torch.tensor(x.shape[part], dtype=torch.int64)
+
+
 SHAPE_OPERATORS = {
-    "Cast": lambda node, x: x.to(TYPES.get(node.attributes["to"], torch.float32)),
+    "Cast": lambda node, x: x.to(TYPES[node.attributes["to"]]),
     "Concat": lambda node, *values: torch.cat(values, dim=node.attributes["axis"]),
     "ConstantOfShape": _constant_of_shape,
     "Dropout": lambda _, x, *_rest: x,
@@ -129,7 +147,7 @@ SHAPE_OPERATORS = {
     "Identity": lambda _, x: x,
     "Pad": _pad,
     "Reshape": _reshape,
-    "Shape": lambda _, x: torch.tensor(x.shape, dtype=torch.int64),
+    "Shape": _shape,
     "Slice": _slice,
     "Split": _split,
     "Squeeze": _squeeze,

@@ -175,10 +175,15 @@ def _layer_of(node: Node, constants: dict[str, np.ndarray]) -> MatrixLayer | Non
         matrix = (weight if attributes.get("transB") else weight.T)[None] * attributes.get("alpha", 1.0)
         bias = bias * attributes.get("beta", 1.0)
     outputs = matrix.shape[0] * matrix.shape[1]
+    if bias.size != 1 and (bias.size != outputs or bias.shape[-1] != outputs):
+        got = f"node {node.name!r} with a constant of shape {bias.shape} added"
+        allowed = f"one number, or ({outputs},): one for each output"
+        remedy = "export with a free batch axis, or add it in a layer of its own"
+        raise InputError(wanted(got=got, allowed=allowed, remedy=remedy))
     return MatrixLayer(
         name=node.name,
         weight=np.ascontiguousarray(matrix, dtype=np.float32),
-        bias=np.broadcast_to(bias.ravel() if bias.size == outputs else bias.reshape(-1)[:1], outputs).copy(),
+        bias=np.broadcast_to(bias.ravel(), outputs).copy(),
         window=window,
         attributes=kept,
     )

@@ -34,8 +34,8 @@ class PaperRow:
         method: `published`, `affine K=8`, … or the name of a calibrator.
         before_ma2, after_ma2: mean squared error without and with calibration [mA²].
         nmse: with calibration, mean over the matrices; None where it was not published, as the rest.
-        nmse_median: median over the matrices.
-        nmse_low, nmse_high: 95 % interval of the mean, by bootstrap over them.
+        nmse_geometric: geometric mean over the matrices.
+        nmse_low, nmse_high: its 95 % interval; None for fewer than three matrices.
         coverage: shares of ideal currents inside the stated intervals of 50, 90 and 99 %; None where none
             were stated.
         error_over_deviation: rms of errors over that of the deviations stated with them.
@@ -46,7 +46,7 @@ class PaperRow:
     before_ma2: float
     after_ma2: float
     nmse: float | None
-    nmse_median: float | None = None
+    nmse_geometric: float | None = None
     nmse_low: float | None = None
     nmse_high: float | None = None
     coverage: tuple[float, ...] | None = None
@@ -99,7 +99,7 @@ def _own_rows(row: str, evaluations: Mapping[str, tuple[Evaluation, Evaluation]]
                     before_ma2=scores[RAW].mse_ma2,
                     after_ma2=score.mse_ma2,
                     nmse=score.nmse,
-                    nmse_median=score.nmse_median,
+                    nmse_geometric=score.nmse_geometric,
                     nmse_low=score.nmse_low,
                     nmse_high=score.nmse_high,
                     coverage=stated.coverage if stated and method == CALIBRATED else None,

@@ -15,7 +15,11 @@ import numpy as np
 
 from crosscal.core.array_types import Float
 from crosscal.core.errors import RangeError, ShapeError, TrainingError, wanted
-from crosscal.training.evaluation.bootstrap import ratio_interval
+from crosscal.training.evaluation.geometric_mean import geometric_mean
+
+SCORE_METHOD = 2
+"""Number of the way to score, raised when scores of the same estimates change, so that kept ones are found
+again. 2: geometric means with their intervals, and no longer medians with intervals of the mean."""
 
 MA2_PER_A2 = 1e6  # (1000 mA per A)²
 
@@ -33,10 +37,10 @@ class Score:
         rmse_percent_of_full_scale: root of the MSE in percent of the full scale handed in.
         reference_ratio: nmse over the mean reference of the same matrices; None if none was handed in.
         vectors_scored, vectors_excluded: counts over all matrices.
-        nmse_median: median over the matrices.
-        nmse_low, nmse_high: 95 % interval of `nmse`, by bootstrap over the matrices.
-        reference_ratio_median: median over the matrices of the ratio of each.
-        reference_ratio_low, reference_ratio_high: 95 % interval of `reference_ratio`, by bootstrap over them.
+        nmse_geometric: geometric mean over the matrices, that few bad ones do not carry.
+        nmse_low, nmse_high: 95 % interval of `nmse_geometric`; None for fewer than three matrices.
+        reference_ratio_geometric: geometric mean over the matrices of the ratio of each.
+        reference_ratio_low, reference_ratio_high: 95 % interval of `reference_ratio_geometric`, as that.
     """
 
     mse_ma2: float
@@ -46,10 +50,10 @@ class Score:
     reference_ratio: float | None
     vectors_scored: int
     vectors_excluded: int
-    nmse_median: float | None = None
+    nmse_geometric: float | None = None
     nmse_low: float | None = None
     nmse_high: float | None = None
-    reference_ratio_median: float | None = None
+    reference_ratio_geometric: float | None = None
     reference_ratio_low: float | None = None
     reference_ratio_high: float | None = None
 
@@ -87,7 +91,7 @@ def score(
     scored = counts >= 2
     nmse_of_each = mse_a2[scored] / variance_a2[scored]
     nmse = float(np.mean(nmse_of_each))
-    low, high = ratio_interval(nmse_of_each, np.ones_like(nmse_of_each))
+    typical = geometric_mean(nmse_of_each)
     total_mse_a2 = float(np.average(mse_a2[scored], weights=counts[scored]))
     vectors_scored = int(counts[scored].sum())
     return Score(
@@ -97,9 +101,9 @@ def score(
         rmse_percent_of_full_scale=100.0 * float(np.sqrt(total_mse_a2)) / full_scale_a,
         vectors_scored=vectors_scored,
         vectors_excluded=usable.size - vectors_scored,
-        nmse_median=float(np.median(nmse_of_each)),
-        nmse_low=low,
-        nmse_high=high,
+        nmse_geometric=typical.value,
+        nmse_low=typical.low,
+        nmse_high=typical.high,
         **_beside_reference(nmse_of_each, reference_nmse, scored),
     )
 
@@ -111,12 +115,12 @@ def _beside_reference(
     if reference_nmse is None:
         return {"reference_ratio": None}
     reference = np.asarray(reference_nmse)[scored]
-    low, high = ratio_interval(nmse, reference)
+    typical = geometric_mean(nmse / reference)
     return {
         "reference_ratio": float(np.mean(nmse) / np.mean(reference)),
-        "reference_ratio_median": float(np.median(nmse / reference)),
-        "reference_ratio_low": low,
-        "reference_ratio_high": high,
+        "reference_ratio_geometric": typical.value,
+        "reference_ratio_low": typical.low,
+        "reference_ratio_high": typical.high,
     }
 
 

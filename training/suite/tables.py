@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from crosscal.training.evaluation.evaluation import RAW
+from crosscal.training.evaluation.geometric_mean import geometric_mean_text
 from crosscal.training.evaluation.stated_deviations import coverage_text
 from crosscal.training.suite.results import (
     AFFINE,
@@ -59,12 +60,14 @@ def deviation_cell(result: BoardResult, method: str, known: int) -> str:
 
 
 def interval_cell(result: BoardResult, method: str, known: int) -> str:
-    """Median of the matrices' ratios to the reference, and the 95 % interval of the ratio of means."""
+    """Geometric mean of the matrices' ratios to the reference, and its 95 % interval."""
     found = result.find(method, known)
-    if found is None or found.score.reference_ratio_median is None:
+    if found is None or found.score.reference_ratio_geometric is None:
         return ""
-    low, high = found.score.reference_ratio_low, found.score.reference_ratio_high
-    return f"{found.score.reference_ratio_median:.3g} ({low:.3g}–{high:.3g})"
+    score = found.score
+    return geometric_mean_text(
+        score.reference_ratio_geometric, score.reference_ratio_low, score.reference_ratio_high
+    )
 
 
 def coverage_cell(result: BoardResult, method: str, known: int) -> str:
@@ -97,7 +100,7 @@ def markdown_tables(results: Sequence[BoardResult], calibrators: Sequence[str]) 
         _markdown_table(results, methods, nmse_cell),
         "## NMSE relative to the linear-Gaussian reference\n",
         _markdown_table(results, methods, reference_ratio_cell),
-        "## The same, median of the matrices (95 % interval of the ratio of means, by bootstrap)\n",
+        "## The same, geometric mean over the matrices (95 % interval of it)\n",
         _markdown_table(results, methods, interval_cell),
     ]
     known = sorted({score.known_vectors for result in results for score in result.scores} - {0})

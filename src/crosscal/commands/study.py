@@ -36,6 +36,7 @@ from crosscal.training import (
     paper_rows,
     write_report,
 )
+from crosscal.training.evaluation.geometric_mean import geometric_mean_text
 
 TEST_INPUTS = "random:200,sine:100,dc:100,fir:100"
 TEST_VECTORS = 500  # the sum
@@ -138,9 +139,12 @@ def paper_table(rows: list[PaperRow]) -> Table:
     table = Table(title="the seed paper's table", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("row", "calibration"):
         table.add_column(name, no_wrap=True)
-    for name in ("before (mA²)", "after (mA²)", "factor", "NMSE", "median (95 % of the mean)", "coverage %"):
+    for name in ("before (mA²)", "after (mA²)", "factor", "NMSE", "geometric mean (95 %)", "coverage %"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.caption = "median and interval over matrices; coverage of stated intervals of 50/90/99 %"
+    table.caption = (
+        "geometric mean over matrices, with its interval from three on; coverage of stated intervals of "
+        "50/90/99 %"
+    )
     table.caption_justify = "left"
     shown = ""
     for row in rows:
@@ -153,17 +157,17 @@ def paper_table(rows: list[PaperRow]) -> Table:
             f"{row.after_ma2:.3e}",
             f"{row.factor:.4g}",
             "" if row.nmse is None else f"{row.nmse:.3g}",
-            _median_cell(row),
+            _typical_cell(row),
             "" if row.coverage is None else coverage_text(row.coverage),
         )
         shown = row.row
     return table
 
 
-def _median_cell(row: PaperRow) -> str:
-    if row.nmse_median is None:
+def _typical_cell(row: PaperRow) -> str:
+    if row.nmse_geometric is None:
         return ""
-    return f"{row.nmse_median:.3g} ({row.nmse_low:.3g}–{row.nmse_high:.3g})"
+    return geometric_mean_text(row.nmse_geometric, row.nmse_low, row.nmse_high)
 
 
 def _write_rows(rows: list[PaperRow], path: Path) -> None:

@@ -13,13 +13,18 @@ import torch
 from support.commands import call
 from support.made_networks import striped_images, trained_network
 
+from crosscal.commands.network import chips as chips_module
 from crosscal.commands.network import modes
 from crosscal.commands.network.chips import ChipTask
+from crosscal.commands.network.study import row as row_module
+from crosscal.commands.network.study.row import StudyRow, name_of
 from crosscal.commands.network.task import read_task
 from crosscal.core.errors import CrosscalError
 from crosscal.core.network.cell_profile import CellProfile
 from crosscal.training.networks.graph.torch_module import module_to_onnx
+from crosscal.training.networks.learning.plan import LearningPlan
 from crosscal.training.networks.mapping.mapped_network import MappedLayer
+from crosscal.training.networks.mapping.options import MappingOptions
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +109,24 @@ def test_tasks_are_told_apart_by_everything_that_decides_a_score(task: ChipTask,
     assert len(set(found)) == len(found)
     # Without known inputs a calibration decides nothing.
     assert replace(task, vectors=7, calibration="structured").fingerprint() == found[0]
+
+
+def test_kept_scores_of_an_earlier_way_to_merge_are_not_used(
+    task: ChipTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merged = replace(task, settings=replace(task.settings, mode="merged"))
+    options = MappingOptions(cells=task.settings.cells)
+    plan = LearningPlan(options=options)
+    rows = [
+        StudyRow(labels={}, plan=plan, mapping=mapping, chip=each.settings)
+        for mapping, each in ((options, merged), (options, task), (None, merged))
+    ]
+    before = [merged.fingerprint(), task.fingerprint(), *(name_of(row.kept_as) for row in rows)]
+    for module in (chips_module, row_module):
+        monkeypatch.setattr(module, "MERGED_METHOD", 99)
+    after = [merged.fingerprint(), task.fingerprint(), *(name_of(row.kept_as) for row in rows)]
+    changed = [one != other for one, other in zip(before, after, strict=True)]
+    assert changed == [True, False, True, False, False], "those that nothing merged stay"
 
 
 def test_calibration_repairs_what_wires_did(files: Path) -> None:

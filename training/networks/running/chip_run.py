@@ -17,6 +17,10 @@ from crosscal.training.networks.mapping.mapped_network import MappedNetwork
 from crosscal.training.networks.mapping.ranges import whole_numbers
 from crosscal.training.networks.running.read_back import compensate
 
+MERGED_METHOD = 2
+"""Number of the way that merged runs compute, raised when their results change, so that kept scores are not
+mixed. 2: they have the noise of reads, as converted runs do."""
+
 BLOCK_VALUES = 1 << 23
 """Values of vectors cut out of images at a time, 16 MB: a hundred images of VGG8 are 240 MB. A quarter and
 four times as many are as fast within 5 %."""

@@ -23,6 +23,11 @@ RESOURCE = "TCPIP0::localhost::inst0::INSTR"
 REFERENCE_VECTORS = 8
 """Inputs that the reference of a matrix is averaged over; it hardly depends on them."""
 
+REFERENCE_METHOD = 2
+"""Number of the way to compute the reference, raised when its values change, so that kept ones are found
+again. 2: slow noise counts by what the run's other readings leave unknown of it, and no longer by its
+variance of all time."""
+
 
 def open_simulated_board(bench: str | Path) -> Board:
     """Open the board that a bench.toml or a profile describes."""

@@ -20,7 +20,7 @@ from crosscal.simulated_bench.tiles.chip import Chip
 from crosscal.simulated_bench.tiles.chip_settings import ChipSettings
 from crosscal.training.networks.calibration.methods import COLUMNS, calibrate
 from crosscal.training.networks.mapping.mapped_network import MappedNetwork
-from crosscal.training.networks.running.chip_run import ChipRun
+from crosscal.training.networks.running.chip_run import MERGED_METHOD, ChipRun
 from crosscal.training.networks.running.scoring import ChipScore, score_chip
 from crosscal.training.networks.running.software import SoftwareRun
 
@@ -76,7 +76,8 @@ class ChipTask:
         if calibration is not None and self.calibration == COLUMNS:
             calibration = self.calibration, self.known
         decisive = self.network, self.settings, self.seed, self.x, self.y, self.board
-        return fingerprint(decisive, calibration, files)
+        method = [MERGED_METHOD] if self.settings.mode == "merged" else []
+        return fingerprint(decisive, calibration, files, *method)
 
 
 class KeptScores:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable, Iterable
@@ -11,7 +12,10 @@ from typing import TypeVar
 
 import numpy as np
 
+from crosscal.commands.benches.data_sheet import DATA_SHEET_METHOD
+from crosscal.commands.benches.simulated_board import REFERENCE_METHOD
 from crosscal.commands.jobs.training import checkpoint_of
+from crosscal.commands.suite.request import DATA_SHEET
 from crosscal.commands.terminal.interrupt import kept_in
 from crosscal.core.errors import CrosscalError, InputError
 from crosscal.core.run_file import Run, read_run
@@ -26,6 +30,7 @@ from crosscal.training import (
     write_scores,
     write_weight_errors,
 )
+from crosscal.training.evaluation.score import SCORE_METHOD
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -35,6 +40,9 @@ RECALIBRATED = "-recalibrated"
 
 TIME_SUFFIX = ".seconds"
 """Of the files that say how long a step took."""
+
+METHODS = {"reference": REFERENCE_METHOD, "score": SCORE_METHOD, DATA_SHEET: DATA_SHEET_METHOD}
+"""Numbers of the methods that scores come from, kept beside them."""
 
 # Errors of numerical work on an unlucky board. A slip of the program itself, such as a TypeError, is none of
 # these and ends the suite.
@@ -76,20 +84,43 @@ class BoardFolder:
         return self.path / f"{name}.onnx"
 
     def prepare(self, settings: str) -> None:
-        """Make the folder, with the board's settings in it.
+        """Make the folder, with the board's settings in it; scores of an earlier method are deleted.
 
         Raises:
             InputError: it holds another board.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         write_or_require_same(self.bench, settings, "describes another board; choose another folder with -o")
+        self._forget_other_methods()
+
+    def _forget_other_methods(self) -> None:
+        """Delete scores that came from other methods than today's, and say so; what was measured stays."""
+        path = self.path / "methods.json"
+        kept = json.loads(read_text(path)) if path.exists() else {}
+        changed = [name for name in METHODS if kept.get(name) != METHODS[name]]
+        if not changed:
+            return
+        steps = {file.stem for file in self.path.glob("*.json")} - {path.stem}
+        if changed == [DATA_SHEET]:
+            steps &= {DATA_SHEET}
+        for step in steps:
+            self._forget(step)
+        if "reference" in changed:
+            (self.path / "reference.npy").unlink(missing_ok=True)
+        if steps:
+            logger.warning("%s: found again by another method: %s", self.path.name, ", ".join(sorted(steps)))
+        write_whole_text(path, json.dumps(METHODS) + "\n")
+
+    def _forget(self, step: str) -> None:
+        for path in (self._time(step), self._scores(step), self._arrays(step)):
+            path.unlink(missing_ok=True)
 
     def discard(self, calibrators: Iterable[str]) -> None:
         """Delete calibrators and their scores, so that they are trained again; measured runs stay."""
         for name in calibrators:
             for step in (name, f"{name}{RECALIBRATED}"):
-                for path in (self._note(step), self._time(step), self._scores(step), self._arrays(step)):
-                    path.unlink(missing_ok=True)
+                self._note(step).unlink(missing_ok=True)
+                self._forget(step)
             self.calibrator(name).unlink(missing_ok=True)
             checkpoint_of(self.calibrator(name)).unlink(missing_ok=True)
 

@@ -12,6 +12,7 @@ import msgspec
 from crosscal.simulated_bench.tiles.chip_settings import ChipSettings
 from crosscal.training.networks.learning.plan import LearningPlan
 from crosscal.training.networks.mapping.options import MappingOptions
+from crosscal.training.networks.running.chip_run import MERGED_METHOD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,9 @@ class StudyRow:
     @property
     def kept_as(self) -> list[Any]:
         """All that decides the scores of the row but for its data."""
-        return [self.start, self.plan, self.mapping, self.chip, self.training_inputs]
+        merged = self.mapping is not None and self.chip.mode == "merged"
+        method = [MERGED_METHOD] if merged else []
+        return [self.start, self.plan, self.mapping, self.chip, self.training_inputs, *method]
 
 
 def name_of(*parts: Any) -> str:

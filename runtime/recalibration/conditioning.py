@@ -168,7 +168,7 @@ class SharedErrors:
         moved = (self.ways @ gain).mean(axis=0)
         rest = np.eye(len(moved)) - moved @ self.at[block]
         taken_v2 = rest @ self.drive.taken_v2 @ rest.T + self.drive.noise_v**2 * (moved @ moved.T)
-        self.drive = replace(self.drive, taken_v2=taken_v2)
+        self.drive = replace(self.drive, taken_v2=(taken_v2 + taken_v2.T) / 2)
 
 
 def condition(

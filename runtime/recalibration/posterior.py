@@ -18,6 +18,11 @@ OFFSET, GAIN, CELLS = 0, 1, 2
 """Indices of a column's unknowns: its offset, the part that its cells share, from here on each cell."""
 
 
+_ROUNDING = 1e-6
+"""Of a covariance, relative to its largest number: far more than many blocks of vectors leave, and far less
+than counts."""
+
+
 class RecalibrationLevel(StrEnum):
     """Level of a recalibration: the quantities that it corrects."""
 
@@ -45,17 +50,23 @@ class DriveErrors:
     row_v2: Float[np.ndarray, " rows"]
 
     def __post_init__(self) -> None:
-        numbers = [self.noise_v, self.taken_v2, self.row_v2]
-        if self.row_v2.shape != (len(self.taken_v2) - 1,):
+        ways = len(self.row_v2) + 1
+        if self.row_v2.ndim != 1 or self.taken_v2.shape != (ways, ways):
             raise ShapeError(f"got errors of {self.row_v2.shape} and of {self.taken_v2.shape} inputs")
-        if (
-            not all(np.isfinite(each).all() for each in numbers)
-            or min(numbers[0], self.row_v2.min(initial=0.0)) < 0
-        ):
+        numbers = [self.noise_v, self.taken_v2, self.row_v2]
+        if not all(np.isfinite(each).all() for each in numbers) or self._least() < 0.0:
             raise RangeError(
-                f"got errors of inputs of {self.noise_v} V; allowed: finite numbers, 0 or more; "
-                "recalibrate anew"
+                f"got errors of inputs of {self.noise_v} V and covariances that are none; allowed: finite "
+                "numbers, variances of 0 or more, symmetric; recalibrate anew"
             )
+
+    def _least(self) -> float:
+        """Return the least of the variances; below 0 where a covariance is none, beyond rounding."""
+        largest = float(np.abs(self.taken_v2).max())
+        if np.abs(self.taken_v2 - self.taken_v2.T).max() > _ROUNDING * largest:
+            return -np.inf
+        taken = float(np.linalg.eigvalsh(self.taken_v2)[0]) + _ROUNDING * largest
+        return min(self.noise_v, float(self.row_v2.min(initial=0.0)), taken)
 
     @classmethod
     def untaken(cls, noise_v: float, rows: int) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -192,3 +193,22 @@ def test_representations_are_one_short_line(rng, tmp_path: Path):
     programmed = calibrator.program(MODELS[1].matrix(rng))
     assert repr(calibrator) == "<Calibrator concatsquash 7x5, folded>"
     assert repr(programmed) == "<ProgrammedCalibrator concatsquash 7x5, recalibrated: nothing>"
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"taken_v2": np.diag([1e-9, 1e-9, -1e-9])}, RangeError),
+        ({"taken_v2": 1e-9 * np.array([[1.0, 2.0, 0.0], [2.0, 1.0, 0.0], [0.0, 0.0, 1.0]])}, RangeError),
+        ({"taken_v2": 1e-9 * np.array([[1.0, 0.5, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])}, RangeError),
+        ({"taken_v2": np.full((3, 3), np.nan)}, RangeError),
+        ({"taken_v2": np.zeros((3, 2))}, ShapeError),
+        ({"taken_v2": np.zeros((4, 4))}, ShapeError),
+        ({"row_v2": np.array([0.0, -1e-9])}, RangeError),
+        ({"noise_v": -1e-4}, RangeError),
+    ],
+)
+def test_errors_of_driven_inputs_that_are_none_are_refused(change: dict, error: type[Exception]):
+    sound = DriveErrors(noise_v=1e-4, taken_v2=1e-9 * np.ones((3, 3)), row_v2=np.zeros(2))
+    with pytest.raises(error):
+        replace(sound, **change)

@@ -34,8 +34,8 @@ class SpreadRules:
         patterns: what inputs may have in common, (K, N). bias_in_noise: of predictions, relative to the
             deviation of their noise, (M,). doubt, most_common, spread_by_chance, most_spread, unknown_spread:
             from which on, and by how much, inputs are taken to be other than those trained on.
-        others_left: from which on the spread of what readings leave open counts. spread_of_squares: of an
-            input of unit variance.
+        others_left: from which on the spread of what readings leave open begins to count, and counts whole.
+            spread_of_squares: of an input of unit variance.
         unlikely, likeliest: energy at which a walk ends, and at which a place counts no more than that.
     """
 
@@ -56,7 +56,7 @@ class SpreadRules:
     spread_by_chance: float
     most_spread: float
     unknown_spread: float
-    others_left: float
+    others_left: tuple[float, float]
     spread_of_squares: float
 
 
@@ -194,7 +194,8 @@ def _rules(constants: InverseConstants, fewer_rows: bool) -> str:
         "SPREAD_BY_CHANCE": spread.spread_by_chance,
         "MOST_SPREAD": spread.most_spread,
         "UNKNOWN_SPREAD": spread.unknown_spread,
-        "OTHERS_LEFT": spread.others_left,
+        "OTHERS_LEAST": spread.others_left[0],
+        "OTHERS_RAMP": spread.others_left[1] - spread.others_left[0],
         "SPREAD_OF_SQUARES": spread.spread_of_squares,
     }
     sizes = {

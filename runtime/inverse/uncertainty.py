@@ -33,9 +33,10 @@ from crosscal.runtime.inverse.tensors import InverseTensors
 SOFT = 0.1
 """Deviation of an input, relative to its prior's, from here on a circuit bends within it."""
 
-OTHERS_LEFT = 0.5
-"""Share of the prior's variances that is left open beside the softest direction, from here on: a random 12×16
-matrix leaves less than a tenth, one of 7×4 or of 40×24 a third, one with columns alike 0.9."""
+OTHERS_LEFT = (0.4, 0.8)
+"""Share of the prior's variances that is left open beside the softest direction, from which on the spread of
+it begins to count, and from which on it counts whole: a random 12×16 matrix leaves less than a tenth, one of
+7×4 or of 40×24 a third, one with columns alike 0.9."""
 
 _CHUNK = 32
 """Readings at a time: their derivatives stay in the cache."""
@@ -278,8 +279,9 @@ def chance_of_spread(covariance: np.ndarray, softest: np.ndarray) -> np.ndarray:
     """
     left = np.trace(covariance, axis1=1, axis2=2)
     others = np.maximum((covariance**2).sum(axis=(1, 2)) - softest**2, 0.0)
-    alike = left - softest > OTHERS_LEFT * covariance.shape[1]
-    return np.where(alike, SPREAD_OF_SQUARES * others / left**2, 0.0)
+    least, whole = OTHERS_LEFT
+    alike = np.clip(((left - softest) / covariance.shape[1] - least) / (whole - least), 0.0, 1.0)
+    return alike * SPREAD_OF_SQUARES * others / left**2
 
 
 def _evaluated(polynomial: np.polynomial.Polynomial) -> Callable[[np.ndarray], np.ndarray]:

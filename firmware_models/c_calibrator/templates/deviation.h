@@ -329,6 +329,7 @@ static inline double NAME_doubt(NAME_room *room, NAME_spread *spread, double sof
     double of_patterns = 0.0;
     double relative;
     double missing;
+    double alike;
     int plausible = 1;
     int k;
     int n;
@@ -371,9 +372,11 @@ static inline double NAME_doubt(NAME_room *room, NAME_spread *spread, double sof
     if ((plausible == 0) && (missing < NAME_UNKNOWN_SPREAD)) {
         missing = NAME_UNKNOWN_SPREAD;
     }
-    if (open - softest > NAME_OTHERS_LEFT) {
+    alike = (open - softest - NAME_OTHERS_LEAST) / NAME_OTHERS_RAMP;
+    if (alike > 0.0) {
         /* By chance, too, independent inputs spread otherwise than the prior's mean. */
-        const double others = (open_squares - (softest * softest)) / (open * open);
+        const double part = (alike < 1.0) ? alike : 1.0;
+        const double others = part * (open_squares - (softest * softest)) / (open * open);
         missing = sqrt((missing * missing) + (NAME_SPREAD_OF_SQUARES * ((others > 0.0) ? others : 0.0)));
     }
     if (missing > 0.0) {

@@ -13,6 +13,7 @@ from specimens import Specimen, specimen
 from crosscal.commands.export_c.header import programmed_header
 from crosscal.firmware_models.c_calibrator import cortex_m4
 from crosscal.runtime import ColumnPosterior
+from crosscal.runtime.inverse import uncertainty
 from crosscal.runtime.inverse.fold import InverseCorrection
 from crosscal.runtime.recalibration.cell_law import CellLaw
 from crosscal.runtime.recalibration.posterior import DriveErrors
@@ -55,6 +56,30 @@ def test_deviations_are_those_of_python(kind: str, shape: tuple[int, int], tmp_p
     # Of more inputs than readings several directions are equally soft, and which of them is walked hangs on
     # the last digit: inputs moved by 1e-6 change Python's own deviations by a tenth.
     assert off.max() < (0.2 if shape[0] > shape[1] else 2e-3)
+
+
+def test_the_spread_of_what_columns_alike_leave_open_counts_as_in_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = specimen("structured", 8, 8)
+    matrix_s, _ = case.measured(1, seed=8)
+    matrix_s[:, 2:] = matrix_s[:, [2]]
+    rng = np.random.default_rng(8)
+    current_a = case.board.currents_a(
+        matrix_s, rng.uniform(0.15, 0.45, (30, 8)), rng.standard_normal((30, 8))
+    )
+    current_a = current_a.astype(np.float32)
+    python = case.calibrator.program(matrix_s)
+    _, expected_a = python.with_uncertainty(current_a.astype(np.float64))
+    _, deviation_a = with_deviation(programmed_header(python, name="board"), current_a, tmp_path)
+    np.testing.assert_allclose(deviation_a, expected_a, rtol=2e-3)
+    # Two columns and six alike leave open about the middle of the ramp: neither nothing of it nor all counts.
+    monkeypatch.setattr(uncertainty, "OTHERS_LEFT", (0.8, 0.9))
+    none_a = python.with_uncertainty(current_a.astype(np.float64))[1]
+    monkeypatch.setattr(uncertainty, "OTHERS_LEFT", (0.1, 0.2))
+    all_a = python.with_uncertainty(current_a.astype(np.float64))[1]
+    assert np.median(expected_a / none_a) > 1.1
+    assert np.median(expected_a / all_a) < 0.85
 
 
 def test_errors_of_driven_inputs_are_stated_as_python_states_them(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from crosscal.runtime.inverse import uncertainty as inverse_uncertainty
 from crosscal.runtime.inverse.derivative import slopes
 from crosscal.runtime.inverse.inverse import Inverse
 from crosscal.runtime.inverse.packed_surrogate import PackedSurrogate
+from crosscal.runtime.inverse.prior_check import SPREAD_OF_SQUARES
 from crosscal.runtime.inverse.tensors import InverseTensors
 
 SHAPES = [(7, 10), (10, 7), (6, 6)]
@@ -133,3 +134,16 @@ def test_readings_that_inputs_explain_state_what_the_posterior_leaves_alone(rng,
     believed_a = Inverse(tensors).read(current_a, deviation=True).deviation_a
     # A few of the 300 end where the search has not settled; what they leave unexplained is said.
     assert (deviation_a == believed_a).all(axis=1).mean() > 0.97
+
+
+def test_the_spread_of_what_is_left_open_counts_gradually():
+    """Readings that tell a little less state a little more: no step at a share that is left open."""
+    left = np.linspace(0.01, 1.0, 400)
+    covariance = left[:, None, None] * np.eye(12)
+    found = inverse_uncertainty.chance_of_spread(covariance, left)
+    whole = SPREAD_OF_SQUARES * 11 / 12**2
+    assert np.abs(np.diff(found)).max() < 0.01 * whole
+    # A third that is left open says nothing of columns that are alike, nine tenths all.
+    shares = left * 11 / 12
+    assert (found[shares < 0.35] == 0.0).all()
+    np.testing.assert_allclose(found[shares > 0.85], whole)

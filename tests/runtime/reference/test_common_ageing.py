@@ -83,9 +83,7 @@ def test_what_breaks_is_no_ageing(breaks: Callable[[np.ndarray], None], rate: fl
     assert learned(rate, breaks=breaks).rate == pytest.approx(rate, abs=0.004)
 
 
-def test_a_rate_of_minutes_does_not_foretell_a_month_and_what_is_beyond_is_stated() -> (
-    None
-):
+def test_a_rate_of_minutes_does_not_foretell_a_month_and_what_is_beyond_is_stated() -> None:
     rng, ageing = np.random.default_rng(4), Ageing()
     for age_s in (60.0, 90.0, 130.0, 180.0):
         ageing.take(posterior((age_s / 20.0) ** RATE - 1.0, rng), age_s=age_s, temperature_c=None)

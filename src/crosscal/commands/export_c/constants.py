@@ -173,7 +173,7 @@ def _spread(tensors: InverseTensors) -> SpreadRules:
         spread_by_chance=prior_check.spread_by_chance(rank),
         most_spread=prior_check.most_spread(rank),
         unknown_spread=prior_check.UNKNOWN_SPREAD,
-        others_left=uncertainty.OTHERS_LEFT * len(tensors.input_variance),
+        others_left=(uncertainty.OTHERS_LEFT[0] * rows, uncertainty.OTHERS_LEFT[1] * rows),
         spread_of_squares=prior_check.SPREAD_OF_SQUARES,
     )
 

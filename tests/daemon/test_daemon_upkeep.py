@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from daemon.daemon_rig import PROFILE, SHIPPED, matrix
 from support.fake_clock import FakeClock
 
-from crosscal.core.errors import StoreFullError
+from crosscal.core.errors import BoardError, BoardTimeoutError, ScpiError, StoreFullError
 from crosscal.daemon.clock import DaemonClock
 from crosscal.daemon.hardware.calibrated_hardware import CalibratedHardware
 from crosscal.daemon.journal import Journal
@@ -23,6 +24,7 @@ from crosscal.daemon.upkeep.known_vectors import VectorReader
 from crosscal.daemon.upkeep.matrix_age import MatrixAge
 from crosscal.daemon.upkeep.upkeep import Upkeep
 from crosscal.daemon.upkeep.watch.staleness import Staleness
+from crosscal.firmware_models import HardwareFailure
 from crosscal.runtime import Calibrator
 from crosscal.runtime.recalibration.posterior import ColumnPosterior
 from crosscal.runtime.recalibration.verification import Verification, verify
@@ -195,7 +197,7 @@ def test_program_during_a_recalibration_ends_it_cleanly(kept: Kept) -> None:
             break
         kept.clock.advance(60.0)
     assert kept.upkeep.busy == "recalibration"
-    kept.upkeep.programming_begins()
+    kept.upkeep.programming_begins(matrix(2))
     assert kept.upkeep.busy == ""
     assert kept.upkeep.condition.programmed is None
     assert len(kept.store.versions()) == versions
@@ -203,6 +205,40 @@ def test_program_during_a_recalibration_ends_it_cleanly(kept: Kept) -> None:
     program_bench(kept.board.bench, kept.board.target_s)
     kept.upkeep.new_matrix(kept.board.target_s, "programmed")
     assert kept.upkeep.condition.programmed is not None
+
+
+@pytest.mark.parametrize(
+    ("failing", "fault"),
+    [
+        ("programming_iteration", BoardTimeoutError("nothing came")),
+        ("measure", BoardTimeoutError("nothing came")),
+        ("measure", ScpiError(-222, "out of range", "READ?")),
+    ],
+)
+def test_a_matrix_that_a_client_programmed_is_no_other_one_however_its_verification_ends(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch, failing: str, fault: BoardError
+) -> None:
+    proxy = CalibratedHardware(kept.board.facts, kept.upkeep, feed=lambda: None)
+    proxy.attach(kept.board)
+    target_s = kept.board.target_s = matrix(2)
+    with monkeypatch.context() as patch:
+
+        def fail(*_: Any, **__: Any) -> None:
+            raise fault
+
+        patch.setattr(kept.board, failing, fail, raising=False)
+        proxy.begin_programming(array("d", target_s.ravel()), 0.01)
+        with suppress(HardwareFailure, ScpiError):
+            while not proxy.programming_iteration().finished:
+                pass
+    kept.upkeep.attach(kept.board, "board")
+    assert not kept.alarms
+    told = [event.text for event in kept.store.events(kind="matrix")]
+    assert sum("another one in 192 of 192 cells" in text for text in told) == 1
+    # One that nobody has programmed is.
+    kept.board.target_s = matrix(3)
+    kept.upkeep.attach(kept.board, "board")
+    assert [alarm["kind"] for alarm in kept.alarms] == ["matrix"]
 
 
 def test_full_disk_is_an_alarm_and_reading_goes_on(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:

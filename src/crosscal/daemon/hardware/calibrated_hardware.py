@@ -131,7 +131,7 @@ class CalibratedHardware:
     def begin_programming(self, target_s: array[float], tolerance: float) -> None:
         """Begin to write a target; from now on nothing is calibrated."""
         self._target_s = np.array(target_s).reshape(self.facts.rows, self.facts.columns)
-        self._upkeep.programming_begins()
+        self._upkeep.programming_begins(self._target_s)
         self._call("begin_programming", target_s, tolerance)
 
     def programming_iteration(self) -> ProgrammingStep:

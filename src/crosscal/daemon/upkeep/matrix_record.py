@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 
 import numpy as np
@@ -24,25 +26,49 @@ class MatrixRecord:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._before_s: Matrix | None = None
+        self._expected = ""
 
-    def note(self, target_s: Matrix, reason: str, condition: Condition, *, unasked: bool) -> None:
-        """Note the matrix that a board holds, after its calibration was looked into.
+    def expect(self, target_s: Matrix) -> None:
+        """Note a matrix [S] that a client begins to program: with it the board may come back."""
+        self._expected = _digest(target_s)
+
+    @contextmanager
+    def noted(self, target_s: Matrix, reason: str, condition: Condition, *, unasked: bool) -> Iterator[None]:
+        """Note the matrix that a board holds, and afterwards how its calibration was looked into.
+
+        A matrix that a client has programmed is recorded first, whatever becomes of the look: it is no other
+        one at the next connection. An alarm is recorded with the outcome: if the daemon ends in between, the
+        next one raises it.
 
         Args:
             target_s: the matrix [S], (N, M).
             reason: of the look, for people.
-            condition: of the calibration, as it is now.
+            condition: of the calibration, as it will be after the look.
             unasked: whether no client has programmed it: the board came back with it.
         """
-        digest = sha256(target_s.astype("<f4").tobytes()).hexdigest()
+        digest = _digest(target_s)
         known = self._journal.latest_data(KIND).get(_DIGEST)
         before_s, self._before_s = self._before_s, target_s
         if known == digest:
+            yield
             return
-        text = f"{reason}: {_described(target_s, before_s)}; {_outcome(condition)}"
-        self._journal.event(KIND, text, {_DIGEST: digest})
-        if unasked and known is not None:
-            self._journal.alarm(KIND, f"another matrix than before: {text}", {_DIGEST: digest})
+        described, data = f"{reason}: {_described(target_s, before_s)}", {_DIGEST: digest}
+        alarming = unasked and known is not None and digest != self._expected
+        if not alarming:
+            self._journal.event(KIND, described, data)
+        try:
+            yield
+        finally:
+            outcome = _outcome(condition)
+            if alarming:
+                self._journal.event(KIND, f"{described}; {outcome}", data)
+                self._journal.alarm(KIND, f"another matrix than before: {described}; {outcome}", data)
+            else:
+                self._journal.event(KIND, f"{reason}: {outcome}", data)
+
+
+def _digest(target_s: Matrix) -> str:
+    return sha256(target_s.astype("<f4").tobytes()).hexdigest()
 
 
 def _described(target_s: Matrix, before_s: Matrix | None) -> str:

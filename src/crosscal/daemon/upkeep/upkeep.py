@@ -183,8 +183,8 @@ class Upkeep:
         """
         self._agenda.drop()
         self._upkept.watch = None
-        self._verify(target_s, reason, written=written)
-        self._matrices.note(target_s, reason, self.condition, unasked=unasked)
+        with self._matrices.noted(target_s, reason, self.condition, unasked=unasked):
+            self._verify(target_s, reason, written=written)
 
     def _verify(self, target_s: Matrix, reason: str, *, written: bool) -> None:
         if not self._calibration.compile(target_s, reason, written=written):
@@ -194,9 +194,10 @@ class Upkeep:
         self._calibration.unverified(reason)
         verify_now(self._upkept, reason)
 
-    def programming_begins(self) -> None:
-        """Calibrate nothing until the new matrix is there."""
+    def programming_begins(self, target_s: Matrix) -> None:
+        """Calibrate nothing until the new matrix [S], (N, M), is there."""
         self._agenda.drop()
+        self._matrices.expect(target_s)
         self._calibration.doubt("the matrix is being programmed", usable=False)
 
     # Reads

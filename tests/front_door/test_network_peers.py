@@ -10,31 +10,51 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from support.commands import call
 from support.made_networks import small_network, striped_images
 
-from crosscal.commands.network.study.crosssim import ISAAC, isaac_settings
+from crosscal.command_line import crosscal
+from crosscal.commands.network.study import peers
+from crosscal.commands.network.study.crosssim import ISAAC, CrossSimRun, isaac_settings, load_crosssim
 from crosscal.commands.network.study.peers import OURS, PEER, Peer, peer_report
 from crosscal.core.errors import CrosscalError
 from crosscal.core.network.cell_profile import CellProfile
 from crosscal.training.networks.mapping.mapped_network import MappedNetwork
 from crosscal.training.networks.mapping.mapper import map_network
 from crosscal.training.networks.mapping.options import MappingOptions
+from crosscal.training.networks.running.chip_run import ChipRun
+
+SETTINGS = """
+core.rows_max core.cols_max core.weight_bits core.bit_sliced.num_slices core.offset.style
+core.mapping.weights.row_partition_strategy core.mapping.weights.col_partition_strategy
+core.mapping.inputs.mvm.clipping core.mapping.inputs.mvm.min core.mapping.inputs.mvm.max
+xbar.device.cell_bits xbar.device.Rmin xbar.device.Rmax xbar.device.infinite_on_off_ratio
+xbar.dac.mvm.model xbar.dac.mvm.signed xbar.dac.mvm.bits xbar.dac.mvm.slice_size
+xbar.adc.mvm.model xbar.adc.mvm.signed xbar.adc.mvm.bits xbar.adc.mvm.adc_range_option
+xbar.adc.mvm.calibrated_range
+"""
+"""As CrossSim 3.1 names them."""
 
 STAND_IN = """
-class Settings:
+from types import SimpleNamespace
+
+class CrossSimParameters(SimpleNamespace):
     made = []
 
-    def __getattr__(self, name):
-        self.__dict__[name] = Settings()
-        return self.__dict__[name]
-
-class CrossSimParameters(Settings):
     @classmethod
     def from_json(cls, path):
         cls.made.append(cls())
+        for name in SETTINGS.split():
+            *groups, last = name.split(".")
+            place = cls.made[-1]
+            for group in groups:
+                place.__dict__.setdefault(group, SimpleNamespace())
+                place = getattr(place, group)
+            setattr(place, last, None)
         return cls.made[-1]
-"""
+
+SETTINGS = """ + repr(SETTINGS)
 CONVERT = """
 def from_torch(module, parameters):
     return module
@@ -114,6 +134,60 @@ def test_a_crosssim_that_does_not_load_is_one_clear_error(data: Path, tmp_path: 
     (stand_in / "simulator" / "__init__.py").write_text("import no_such_backend", encoding="utf-8")
     with pytest.raises(CrosscalError, match=r"does not load: ModuleNotFoundError.*no_such_backend"):
         study(data, tmp_path / "out", "--crosssim", stand_in)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("deviation_s", [0.0, 0.0, 1e-6, 0.0]),
+        ("device_relative", 0.1),
+        ("programming_error", "wan-2022-1s"),
+        ("samples", "cells.csv"),
+        ("cycle_relative", 0.01),
+        ("drift", "pcm"),
+        ("stuck_low", 0.01),
+        ("stuck_high", 0.01),
+    ],
+)
+def test_cells_that_are_not_exact_are_refused_before_any_training(
+    key: str, value: object, data: Path, tmp_path: Path, stand_in: Path
+) -> None:
+    cells = tmp_path / "cells.toml"
+    cells.write_text(f"levels_s = [0.0, 1e-6, 2e-6, 3e-6]\n{key} = {json.dumps(value)}\n", encoding="utf-8")
+    with pytest.raises(CrosscalError, match=rf"cells with {key}, .*choose --cells ideal-2bit"):
+        study(data, tmp_path / "out", "--crosssim", stand_in, "--cells", cells)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("option", ["--mode merged", "--chips 2", "--known 9", "--crossbar-epochs 1"])
+def test_options_without_a_part_in_peers_are_refused(option: str, data: Path, tmp_path: Path) -> None:
+    arguments = ["network", "study", "peers", "--data", data, "-o", tmp_path / "out", *option.split()]
+    result = CliRunner().invoke(crosscal, [str(each) for each in arguments])
+    assert result.exit_code == 2
+    assert f"{option.split()[0]} is no option of peers" in result.output
+
+
+def test_a_setting_that_crosssim_does_not_have_is_named(stand_in: Path) -> None:
+    package = stand_in / "simulator" / "__init__.py"
+    package.write_text(STAND_IN.replace("xbar.dac.mvm.slice_size", ""), encoding="utf-8")
+    network = mapped(CellProfile(levels_s=(0.0, 1e-6, 2e-6, 3e-6)))
+    with pytest.raises(CrosscalError, match=r"without the setting xbar\.dac\.mvm\.slice_size.*git clone"):
+        CrossSimRun(load_crosssim(stand_in), small_network(), network)
+
+
+def test_chips_run_on_the_device_that_was_asked_for(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    devices = []
+
+    class Watched(ChipRun):
+        def __init__(self, *args: object, device: str = "none", **more: object) -> None:
+            devices.append(device)
+            super().__init__(*args, device=device, **more)
+
+    monkeypatch.setattr(peers, "ChipRun", Watched)
+    study(data, tmp_path)
+    assert devices == ["cpu"]
 
 
 def test_sums_of_one_tile_are_in_the_same_place_of_both_ranges() -> None:

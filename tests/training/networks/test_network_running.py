@@ -8,6 +8,7 @@ import pytest
 import torch
 from support.made_networks import small_network, striped_images
 
+from crosscal.core.errors import ShapeError
 from crosscal.core.network.cell_profile import CellProfile
 from crosscal.core.network.layer_codes import LayerCodes
 from crosscal.core.network.tile_port import FoldedLayer, LayerCost
@@ -19,7 +20,7 @@ from crosscal.training.networks.mapping.options import MappingOptions
 from crosscal.training.networks.running import chip_run
 from crosscal.training.networks.running.chip_run import ChipRun
 from crosscal.training.networks.running.column_calibration import calibrate_columns, fit_columns
-from crosscal.training.networks.running.scoring import layer_errors
+from crosscal.training.networks.running.scoring import accuracy_of, layer_errors
 from crosscal.training.networks.running.software import SoftwareRun
 
 EVEN = CellProfile(levels_s=(1e-6, 2e-6, 3e-6, 4e-6))
@@ -141,3 +142,22 @@ def test_noise_on_reads_makes_no_gain_smaller() -> None:
     correction = fit_columns(found, exact)
     assert correction.gain.tolist() == pytest.approx([2.0, 0.5], rel=0.03)
     assert (found * correction.gain + correction.offset).mean().item() == pytest.approx(0.0, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "message"),
+    [
+        (torch.zeros(6, 3, 4, 4), r"outputs of shape \(6, 3, 4, 4\) for 6 inputs; allowed: .*\(6, classes\)"),
+        (torch.zeros(2, 9), r"outputs of shape \(2, 9\) for 6 inputs.*free batch axis"),
+        (torch.zeros(6, dtype=torch.int64), r"whole numbers of shape \(6,\).*end the network before ArgMax"),
+        (torch.zeros(6, 1, dtype=torch.int64), "end the network before ArgMax"),
+    ],
+)
+def test_outputs_that_are_no_classification_are_not_scored(outputs: torch.Tensor, message: str) -> None:
+    with pytest.raises(ShapeError, match=message):
+        accuracy_of(lambda _: outputs, torch.zeros(6, 2), torch.zeros(6, dtype=torch.int64))
+
+
+def test_scores_of_classes_may_have_axes_of_one_value_after_them() -> None:
+    scores, classes = torch.eye(3)[:, :, None, None], torch.tensor([0, 1, 1])
+    assert accuracy_of(lambda _: scores, torch.zeros(3, 2), classes) == pytest.approx(2 / 3)

@@ -53,17 +53,42 @@ def accuracy_of(
         advance: is told the number of inputs done.
 
     Raises:
-        ShapeError: classes that the network has no output for.
+        ShapeError: outputs that are no scores of classes, or classes that the network has no output for.
     """
     right = 0
     for start in range(0, len(x), BATCH):
         part = slice(start, start + BATCH)
-        outputs = run(x[part]).reshape(len(x[part]), -1)
+        outputs = class_scores(run(x[part]), len(x[part]))
         _require_outputs(y, outputs.shape[1])
         found = outputs.argmax(dim=1).cpu()
         right += int((found == y[part]).sum())
         advance(len(found))
     return right / len(x)
+
+
+def class_scores(outputs: Tensor, inputs: int) -> Tensor:
+    """Return outputs as scores of classes, (B, classes): axes of one value after them may follow.
+
+    Args:
+        outputs: of a network.
+        inputs: that they are of, B.
+
+    Raises:
+        ShapeError: outputs that are no classification.
+    """
+    while outputs.ndim > 2 and outputs.shape[-1] == 1:
+        outputs = outputs.squeeze(-1)
+    remedy = ""
+    if not outputs.is_floating_point():
+        remedy = "end the network before ArgMax, or before the layer that makes whole numbers of the scores"
+    elif outputs.ndim != 2 or len(outputs) != inputs:
+        remedy = "end the network where it has one score for each class, or give it a free batch axis"
+    if remedy:
+        kind = "" if outputs.is_floating_point() else " of whole numbers"
+        got = f"outputs{kind} of shape {tuple(outputs.shape)} for {inputs} inputs"
+        allowed = f"scores of classes, ({inputs}, classes)"
+        raise ShapeError(wanted(got=got, allowed=allowed, remedy=remedy))
+    return outputs
 
 
 def _require_outputs(y: Tensor, outputs: int) -> None:

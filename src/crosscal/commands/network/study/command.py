@@ -25,9 +25,13 @@ from crosscal.core.whole_file import write_whole_text
 
 if TYPE_CHECKING:
     from crosscal.commands.network.study.crosssim import CrossSim
+    from crosscal.commands.network.study.row import StudyRow
     from crosscal.commands.network.study.running import Study
 
 NAMES = ("table-1", "biased", "columns", "scatter", "wires", "drift", "deep", "peers")
+
+NOT_OF_PEERS = ("mode", "chips", "known", "crossbar_epochs")
+"""Options that have no part in the study of peers."""
 
 
 @click.command("study")
@@ -109,10 +113,15 @@ def command(name: str, data: tuple[Path, ...], output: Path, **given: Any) -> No
     if not data:
         raise click.UsageError(f"Missing option '--data' for {name}.")
     require_device(given["device"])
+    if name == "peers":
+        _require_peers_options(click.get_current_context())
     peer = _peer(name, given["crosssim"])
+    rows, curve = _rows(name, data, given)
+    if peer is not None:
+        _require_peers_cells(rows)
     require_output_folder(output)
     with keeping(lambda: kept_in(output, "finished rows")):
-        study, curve = _run(name, data, output, given)
+        study = _run(rows, data, output, given)
         if name == "peers":
             _write_peers(study, peer, output)
             return
@@ -130,6 +139,23 @@ def _peer(name: str, folder: Path | None) -> CrossSim | None:
     return load_crosssim(folder)
 
 
+def _require_peers_options(context: click.Context) -> None:
+    for option in NOT_OF_PEERS:
+        if context.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"--{option.replace('_', '-')} is no option of peers: it runs one chip, converted and "
+                "uncalibrated, with a plain training."
+            )
+
+
+def _require_peers_cells(rows: list[StudyRow]) -> None:
+    """Refuse cells that CrossSim does not have before anything is trained."""
+    from crosscal.commands.network.study.crosssim import require_isaac_cells
+
+    for row in rows:
+        require_isaac_cells(row.chip.cells, row.plan.options.weight_bits)
+
+
 def _print_table_1() -> None:
     from crosscal.commands.network.study.table_1 import counts_in_words, table_1
 
@@ -139,7 +165,7 @@ def _print_table_1() -> None:
         out.print(line, highlight=False)
 
 
-def _run(name: str, data: tuple[Path, ...], output: Path, given: dict[str, Any]) -> tuple[Study, str | None]:
+def _run(rows: list[StudyRow], data: tuple[Path, ...], output: Path, given: dict[str, Any]) -> Study:
     import torch
 
     from crosscal.commands.network.study.running import Study
@@ -147,7 +173,6 @@ def _run(name: str, data: tuple[Path, ...], output: Path, given: dict[str, Any])
     from crosscal.commands.network.study.tasks import Scoring
 
     torch.set_num_threads(1)  # products of small matrices: two threads are slower
-    rows, curve = _rows(name, data, given)
     sets = read_data_sets(data, given["train_inputs"], given["test_inputs"])
     scoring = Scoring(chips=given["chips"], known=given["known"], seed=given["seed"])
     study = Study(output, rows, sets, scoring, given["device"])
@@ -163,10 +188,10 @@ def _run(name: str, data: tuple[Path, ...], output: Path, given: dict[str, Any])
             study.here(advance, lambda note: bar.update(line, note=note))
         else:
             study.on_cluster(given["scheduler"], lambda job: advance(job.inputs))
-    return study, curve
+    return study
 
 
-def _rows(name: str, data: tuple[Path, ...], given: dict[str, Any]) -> tuple[list[Any], str | None]:
+def _rows(name: str, data: tuple[Path, ...], given: dict[str, Any]) -> tuple[list[StudyRow], str | None]:
     from dataclasses import replace
 
     from crosscal.commands.network.study.plans import STUDIES, StudyPlan

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from crosscal.core.errors import InputError, wanted
+from crosscal.core.network.cell_profile import CellProfile
 from crosscal.training.networks.mapping.mapped_network import MappedLayer, MappedNetwork
 from crosscal.training.networks.mapping.options import OFFSET, MappingOptions
 
@@ -124,19 +125,53 @@ def isaac_settings(layer: MappedLayer, options: MappingOptions) -> dict[str, Any
 
 
 def _require_isaac(layer: MappedLayer, options: MappingOptions) -> None:
-    steps = np.diff(options.cells.levels)
-    allowed = ""
+    require_isaac_cells(options.cells, options.weight_bits)
+    allowed, remedy = "", "map so, or leave --crosssim out"
     if options.representation != OFFSET or options.scale != "layer" or options.read_back:
         allowed = "single shifted columns with one factor for each layer, without read-back"
-    elif float(np.ptp(steps)) > EQUIDISTANT * float(steps.mean()):
-        allowed = "cells with equidistant levels, such as ideal-2bit"
-    elif options.weight_bits % options.cells.bits:
-        allowed = "slices of equal width"
     elif layer.inputs.signed or layer.inputs.largest is None:
         allowed = f"inputs of 0 and more, in a range of the layer (node {layer.matrix.name!r})"
+        remedy = "give data of 0 and more, or leave --crosssim out"
     if allowed:
         got = "a mapping that CrossSim's ISAAC mode does not have"
-        raise InputError(wanted(got=got, allowed=allowed, remedy="map so, or leave --crosssim out"))
+        raise InputError(wanted(got=got, allowed=allowed, remedy=remedy))
+
+
+def require_isaac_cells(cells: CellProfile, weight_bits: int) -> None:
+    """Refuse cells that CrossSim's ISAAC mode does not have: there every cell is at its level for good.
+
+    Raises:
+        InputError: cells that scatter, drift or stick, or levels that are not equidistant.
+    """
+    steps, inexact = np.diff(cells.levels), _inexact(cells)
+    got = allowed = ""
+    if inexact:
+        got, allowed = f"cells with {', '.join(inexact)}", "cells that are exactly at their levels"
+    elif float(np.ptp(steps)) > EQUIDISTANT * float(steps.mean()):
+        got, allowed = "cells with levels at unequal distances", "cells with equidistant levels"
+    elif weight_bits % cells.bits:
+        got = f"cells of {cells.bits} bits for weights of {weight_bits}"
+        allowed = "slices of equal width"
+    if allowed:
+        got = f"{got}, which CrossSim's ISAAC mode does not have"
+        remedy = "choose --cells ideal-2bit or isaac-2bit, or leave --crosssim out"
+        raise InputError(wanted(got=got, allowed=allowed, remedy=remedy))
+
+
+def _inexact(cells: CellProfile) -> list[str]:
+    """List the keys of a profile that take its cells off their levels."""
+    found = {
+        "levels_f": cells.levels_f is not None,  # read by amplifiers with kT/C noise
+        "deviation_s": any(cells.deviation_s or ()) and cells.error_scale > 0,
+        "device_relative": cells.device_relative > 0,
+        "programming_error": cells.programming_error != "none" and cells.error_scale > 0,
+        "samples": bool(cells.samples),
+        "cycle_relative": cells.cycle_relative > 0,
+        "drift": cells.drift != "none",
+        "stuck_low": cells.stuck_low > 0,
+        "stuck_high": cells.stuck_high > 0,
+    }
+    return [name for name, present in found.items() if present]
 
 
 class CrossSimRun:
@@ -167,6 +202,11 @@ class CrossSimRun:
 
 def _put(parameters: Any, name: str, value: Any) -> None:
     *groups, last = name.split(".")
-    for group in groups:
-        parameters = getattr(parameters, group)
+    try:
+        for group in groups:
+            parameters = getattr(parameters, group)
+        getattr(parameters, last)
+    except AttributeError as error:
+        got = f"a CrossSim without the setting {name}"
+        raise InputError(wanted(got=got, allowed="version 3.1 or later", remedy=HOW_TO_GET_IT)) from error
     setattr(parameters, last, value)

@@ -66,7 +66,7 @@ def run_peers(
             cells=row.chip.cells, representation="offset", scale="layer", read_back=False
         )
         module, mapped = module_and_mapped(data, row, mapping, network)
-        chip = ChipRun(mapped, Chip(row.chip, seed=1, number=0))
+        chip = _chip_run(mapped, row)
         runs: dict[str, Callable[[Tensor], Tensor]] = {FLOAT: module, OURS: chip.run}
         if crosssim is not None:
             runs[PEER] = CrossSimRun(crosssim, module, mapped).run
@@ -77,6 +77,10 @@ def run_peers(
             report |= _alike(_without_ties(whole), module, row, crosssim, x[:FEW])
         reports.append({"labels": row.labels} | report)
     return reports
+
+
+def _chip_run(mapped: MappedNetwork, row: StudyRow) -> ChipRun:
+    return ChipRun(mapped, Chip(row.chip, seed=1, number=0), device=row.chip.device)
 
 
 def _without_ties(mapped: MappedNetwork) -> MappedNetwork:
@@ -93,8 +97,8 @@ def _alike(
     mapped: MappedNetwork, module: nn.Module, row: StudyRow, crosssim: CrossSim, x: Tensor
 ) -> dict[str, float]:
     """Compare both where they have to agree: whole columns in one tile, converters without ties."""
-    ours, other = ChipRun(mapped, Chip(row.chip, seed=1, number=0)), CrossSimRun(crosssim, module, mapped)
-    classes = [run(x).reshape(len(x), -1).argmax(dim=1) for run in (ours.run, other.run)]
+    ours, other = _chip_run(mapped, row), CrossSimRun(crosssim, module, mapped)
+    classes = [run(x).reshape(len(x), -1).argmax(dim=1).cpu() for run in (ours.run, other.run)]
     return {"alike_agree": float((classes[0] == classes[1]).double().mean())}
 
 
@@ -106,7 +110,7 @@ def _peer(name: str, run: Callable[[Tensor], Tensor], x: Tensor, advance: Callab
         start = time.process_time()
         outputs = run(part)
         cpu_s += time.process_time() - start
-        found.append(outputs.reshape(len(part), -1).argmax(dim=1).numpy())
+        found.append(outputs.reshape(len(part), -1).argmax(dim=1).cpu().numpy())
         advance(len(part))
     return Peer(name=name, classes=np.concatenate(found), cpu_s=cpu_s / len(x))
 

@@ -318,3 +318,72 @@ def test_a_constant_that_differs_between_inputs_of_a_batch_is_refused() -> None:
         InputError, match=r"node 'product' with a constant of shape \(4, 1\) added; allowed: .*\(4,\)"
     ):
         split_matrix_layers(graph)
+
+
+def test_constants_written_for_one_input_are_joined_to_a_batch() -> None:
+    rng = np.random.default_rng(5)
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["a"]),
+        helper.make_node("Expand", ["class", "one"], ["row"]),
+        helper.make_node("Concat", ["row", "a"], ["y"], axis=1),
+    ]
+    weights = SCALED | {"class": rng.normal(size=(1, 1, 4)).astype(np.float32), "one": np.array([1, 1, 4])}
+    model, x = model_of(nodes, weights, (1, 3, 4)), rng.normal(size=(3, 3, 4)).astype(np.float32)
+    expected = np.concatenate([by_onnxruntime(model, each[None]) for each in x])
+    found = GraphRunner(graph_of_model(model, "net")).run(torch.from_numpy(x)).numpy()
+    assert np.abs(found - expected).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("node", "message"),
+    [
+        (helper.make_node("Concat", ["a", "a"], ["y"], name="join"), "'axis' is missing"),
+        (helper.make_node("Relu", ["a", "a"], ["y"], name="join"), "takes 1 positional|argument"),
+        (helper.make_node("Relu", ["nowhere"], ["y"], name="join"), "'nowhere' is missing"),
+        (helper.make_node("MatMul", ["a", "a"], ["y"], name="join"), "cannot be multiplied"),
+    ],
+)
+def test_faults_of_the_network_are_not_blamed_on_the_data(node: onnx.NodeProto, message: str) -> None:
+    graph = graph_of_model(model_of([gemm(), node], SCALED, ("n", 4)), "net")
+    with pytest.raises(ShapeError, match=rf"network that itself does not fit in node 'join' .*({message})"):
+        GraphRunner(graph).run(torch.zeros(3, 4))
+
+
+def test_a_fault_of_constants_names_the_node() -> None:
+    nodes = [
+        helper.make_node("Concat", ["w", "w"], ["w2"], name="join"),
+        helper.make_node("MatMul", ["x", "w2"], ["y"]),
+    ]
+    with pytest.raises(InputError, match=r"constants that node 'join' cannot take .*'axis' is missing"):
+        graph_of_model(model_of(nodes, SCALED, ("n", 4)), "net")
+
+
+def test_weights_of_a_node_and_weights_that_are_cut_off_are_missed_by_their_files_name(tmp_path) -> None:
+    weight = numpy_helper.from_array(SCALED["w"], "w")
+    constant = helper.make_node("Constant", [], ["w"], value=weight)
+    path = tmp_path / "net.onnx"
+    onnx.save(
+        model_of([constant, gemm()], {}, ("n", 4), output="a"),
+        path,
+        save_as_external_data=True,
+        location="net.data",
+        size_threshold=0,
+        convert_attribute=True,
+    )
+    assert np.array_equal(read_onnx(path).constants["w"], SCALED["w"])
+    whole = (tmp_path / "net.data").read_bytes()
+    (tmp_path / "net.data").write_bytes(whole[:20])
+    with pytest.raises(FileFormatError, match=f"net.data cut off, at 20 bytes of {len(whole)}"):
+        read_onnx(path)
+    (tmp_path / "net.data").unlink()
+    with pytest.raises(FileFormatError, match=r"net.onnx without net.data beside it"):
+        read_onnx(path)
+
+
+def test_products_by_constants_that_stay_digital_are_noted() -> None:
+    nodes = [gemm(), helper.make_node("MatMul", ["left", "a"], ["y"], name="across")]
+    weights = SCALED | {"left": np.ones((2, 128, 128), dtype=np.float32)}
+    network = map_graph(graph_of_model(model_of(nodes, weights, ("n", 4)), "net"))
+    assert (
+        "products by constants that stay digital: across (a constant of shape (2, 128, 128))" in network.notes
+    )

@@ -6,20 +6,27 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from crosscal.core.errors import CrosscalError, InputError, wanted
+from crosscal.training.networks.graph.faults import FAULTS, fault_in_words
 from crosscal.training.networks.graph.graph import Graph, Node
 from crosscal.training.networks.graph.operators import OPERATORS
 
 
 def fold_constants(graph: Graph) -> Graph:
-    """Evaluate what depends on constants alone, and drop nodes and constants that nothing uses."""
+    """Evaluate what depends on constants alone, and drop nodes and constants that nothing uses.
+
+    Raises:
+        InputError: constants that an operator cannot take; its node is named.
+    """
     constants, kept = dict(graph.constants), []
     for node in graph.nodes:
         if node.inputs and all(not name or name in constants for name in node.inputs):
             values = [
                 None if not name else torch.from_numpy(np.array(constants[name])) for name in node.inputs
             ]
-            found = OPERATORS[node.operator](node, *values)
+            found = _evaluated(node, values)
             for name, value in zip(
                 node.outputs, found if isinstance(found, tuple) else (found,), strict=False
             ):
@@ -38,9 +45,23 @@ def fold_constants(graph: Graph) -> Graph:
     )
 
 
+def _evaluated(node: Node, values: list[Tensor | None]) -> Tensor | tuple[Tensor, ...]:
+    try:
+        return OPERATORS[node.operator](node, *values)
+    except CrosscalError:
+        raise
+    except FAULTS as error:
+        got = f"constants that node {node.name!r} cannot take ({fault_in_words(values, error)})"
+        allowed = f"those of {node.operator} in ONNX"
+        remedy = "export the network again, or replace that layer"
+        raise InputError(wanted(got=got, allowed=allowed, remedy=remedy)) from error
+
+
 def _marked(node: Node, graph: Graph, constants: dict[str, np.ndarray]) -> Node:
-    """Mark a reshape to a fixed batch, so that it takes any."""
+    """Mark reshapes to a fixed batch, and joins with constants of one, so that they take any."""
     fixed = graph.fixed_batch
+    if node.operator == "Concat" and fixed == 1 and set(node.inputs) & set(constants):
+        return replace(node, attributes={**node.attributes, "fixed_batch": fixed})
     if node.operator != "Reshape" or fixed is None:
         return node
     shape = constants.get(node.inputs[1]) if len(node.inputs) > 1 else node.attributes.get("shape")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -52,15 +53,25 @@ def read_onnx(path: str | Path) -> Graph:
 def _require_weights(model: Any, path: Path) -> None:
     """Refuse a network whose weights were left behind: torch's exporter writes them into a file beside it."""
     from onnx.external_data_helper import ExternalDataInfo, uses_external_data
+    from onnx.helper import tensor_dtype_to_np_dtype
 
-    elsewhere = {
-        ExternalDataInfo(each).location for each in model.graph.initializer if uses_external_data(each)
-    }
-    missing = sorted(name for name in elsewhere if not (path.parent / name).is_file())
-    if missing:
+    attributes = [attribute for node in model.graph.node for attribute in node.attribute]
+    tensors = [*model.graph.initializer, *(each.t for each in attributes)]
+    needed: dict[str, int] = {}
+    for each in (tensor for tensor in tensors if uses_external_data(tensor)):
+        info = ExternalDataInfo(each)
+        size = info.length or math.prod(each.dims) * tensor_dtype_to_np_dtype(each.data_type).itemsize
+        needed[info.location] = max(needed.get(info.location, 0), (info.offset or 0) + size)
+    missing = sorted(name for name in needed if not (path.parent / name).is_file())
+    cut = sorted(set(needed) - set(missing))
+    cut = [name for name in cut if (path.parent / name).stat().st_size < needed[name]]
+    if missing or cut:
         got = f"{path} without {', '.join(missing)} beside it, where its weights are"
+        if cut:
+            has, size = (path.parent / cut[0]).stat().st_size, needed[cut[0]]
+            got = f"{path} with {cut[0]} cut off, at {has} bytes of {size} that its weights take"
         remedy = "copy that file too, or export with external_data=False"
-        raise FileFormatError(wanted(got=got, allowed="both in one folder", remedy=remedy))
+        raise FileFormatError(wanted(got=got, allowed="both in one folder, whole", remedy=remedy))
 
 
 def graph_of_model(model: Any, origin: str) -> Graph:
@@ -129,7 +140,7 @@ def _require_known(nodes: list[Node], origin: str) -> None:
         raise InputError(
             wanted(
                 got=f"{origin} with {named}{more}",
-                allowed=", ".join(sorted(OPERATORS)),
+                allowed="Conv, Gemm, MatMul, pooling, normalisation, activations, sums, changes of shape",
                 remedy="replace these layers, or end the network before them",
             )
         )

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from crosscal.core.errors import InputError, ShapeError, wanted
+from crosscal.core.errors import CrosscalError, InputError, ShapeError, wanted
+from crosscal.training.networks.graph.faults import FAULTS, fault_in_words
 from crosscal.training.networks.graph.graph import Graph, Node
 from crosscal.training.networks.graph.operators import OPERATORS
 
@@ -38,30 +39,50 @@ class GraphRunner:
             multiply: does the products of nodes `Crossbar`.
 
         Raises:
-            ShapeError: inputs that a layer cannot take; the layer is named.
+            ShapeError: inputs that a layer cannot take, or layers that do not fit; the layer is named.
         """
         values: dict[str, Tensor] = {self._graph.input: x}
         for node, last in zip(self._graph.nodes, self._last, strict=True):
-            given = [self._value(name, values) for name in node.inputs]
+            given: list[Tensor | None] = []
             try:
+                given.extend(self._value(name, values) for name in node.inputs)
                 found = self._apply(node, given, multiply)
-            except (RuntimeError, IndexError) as error:
-                if isinstance(error, torch.OutOfMemoryError):
+            except (CrosscalError, torch.OutOfMemoryError):
+                raise
+            except FAULTS as error:
+                # Faults of what multiplies are not the network's.
+                if node.operator == "Crossbar" and not isinstance(error, RuntimeError | IndexError):
                     raise
-                shapes = ", ".join(str(tuple(each.shape)) for each in given if each is not None)
-                raise ShapeError(
-                    wanted(
-                        got=f"inputs of shape {tuple(x.shape)} ({shapes} in node {node.name!r}: "
-                        f"{' '.join(str(error).split())[:160]})",
-                        allowed=f"batches of {self._graph.input_shape}",
-                        remedy="give data of the shape that the network was made for",
-                    )
-                ) from error
+                raise self._misfit(x, node, given, error) from error
             outputs = found if isinstance(found, tuple) else (found,)
             values.update(zip(node.outputs, outputs, strict=False))
             for name in last:
                 values.pop(name, None)
         return values[self._graph.output]
+
+    def _misfit(self, x: Tensor, node: Node, given: list[Tensor | None], error: Exception) -> ShapeError:
+        """Blame the data where their shape is not the network's, and the network otherwise."""
+        shape, graph = tuple(x.shape), self._graph
+        where = f"{fault_in_words(given, error)} in node {node.name!r}"
+        meant = len(shape) == 1 + len(graph.input_shape) and all(
+            size in (None, found) for size, found in zip(graph.input_shape, shape[1:], strict=True)
+        )
+        if not meant:
+            return ShapeError(
+                wanted(
+                    got=f"inputs of shape {shape} ({where})",
+                    allowed=f"batches of {graph.input_shape}",
+                    remedy="give data of the shape that the network was made for",
+                )
+            )
+        free = "export it again" if graph.fixed_batch is None else "export it with a free batch axis"
+        return ShapeError(
+            wanted(
+                got=f"a network that itself does not fit in node {node.name!r} ({where})",
+                allowed=f"layers that run batches of {graph.input_shape}, here {shape}",
+                remedy=f"{free}, or replace that layer",
+            )
+        )
 
     def _value(self, name: str, values: dict[str, Tensor]) -> Tensor | None:
         if not name:

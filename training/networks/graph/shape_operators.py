@@ -90,6 +90,15 @@ def _gather(node: Node, x: Tensor, index: Tensor) -> Tensor:
     return found.reshape((*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]))
 
 
+def _concat(node: Node, *values: Tensor) -> Tensor:
+    axis = node.attributes["axis"] % max(values[0].ndim, 1)
+    if node.attributes.get("fixed_batch") == 1:
+        # Written for one input: the reader marks such nodes. Constants of one then serve a whole batch.
+        sizes = [max(each.shape[k] for each in values) for k in range(values[0].ndim)]
+        values = tuple(each.expand(*sizes[:axis], -1, *sizes[axis + 1 :]) for each in values)
+    return torch.cat(values, dim=axis)
+
+
 def _split(node: Node, x: Tensor, split: Tensor | None = None) -> tuple[Tensor, ...]:
     axis = node.attributes.get("axis", 0)
     sizes = node.attributes.get("split") if split is None else split.tolist()
@@ -138,7 +147,7 @@ def _shape(node: Node, x: Tensor) -> Tensor:
 
 SHAPE_OPERATORS = {
     "Cast": lambda node, x: x.to(TYPES[node.attributes["to"]]),
-    "Concat": lambda node, *values: torch.cat(values, dim=node.attributes["axis"]),
+    "Concat": _concat,
     "ConstantOfShape": _constant_of_shape,
     "Dropout": lambda _, x, *_rest: x,
     "Expand": _expand,

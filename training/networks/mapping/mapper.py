@@ -16,7 +16,7 @@ from crosscal.training.networks.graph.graph import Graph
 from crosscal.training.networks.graph.running import GraphRunner
 from crosscal.training.networks.graph.torch_module import graph_of_module
 from crosscal.training.networks.mapping.mapped_network import MappedLayer, MappedNetwork
-from crosscal.training.networks.mapping.matrix_layer import MatrixLayer, split_matrix_layers
+from crosscal.training.networks.mapping.matrix_layer import MatrixLayer, digital_products, split_matrix_layers
 from crosscal.training.networks.mapping.options import AUTO, TRAINED, MappingOptions
 from crosscal.training.networks.mapping.planner import choose_representation, training_advice
 from crosscal.training.networks.mapping.random_inputs import random_inputs
@@ -62,6 +62,9 @@ def map_graph(
     if graph.unused_outputs:
         unused = ", ".join(graph.unused_outputs)
         notes.append(f"the first output, {graph.output}, is the network's; left out: {unused}")
+    digital = digital_products(split)
+    if digital:
+        notes.append(f"products by constants that stay digital: {', '.join(digital)}")
     scale = _scale(matrices, options)
     read_back = scale != TRAINED if options.read_back is None else options.read_back
     options = replace(options, scale=scale, read_back=read_back)

@@ -143,13 +143,24 @@ def split_matrix_layers(graph: Graph) -> tuple[Graph, list[MatrixLayer]]:
         raise InputError(
             wanted(
                 got="a network without any product by weights",
-                allowed="Conv, Gemm or MatMul with constant weights",
+                allowed="Conv, or Gemm or MatMul by a constant matrix",
                 remedy="map a network with such a layer",
             )
         )
     needed = {name for node in nodes for name in node.inputs} | {graph.output}
     constants = {name: value for name, value in graph.constants.items() if name in needed}
     return replace(graph, nodes=tuple(nodes), constants=constants), layers
+
+
+def digital_products(graph: Graph) -> list[str]:
+    """List the products by constants that stay digital in a split graph, with the constant's shape."""
+    return [
+        f"{node.name} (a constant of shape {graph.constants[name].shape})"
+        for node in graph.nodes
+        if node.operator in ("Conv", "Gemm", "MatMul")
+        for name in node.inputs[:2]
+        if name in graph.constants
+    ]
 
 
 def _layer_of(node: Node, constants: dict[str, np.ndarray]) -> MatrixLayer | None:

@@ -83,6 +83,7 @@ class DriftMonitor:
         self._history = NoiseHistory(self._filter.signal, self._prediction.variance)
         self._time_s: float | None = None
         self._readings, self._learn_at = 0, _LEARNED_FROM
+        self._lesson_variance = self._prediction.variance
 
     @property
     def sentinels(self) -> Sentinels:
@@ -149,6 +150,7 @@ class DriftMonitor:
     def lesson(self) -> Callable[[], LearnedNoise]:
         """Return the computation that learns the noise from the readings until now, for any thread."""
         history, prediction, believed = self._history.copy(), self._prediction, self._learned
+        self._lesson_variance = prediction.variance
 
         def learn() -> LearnedNoise:
             learned = history.learn(believed)
@@ -162,8 +164,9 @@ class DriftMonitor:
         """Go on with noise that `lesson` has learned, until readings have doubled."""
         while self._learn_at <= self._readings:
             self._learn_at *= 2
-        self._learned = learned
-        self._filter.learn(learned)
+        # A recalibration in between may have changed what the calibrator states.
+        self._learned = self._restated(learned, self._lesson_variance)
+        self._filter.learn(self._learned)
 
     def begin_anew(self) -> None:
         """Count evidence from now on: that of before is known, and tolerated."""
@@ -208,13 +211,16 @@ class DriftMonitor:
 
     def _continue(self, before: DriftMonitor) -> None:
         self._history = before._history
+        self._lesson_variance = before._lesson_variance
         if self._learned.readings:
-            # Noise that was learned stays, whatever the calibrator states of it now.
-            white = self._learned.white * before._prediction.variance / self._prediction.variance
-            self._learned = replace(self._learned, white=white)
+            self._learned = self._restated(self._learned, before._prediction.variance)
             self._filter = ResidualFilter(self._prediction, self._learned)
         self._history.begin_run(self._filter.signal, self._prediction.variance)
         self._readings, self._learn_at = before._readings, before._learn_at
+
+    def _restated(self, learned: LearnedNoise, variance: np.ndarray) -> LearnedNoise:
+        """Return noise that was learned relative to another stated variance, (M,), relative to this one."""
+        return replace(learned, white=learned.white * (variance / self._prediction.variance))
 
     def _warmer(self, temperature_c: float | None) -> float:
         """Temperature relative to that of the calibration [°C], 0 where it is not known."""

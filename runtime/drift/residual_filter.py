@@ -97,7 +97,7 @@ class ResidualFilter:
         """Combine residuals (S, M) of single vectors, and tell which combinations are known, (M, S) each."""
         turned = np.einsum("mks,km->ms", self._turn, residual)
         # A combination is known where all vectors of its column are.
-        whole = np.repeat(present.all(axis=0)[:, None], turned.shape[1], axis=1)
+        whole = np.repeat(present.all(axis=0, keepdims=True).T, turned.shape[1], axis=1)
         return turned, whole
 
     def whiten(
@@ -143,8 +143,8 @@ class ResidualFilter:
         """
         prediction = self._prediction
         known = prediction.slopes**2 @ prediction.drive_variance
-        own = prediction.variance - known
-        part = np.clip((of_column - own) / np.maximum(known, np.finfo(float).tiny), 0.0, 1.0)
+        beyond = of_column - prediction.variance + known
+        part = np.clip(beyond / np.where(known > 0.0, known, np.inf), 0.0, 1.0)
         effect = np.sqrt(part)[:, None] * prediction.slopes * np.sqrt(prediction.drive_variance)
         by_vector = np.einsum("mks,ms->km", self._turn, self._weight)
         together, alone = by_vector @ effect, by_vector**2 @ effect**2

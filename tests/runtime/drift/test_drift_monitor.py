@@ -116,8 +116,11 @@ def test_noise_that_was_learned_stays_where_the_calibrator_now_states_another() 
     rig = Rig()
     for _ in range(16):
         rig.read()
+    lesson = rig.monitor.lesson()
     again = rig.monitor.restarted(exact_calibrator(rig.target_s, 2.0 * NOISE))
     np.testing.assert_allclose(4.0 * again.learned.white, rig.monitor.learned.white)
+    again.take_lesson(lesson())
+    np.testing.assert_allclose(4.0 * again.learned.white, lesson().white)
     # So do the readings that it is learned from.
     rig.monitor = again
     for _ in range(16):

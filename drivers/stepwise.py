@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from crosscal.core.errors import BoardConnectionError, DisturbedError, wanted
+from crosscal.core.errors import BoardConnectionError, DisturbedError, ScpiError, wanted
 from crosscal.drivers.acquisition import UNLOAD, require_within_ranges
 from crosscal.drivers.board_info import BoardInfo
 from crosscal.drivers.board_readout import BoardReadout
@@ -20,13 +20,15 @@ from crosscal.drivers.scpi.arrays import BINARY, array_command, read_array, read
 from crosscal.drivers.scpi.error_queue import Condition, failures_explained
 from crosscal.drivers.scpi.format import block, number, read_integer, read_list, read_number, whole
 from crosscal.drivers.scpi.polling import OPERATION, PROGRAMMING
-from crosscal.drivers.scpi.reply import text_of
+from crosscal.drivers.scpi.reply import Element, text_of
 from crosscal.drivers.scpi.session import Session
 from crosscal.drivers.settings import TARGET, Settings
 
 _IMMEDIATE, _OUTPUT_ON = b":TRIG:SOUR IMM", b":OUTP ON"
 _READ, _STATUS = b":READ?", b":FETC:STAT?"
 _LIST = b":SOUR:VOLT:LIST"
+_EVENTS, _POWER_ON = b"*ESR?", 1 << 7
+"""Standard event register, cleared by reading it, and its bit of a board that was switched on since."""
 _TOLERANCE, _ITERATIONS = b":ARR:PROG:TOL ", b":ARR:PROG:ITER "
 
 
@@ -46,12 +48,15 @@ class StepwiseBoard:
         self._counts = GROUP in board.capabilities
         self._renewals = session.renewals
         self._known: int | dict[str, bytes] | None = None
+        self._switched_on = False
         self._prepared = False
         self._loaded: bytes | None = None
         self._conditions: list[Condition] = []
 
     def require_same_link(self) -> None:
         """Make sure that the link has not been opened anew, nor brought into step again.
+
+        Nor may the board have been switched off and on behind it, as behind a serial adapter or a gateway.
 
         Raises:
             BoardConnectionError: it has: the board may have been switched off, and holds who knows what.
@@ -61,11 +66,18 @@ class StepwiseBoard:
                 f"{self._session.resource}: the link was lost and opened anew; the board may have been "
                 "switched off meanwhile: identify it, and its matrix, again"
             )
+        if self._switched_on:
+            raise BoardConnectionError(
+                f"{self._session.resource}: the board was switched off and on; identify it, and its "
+                "matrix, again"
+            )
 
     def acknowledge(self) -> None:
         """Take the board as it is now for known: changes before this are no news."""
         self.require_same_link()
-        self._known = self._state()
+        state = self._state()
+        self.require_same_link()
+        self._known = state
         self.forget_preparations()
 
     def forget_preparations(self) -> None:
@@ -73,7 +85,11 @@ class StepwiseBoard:
         self._prepared, self._loaded = False, None
 
     def changed(self) -> bool:
-        """Tell whether another client has changed the board since `acknowledge`."""
+        """Tell whether another client has changed the board since `acknowledge`.
+
+        Raises:
+            BoardConnectionError: the link was lost, or the board switched off and on.
+        """
         found = self._state()
         self.require_same_link()
         return found != self._known
@@ -88,22 +104,30 @@ class StepwiseBoard:
         Raises:
             DisturbedError: another client has changed the board since `acknowledge`; nothing of the read
                 counts.
-            BoardConnectionError: the link was lost; it is for the caller to go on.
+            BoardConnectionError: the link was lost, or the board switched off and on; it is for the caller to
+                go on.
             ScpiError: the board refused.
         """
         if not self._counts and self.changed():
             raise self.disturbed()
         vector = block(vector_v)
         load = () if vector == self._loaded else (_LIST + b" " + vector,)
-        self._loaded = None
         counted = (CHANGES,) if self._counts else ()
-        answer = self._session.exchange(
-            *self._preparations(), *load, _READ, _STATUS, *counted, numbers=self._board.columns
-        )
+        # A board that was prepared, and switched on since, has not the format that it was set to.
+        events = () if self._prepared else (_EVENTS,)
+        units = *self._preparations(), *load, _READ, _STATUS, *counted, *events
+        self._prepared, self._loaded = False, None
+        try:
+            answer = self._session.exchange(*units, numbers=self._board.columns)
+        except ScpiError:
+            self._state()
+            self.require_same_link()
+            raise
+        currents, status, *rest = answer.elements
+        if events:
+            self._take_events(rest[-1])
         self.require_same_link()
-        currents, status, *count = answer.elements
-        if self._counts and read_integer(text_of(count[0])) != self._known:
-            self._prepared = False
+        if self._counts and self._count(rest[0]) != self._known:
             raise self.disturbed()
         self._prepared, self._loaded = True, vector
         columns = self._board.columns
@@ -199,9 +223,23 @@ class StepwiseBoard:
         return (_IMMEDIATE, *sequence, *BINARY, _OUTPUT_ON)
 
     def _state(self) -> int | dict[str, bytes]:
-        if self._counts:
-            return read_integer(text_of(self._session.exchange(CHANGES).elements[0]))
-        return self._settings.watched()
+        counted = (CHANGES,) if self._counts else ()
+        *count, events = self._session.exchange(*counted, _EVENTS).elements
+        self._take_events(events)
+        return self._count(count[0]) if self._counts else self._settings.watched()
+
+    def _count(self, answer: Element) -> int:
+        """Read the count of changes by others; one that went backwards began anew."""
+        count = read_integer(text_of(answer))
+        if isinstance(self._known, int) and count < self._known:
+            self._switched_on = True
+            self.require_same_link()
+        return count
+
+    def _take_events(self, answer: Element) -> None:
+        """Note that the board was switched on, unless this is what was found on a new link."""
+        if self._known is not None and read_integer(text_of(answer)) & _POWER_ON:
+            self._switched_on = True
 
     def disturbed(self) -> DisturbedError:
         """Make the error of a change by another client."""

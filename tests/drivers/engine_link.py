@@ -67,6 +67,11 @@ class EngineLink:
             if not self.instrument.poll():
                 raise BoardTimeoutError(f"nothing for {timeout_s} s")
 
+    def power_cycle(self, instrument: Instrument) -> None:
+        """Switch the board off and on behind a link that stays."""
+        self.instrument = instrument
+        self._session = instrument.open_session(message_based=False)
+
     def reset(self) -> None:
         self.reopen()
 

@@ -73,6 +73,9 @@ def use_everything(board: Board) -> None:
     assert (board.temperature_c is None) == ("TEMP" not in groups)
     assert board.settings()["SENS:AVER:COUN"] == 3
     assert board.query("*OPT?")
+    steps = board.stepwise()
+    steps.acknowledge()
+    assert not steps.changed()
     if "SIM" in groups:
         use_simulation(board, vectors)
     board.reset()

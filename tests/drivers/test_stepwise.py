@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from engine_link import EngineLink, board_on_paper
 from paper_board import ALL_GROUPS, PaperBoard
 
-from crosscal.core.errors import BoardConnectionError, DisturbedError
+from crosscal.core.errors import BoardConnectionError, BoardError, DisturbedError, ScpiError
+from crosscal.drivers.stepwise import StepwiseBoard
+from crosscal.firmware_models import Instrument
 
 MATRIX = np.array([[1e-4, 2e-4], [3e-4, 4e-4], [5e-4, 6e-4]])
 VECTOR = np.array([0.1, -0.2, 0.3])
@@ -75,6 +79,40 @@ def test_link_that_was_opened_anew_is_noticed_even_if_nothing_else_differs(paper
         for _ in range(2):
             with pytest.raises(BoardConnectionError, match="opened anew"):
                 steps.read(VECTOR, RANGE_A)
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+@pytest.mark.parametrize("changes", [0, 1])
+@pytest.mark.parametrize(
+    "look",
+    [
+        pytest.param(StepwiseBoard.changed, id="changed"),
+        pytest.param(StepwiseBoard.acknowledge, id="acknowledge"),
+        pytest.param(lambda steps: steps.read(-VECTOR, RANGE_A), id="another vector"),
+        pytest.param(lambda steps: steps.read(VECTOR, RANGE_A), id="read"),
+    ],
+)
+def test_board_switched_off_and_on_behind_its_link_is_no_change_by_another_client(
+    paper: PaperBoard, look: Callable[[StepwiseBoard], object], changes: int, prepared: bool
+) -> None:
+    with board_on_paper(paper) as (board, link, _):
+        board.range_a = RANGE_A
+        steps = board.stepwise()
+        for _ in range(changes):
+            say(link, "SENS:AVER:COUN 7")
+        steps.acknowledge()
+        assert not steps.changed()
+        steps.read(VECTOR, RANGE_A)
+        if not prepared:
+            steps.forget_preparations()
+        link.power_cycle(Instrument(PaperBoard(capabilities=paper.facts.capabilities)))
+        # An answer in another format is garbled, which ends the link as well.
+        with pytest.raises(BoardError) as told:
+            look(steps)
+        assert not isinstance(told.value, DisturbedError | ScpiError)
+        for again in (steps.changed, steps.acknowledge):
+            with pytest.raises(BoardConnectionError):
+                again()
 
 
 def test_programming_goes_on_between_looks(paper: PaperBoard) -> None:

@@ -53,7 +53,8 @@ class MatrixRecord:
             yield
             return
         described, data = f"{reason}: {_described(target_s, before_s)}", {_DIGEST: digest}
-        alarming = unasked and known is not None and digest != self._expected
+        expected, self._expected = self._expected, ""
+        alarming = unasked and known is not None and digest != expected
         if not alarming:
             self._journal.event(KIND, described, data)
         try:

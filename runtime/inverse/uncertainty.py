@@ -33,10 +33,10 @@ from crosscal.runtime.inverse.tensors import InverseTensors
 SOFT = 0.1
 """Deviation of an input, relative to its prior's, from here on a circuit bends within it."""
 
-OTHERS_LEFT = (0.4, 0.8)
+OTHERS_LEFT = (0.4, 0.6)
 """Share of the prior's variances that is left open beside the softest direction, from which on the spread of
 it begins to count, and from which on it counts whole: a random 12×16 matrix leaves less than a tenth, one of
-7×4 or of 40×24 a third, one with columns alike 0.9."""
+7×4 or of 40×24 a third, one with all columns alike (N − 2)/N: 0.6 of five rows, 0.83 of twelve."""
 
 _CHUNK = 32
 """Readings at a time: their derivatives stay in the cache."""

@@ -62,9 +62,11 @@ def deviation_cell(result: BoardResult, method: str, known: int) -> str:
 def interval_cell(result: BoardResult, method: str, known: int) -> str:
     """Geometric mean of the matrices' ratios to the reference, and its 95 % interval."""
     found = result.find(method, known)
-    if found is None or found.score.reference_ratio_geometric is None:
+    if found is None:
         return ""
     score = found.score
+    if score.reference_ratio_geometric is None:
+        return ""
     return geometric_mean_text(
         score.reference_ratio_geometric, score.reference_ratio_low, score.reference_ratio_high
     )

@@ -170,6 +170,21 @@ def test_ageing_is_foretold_for_reads_of_a_matrix_whose_programming_was_seen(kep
         np.testing.assert_array_equal(reference.refer_present(LAST_RANGE, None)(measured_a), measured_a)
 
 
+def test_the_age_of_a_matrix_that_another_client_may_have_written_anew_is_not_known(kept: Kept) -> None:
+    age, target_s = kept.upkeep._calibration.age, kept.board.target_s
+    kept.upkeep.new_matrix(target_s, "programmed", written=True)
+    kept.let_pass(60.0, turns=5)
+    assert kept.upkeep.calibrate(lambda: None) == 0
+    kept.upkeep.attach(kept.board, "board")
+    assert age.seen
+    for other_s in (target_s, matrix(2), target_s):
+        kept.board.target_s = other_s
+        kept.upkeep.look_again("another client changed the board")
+        assert not age.seen
+    kept.upkeep.new_matrix(target_s, "programmed", written=True)
+    assert age.seen
+
+
 def test_stated_deviations_contain_that_of_the_ageing_foretold(
     kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,14 @@ class MatrixAge:
         self._clock = clock
         self._since_s = clock.monotonic()
         self.seen = False
+        self._touched = False
+
+    def touch(self) -> None:
+        """Note that another client changed the board: it may have written the same matrix anew.
+
+        What was known of its age holds no more, until its programming is seen again.
+        """
+        self.seen, self._touched = False, True
 
     def begin(self, known: Mapping[str, Any] | None = None, *, written: bool = False) -> None:
         """Count from now, or from the time that facts of a calibration of this matrix have.
@@ -38,6 +46,9 @@ class MatrixAge:
             known: such facts; None if there are none.
             written: whether it was programmed just now.
         """
+        self._touched = self._touched and not written
+        if self._touched:
+            known = None
         self.seen = written or bool((known or {}).get(SEEN, False))
         since_utc_s = (known or {}).get(SINCE)
         before_s = 0.0

@@ -153,13 +153,16 @@ class Upkeep:
 
         Args:
             reason: for people.
-            unasked: whether another matrix than before is an alarm, for no client can have programmed it.
+            unasked: whether another matrix than before is an alarm, for no client can have programmed it;
+                otherwise another client has changed the board.
 
         Raises:
             BoardError: from the board.
         """
         hardware = self._upkept.require_board().hardware
         hardware.acknowledge()
+        if not unasked:
+            self._calibration.age.touch()
         target_s = hardware.target_s
         if target_s is None:
             self._agenda.drop()

@@ -181,7 +181,7 @@ def test_outputs_after_the_first_are_left_out_and_named() -> None:
 
 def test_inputs_of_another_shape_name_the_layer() -> None:
     graph = graph_of_model(onnx.load_from_string(module_to_onnx(small_network(), (1, 12, 12))), "net")
-    with pytest.raises(ShapeError, match=r"inputs of shape \(2, 3, 12, 12\).*node .*Conv"):
+    with pytest.raises(ShapeError, match=r"inputs of shape \(2, 3, 12, 12\) \(in node .*Conv"):
         GraphRunner(graph).run(torch.zeros(2, 3, 12, 12))
 
 
@@ -387,3 +387,12 @@ def test_products_by_constants_that_stay_digital_are_noted() -> None:
     assert (
         "products by constants that stay digital: across (a constant of shape (2, 128, 128))" in network.notes
     )
+
+
+def test_a_network_that_does_not_say_the_shape_of_its_inputs_asks_for_data() -> None:
+    model = model_of([gemm()], SCALED, (), output="a")
+    model.graph.input[0].type.tensor_type.ClearField("shape")
+    graph = graph_of_model(model, "net")
+    with pytest.raises(ShapeError, match=r"does not say the shape of its inputs.*--ranges-from"):
+        map_graph(graph)
+    assert len(map_graph(graph, ranges_from=np.ones((9, 4), dtype=np.float32)).layers) == 1

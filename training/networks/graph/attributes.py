@@ -10,8 +10,14 @@ from crosscal.training.networks.graph.shape_operators import PADDINGS, TYPES
 ANY = None
 """Any value, as an operator's code reads it, or as it changes nothing in inference."""
 
-_WINDOW = {"auto_pad": ANY, "dilations": ANY, "kernel_shape": ANY, "pads": ANY, "strides": ANY}
-_REDUCED = {"axes": ANY, "keepdims": ANY, "noop_with_empty_axes": ANY}
+_WINDOW: dict[str, tuple | None] = {
+    "auto_pad": ANY,
+    "dilations": ANY,
+    "kernel_shape": ANY,
+    "pads": ANY,
+    "strides": ANY,
+}
+_REDUCED: dict[str, tuple | None] = {"axes": ANY, "keepdims": ANY, "noop_with_empty_axes": ANY}
 
 ATTRIBUTES: dict[str, dict[str, tuple | None]] = {
     "ArgMax": {"axis": ANY, "keepdims": ANY, "select_last_index": (0,)},

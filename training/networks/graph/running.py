@@ -63,14 +63,14 @@ class GraphRunner:
     def _misfit(self, x: Tensor, node: Node, given: list[Tensor | None], error: Exception) -> ShapeError:
         """Blame the data where their shape is not the network's, and the network otherwise."""
         shape, graph = tuple(x.shape), self._graph
-        where = f"{fault_in_words(given, error)} in node {node.name!r}"
+        fault = fault_in_words(given, error)
         meant = len(shape) == 1 + len(graph.input_shape) and all(
             size in (None, found) for size, found in zip(graph.input_shape, shape[1:], strict=True)
         )
         if not meant:
             return ShapeError(
                 wanted(
-                    got=f"inputs of shape {shape} ({where})",
+                    got=f"inputs of shape {shape} (in node {node.name!r} {fault})",
                     allowed=f"batches of {graph.input_shape}",
                     remedy="give data of the shape that the network was made for",
                 )
@@ -78,7 +78,7 @@ class GraphRunner:
         free = "export it again" if graph.fixed_batch is None else "export it with a free batch axis"
         return ShapeError(
             wanted(
-                got=f"a network that itself does not fit in node {node.name!r} ({where})",
+                got=f"a network that itself does not fit in node {node.name!r} ({fault})",
                 allowed=f"layers that run batches of {graph.input_shape}, here {shape}",
                 remedy=f"{free}, or replace that layer",
             )

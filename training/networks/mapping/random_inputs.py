@@ -15,8 +15,12 @@ def random_inputs(shape: tuple[int | None, ...], seed: int = 0) -> Tensor:
     """Draw inputs of a shape, half of them smooth from 0 to 1, half of them normal.
 
     Raises:
-        ShapeError: an axis of the network's input is free.
+        ShapeError: an axis of the network's input is free, or its file does not say the shape.
     """
+    if not shape:
+        got = "a network whose file does not say the shape of its inputs"
+        allowed = "a shape in the file, or data to take ranges from"
+        raise ShapeError(wanted(got=got, allowed=allowed, remedy="give --ranges-from DATA.npz"))
     if any(size is None for size in shape):
         raise ShapeError(
             wanted(

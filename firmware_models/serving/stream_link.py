@@ -39,7 +39,11 @@ class ByteStream(Protocol):
         ...
 
     def acknowledge(self) -> None:
-        """Tell the other side at once that its bytes have come, where the system would wait with that."""
+        """Tell the other side at once that its bytes have come, where the system would wait with that.
+
+        Raises:
+            OSError: the stream broke.
+        """
         ...
 
     def send(self, data: bytes) -> int:
@@ -111,7 +115,10 @@ class StreamLink:
             # Whoever waits for the reply does not wait for the other work of this step too.
             if self._session.pending:
                 self._send()
-            self.stream.acknowledge()
+            try:
+                self.stream.acknowledge()
+            except OSError:
+                self.finished = True
         elif data is not None:
             self._ended = True
 

@@ -166,7 +166,10 @@ class Evolution:
         """Add the evidence of the rates of `cell` or `gain`, beside all else as it is believed."""
         changed = self._changes(root, cells=cells)
         of_rates = [replace(changed, **{name: float(rate) * root}) for rate in RATES]
-        logs = _logs(evidence, of_rates, sudden, inflation=self._inflation)
+        # The other kinds may have changed suddenly, and this one by its rate: one recalibration says little of
+        # that, and a change that comes again with each of them is a rate.
+        others = None if sudden is None else replace(sudden, **{name: 0.0})
+        logs = _logs(evidence, of_rates, others, inflation=self._inflation)
         return replace(self, **{name: _summed(getattr(self, name), logs)})
 
     def _changes(self, root: float, *, cells: bool) -> Spread:

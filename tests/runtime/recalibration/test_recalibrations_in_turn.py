@@ -118,6 +118,25 @@ def test_sudden_change_does_not_pass_for_noise(change: str) -> None:
         error += cell * rng.standard_normal(error.shape)
 
 
+def test_cells_that_walk_are_found_to_although_offsets_jump_every_time() -> None:
+    rng = np.random.default_rng(8)
+    target_s = rng.uniform(20e-6, 95e-6, (ROWS, COLUMNS))
+    walk, error = 0.02, np.zeros((ROWS, COLUMNS))
+    current = exact_calibrator(target_s, NOISE)
+    for step in range(8):
+        error = error + walk * rng.standard_normal(error.shape)
+        known_v = known_vectors(rng, 2 * ROWS)
+        offset_a = 0.02 * FULL_SCALE_A * rng.standard_normal(COLUMNS)
+        real_a = measured_a(target_s * (1.0 + error), known_v, NOISE, rng) + offset_a
+        current = current.recalibrated(known_v, real_a, age_s=3600.0 * 2.7**step)
+    assert current.posterior is not None
+    evolution = current.posterior.evolution
+    assert evolution is not None
+    known = np.zeros((COLUMNS, ROWS + CELLS, ROWS + CELLS))
+    grown = np.sqrt(evolution.grown(known, span=1.0)[0, CELLS, CELLS])
+    assert 0.5 * walk < grown < 2.0 * walk
+
+
 def test_noise_as_it_was_leaves_a_calibration_as_it_is() -> None:
     _, after = _recalibrated(NOISE)
     assert after.posterior is None

@@ -166,8 +166,8 @@ class Evolution:
         """Add the evidence of the rates of `cell` or `gain`, beside all else as it is believed."""
         changed = self._changes(root, cells=cells)
         of_rates = [replace(changed, **{name: float(rate) * root}) for rate in RATES]
-        # The other kinds may have changed suddenly, and this one by its rate: one recalibration says little of
-        # that, and a change that comes again with each of them is a rate.
+        # The other kinds may have changed suddenly, and this one by its rate: one recalibration says little
+        # of that, and a change that comes again with each of them is a rate.
         others = None if sudden is None else replace(sudden, **{name: 0.0})
         logs = _logs(evidence, of_rates, others, inflation=self._inflation)
         return replace(self, **{name: _summed(getattr(self, name), logs)})

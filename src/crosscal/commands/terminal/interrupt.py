@@ -9,6 +9,7 @@ too must leave a board at 0 V.
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -68,10 +69,19 @@ def interruptible() -> Iterator[Callable[[], None]]:
         # Signals reach the main thread alone.
         yield check
         return
+    unraisable = sys.unraisablehook
+
+    def on_lost(lost: sys.UnraisableHookArgs) -> None:
+        # `check` raises it again: no traceback in the terminal tells of the place where it was lost.
+        if not (requested.is_set() and lost.exc_type is KeyboardInterrupt):
+            unraisable(lost)
+
     caught = [number for number in (signal.SIGINT, *ENDING) if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, on_signal) for number in caught}
+    sys.unraisablehook = on_lost
     try:
         yield check
     finally:
+        sys.unraisablehook = unraisable
         for number, handler in before.items():
             signal.signal(number, handler)

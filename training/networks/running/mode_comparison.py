@@ -13,7 +13,7 @@ from crosscal.core.network.tile_port import Conversion
 from crosscal.training.networks.calibration.tile_readings import read_row
 from crosscal.training.networks.mapping.mapped_network import MappedNetwork
 from crosscal.training.networks.running.chip_run import ChipRun
-from crosscal.training.networks.running.scoring import class_scores
+from crosscal.training.networks.running.scoring import classes_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,7 @@ def tile_differences(
 
 def predictions(run: ChipRun, x: Tensor) -> np.ndarray:
     """Return the classes that a run gives inputs (B, …), (B,)."""
-    return class_scores(run.run(x), len(x)).argmax(dim=1).cpu().numpy()
+    return classes_of(run.run(x), len(x)).numpy()
 
 
 def agreement(one: np.ndarray, other: np.ndarray) -> float:

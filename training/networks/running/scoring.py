@@ -66,6 +66,11 @@ def accuracy_of(
     return right / len(x)
 
 
+def classes_of(outputs: Tensor, inputs: int) -> Tensor:
+    """Return the class that outputs choose for each input, (B,), on the CPU; as `class_scores`."""
+    return class_scores(outputs, inputs).argmax(dim=1).cpu()
+
+
 def class_scores(outputs: Tensor, inputs: int) -> Tensor:
     """Return outputs as scores of classes, (B, classes): axes of one value after them may follow.
 

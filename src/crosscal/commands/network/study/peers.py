@@ -22,6 +22,7 @@ from crosscal.simulated_bench.tiles.chip import Chip
 from crosscal.training.networks.mapping.mapped_network import MappedNetwork
 from crosscal.training.networks.mapping.options import MappingOptions
 from crosscal.training.networks.running.chip_run import ChipRun
+from crosscal.training.networks.running.scoring import classes_of
 
 BATCH = 100  # images at a time in every row, so that times compare
 FEW = 200
@@ -98,7 +99,7 @@ def _alike(
 ) -> dict[str, float]:
     """Compare both where they have to agree: whole columns in one tile, converters without ties."""
     ours, other = _chip_run(mapped, row), CrossSimRun(crosssim, module, mapped)
-    classes = [run(x).reshape(len(x), -1).argmax(dim=1).cpu() for run in (ours.run, other.run)]
+    classes = [classes_of(run(x), len(x)) for run in (ours.run, other.run)]
     return {"alike_agree": float((classes[0] == classes[1]).double().mean())}
 
 
@@ -110,7 +111,7 @@ def _peer(name: str, run: Callable[[Tensor], Tensor], x: Tensor, advance: Callab
         start = time.process_time()
         outputs = run(part)
         cpu_s += time.process_time() - start
-        found.append(outputs.reshape(len(part), -1).argmax(dim=1).cpu().numpy())
+        found.append(classes_of(outputs, len(part)).numpy())
         advance(len(part))
     return Peer(name=name, classes=np.concatenate(found), cpu_s=cpu_s / len(x))
 

@@ -96,17 +96,12 @@ class RangeLaw:
             temperature_c=temperature_c,
         )
 
-    def referred(self, current_a: Currents, temperature_c: float | None) -> Currents:
-        """Refer readings to the reference.
+    def referral(self, temperature_c: float | None) -> Callable[[Currents], Currents]:
+        """Give the function that refers readings [A], (B, M), to the reference.
 
         Args:
-            current_a: [A], (B, M).
             temperature_c: of the board; None counts as that of the law.
         """
-        return self.referral(temperature_c)(current_a)
-
-    def referral(self, temperature_c: float | None) -> Callable[[Currents], Currents]:
-        """Give the function that refers readings at a temperature."""
         offset_a, gain = self._at(temperature_c)
         return lambda current_a: (current_a - offset_a) / gain
 

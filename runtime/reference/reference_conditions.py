@@ -52,21 +52,16 @@ class ReferenceConditions:
         """
         return replace(self, laws={range_index: self.laws[range_index].pivoted(temperature_c)})
 
-    def referred(self, current_a: Currents, range_index: int, temperature_c: float | None) -> Currents:
-        """Refer readings to the reference conditions.
+    def referral(self, range_index: int, temperature_c: float | None) -> Callable[[Currents], Currents]:
+        """Give the function that refers readings to the reference conditions.
 
         Args:
-            current_a: measured [A], (B, M).
             range_index: their range.
             temperature_c: of the board; None where it reports none.
 
         Returns:
-            Currents [A], (B, M); NaN where the range, or a column of it, is not known.
+            Function of measured currents [A], (B, M): NaN where the range, or a column of it, is not known.
         """
-        return self.referral(range_index, temperature_c)(current_a)
-
-    def referral(self, range_index: int, temperature_c: float | None) -> Callable[[Currents], Currents]:
-        """Give the function that refers readings in a range at a temperature; as `referred`."""
         law = self.laws.get(range_index)
         if law is None:
             return lambda current_a: np.full_like(current_a, np.nan)

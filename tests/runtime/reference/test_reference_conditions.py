@@ -45,10 +45,10 @@ def test_readings_of_another_range_come_out_as_those_of_the_reference() -> None:
     current_a = amplifiers.rng.uniform(1e-5, 1e-4, (200, COLUMNS))
     of_reference, of_other = (amplifiers.read(current_a, at) for at in (0, 1))
     assert np.abs(of_other - of_reference).max() > 1e-6
-    error_a = conditions.referred(of_other, 1, 25.0) - of_reference
+    error_a = conditions.referral(1, 25.0)(of_other) - of_reference
     # 8 comparisons of 1 nA each, extrapolated over the range.
     assert np.abs(error_a.mean(axis=0)).max() < 3e-9
-    np.testing.assert_array_equal(conditions.referred(of_reference, 0, 25.0), of_reference)
+    np.testing.assert_array_equal(conditions.referral(0, 25.0)(of_reference), of_reference)
 
 
 def test_an_unknown_range_and_an_incomparable_column_give_no_number() -> None:
@@ -57,10 +57,10 @@ def test_an_unknown_range_and_an_incomparable_column_give_no_number() -> None:
     saturated_a = amplifiers.read(current_a, 1)
     saturated_a[2:, 3] = np.nan
     law = RangeLaw.between(amplifiers.read(current_a, 0), saturated_a, 25.0)
-    referred_a = law.referred(current_a, 25.0)
+    referred_a = law.referral(25.0)(current_a)
     assert np.isnan(referred_a[:, 3]).all()
     assert np.isfinite(np.delete(referred_a, 3, axis=1)).all()
-    assert np.isnan(compared(amplifiers).referred(current_a, 2, 25.0)).all()
+    assert np.isnan(compared(amplifiers).referral(2, 25.0)(current_a)).all()
 
 
 def followed(amplifiers: Amplifiers, readings: int, *, slow_a: float) -> TemperatureSlopes:
@@ -84,7 +84,7 @@ def test_slopes_are_learned_beside_a_drift_and_hold_at_other_temperatures() -> N
     law = RangeLaw.of_reference(COLUMNS, 25.0).with_slopes(found)
     current_a = amplifiers.rng.uniform(2e-5, 1e-4, (50, COLUMNS))
     cold_a, warm_a = amplifiers.read(current_a, 0), amplifiers.read(current_a, 0, 10.0)
-    left_a = law.referred(warm_a, 35.0) - cold_a
+    left_a = law.referral(35.0)(warm_a) - cold_a
     assert (left_a**2).mean() < 0.02 * ((warm_a - cold_a) ** 2).mean()
 
 
@@ -100,11 +100,11 @@ def test_new_slopes_turn_about_the_temperature_at_which_a_calibration_has_learne
     law = RangeLaw.of_reference(COLUMNS, 20.0).pivoted(30.0)
     slopes = ColumnSlopes(offset_a_per_c=np.full(COLUMNS, 1e-8), gain_per_c=np.zeros(COLUMNS))
     current_a = np.full((1, COLUMNS), 1e-5)
-    np.testing.assert_array_equal(law.with_slopes(slopes).referred(current_a, 30.0), current_a)
-    np.testing.assert_allclose(law.with_slopes(slopes).referred(current_a, 31.0), 1e-5 - 1e-8)
+    np.testing.assert_array_equal(law.with_slopes(slopes).referral(30.0)(current_a), current_a)
+    np.testing.assert_allclose(law.with_slopes(slopes).referral(31.0)(current_a), 1e-5 - 1e-8)
     # What is known already holds on when the pivot moves.
     moved = law.with_slopes(slopes).pivoted(40.0)
-    np.testing.assert_allclose(moved.referred(current_a, 31.0), 1e-5 - 1e-8)
+    np.testing.assert_allclose(moved.referral(31.0)(current_a), 1e-5 - 1e-8)
 
 
 def test_conditions_and_slopes_survive_the_store() -> None:
@@ -114,7 +114,7 @@ def test_conditions_and_slopes_survive_the_store() -> None:
     current_a = amplifiers.rng.uniform(1e-5, 1e-4, (3, COLUMNS))
     assert again.reference_index == 0
     np.testing.assert_allclose(
-        again.referred(current_a, 1, 28.0), conditions.referred(current_a, 1, 28.0), rtol=1e-5
+        again.referral(1, 28.0)(current_a), conditions.referral(1, 28.0)(current_a), rtol=1e-5
     )
     slopes = followed(amplifiers, 200, slow_a=1e-8)
     same = TemperatureSlopes.from_json(json.loads(json.dumps(slopes.to_json())))

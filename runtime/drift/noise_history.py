@@ -15,6 +15,7 @@ import numpy as np
 
 from crosscal.runtime.drift.learned_noise import LearnedNoise
 from crosscal.runtime.drift.likelihood_kernel import sums_of_likelihood
+from crosscal.runtime.recalibration.outliers import NORMAL_DEVIATION
 
 _MOST_READINGS = 16384
 """The latest, eleven days of one a minute. Run lengths change by a fifth with one percent of variance: 4096
@@ -166,7 +167,7 @@ class _Run:
         """Hold single wild readings within a few deviations of the median of their residual."""
         flat = readings.reshape(len(readings), -1).astype(float)
         middle = np.nanmedian(flat, axis=0)
-        spread = 1.4826 * np.nanmedian(np.abs(flat - middle), axis=0) + 1e-12
+        spread = NORMAL_DEVIATION * np.nanmedian(np.abs(flat - middle), axis=0) + 1e-12
         held = np.clip(flat, middle - _MOST_DEVIATIONS * spread, middle + _MOST_DEVIATIONS * spread)
         elapsed_s = np.maximum(np.diff(np.array(times), prepend=times[0]), 0.0)
         whole_s = max(float(elapsed_s.sum()), 1e-9)

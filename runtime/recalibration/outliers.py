@@ -18,7 +18,7 @@ times 3 on a board that has drifted (tests/runtime/recalibration/test_outliers.p
 _FEWEST_VECTORS = 5
 """Below, a median of residuals tells nothing about the spread of the others."""
 
-_NORMAL_DEVIATION = 1.4826
+NORMAL_DEVIATION = 1.4826
 """Standard deviation of a normal distribution relative to its median absolute deviation."""
 
 
@@ -39,7 +39,7 @@ def find_outliers(
     distance = np.full(residual.shape, np.nan)
     distance[:, heard] = np.abs(known[:, heard] - np.nanmedian(known[:, heard], axis=0))
     deviation = np.full(residual.shape[1], np.nan)
-    deviation[heard] = _NORMAL_DEVIATION * np.nanmedian(distance[:, heard], axis=0)
+    deviation[heard] = NORMAL_DEVIATION * np.nanmedian(distance[:, heard], axis=0)
     # A column of few readings borrows the spread of all.
     pooled = float(np.nanmedian(deviation))
     return distance > MOST_DEVIATIONS * np.fmax(deviation, max(pooled, least_deviation))

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from crosscal.core.errors import InputError
+from crosscal.runtime.recalibration.outliers import NORMAL_DEVIATION
 from crosscal.runtime.recalibration.posterior import CELLS, GAIN, ColumnPosterior
 
 _FEWEST = 3
@@ -182,5 +183,5 @@ def _common_change(change: np.ndarray) -> float | None:
     """Change of logarithms that all cells (M, N) share; None where one of them broke."""
     common = float(np.median(np.median(change, axis=1)))
     own = np.abs(change - common)
-    wander = 1.4826 * float(np.median(own))  # a standard deviation, were they normal
+    wander = NORMAL_DEVIATION * float(np.median(own))
     return None if own.max() > max(_BROKEN, _BROKEN_SIGMAS * wander) else common

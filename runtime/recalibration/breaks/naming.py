@@ -12,15 +12,13 @@ import numpy as np
 
 from crosscal.core.array_types import Float
 from crosscal.runtime.recalibration.breaks.finding import ANYWHERE, BREAKS, Breaks
+from crosscal.runtime.recalibration.outliers import NORMAL_DEVIATION
 from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET, ColumnPosterior
 
 _NAMED_FROM = 0.2
 """Relative change from which a cell is named: what moved less is part of how well the board programs."""
 
 _EXACT = 1e-4  # relative: cells are programmed no better than this
-
-_NORMAL_QUARTILE = 0.6745
-"""Median of the size of a standard normal number."""
 
 _ALIKE_CELLS = 32
 """Cells of similar conductance that tell how far such cells have moved; their median is some 15 % off."""
@@ -156,7 +154,7 @@ def _moved(size: np.ndarray, conductance_s: np.ndarray) -> np.ndarray:
         own_s = np.maximum(conductance_s.flat[alike], np.finfo(float).tiny)
         relative = np.median(size.flat[alike])
         found[alike] = np.maximum(relative, np.median(size.flat[alike] * own_s) / own_s)
-    return found.reshape(size.shape) / _NORMAL_QUARTILE
+    return NORMAL_DEVIATION * found.reshape(size.shape)
 
 
 def _kind(change: float) -> BreakKind:

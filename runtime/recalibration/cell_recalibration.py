@@ -14,6 +14,7 @@ import numpy as np
 from crosscal.core.array_types import Currents, Float, Vectors
 from crosscal.runtime.inverse.tensors import InverseTensors
 from crosscal.runtime.recalibration.breaks.finding import (
+    Breaks,
     broken_row_errors,
     broken_rows,
     calm_reads,
@@ -77,6 +78,27 @@ class _Readings:
     drive: DriveErrors
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Lesson:
+    """Findings of readings about one linearisation.
+
+    Attributes:
+        posterior: None when nothing was learned and nothing known before.
+        found: level, its spreads and the evidence. spread: with the noise that is believed.
+        present: readings that were learned from, (K, M). outliers: left out.
+        breaks: of cells and rows.
+        missed: variance of readings of columns that remain unexplained, (M,); 0 of others.
+    """
+
+    posterior: ColumnPosterior | None
+    found: LevelFound
+    spread: Spread
+    present: np.ndarray
+    outliers: int
+    breaks: Breaks
+    missed: np.ndarray
+
+
 def recalibrate(
     original: InverseTensors,
     voltage_v: Vectors,
@@ -128,17 +150,19 @@ def recalibrate(
         drive=(known_before and known_before.drive) or DriveErrors.untaken(drive_noise_v, rows),
     )
     about = Linearisation.about(original, None if known_before is None else known_before.mean, surrogate_at)
-    learned, report = _learned(readings, about, posterior, first_prior, age_s)
+    lesson = _learned(readings, about, posterior, first_prior, age_s)
     for _ in range(_MORE_STEPS):
+        learned = lesson.posterior
         there = Linearisation.about(original, None if learned is None else learned.mean, surrogate_at)
         if there.near(about):
             break
         about = there
-        learned, report = _learned(readings, about, posterior, first_prior, age_s)
+        lesson = _learned(readings, about, posterior, first_prior, age_s)
+    learned = lesson.posterior
     return Recalibration(
         tensors=original if learned is None else posterior_tensors(original, learned, surrogate_at),
         posterior=learned,
-        report=report,
+        report=_report(lesson, original, readings, first_prior, first=posterior is None),
     )
 
 
@@ -148,7 +172,7 @@ def _learned(
     posterior: ColumnPosterior | None,
     first_prior: ColumnPosterior | None,
     age_s: float | None,
-) -> tuple[ColumnPosterior | None, RecalibrationReport]:
+) -> _Lesson:
     """Learn from readings by their linearisation; all else as for `recalibrate`."""
     known_before = first_prior if posterior is None else posterior
     sensitivity = about.sensitivity(readings.z)
@@ -185,18 +209,11 @@ def _learned(
     if level is not RecalibrationLevel.NOTHING or known_before is not None or breaks.any:
         shift, covariance = condition(reads, breaks.widened(prior), spread.noise, shared)
         drive = shared.drive
-        broken = (breaks.row_probability > 0.5) | (drive.row_v2 > 0.0)
-        if breaks.any or broken.any():
+        if breaks.any or drive.row_v2.any():
             slopes = about.with_unknowns(mean + shift).linear / about.tensors.expansion[1]
-            if breaks.any:
-                # A column of large currents reads more of the drivers' errors than others.
-                driven = drive.noise_v**2 * (slopes**2).sum(axis=0)
-                missed = unexplained_variance(reads, shift, spread.noise**2 + driven)
-                # Such a column answers to something else than its inputs, by about as much.
-                covariance[:, OFFSET, OFFSET] += missed
-            drive = replace(
-                drive, row_v2=broken_row_errors(reads, shift, slopes, missed, broken, spread.noise)
-            )
+            missed, drive = _left_by_breaks(reads, reads.rest(shift), slopes, breaks, drive, spread.noise)
+            # Such a column answers to something else than its inputs, by about as much.
+            covariance[:, OFFSET, OFFSET] += missed
         learned = ColumnPosterior(
             mean=mean + shift,
             covariance=covariance,
@@ -209,22 +226,60 @@ def _learned(
         learned = ColumnPosterior(
             mean=mean, covariance=nothing, noise=spread.noise, evolution=evolution, drive=readings.drive
         )
-    report = RecalibrationReport.of(
-        _with_expected(found, first_prior if posterior is None else None),
-        readings.voltage_v,
-        present,
+    return _Lesson(
+        posterior=learned,
+        found=found,
+        spread=spread,
+        present=present,
         outliers=int(outliers.sum()),
-        broken=None
-        if learned is None
-        else name_breaks(
-            breaks,
-            learned,
-            missed > 0.0,
-            _usual(first_prior, spread, columns, unknowns),
-            about.tensors.conductance,
-        ),
+        breaks=breaks,
+        missed=missed,
     )
-    return learned, report
+
+
+def _left_by_breaks(
+    reads: ColumnReads,
+    rest: np.ndarray,
+    slopes: Float[np.ndarray, "rows columns"],
+    breaks: Breaks,
+    drive: DriveErrors,
+    noise: float,
+) -> tuple[np.ndarray, DriveErrors]:
+    """Variance (M,) of columns that breaks leave unexplained, and errors of inputs with those of broken rows.
+
+    Args:
+        reads, rest, slopes, noise: as for `broken_row_errors`.
+        breaks: found now. drive: errors of inputs, those of rows that broke earlier among them.
+    """
+    missed = np.zeros(len(rest))
+    if breaks.any:
+        # A column of large currents reads more of the drivers' errors than others.
+        driven = drive.noise_v**2 * (slopes**2).sum(axis=0)
+        missed = unexplained_variance(reads, rest, noise**2 + driven)
+    broken = (breaks.row_probability > 0.5) | (drive.row_v2 > 0.0)
+    return missed, replace(drive, row_v2=broken_row_errors(reads, rest, slopes, missed, broken, noise))
+
+
+def _report(
+    lesson: _Lesson,
+    original: InverseTensors,
+    readings: _Readings,
+    first_prior: ColumnPosterior | None,
+    *,
+    first: bool,
+) -> RecalibrationReport:
+    """Report on a lesson; `first`: nothing of the matrix was measured before."""
+    learned, broken = lesson.posterior, None
+    if learned is not None:
+        usual = _usual(first_prior, lesson.spread, *learned.mean.shape)
+        broken = name_breaks(lesson.breaks, learned, lesson.missed > 0.0, usual, original.conductance)
+    return RecalibrationReport.of(
+        _with_expected(lesson.found, first_prior if first else None),
+        readings.voltage_v,
+        lesson.present,
+        outliers=lesson.outliers,
+        broken=broken,
+    )
 
 
 def _prior(spread: Spread, before: np.ndarray | None, columns: int, unknowns: int) -> np.ndarray:

@@ -89,6 +89,10 @@ class ColumnReads:
         )
         return few, m
 
+    def rest(self, shift: Float[np.ndarray, "columns unknowns"]) -> Float[np.ndarray, "columns vectors"]:
+        """Residuals beyond a shift of the unknowns, 0 where missing."""
+        return np.where(self.present, self.residual - (self.sensitivity @ shift[:, :, None])[:, :, 0], 0.0)
+
     def read_variance(self, noise: float) -> np.ndarray:
         """Variance of each reading about its prediction, (M, K); one that is missing says nothing."""
         return np.where(self.present, noise**2, _UNREAD)

@@ -140,16 +140,15 @@ def find_breaks(
 
 
 def unexplained_variance(
-    reads: ColumnReads, shift: np.ndarray, expected: Float[np.ndarray, " columns"]
+    reads: ColumnReads, rest: np.ndarray, expected: Float[np.ndarray, " columns"]
 ) -> Float[np.ndarray, " columns"]:
     """Variance of readings about what was learned, of columns that it does not explain; 0 of all others.
 
     Args:
-        reads: residuals of predictions with the prior's mean.
-        shift: change of the mean that was learned, (M, U).
+        reads: that it was learned from.
+        rest: of their residuals, beyond what was learned, (M, K); 0 where missing.
         expected: variance of a reading, relative to full scale.
     """
-    rest = np.where(reads.present, reads.residual - (reads.sensitivity @ shift[:, :, None])[:, :, 0], 0.0)
     count = np.maximum(reads.present.sum(axis=1), 1)
     usual = 1.0 + _UNEXPLAINED * np.sqrt(2.0 / count)
     found = (rest**2).sum(axis=1) / count
@@ -158,7 +157,7 @@ def unexplained_variance(
 
 def broken_row_errors(
     reads: ColumnReads,
-    shift: np.ndarray,
+    rest: np.ndarray,
     slopes: Float[np.ndarray, "rows columns"],
     unexplained: np.ndarray,
     broken: np.ndarray,
@@ -170,15 +169,15 @@ def broken_row_errors(
     difference.
 
     Args:
-        reads, shift: as for `unexplained_variance`.
+        reads, rest: as for `unexplained_variance`.
         noise: of a reading, relative to full scale.
         slopes: change of readings with every input, (N, M) [1/V].
         unexplained: of columns that count for no row, above 0, (M,).
         broken: rows that broke, now or earlier, (N,).
     """
     use = reads.present & (unexplained == 0.0)[:, None]
-    rest = np.where(use, reads.residual - (reads.sensitivity @ shift[:, :, None])[:, :, 0], 0.0)
-    vectors, unknowns = rest.shape[1], shift.shape[1]
+    rest = np.where(use, rest, 0.0)
+    _, vectors, unknowns = reads.sensitivity.shape
     # Part of the residual is hidden by the unknowns that were fitted to it, and errs again in reads.
     hidden = (vectors + unknowns) / max(vectors - unknowns, _FEWEST_LEFT)
     found = np.zeros(len(slopes))

@@ -166,6 +166,6 @@ def test_a_broken_row_states_by_how_much_its_columns_go_on_erring_together(rng):
     unknowns = np.zeros((COLUMNS, ROWS + CELLS))
     broken = np.arange(ROWS) == 3
     unexplained = np.eye(COLUMNS)[0]
-    found_v2 = broken_row_errors(reads, unknowns, slopes, unexplained, broken, noise)
+    found_v2 = broken_row_errors(reads, reads.rest(unknowns), slopes, unexplained, broken, noise)
     assert np.sqrt(found_v2[3]) == pytest.approx(wrong_v, rel=0.15)
     assert not np.delete(found_v2, 3).any()

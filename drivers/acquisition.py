@@ -156,13 +156,18 @@ def _readout(
     )
 
 
+def plausible_most_a(range_a: float, board: BoardInfo) -> float:
+    """Tell the largest magnitude [A] that a current can have, with a range of such a full scale set."""
+    return _BEYOND_RANGE * max(range_a, board.ranges_a[-1])
+
+
 def require_within_ranges(currents: np.ndarray, range_a: float, board: BoardInfo) -> None:
     """Refuse currents that no range of the board holds.
 
     Raises:
         ImplausibleCurrentError: bits of the reply were altered, or it is in another unit.
     """
-    most_a = _BEYOND_RANGE * max(range_a, *board.ranges_a)
+    most_a = plausible_most_a(range_a, board)
     # Nothing but this check notices bits that flipped inside a block: SCPI has no checksum.
     if currents.size and currents.max() <= most_a and currents.min() >= -most_a:
         return

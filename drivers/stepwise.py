@@ -8,6 +8,9 @@ another client (decision 23), or by a board that was away and may have come back
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import numpy as np
 
 from crosscal.core.errors import BoardConnectionError, DisturbedError, ScpiError, wanted
@@ -19,10 +22,14 @@ from crosscal.drivers.reservation import CHANGES, GROUP, RELEASE, REQUEST
 from crosscal.drivers.scpi.arrays import BINARY, array_command, read_array, read_status_array
 from crosscal.drivers.scpi.error_queue import Condition, failures_explained
 from crosscal.drivers.scpi.format import block, number, read_integer, read_list, read_number, whole
+from crosscal.drivers.scpi.message import Answer
 from crosscal.drivers.scpi.polling import OPERATION, PROGRAMMING
 from crosscal.drivers.scpi.reply import Element, text_of
 from crosscal.drivers.scpi.session import Session
 from crosscal.drivers.settings import TARGET, Settings
+from crosscal.drivers.usual_read import UsualRead
+
+AnswerT = TypeVar("AnswerT", Answer, Answer | bytes)
 
 _IMMEDIATE, _OUTPUT_ON = b":TRIG:SOUR IMM", b":OUTP ON"
 _READ, _STATUS = b":READ?", b":FETC:STAT?"
@@ -47,6 +54,7 @@ class StepwiseBoard:
         self._settings = settings
         self._counts = GROUP in board.capabilities
         self._renewals = session.renewals
+        self._usual = UsualRead(board, _LIST, (_READ, _STATUS, CHANGES))
         self._known: int | dict[str, bytes] | None = None
         self._switched_on = False
         self._prepared = False
@@ -111,18 +119,20 @@ class StepwiseBoard:
         if not self._counts and self.changed():
             raise self.disturbed()
         vector = block(vector_v)
-        load = () if vector == self._loaded else (_LIST + b" " + vector,)
-        counted = (CHANGES,) if self._counts else ()
-        # A board that was prepared, and switched on since, has not the format that it was set to.
-        events = () if self._prepared else (_EVENTS,)
-        units = *self._preparations(), *load, _READ, _STATUS, *counted, *events
-        self._prepared, self._loaded = False, None
-        try:
-            answer = self._session.exchange(*units, numbers=self._board.columns)
-        except ScpiError:
-            self._state()
+        events: tuple[bytes, ...] = ()
+        if self._prepared and isinstance(self._known, int) and vector != self._loaded:
+            answer = self._asked_usually(vector, self._known, range_a)
+        else:
+            load = () if vector == self._loaded else (_LIST + b" " + vector,)
+            counted = (CHANGES,) if self._counts else ()
+            # A board that was prepared, and switched on since, has not the format that it was set to.
+            events = () if self._prepared else (_EVENTS,)
+            units = *self._preparations(), *load, _READ, _STATUS, *counted, *events
+            answer = self._asked(lambda: self._session.exchange(*units, numbers=self._board.columns))
+        if isinstance(answer, bytes):
             self.require_same_link()
-            raise
+            self._prepared, self._loaded = True, vector
+            return self._usual.readout(answer)
         currents, status, *rest = answer.elements
         if events:
             self._take_events(rest[-1])
@@ -139,6 +149,25 @@ class StepwiseBoard:
             range_a=range_a,
             conditions=tuple(dict.fromkeys(answer.conditions)),
         )
+
+    def _asked_usually(self, vector: bytes, known_changes: int, range_a: float) -> Answer | bytes:
+        usual = self._usual
+        encoded = usual.encoded(vector, known_changes=known_changes, range_a=range_a)
+        return self._asked(
+            lambda: self._session.exchange_known(
+                usual.units(vector), encoded, usual.fits, numbers=self._board.columns
+            )
+        )
+
+    def _asked(self, exchange: Callable[[], AnswerT]) -> AnswerT:
+        """Exchange the message of a read; after a failure the next read prepares the board anew."""
+        self._prepared, self._loaded = False, None
+        try:
+            return exchange()
+        except ScpiError:
+            self._state()
+            self.require_same_link()
+            raise
 
     def load(self, vector_v: np.ndarray) -> np.ndarray:
         """Load one vector, as it will be driven by the next read; return it as the board rounds it [V]."""

@@ -45,12 +45,15 @@ class ReplyReader:
     Args:
         receive: gives at least one more byte; its argument is how many are certain to come, None if unknown.
         most_bytes: the longest single answer that can have been asked for.
+        begun: bytes of the reply that have come already.
     """
 
-    def __init__(self, receive: Callable[[int | None], bytes], *, most_bytes: int = 0) -> None:
+    def __init__(
+        self, receive: Callable[[int | None], bytes], *, most_bytes: int = 0, begun: bytes = b""
+    ) -> None:
         self._receive = receive
         self._most_bytes = max(most_bytes, _TEXT_LIMIT)
-        self._buffer = bytearray()
+        self._buffer = bytearray(begun)
         self._position = 0
 
     def read(self) -> list[Element]:

@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from typing import TypeVar
 
 from crosscal.core.errors import (
     BoardConnectionError,
@@ -28,6 +29,8 @@ from crosscal.drivers.scpi.reply import Element
 from crosscal.drivers.scpi.timed_link import TimedLink
 
 logger = logging.getLogger(__name__)
+
+ReplyT = TypeVar("ReplyT")
 
 
 class State(enum.Enum):
@@ -124,15 +127,30 @@ class Session:
                 logger.warning("%s: the link was lost; opening it anew and asking again", self.resource)
                 self.reconnect()
                 reply = self._converse(message.encode(), numbers, allowance_s)
-            try:
-                if message.lacks_errors(reply):
-                    reply += self._converse(ERRORS)
-                return message.decode(reply, resource=self.resource)
-            except ScpiError:
-                raise
-            except BoardError:
-                self._mark_out_of_sync()
-                raise
+            return self._decoded(message, reply)
+
+    def exchange_known(
+        self, units: tuple[bytes, ...], encoded: bytes, fits: Callable[[bytes], bool], *, numbers: int
+    ) -> Answer | bytes:
+        """Exchange a message of a known form that mostly has a reply of one form; it is not repeated.
+
+        Args:
+            units: as for `exchange`.
+            encoded: their message.
+            fits: tells whether bytes are the usual reply, whole and without errors.
+            numbers: how many numbers the longest answer holds.
+
+        Returns:
+            The bytes of the usual reply; of any other what `exchange` would return.
+
+        Raises:
+            ScpiError, BoardTimeoutError, BoardConnectionError, BoardError: as `exchange`.
+        """
+        self._require_open()
+        with self.lock:
+            self._make_ready()
+            reply = self._conversed(encoded, lambda: self.link.read_expected(fits, numbers=numbers))
+            return reply if isinstance(reply, bytes) else self._decoded(Message(units), reply)
 
     def reconnect(self) -> None:
         """Open the link anew and make sure that the same board is at its other end.
@@ -230,13 +248,30 @@ class Session:
             self.reconnect()
         self._state = State.READY
 
+    def _decoded(self, message: Message, reply: list[Element]) -> Answer:
+        try:
+            if message.lacks_errors(reply):
+                reply += self._converse(ERRORS)
+            return message.decode(reply, resource=self.resource)
+        except ScpiError:
+            raise
+        except BoardError:
+            self._mark_out_of_sync()
+            raise
+
     def _converse(self, message: bytes, numbers: int = 0, allowance_s: float = 0.0) -> list[Element]:
-        """Send a message and read its reply; any interruption leaves the session marked."""
+        """Send a message and read its reply."""
+        return self._conversed(
+            message, lambda: self.link.read_reply(numbers=numbers, allowance_s=allowance_s)
+        )
+
+    def _conversed(self, message: bytes, read: Callable[[], ReplyT]) -> ReplyT:
+        """Send a message and let its reply be read; any interruption leaves the session marked."""
         # Also an interrupt from the keyboard leaves half a reply on the wire.
         self._state = State.OUT_OF_SYNC
         try:
             self.link.send(message + b"\n")
-            reply = self.link.read_reply(numbers=numbers, allowance_s=allowance_s)
+            reply = read()
         except BoardTimeoutError:
             raise
         except BoardConnectionError:

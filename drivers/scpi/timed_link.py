@@ -52,18 +52,32 @@ class TimedLink:
         with board_errors(self.resource):
             self._link.send(message, self.timeout_s + self._transfer_s(len(message)))
 
-    def read_reply(self, *, numbers: int = 0, allowance_s: float = 0.0) -> list[Element]:
+    def read_expected(self, fits: Callable[[bytes], bool], *, numbers: int) -> bytes | list[Element]:
+        """Read one reply line, as its bytes if they come at once and are those expected.
+
+        Args:
+            fits: tells whether bytes are a whole reply of the expected form.
+            numbers: how many numbers the longest answer in it holds.
+        """
+        allowed_s = self.timeout_s + self._transfer_s(_BYTES_PER_NUMBER * numbers)
+        data = self._receive(None, self._clock() + allowed_s, allowed_s)
+        return data if fits(data) else self.read_reply(numbers=numbers, begun=data)
+
+    def read_reply(self, *, numbers: int = 0, allowance_s: float = 0.0, begun: bytes = b"") -> list[Element]:
         """Read one reply line.
 
         Args:
             numbers: how many numbers the longest answer in it holds.
             allowance_s: how long the board needs before it answers [s].
+            begun: bytes of it that have come already.
         """
         most_bytes = _BYTES_PER_NUMBER * numbers
         allowed_s = self.timeout_s + allowance_s + self._transfer_s(most_bytes)
         started = self._clock()
         reader = ReplyReader(
-            lambda count: self._receive(count, started + allowed_s, allowed_s), most_bytes=most_bytes
+            lambda count: self._receive(count, started + allowed_s, allowed_s),
+            most_bytes=most_bytes,
+            begun=begun,
         )
         try:
             return reader.read()

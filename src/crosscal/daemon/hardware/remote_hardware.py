@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from array import array
 from collections.abc import Callable
@@ -36,6 +37,7 @@ class RemoteHardware:
         self._sleep = sleep
         self._facts = facts_of(board)
         self._applied: dict[str, float] = {}
+        self._read_with: tuple[float | None, ...] | None = None
         self._answers: dict[str, float] = {}
         self._wanted_protection_v: float | None = None
         self._rounding = VoltageRounding(self._facts)
@@ -59,6 +61,7 @@ class RemoteHardware:
     def acknowledge(self) -> None:
         """Take the board as it is for known, and set everything anew."""
         self._applied.clear()
+        self._read_with = None
         self._steps.acknowledge()
 
     def changed(self) -> bool:
@@ -109,10 +112,13 @@ class RemoteHardware:
             BoardError: from the board, or the link.
         """
         range_a = self._facts.ranges_a[range_index]
-        self._apply_protection()
-        self._apply("SENS:CURR:RANG", range_a)
-        self._apply("SENS:CURR:APER", aperture_s)
-        self._apply("SENS:AVER:COUN", averages)
+        settings = range_a, aperture_s, averages, self._wanted_protection_v
+        if settings != self._read_with:
+            self._apply_protection()
+            self._apply("SENS:CURR:RANG", range_a)
+            self._apply("SENS:CURR:APER", aperture_s)
+            self._apply("SENS:AVER:COUN", averages)
+            self._read_with = settings
         vectors_v = np.frombuffer(voltage_v, dtype=float).reshape(-1, self._facts.rows)
         if len(vectors_v) == 1:
             readout = self._steps.read(vectors_v[0], range_a)
@@ -233,14 +239,17 @@ class RemoteHardware:
     def _apply(self, header: str, value: float) -> float:
         """Set what the board does not have yet; return what it applies."""
         if self._applied.get(header) != value:
+            self._read_with = None
             self._applied.pop(header, None)
             self._answers[header] = self._steps.applied(header, value)
             self._applied[header] = value
         return self._answers[header]
 
     def _reading(self, readout: BoardReadout) -> Reading:
-        codes = {condition.code for condition in readout.conditions}
         current_a, status = readout.current_a, readout.status.tobytes()
+        if not readout.conditions and math.isfinite(current_a.sum()):
+            return Reading(current_a=array("d", current_a.tobytes()), status=status)
+        codes = {condition.code for condition in readout.conditions}
         missing = np.isnan(current_a)
         if missing.any():
             # The engine writes 9.91E37 where the status says that there is no reading.

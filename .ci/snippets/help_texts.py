@@ -188,14 +188,14 @@ def main() -> None:
         stack.enter_context(started(worker, files.parent, env, None))
         addresses |= {"tcp://head:8786": f"tcp://127.0.0.1:{port}", "5025": str(free_port())}
         addresses["/tmp/board"] = str(files.parent / "pty")
-        found = list(lines(crosscal))
+        places = {(line, opened): place for place, line, opened in lines(crosscal)}  # some stand twice
         failures: list[str] = []
-        for place, line, opened in found:
+        for (line, opened), place in places.items():
             try:
                 run_line(line, opened, f"{place} --help", files, addresses, printed=printed)
             except (CommandFailed, RuntimeError) as failure:
                 failures.append(str(failure))
-    print(f"{len(found)} lines of help texts")
+    print(f"{len(places)} lines of help texts")
     if failures:
         sys.exit("\n".join(failures))
 

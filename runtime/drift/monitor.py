@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from crosscal.core.array_types import Currents, Float
-from crosscal.core.errors import RangeError
+from crosscal.core.errors import InputError, RangeError
 from crosscal.runtime.drift.drift_test import Alarm, DriftTest
 from crosscal.runtime.drift.learned_noise import LearnedNoise
+from crosscal.runtime.drift.memory import MonitorMemory
 from crosscal.runtime.drift.noise_history import NoiseHistory
 from crosscal.runtime.drift.prediction import Prediction
 from crosscal.runtime.drift.residual_filter import ResidualFilter
@@ -94,6 +95,11 @@ class DriftMonitor:
     def learned(self) -> LearnedNoise:
         """Noise of the board, for the next monitor and for the store."""
         return replace(self._learned, slope=np.array(self._filter.slope))
+
+    @property
+    def readings(self) -> int:
+        """Readings until now, those of monitors that it goes on from included."""
+        return self._readings
 
     @property
     def statistic(self) -> float:
@@ -197,6 +203,57 @@ class DriftMonitor:
         monitor._continue(self)
         return monitor
 
+    @property
+    def memory(self) -> MonitorMemory:
+        """All that a monitor of the same matrix can go on with, after a restart."""
+        return MonitorMemory(
+            voltage_v=self._sentinels.voltage_v,
+            variance=self._prediction.variance,
+            learned=self.learned,
+            readings=self._readings,
+            learn_at=self._learn_at,
+            runs=self._history.latest_runs(),
+        )
+
+    @classmethod
+    def remembering(
+        cls,
+        programmed: ProgrammedCalibrator,
+        memory: MonitorMemory,
+        *,
+        run_length: float,
+        interval_s: float = 60.0,
+        temperature_c: float | None = None,
+    ) -> DriftMonitor:
+        """Return a monitor that goes on from a memory of the same matrix; its evidence begins anew.
+
+        What the calibrator states may have changed since; slow noise goes by time constants of the shortest
+        interval.
+
+        Args:
+            programmed, run_length, interval_s, temperature_c: as for a new one.
+            memory: of an earlier monitor.
+
+        Raises:
+            InputError: a memory of another array, or of another shortest interval.
+        """
+        unknown = LearnedNoise.unknown(programmed.shape[1], interval_s)
+        same_array = programmed.shape == (memory.voltage_v.shape[1], len(memory.variance))
+        if not same_array or not np.allclose(memory.learned.time_constants_s, unknown.time_constants_s):
+            raise InputError("got a memory of another board, or of another interval between sentinels")
+        monitor = cls(
+            programmed,
+            Sentinels(voltage_v=memory.voltage_v),
+            run_length=run_length,
+            interval_s=interval_s,
+            temperature_c=temperature_c,
+            learned=memory.learned,
+        )
+        history = NoiseHistory(monitor._filter.signal, memory.variance)
+        history.take_runs(memory.runs)
+        monitor._go_on(history, memory.variance, readings=memory.readings, learn_at=memory.learn_at)
+        return monitor
+
     def expected_delay(self, drift: float, *, rng: np.random.Generator) -> float:
         """Mean number of readings from a sudden relative change of all currents by `drift` to its alarm.
 
@@ -210,13 +267,22 @@ class DriftMonitor:
         return float(self._test.delays(drift * pattern, pattern, rng=rng).mean())
 
     def _continue(self, before: DriftMonitor) -> None:
-        self._history = before._history
         self._lesson_variance = before._lesson_variance
+        self._go_on(
+            before._history,
+            before._prediction.variance,
+            readings=before._readings,
+            learn_at=before._learn_at,
+        )
+
+    def _go_on(self, history: NoiseHistory, variance: np.ndarray, *, readings: int, learn_at: int) -> None:
+        """Go on with a history that is relative to an earlier stated variance, (M,)."""
+        self._history = history
         if self._learned.readings:
-            self._learned = self._restated(self._learned, before._prediction.variance)
+            self._learned = self._restated(self._learned, variance)
             self._filter = ResidualFilter(self._prediction, self._learned)
-        self._history.begin_run(self._filter.signal, self._prediction.variance)
-        self._readings, self._learn_at = before._readings, before._learn_at
+        history.begin_run(self._filter.signal, self._prediction.variance)
+        self._readings, self._learn_at = readings, learn_at
 
     def _restated(self, learned: LearnedNoise, variance: np.ndarray) -> LearnedNoise:
         """Return noise that was learned relative to another stated variance, (M,), relative to this one."""

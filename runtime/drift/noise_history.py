@@ -7,7 +7,7 @@ keeps a steady drift from passing for slow noise.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from dataclasses import replace
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from crosscal.runtime.drift.learned_noise import LearnedNoise
 from crosscal.runtime.drift.likelihood_kernel import sums_of_likelihood
+from crosscal.runtime.drift.memory import Run
 from crosscal.runtime.recalibration.outliers import NORMAL_DEVIATION
 
 _MOST_READINGS = 16384
@@ -75,6 +76,20 @@ class NoiseHistory:
         copied = copy(self)
         copied._runs = [(list(times), list(residuals)) for times, residuals in self._runs]
         return copied
+
+    def latest_runs(self) -> tuple[Run, ...]:
+        """Times [s] and residuals relative to the stated deviation of the latest readings, oldest first."""
+        latest: list[Run] = []
+        left = _OF_SLOW_NOISE
+        for times, residuals in reversed(self._runs):
+            if times and left > 0:
+                latest.append((np.array(times[-left:]), np.stack(residuals[-left:])))
+                left -= len(times)
+        return tuple(reversed(latest))
+
+    def take_runs(self, runs: Iterable[Run]) -> None:
+        """Begin with runs of an earlier history of the same residuals and the same stated variance."""
+        self._runs = [(times.tolist(), list(residuals)) for times, residuals in runs] + [([], [])]
 
     def begin_run(self, signal: np.ndarray, variance: np.ndarray) -> None:
         """Begin a run, after a recalibration; residuals of different runs do not compare."""

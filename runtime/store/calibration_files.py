@@ -6,7 +6,6 @@ that differ little from it as what is different (`.part`).
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import zlib
 from collections.abc import Iterable
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from crosscal.core.durable_file import replace_file, sync_folder
 from crosscal.core.errors import StoreError, wanted
-from crosscal.runtime.store.database import full
+from crosscal.runtime.store.database import NO_ROOM_ERRORS, full
 from crosscal.runtime.store.file_part import Part
 
 _FOLDER = "calibrations"
@@ -23,7 +22,6 @@ _WHOLE, _PART = ".onnx", ".part"
 _UNFINISHED = ".unfinished"
 _WORTH = 0.5
 """Size of what differs, relative to the whole, below which it is stored alone."""
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class CalibrationFiles:
@@ -62,7 +60,7 @@ class CalibrationFiles:
         try:
             replace_file(target, part or content, beside=target.with_suffix(_UNFINISHED))
         except OSError as error:
-            if error.errno in _NO_ROOM:
+            if error.errno in NO_ROOM_ERRORS:
                 raise full(self._store) from error
             raise StoreError(
                 wanted(

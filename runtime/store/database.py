@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,10 @@ _JOURNAL_BYTES = 4 << 20  # SQLite writes the journal back after a thousand page
 
 _FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
 """An error when writing is a disk without room far more often than one that is broken."""
+
+
+NO_ROOM_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Of the operating system, when a file is written."""
 
 
 def connect(folder: Path, *, writable: bool) -> sqlite3.Connection:

@@ -69,6 +69,38 @@ class ObservationLog(OpenStore):
             self._require_room(16)
             queries.insert(self._database, "temperatures", time_s=time_s, temperature_c=temperature_c)
 
+    def keep_noise(self, matrix: str, content: bytes) -> None:
+        """Keep what was learned of the board's noise, in place of what was kept before.
+
+        Args:
+            matrix: names the matrix that the board holds, in hexadecimal digits.
+            content: for `noise` to return.
+
+        Raises:
+            StoreFullError: no room, or beyond the limit on size. StoreError: it cannot be written.
+        """
+        with self._writing():
+            self._require_room(len(content))
+            self._noise.write(matrix, content)
+
+    def forget_noise(self) -> None:
+        """Remove it.
+
+        Raises:
+            StoreError: it cannot be removed.
+        """
+        with self._writing():
+            self._noise.remove()
+
+    def noise(self, matrix: str) -> bytes | None:
+        """What was kept of the noise of a board with this matrix; None if nothing was.
+
+        Raises:
+            StoreError: it is damaged.
+        """
+        with self._reading():
+            return self._noise.read(matrix)
+
     def sentinels(
         self, *, since_s: float | None = None, until_s: float | None = None, latest: int | None = None
     ) -> list[SentinelRecord]:

@@ -14,6 +14,7 @@ from crosscal.core.errors import StoreError, wanted
 from crosscal.runtime.store import queries
 from crosscal.runtime.store.calibration_files import CalibrationFiles
 from crosscal.runtime.store.database import explained, full, whole_rows
+from crosscal.runtime.store.noise_file import NoiseFile
 from crosscal.runtime.store.writer_lock import WriterLock
 
 
@@ -25,6 +26,7 @@ class OpenStore:
     ) -> None:
         self._folder, self._database, self._lock = folder, database, lock
         self._files, self._limit_bytes = CalibrationFiles(folder), limit_bytes
+        self._noise = NoiseFile(folder)
         self._turn = threading.RLock()
 
     def __enter__(self) -> Self:
@@ -50,9 +52,9 @@ class OpenStore:
 
     @property
     def size_bytes(self) -> int:
-        """Database and calibrator files together."""
+        """Database and files together."""
         with self._reading():
-            return queries.size_bytes(self._database) + self._files.size_bytes
+            return queries.size_bytes(self._database) + self._files.size_bytes + self._noise.size_bytes
 
     def _require_room(self, more_bytes: int) -> None:
         if self.size_bytes + more_bytes > self._limit_bytes:

@@ -8,9 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from crosscal.core.array_types import Matrix
 from crosscal.core.errors import CrosscalError
 from crosscal.daemon.clock import DaemonClock
+from crosscal.daemon.upkeep.compiled import digest_of
 from crosscal.daemon.upkeep.watch.finding import Finding
+from crosscal.runtime.drift.memory import MonitorMemory
 from crosscal.runtime.store import SentinelRecord, Store
 from crosscal.runtime.store.records import utc_text
 
@@ -127,6 +130,23 @@ class Journal:
         if finding.temperature_c is not None:
             temperature_c = finding.temperature_c
             self._tried(lambda: self._store.record_temperature(temperature_c, time_s=self._clock.utc()))
+
+    def keep_noise(self, target_s: Matrix, memory: MonitorMemory) -> None:
+        """Keep what was learned of the noise of a matrix [S], (N, M)."""
+        self._tried(lambda: self._store.keep_noise(digest_of(target_s), memory.to_bytes()))
+
+    def forget_noise(self) -> None:
+        """Forget it: the cells were written anew."""
+        self._tried(self._store.forget_noise)
+
+    def noise(self, target_s: Matrix) -> MonitorMemory | None:
+        """What was learned of the noise of this matrix [S], (N, M); None if nothing is kept."""
+        try:
+            content = self._store.noise(digest_of(target_s))
+            return None if content is None else MonitorMemory.from_bytes(content)
+        except (CrosscalError, OSError) as error:
+            logger.warning("the noise of the board is learned anew: %s", error)
+            return None
 
     def event(self, kind: str, text: str, data: Mapping[str, Any] | None = None) -> None:
         """Record a decision or a change of state."""

@@ -97,6 +97,7 @@ class Daemon:
         )
         self._keeping = Keeping(self._connection, self._upkeep, self._journal, self._clock)
         self._proxy: Proxy | None = None
+        self._closed = False
         self._state = State.DISCONNECTED
         self._shown_s = float("-inf")
         self._stopping = threading.Event()
@@ -135,6 +136,9 @@ class Daemon:
             self._proxy.close()
             self._proxy = None
         self._connection.close()
+        if not self._closed:
+            self._upkeep.keep_noise()
+            self._closed = True
         command = self._journal.command
         if isinstance(command, AlarmCommand):
             command.finish(1.0)

@@ -11,6 +11,7 @@ from exact_surrogate import FULL_SCALE_A, exact_calibrator
 from crosscal.core.errors import InputError, RangeError
 from crosscal.runtime.drift import DriftMonitor, LearnedNoise, Sentinels
 from crosscal.runtime.drift.learned_noise import TIME_CONSTANTS
+from crosscal.runtime.drift.memory import MonitorMemory
 from crosscal.runtime.drift.prediction import Prediction
 from crosscal.runtime.drift.residual_filter import ResidualFilter
 from crosscal.runtime.recalibration.posterior import CELLS, ColumnPosterior, DriveErrors
@@ -222,3 +223,16 @@ def test_sentinels_say_more_than_vectors_that_are_drawn() -> None:
     assert np.sum(about**2) > np.sum((drawn - drawn.mean(axis=0)) ** 2)
     with pytest.raises(InputError, match="2 or more"):
         Sentinels.design(rig.programmed, 1, rng=rig.rng)
+
+
+def test_memory_of_another_board_or_interval_is_refused() -> None:
+    rig = Rig()
+    programmed, memory = rig.programmed, rig.monitor.memory
+    assert MonitorMemory.from_bytes(memory.to_bytes()).runs == ()
+    with pytest.raises(InputError, match="another interval"):
+        DriftMonitor.remembering(programmed, memory, run_length=100.0, interval_s=61.0)
+    narrower = replace(memory, voltage_v=memory.voltage_v[:, 1:])
+    with pytest.raises(InputError, match="another board"):
+        DriftMonitor.remembering(programmed, narrower, run_length=100.0)
+    with pytest.raises(InputError, match="that is none"):
+        MonitorMemory.from_bytes(b"PK\x03\x04")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Self
 
 import numpy as np
@@ -72,3 +73,8 @@ def _loaded(content: bytes, like: Calibrator) -> Calibrator:
 def same_target(one_s: Matrix, other_s: Matrix) -> bool:
     """Compare targets to the digits that boards with 32-bit numbers send."""
     return np.array_equal(one_s.astype(np.float32), other_s.astype(np.float32))
+
+
+def digest_of(target_s: Matrix) -> str:
+    """Name a matrix [S] by a checksum, to the digits that boards with 32-bit numbers send."""
+    return sha256(target_s.astype("<f4").tobytes()).hexdigest()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import sha256
 
 import numpy as np
 
 from crosscal.core.array_types import Matrix
 from crosscal.daemon.journal import Journal
+from crosscal.daemon.upkeep.compiled import digest_of
 from crosscal.daemon.upkeep.condition import Condition
 
 KIND = "matrix"
@@ -30,7 +30,7 @@ class MatrixRecord:
 
     def expect(self, target_s: Matrix) -> None:
         """Note a matrix [S] that a client begins to program: with it the board may come back."""
-        self._expected = _digest(target_s)
+        self._expected = digest_of(target_s)
 
     @contextmanager
     def noted(self, target_s: Matrix, reason: str, condition: Condition, *, unasked: bool) -> Iterator[None]:
@@ -46,7 +46,7 @@ class MatrixRecord:
             condition: of the calibration, as it will be after the look.
             unasked: whether no client has programmed it: the board came back with it.
         """
-        digest = _digest(target_s)
+        digest = digest_of(target_s)
         known = self._journal.latest_data(KIND).get(_DIGEST)
         before_s, self._before_s = self._before_s, target_s
         if known == digest:
@@ -66,10 +66,6 @@ class MatrixRecord:
                 self._journal.alarm(KIND, f"another matrix than before: {described}; {outcome}", data)
             else:
                 self._journal.event(KIND, f"{reason}: {outcome}", data)
-
-
-def _digest(target_s: Matrix) -> str:
-    return sha256(target_s.astype("<f4").tobytes()).hexdigest()
 
 
 def _described(target_s: Matrix, before_s: Matrix | None) -> str:

@@ -162,7 +162,10 @@ class Upkeep:
         hardware = self._upkept.require_board().hardware
         hardware.acknowledge()
         if not unasked:
+            # The cells may have been written anew.
             self._calibration.age.touch()
+            self._upkept.watch = None
+            self._upkept.journal.forget_noise()
         target_s = hardware.target_s
         if target_s is None:
             self._agenda.drop()
@@ -185,6 +188,10 @@ class Upkeep:
             BoardError: from the board.
         """
         self._agenda.drop()
+        if written:
+            self._upkept.journal.forget_noise()
+        else:
+            self.keep_noise()
         self._upkept.watch = None
         with self._matrices.noted(target_s, reason, self.condition, unasked=unasked):
             self._verify(target_s, reason, written=written)
@@ -196,6 +203,11 @@ class Upkeep:
             self._calibration.take_read_back(self._upkept.require_board().hardware)
         self._calibration.unverified(reason)
         verify_now(self._upkept, reason)
+
+    def keep_noise(self) -> None:
+        """Keep in the store what was learned of the board's noise: the next watch of its matrix goes on."""
+        if self._upkept.watch is not None:
+            self._upkept.watch.keep_memory(self._upkept.journal.keep_noise, due=1)
 
     def programming_begins(self, target_s: Matrix) -> None:
         """Calibrate nothing until the new matrix [S], (N, M), is there."""

@@ -51,3 +51,4 @@ def look(upkept: Upkept) -> Iterator[None]:
         learning = upkept.aside(lesson)
         yield from until_done(learning)
         watch.take_lesson(learning.result())
+    watch.keep_memory(upkept.journal.keep_noise)

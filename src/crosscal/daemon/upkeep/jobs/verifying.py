@@ -75,5 +75,6 @@ def take_as_verified(upkept: Upkept, verification: Verification) -> None:
         temperature_c=board.temperature_c(),
         verified_nmse=relative_error(verification),
         before=upkept.watch,
+        memory=None if upkept.watch else upkept.journal.noise(compiled.programmed.conductance_s),
     )
     upkept.schedule.look_in(upkept.interval_s)

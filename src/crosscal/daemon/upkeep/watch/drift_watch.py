@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 
 import numpy as np
 
+from crosscal.core.array_types import Matrix
 from crosscal.core.errors import InputError
 from crosscal.core.physical_constants import DAY_S
 from crosscal.daemon.settings import Drift
@@ -23,7 +25,10 @@ from crosscal.runtime.drift import (
     vectors_for,
 )
 from crosscal.runtime.drift.learned_noise import LearnedNoise
+from crosscal.runtime.drift.memory import MonitorMemory
 from crosscal.runtime.drift.prediction import Prediction
+
+logger = logging.getLogger(__name__)
 
 SENTINELS = 8
 """Enough to tell kinds of change apart, by `runtime.drift.diagnosis`; 10 ms of a board."""
@@ -35,6 +40,8 @@ _GROWTH = 2.0
 """Most by which an interval is longer than the one before."""
 _LONGEST_S, _QUIET_SHARE = 1800.0, 0.1
 """A quiet board is looked at every half hour, or with a tenth of the share where that takes longer."""
+_KEPT_EVERY = 256
+"""Readings between two times that the memory is kept, of 4 MB at most: so many a kill costs."""
 _FELT_C = 0.5
 """Gains change by some 1e-3 per degree."""
 
@@ -51,6 +58,7 @@ class DriftWatch:
         temperature_c: None without a thermometer.
         verified_nmse: error on the vectors of the verification, relative to the variance of ideal currents.
         before: watch of the same matrix as it was calibrated before; it knows the board's noise.
+        memory: of a watch of the same matrix, before a restart; None if there is none.
     """
 
     def __init__(
@@ -64,6 +72,7 @@ class DriftWatch:
         temperature_c: float | None,
         verified_nmse: float = math.inf,
         before: DriftWatch | None = None,
+        memory: MonitorMemory | None = None,
     ) -> None:
         self._programmed, self._settings = programmed, settings
         self._vector_s, self._began_s = vector_s, now_s
@@ -73,8 +82,9 @@ class DriftWatch:
         self._changed_s, self._per_fold = (
             (now_s, 0.0) if before is None else (before._changed_s, before._per_fold)
         )
-        self._monitor = self._monitor_of(programmed, rng, before)
+        self._monitor = self._monitor_of(programmed, rng, before, memory)
         self._interval_s = settings.interval_s[0] / _GROWTH
+        self._kept_at = self._monitor.readings if before is None else before._kept_at
 
     @property
     def voltage_v(self) -> np.ndarray:
@@ -114,6 +124,17 @@ class DriftWatch:
     def take_lesson(self, learned: LearnedNoise) -> None:
         """Go on with noise that was learned."""
         self._monitor.take_lesson(learned)
+
+    def keep_memory(self, keep: Callable[[Matrix, MonitorMemory], object], *, due: int = _KEPT_EVERY) -> None:
+        """Let what it knows of its matrix's noise be kept, if that is due.
+
+        Args:
+            keep: takes the matrix [S], (N, M), and the memory.
+            due: readings since the last time from which on it is.
+        """
+        if self._monitor.readings - self._kept_at >= due:
+            self._kept_at = self._monitor.readings
+            keep(self._programmed.conductance_s, self._monitor.memory)
 
     def watch_by(self, settings: Drift) -> None:
         """Watch by other settings; a test for more or fewer false alarms begins without evidence."""
@@ -166,11 +187,26 @@ class DriftWatch:
         return max(wish, min(2 * rows, (affordable - verification) // 2))
 
     def _monitor_of(
-        self, programmed: ProgrammedCalibrator, rng: np.random.Generator, before: DriftWatch | None
+        self,
+        programmed: ProgrammedCalibrator,
+        rng: np.random.Generator,
+        before: DriftWatch | None,
+        memory: MonitorMemory | None,
     ) -> DriftMonitor:
         if before is not None:
             return before._monitor.restarted(programmed, temperature_c=self._calibrated_c)
         settings = self._settings
+        if memory is not None:
+            try:
+                return DriftMonitor.remembering(
+                    programmed,
+                    memory,
+                    run_length=_run_length(settings),
+                    interval_s=settings.interval_s[0],
+                    temperature_c=self._calibrated_c,
+                )
+            except InputError as error:
+                logger.info("the noise of the board is learned anew: %s", error)
         return DriftMonitor(
             programmed,
             Sentinels.design(programmed, SENTINELS, rng=rng),

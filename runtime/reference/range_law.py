@@ -6,7 +6,7 @@ calibrator knows of one set: readings are referred to the conditions that it has
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from crosscal.core.array_types import Currents, Float
 from crosscal.core.errors import InputError, ShapeError, wanted
+from crosscal.runtime.reference.referral import LawDeviations, Referral
 from crosscal.runtime.reference.temperature_slopes import ColumnSlopes
 
 _FEWEST = 3
@@ -32,15 +33,19 @@ class RangeLaw:
         gain: (M,).
         slopes: their change per degree.
         temperature_c: that they hold at; None where the board reports none.
+        deviations: of the law by the noise of the readings that it was learned from; not of its slopes.
     """
 
     offset_a: Float[np.ndarray, " columns"]
     gain: Float[np.ndarray, " columns"]
     slopes: ColumnSlopes
     temperature_c: float | None
+    deviations: LawDeviations
 
     def __post_init__(self) -> None:
+        deviations = self.deviations
         shapes = {self.offset_a.shape, self.gain.shape, self.slopes.offset_a_per_c.shape}
+        shapes |= {deviations.middle_a.shape, deviations.at_middle_a.shape, deviations.gain.shape}
         if len(shapes) != 1 or self.offset_a.ndim != 1:
             raise ShapeError(
                 wanted(
@@ -58,6 +63,7 @@ class RangeLaw:
             gain=np.ones(columns),
             slopes=ColumnSlopes.none(columns),
             temperature_c=temperature_c,
+            deviations=_exact(columns),
         )
 
     @classmethod
@@ -88,22 +94,29 @@ class RangeLaw:
         spare = (count - 2)[~unknown].sum()
         variance_a2 = (left_a**2).sum() / spare if spare else 0.0
         with np.errstate(invalid="ignore", divide="ignore"):
-            gain = np.where(unknown, 1.0, _shrunk(gain, variance_a2 / (x_about**2).sum(axis=0), ~unknown))
+            shrunk, variance = _shrunk(gain, variance_a2 / (x_about**2).sum(axis=0), ~unknown)
+            deviations = LawDeviations(
+                middle_a=np.where(unknown, 0.0, x_mean),
+                at_middle_a=np.where(unknown, 0.0, np.sqrt(variance_a2 / count)),
+                gain=np.where(unknown, 0.0, np.sqrt(variance)),
+            )
+        gain = np.where(unknown, 1.0, shrunk)
         return cls(
             offset_a=np.where(unknown, np.nan, y_mean - gain * x_mean),
             gain=gain,
             slopes=ColumnSlopes.none(gain.size),
             temperature_c=temperature_c,
+            deviations=deviations,
         )
 
-    def referral(self, temperature_c: float | None) -> Callable[[Currents], Currents]:
+    def referral(self, temperature_c: float | None) -> Referral:
         """Give the function that refers readings [A], (B, M), to the reference.
 
         Args:
             temperature_c: of the board; None counts as that of the law.
         """
         offset_a, gain = self._at(temperature_c)
-        return lambda current_a: (current_a - offset_a) / gain
+        return Referral(offset_a=offset_a, gain=gain, deviations=self.deviations)
 
     def pivoted(self, temperature_c: float | None) -> Self:
         """Return the same law as it holds at another temperature; new slopes turn about that."""
@@ -131,6 +144,9 @@ class RangeLaw:
             "offset_a_per_c": _rounded(self.slopes.offset_a_per_c),
             "gain_per_c": _rounded(self.slopes.gain_per_c),
             "temperature_c": self.temperature_c,
+            "middle_a": _rounded(self.deviations.middle_a),
+            "at_middle_deviation_a": _rounded(self.deviations.at_middle_a),
+            "gain_deviation": _rounded(self.deviations.gain),
         }
 
     @classmethod
@@ -144,11 +160,22 @@ class RangeLaw:
             names = ("offset_a", "gain", "offset_a_per_c", "gain_per_c")
             offset_a, gain, *slopes = (np.array(document[name], dtype=np.float64) for name in names)
             temperature_c = document["temperature_c"]
+            deviations = _exact(gain.size)
+            if "gain_deviation" in document:
+                # Laws of before tell none.
+                told = ("middle_a", "at_middle_deviation_a", "gain_deviation")
+                deviations = LawDeviations(
+                    **{
+                        name: np.array(document[key], dtype=np.float64)
+                        for name, key in zip(("middle_a", "at_middle_a", "gain"), told, strict=True)
+                    }
+                )
             return cls(
                 offset_a=offset_a,
                 gain=gain,
                 slopes=ColumnSlopes(offset_a_per_c=slopes[0], gain_per_c=slopes[1]),
                 temperature_c=None if temperature_c is None else float(temperature_c),
+                deviations=deviations,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
@@ -156,17 +183,31 @@ class RangeLaw:
             ) from error
 
 
-def _shrunk(gain: np.ndarray, variance: np.ndarray, known: np.ndarray) -> np.ndarray:
+def _exact(columns: int) -> LawDeviations:
+    nothing = np.zeros(columns)
+    return LawDeviations(middle_a=nothing, at_middle_a=nothing, gain=nothing)
+
+
+def _shrunk(gain: np.ndarray, variance: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Shrink gains towards 1 by their variances, (M,), relative to the scatter of the true ones about 1.
 
     The scatter is taken for what it is beyond chance, by one standard error of their weighted sum of squares.
 
+    Returns:
+        The gains, (M,), and their variances about the true ones. Where noise hides the scatter altogether,
+        the variance is that of the largest scatter that chance would hide as well, at most.
+
     Reference: R. DerSimonian, N. Laird, Meta-analysis in clinical trials, 1986, eq. 8, with the mean given.
     """
     weight = 1.0 / np.maximum(variance[known], np.finfo(float).tiny)
-    excess = (weight * (gain[known] - 1.0) ** 2).sum() - weight.size - np.sqrt(2.0 * weight.size)
-    scatter = min(max(excess, 0.0) / max(weight.sum(), np.finfo(float).tiny), _MOST_SCATTER**2)
-    return 1.0 + (gain - 1.0) * scatter / (scatter + variance + np.finfo(float).tiny)
+    by_chance = np.sqrt(2.0 * weight.size)
+    excess = (weight * (gain[known] - 1.0) ** 2).sum() - weight.size - by_chance
+    total = max(weight.sum(), np.finfo(float).tiny)
+    scatter = min(max(excess, 0.0) / total, _MOST_SCATTER**2)
+    # True gains may scatter by as much more as was taken for chance.
+    possible = min((max(excess, 0.0) + 2.0 * by_chance) / total, _MOST_SCATTER**2)
+    share = scatter / (scatter + variance + np.finfo(float).tiny)
+    return 1.0 + (gain - 1.0) * share, share**2 * variance + (1.0 - share) ** 2 * possible
 
 
 def _rounded(values: np.ndarray) -> list[float | None]:

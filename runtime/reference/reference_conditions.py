@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Self
 
-import numpy as np
-
-from crosscal.core.array_types import Currents
 from crosscal.core.errors import InputError
 from crosscal.runtime.reference.range_law import RangeLaw
+from crosscal.runtime.reference.referral import Referral
 from crosscal.runtime.reference.temperature_slopes import ColumnSlopes
 
 
@@ -52,7 +50,7 @@ class ReferenceConditions:
         """
         return replace(self, laws={range_index: self.laws[range_index].pivoted(temperature_c)})
 
-    def referral(self, range_index: int, temperature_c: float | None) -> Callable[[Currents], Currents]:
+    def referral(self, range_index: int, temperature_c: float | None) -> Referral:
         """Give the function that refers readings to the reference conditions.
 
         Args:
@@ -63,9 +61,7 @@ class ReferenceConditions:
             Function of measured currents [A], (B, M): NaN where the range, or a column of it, is not known.
         """
         law = self.laws.get(range_index)
-        if law is None:
-            return lambda current_a: np.full_like(current_a, np.nan)
-        return law.referral(temperature_c)
+        return Referral.unknown() if law is None else law.referral(temperature_c)
 
     def to_json(self) -> list[dict[str, Any]]:
         """Plain values for the store, the reference first."""

@@ -140,3 +140,26 @@ def test_a_gain_of_noise_over_noise_is_no_worse_than_none(full_a: float, most: f
         true.append(amplifiers.gain[1] / amplifiers.gain[0])
     error, without = np.array(found) - true, np.array(true) - 1.0
     assert (error**2).mean() < most * (without**2).mean()
+
+
+@pytest.mark.parametrize("scatter", [5e-3, 0.0])
+def test_deviations_of_a_law_are_those_of_its_errors(scatter: float) -> None:
+    ratios = []
+    current_a = np.array([[2e-6], [5e-5], [9.5e-5]]) * np.ones(COLUMNS)
+    for seed in range(60):
+        amplifiers = Amplifiers(seed)
+        amplifiers.gain[1] = amplifiers.gain[0] * (1.0 + amplifiers.rng.normal(scale=scatter, size=COLUMNS))
+        referral = compared(amplifiers).referral(1, 25.0)
+        exact_a = [current_a * amplifiers.gain[at] + amplifiers.offset_a[at] for at in (0, 1)]
+        deviation_a = referral.deviation_a(exact_a[0])
+        assert deviation_a is not None
+        ratios.append((referral(exact_a[1]) - exact_a[0]) / deviation_a)
+    by_current = np.sqrt((np.array(ratios) ** 2).mean(axis=(0, 2)))
+    # 360 columns: 4 %. Gains that are all alike are stated with the scatter that noise would hide.
+    assert (by_current < 1.15).all()
+    assert (by_current > (0.87 if scatter else 0.2)).all()
+
+
+def test_the_reference_range_has_no_deviations_of_its_own() -> None:
+    current_a = np.full((2, COLUMNS), 1e-5)
+    assert compared(Amplifiers(1)).referral(0, 25.0).deviation_a(current_a) is None

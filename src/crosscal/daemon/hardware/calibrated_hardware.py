@@ -12,10 +12,10 @@ import numpy as np
 from crosscal.core.errors import BoardError, DisturbedError, ScpiError
 from crosscal.daemon.hardware.calibrated_readings import calibrated, deviations, uncalibrated
 from crosscal.daemon.upkeep.condition import KeptHardware
-from crosscal.daemon.upkeep.kept_reference import Refer
 from crosscal.daemon.upkeep.upkeep import Upkeep
 from crosscal.firmware_models import BoardFacts, HardwareFailure, ProgrammingStep, Reading
 from crosscal.runtime import ProgrammedCalibrator
+from crosscal.runtime.reference.referral import Referral
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class CalibratedHardware:
         self._target_s: np.ndarray | None = None
         self._of_reading: tuple[ProgrammedCalibrator | None, np.ndarray | None, float, float]
         self._of_reading = None, None, 1.0, 0.0
-        self._refer: Refer = np.asarray
+        self._refer = Referral.unknown()
 
     # The board comes and goes
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from crosscal.core.errors import RangeError
 from crosscal.core.readout import UNUSABLE
-from crosscal.daemon.upkeep.kept_reference import Refer
 from crosscal.firmware_models import Reading
 from crosscal.runtime import ProgrammedCalibrator, Uncertain
+from crosscal.runtime.recalibration.posterior import ColumnPosterior
+from crosscal.runtime.reference.referral import Referral
 
 NOT_A_NUMBER = 9.91e37
 """SCPI's number where there is none."""
@@ -37,7 +38,7 @@ def uncalibrated(reading: Reading) -> CalibratedReading:
     return CalibratedReading(reading=_with_calibrated(reading, nothing, b"\1" * count), unexplained=0)
 
 
-def calibrated(reading: Reading, programmed: ProgrammedCalibrator, refer: Refer) -> CalibratedReading:
+def calibrated(reading: Reading, programmed: ProgrammedCalibrator, refer: Referral) -> CalibratedReading:
     """Calibrate a reading with the calibrator of the matrix that the board holds.
 
     Args:
@@ -74,7 +75,7 @@ def deviations(
     programmed: ProgrammedCalibrator,
     current_a: array[float],
     status: bytes,
-    refer: Refer,
+    refer: Referral,
     widening_a: np.ndarray | None,
     wider: float = 1.0,
     foretold: float = 0.0,
@@ -90,10 +91,13 @@ def deviations(
         foretold: deviation of readings, relative to them, by the ageing that was foretold for them.
     """
     seen_a = refer(_usable_currents(programmed, current_a, status))
+    law_a = refer.deviation_a(seen_a)
     found_a = np.full(seen_a.shape, np.nan)
     for index, vector_a in enumerate(seen_a):
         try:
-            found_a[index] = wider * _deviation(programmed, vector_a, foretold)
+            found_a[index] = wider * _deviation(
+                programmed, vector_a, None if law_a is None else law_a[index], foretold
+            )
         except RangeError:
             continue
     if widening_a is not None:
@@ -101,14 +105,40 @@ def deviations(
     return _packed(found_a, np.isfinite(found_a))
 
 
-def _deviation(programmed: ProgrammedCalibrator, vector_a: np.ndarray, foretold: float) -> np.ndarray:
+def _deviation(
+    programmed: ProgrammedCalibrator, vector_a: np.ndarray, law_a: np.ndarray | None, foretold: float
+) -> np.ndarray:
     if isinstance(programmed.correction, Uncertain):
         values_a, own_a = programmed.with_uncertainty(vector_a, allow_nan=True)
     else:
         values_a = programmed(vector_a, allow_nan=True)
         # Of a kind that states none, what a recalibration has seen of its errors.
-        own_a = np.nan if programmed.posterior is None else programmed.posterior.noise
+        own_a = _seen_deviation(programmed.posterior, values_a)
+    if law_a is not None:
+        own_a = np.hypot(own_a, _passed_on(programmed, vector_a, values_a, law_a))
     return np.hypot(own_a, foretold * values_a)
+
+
+def _seen_deviation(posterior: ColumnPosterior | None, values_a: np.ndarray) -> np.ndarray:
+    """Deviation of currents with a gain and an offset behind them [A], (M,); NaN before these were learned.
+
+    Its noise is that of whole readings, in amperes; the offset and the gain are as uncertain as the vectors
+    were few.
+    """
+    if posterior is None or posterior.cells_known:
+        return np.full(values_a.shape, np.nan)
+    by_offset_and_gain = np.stack([np.ones_like(values_a), values_a], axis=1)
+    fit_a2 = np.einsum("mi,mij,mj->m", by_offset_and_gain, posterior.covariance, by_offset_and_gain)
+    return np.sqrt(posterior.noise**2 + np.maximum(fit_a2, 0.0))
+
+
+def _passed_on(
+    programmed: ProgrammedCalibrator, vector_a: np.ndarray, values_a: np.ndarray, deviation_a: np.ndarray
+) -> np.ndarray:
+    """Deviation of calibrated currents by independent errors of the readings [A], (M,), to first order."""
+    moved_a = vector_a + np.diag(np.where(np.isfinite(vector_a), deviation_a, 0.0))
+    passed_a = programmed(moved_a, allow_nan=True, allow_extrapolation=True) - values_a
+    return np.sqrt((passed_a**2).sum(axis=0))
 
 
 def _usable_currents(programmed: ProgrammedCalibrator, current_a: array[float], status: bytes) -> np.ndarray:

@@ -10,8 +10,9 @@ from crosscal.core.errors import RangeError, wanted
 from crosscal.daemon.clock import DaemonClock
 from crosscal.daemon.upkeep.board_time import BoardTime
 from crosscal.daemon.upkeep.condition import KeptHardware
-from crosscal.daemon.upkeep.kept_reference import Inputs, KeptReference, Refer
+from crosscal.daemon.upkeep.kept_reference import Inputs, KeptReference
 from crosscal.daemon.upkeep.known_vectors import KnownReadings, VectorReader, joined
+from crosscal.runtime.reference.referral import Referral
 
 
 class KeptBoard:
@@ -84,7 +85,7 @@ class KeptBoard:
             self.felt_c = felt_c if np.isfinite(felt_c) else None
         return self.felt_c
 
-    def refer(self, range_index: int) -> Refer:
+    def refer(self, range_index: int) -> Referral:
         """Give the referral of readings in a range; a new one is compared with the reference first.
 
         Raises:

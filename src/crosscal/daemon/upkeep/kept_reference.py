@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from crosscal.core.array_types import Currents, Vectors
+from crosscal.core.array_types import Vectors
 from crosscal.core.errors import InputError
 from crosscal.daemon.upkeep.known_vectors import KnownReadings, VectorReader
 from crosscal.daemon.upkeep.matrix_age import MatrixAge
@@ -13,14 +14,13 @@ from crosscal.runtime.recalibration.posterior import ColumnPosterior
 from crosscal.runtime.reference.ageing import Ageing
 from crosscal.runtime.reference.range_law import RangeLaw
 from crosscal.runtime.reference.reference_conditions import ReferenceConditions
+from crosscal.runtime.reference.referral import Referral
 from crosscal.runtime.reference.temperature_slopes import TemperatureSlopes
 
 FACT = "reference_conditions"
 """Name among the facts of a calibration."""
 Inputs = Callable[[float], Vectors]
 """Gives inputs [V], (K, N), with currents from 0 up to a range [A]."""
-Refer = Callable[[Currents], Currents]
-"""Refers readings [A], (B, M), to the conditions that the calibration has learned in."""
 
 
 class KeptReference:
@@ -36,9 +36,9 @@ class KeptReference:
         self._slopes: dict[int, TemperatureSlopes] = {}
         self._ageing = Ageing()
         self._known_in: list[int] = []
-        self._given: dict[tuple[int, float | None], Refer] = {}
+        self._given: dict[tuple[int, float | None], Referral] = {}
         self._given_of: ReferenceConditions | None = None
-        self._aged: tuple[Refer, float, Refer] | None = None
+        self._aged: tuple[Referral, float, Referral] | None = None
 
     def knows(self, range_index: int) -> bool:
         """Whether readings in a range can be referred."""
@@ -55,16 +55,16 @@ class KeptReference:
         """Standard deviation of that factor, relative to it."""
         return self._ageing.deviation(self._age.age_s) if self._age.seen else 0.0
 
-    def refer(self, range_index: int, temperature_c: float | None) -> Refer:
+    def refer(self, range_index: int, temperature_c: float | None) -> Referral:
         """Give the referral of readings in a range at a temperature and at present, as it is known now."""
         present, factor = self.refer_present(range_index, temperature_c), self.factor
         if factor == 1.0:
             return present
         if self._aged is None or self._aged[:2] != (present, factor):
-            self._aged = present, factor, lambda current_a: present(current_a) / factor
+            self._aged = present, factor, replace(present, factor=factor)
         return self._aged[2]
 
-    def refer_present(self, range_index: int, temperature_c: float | None) -> Refer:
+    def refer_present(self, range_index: int, temperature_c: float | None) -> Referral:
         """Give the same but for the age of the matrix."""
         asked = range_index, temperature_c
         if self._given_of is not self._conditions or self._given.get(asked) is None:

@@ -30,13 +30,13 @@ from crosscal.daemon.upkeep.jobs.learning import Aside, at_once
 from crosscal.daemon.upkeep.jobs.verifying import take_as_unreadable, verify_now
 from crosscal.daemon.upkeep.kept_board import KeptBoard
 from crosscal.daemon.upkeep.kept_calibration import KeptCalibration
-from crosscal.daemon.upkeep.kept_reference import Refer
 from crosscal.daemon.upkeep.matrix_record import MatrixRecord
 from crosscal.daemon.upkeep.schedule import Schedule
 from crosscal.daemon.upkeep.upkept import Upkept
 from crosscal.daemon.upkeep.watch.finding import Finding
 from crosscal.firmware_models.scpi_errors import ScpiFault
 from crosscal.runtime import Calibrator
+from crosscal.runtime.reference.referral import Referral
 
 logger = logging.getLogger(__name__)
 
@@ -235,7 +235,7 @@ class Upkeep:
         if temperature_c is not None and watch is not None and watch.felt(temperature_c):
             self._schedule.look_soon()
 
-    def refer(self, range_index: int) -> Refer:
+    def refer(self, range_index: int) -> Referral:
         """Give the referral of readings in a range to the conditions that the calibration has learned in.
 
         Args:
@@ -245,7 +245,7 @@ class Upkeep:
             BoardError: from the board.
         """
         if self.condition.programmed is None:
-            return np.asarray  # Nothing is calibrated.
+            return Referral.unknown()  # Nothing is calibrated.
         return self._upkept.require_board().refer(range_index)
 
     @property

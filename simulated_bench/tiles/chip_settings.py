@@ -12,6 +12,10 @@ from crosscal.simulated_bench.tiles.parts import Counts, Parts
 MODES = ("exact", "converted", "merged")
 """The solver vector by vector; transfer matrices with every conversion; all folded into one matrix."""
 
+CHORD_METHOD = 2
+"""Number of the way that cells of a bent law become a matrix, raised when it changes, so that kept scores are
+not mixed. 2: every column has the gain of the currents solved for."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeReadout:
@@ -64,3 +68,9 @@ class ChipSettings:
             raise RangeError(
                 wanted(got=f"an age of {self.age_s} s", allowed="0 or more", remedy="correct --age")
             )
+
+    @property
+    def methods(self) -> list[str]:
+        """Numbered ways of computing that results depend on."""
+        bent = self.cells.law != "ohmic" and self.mode != "exact"
+        return [f"chords {CHORD_METHOD}"] if bent else []

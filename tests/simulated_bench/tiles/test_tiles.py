@@ -131,20 +131,18 @@ def test_exact_and_converted_reads_of_ohmic_tiles_with_wires_agree() -> None:
     assert np.abs(without - converted).max() > 1e-3 * np.abs(exact).max(), "the wires must matter"
 
 
-def test_chords_of_bent_cells_stay_below_a_fifth_of_an_adc_step() -> None:
+@pytest.mark.parametrize("driven", [0.15, 0.5, 0.75])
+def test_bent_cells_behind_wires_stay_within_a_fifth_of_an_adc_step(driven: float) -> None:
     rng = np.random.default_rng(6)
     law, read_v, wires = Sinh(), 0.2, Wires(row_ohm=2.0, column_ohm=2.0)
     chord_s = np.array(LEVELS_S)[rng.integers(0, 4, (64, 32))]
     nominal_s = nominal_conductance(chord_s, law, read_v)
     transfer = tile_transfer(nominal_s, wires=wires, law=law, read_v=read_v)
-    voltage_v = read_v * (rng.random((60, 64)) < rng.uniform(0.2, 0.8, (60, 1)))
+    voltage_v = read_v * (rng.random((20, 64)) < driven)
     solved = solve_dc(nominal_s, voltage_v, wires=wires, device=law).current_a
-    step_a = solved.max() / 255
-    gain = (voltage_v @ transfer * solved).sum(0) / ((voltage_v @ transfer) ** 2).sum(0)
-    raw = np.sqrt(np.mean((voltage_v @ transfer - solved) ** 2)) / step_a
-    left = np.sqrt(np.mean((gain * (voltage_v @ transfer) - solved) ** 2)) / step_a
-    assert left < 0.2
-    assert raw < 0.6, "before any gain"
+    # of converters that reach up to all rows driven
+    step_a = solve_dc(nominal_s, np.full(64, read_v), wires=wires, device=law).current_a.max() / 255
+    assert np.sqrt(np.mean((voltage_v @ transfer - solved) ** 2)) / step_a < 0.2
 
 
 def test_folding_gives_the_mean_of_converted_reads_and_their_rounding() -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from crosscal.core.network.tile_port import Conversion
@@ -100,10 +99,12 @@ def agreement(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.mean(one == other))
 
 
-def some_vectors(vectors: list[list[np.ndarray]], count: int) -> list[list[np.ndarray]]:
-    """Choose vectors of every layer and group evenly."""
+def some_vectors(
+    vectors: list[list[np.ndarray]], count: int, rng: np.random.Generator
+) -> list[list[np.ndarray]]:
+    """Choose vectors of every layer and group at random: at even places all may show a black corner."""
 
     def few(given: np.ndarray) -> np.ndarray:
-        return given[torch.linspace(0, len(given) - 1, min(len(given), count)).long().numpy()]
+        return given[rng.permutation(len(given))[:count]]
 
     return [[few(group) for group in layer] for layer in vectors]

@@ -77,7 +77,7 @@ class ChipTask:
             calibration = self.calibration, self.known
         decisive = self.network, self.settings, self.seed, self.x, self.y, self.board
         method = [MERGED_METHOD] if self.settings.mode == "merged" else []
-        return fingerprint(decisive, calibration, files, *method)
+        return fingerprint(decisive, calibration, files, *method, *self.settings.methods)
 
 
 class KeptScores:

@@ -114,7 +114,8 @@ def _tiles(task: ChipTask, vectors: int, check: Callable[[], None]) -> list[Tile
     plain = without_rounding(task.network)
     runs = _run(task, "converted", plain), _run(task, "exact", plain)
     reach = known_vectors(task.network, SoftwareRun(task.network), torch.from_numpy(task.x))
-    return tile_differences(task.network, *runs, some_vectors(reach, vectors), check=check)
+    chosen = some_vectors(reach, vectors, np.random.default_rng(task.seed))
+    return tile_differences(task.network, *runs, chosen, check=check)
 
 
 def _exact(

@@ -41,8 +41,8 @@ class StudyRow:
     def kept_as(self) -> list[Any]:
         """All that decides the scores of the row but for its data."""
         merged = self.mapping is not None and self.chip.mode == "merged"
-        method = [MERGED_METHOD] if merged else []
-        return [self.start, self.plan, self.mapping, self.chip, self.training_inputs, *method]
+        methods = [*([MERGED_METHOD] if merged else []), *self.chip.methods]
+        return [self.start, self.plan, self.mapping, self.chip, self.training_inputs, *methods]
 
 
 def name_of(*parts: Any) -> str:

@@ -134,8 +134,6 @@ CONSTANTS: dict[str, tuple[Any, ...]] = {
     f"{UNCERTAINTY}.STEP_OF_DEVIATION": (0.25, 0.5, 1.0),
     f"{UNCERTAINTY}.STEP_LIMITS": ((0.075, 0.15), (0.15, 0.3), (0.3, 0.6)),
     f"{UNCERTAINTY}.UNLIKELY": (8.0, 15.0, 30.0),
-    f"{UNCERTAINTY}._SETTLING": (2, 3, 6, 12),
-    f"{UNCERTAINTY}._GRID": (501, 1001, 2001, 4001),
 }
 """Module and name below `crosscal`, and the values that are tried; the present one is among them."""
 

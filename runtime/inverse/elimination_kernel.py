@@ -13,7 +13,7 @@ LANES = 8
 """Columns are padded to a multiple of this many."""
 
 
-@njit(fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", inline="always")
 def tile_products(left, right, j, length):
     """The sixteen sums of products of four rows of `left` with rows `j` … `j + 3` of `right`."""
     p0, p1, p2, p3 = left[0], left[1], left[2], left[3]
@@ -41,7 +41,7 @@ def tile_products(left, right, j, length):
     return s00, s01, s02, s03, s10, s11, s12, s13, s20, s21, s22, s23, s30, s31, s32, s33
 
 
-@njit(fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", inline="always")
 def eliminate_tile(four, rows, j, inner, length):
     """Columns `j` … `j + 3` of `−L D` for the four rows in hand, from the rows above that are done."""
     s00, s01, s02, s03, s10, s11, s12, s13, s20, s21, s22, s23, s30, s31, s32, s33 = tile_products(
@@ -65,7 +65,7 @@ def eliminate_tile(four, rows, j, inner, length):
     f3[c], f3[c + 1], f3[c + 2], f3[c + 3] = -s30, -s31, -s32, s30 * c0 + s31 * c1 + s32 * c2 - s33
 
 
-@njit(fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", inline="always")
 def finish_tile(four, rows, i, inner, length, inverse_pivot):
     """The part of the factor where the four rows in hand, from `i` on, meet themselves."""
     s00, _, _, _, s10, s11, _, _, s20, s21, s22, _, s30, s31, s32, s33 = tile_products(four, rows, i, length)
@@ -87,7 +87,7 @@ def finish_tile(four, rows, i, inner, length, inverse_pivot):
     rows[i + 3, c], rows[i + 3, c + 1], rows[i + 3, c + 2] = l30, l31, l32
 
 
-@njit(fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", inline="always")
 def factorise(rows, inner, four, inverse_pivot):
     """Factorise `A Aᵀ + 1 = L D Lᵀ`.
 
@@ -120,7 +120,7 @@ def factorise(rows, inner, four, inverse_pivot):
         finish_tile(four, rows, i, inner, whole, inverse_pivot)
 
 
-@njit(fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", inline="always")
 def substitute(rows, inner, inverse_pivot, x):
     """Solve with the factor of `factorise`; `x` (S,) becomes the solution."""
     for i in range(x.size):

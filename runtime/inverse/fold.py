@@ -121,12 +121,12 @@ class InverseCorrection:
         batch_a = np.ascontiguousarray(current_a, dtype=np.float64)
         reading = self._read_in_any_range(batch_a, deviation=False)
         sign = np.sign(self._trim.gain)
-        return self._inverse.correlation(reading.voltage_v) * (sign[:, None] * sign[None, :])
+        return self._inverse.correlation(reading.mode) * (sign[:, None] * sign[None, :])
 
     def plausible(self, current_a: np.ndarray) -> np.ndarray:
         """See `Uncertain.plausible`."""
         batch_a = np.ascontiguousarray(current_a, dtype=np.float64)
-        return self._inverse.plausible(batch_a, self._read_in_any_range(batch_a, deviation=False).voltage_v)
+        return self._inverse.plausible(batch_a, self._read_in_any_range(batch_a, deviation=False).mode)
 
     def read(self, current_a: Currents) -> InverseReading:
         """Calibrate with uncertainties: a batch [A], (B, M), finite."""
@@ -155,9 +155,9 @@ class InverseCorrection:
 
     def _read(self, inverse: Inverse, current_a: Currents, *, deviation: bool) -> InverseReading:
         reading = inverse.read(current_a, deviation=deviation)
-        if reading.deviation_a is None:
-            return reading
-        return replace(reading, deviation_a=abs(self._trim.gain) * reading.deviation_a)
+        if reading.deviation_a is not None:
+            reading.deviation_a[:] *= abs(self._trim.gain)
+        return reading
 
     @cached_property
     def _inverse(self) -> Inverse:

@@ -10,7 +10,7 @@ import numpy as np
 
 from crosscal.core.array_types import Currents, Vectors
 from crosscal.runtime.inverse.elimination_kernel import LANES
-from crosscal.runtime.inverse.read_kernel import BY_COLUMN, BY_ROW, EXACT, MATRICES, calibrate
+from crosscal.runtime.inverse.read_kernel import BENT, BY_COLUMN, BY_ROW, EXACT, MATRICES, WIDE, calibrate
 from crosscal.runtime.inverse.tensors import InverseTensors
 from crosscal.runtime.inverse.uncertainty import Uncertainty
 
@@ -39,6 +39,7 @@ class InverseReading:
     Attributes:
         calibrated_a: most likely ideal currents [A], (B, M).
         voltage_v: most likely inputs [V], (B, N).
+        mode: the same as the likeliest standardised inputs, (B, N).
         misfit: mean over columns of squared residuals relative to their variance, (B,); an ordinary reading's
             is about 1 or less, one above `MOST_MISFIT` has no explanation.
         deviation_a: standard deviation of `calibrated_a` [A], (B, M); None unless asked for.
@@ -46,6 +47,7 @@ class InverseReading:
 
     calibrated_a: Currents
     voltage_v: Vectors
+    mode: Vectors
     misfit: np.ndarray
     deviation_a: Currents | None
 
@@ -64,11 +66,12 @@ class Inverse:
     ) -> None:
         rows, columns = tensors.conductance.shape
         self._shape = (rows, columns)
-        self._uncertainty = Uncertainty(tensors)
         trim = np.ones(columns) if gain is None else gain
         trim_a = np.zeros(columns) if offset_a is None else offset_a
         rules = (tensors.input_bounds, tensors.step_tolerance * (rows, tensors.variance.mean()))
         self._arguments = (
+            _side_by_side(tensors, WIDE),
+            _side_by_side(tensors, BENT),
             _packed(_matrices(tensors), MATRICES, np.float32),
             _packed({"first": tensors.polynomial[0], "conductance": tensors.conductance}, EXACT, np.float64),
             np.ascontiguousarray(_padded(tensors.gain).T, dtype=np.float32),
@@ -78,6 +81,7 @@ class Inverse:
             np.concatenate([*rules, tensors.damping, tensors.expansion]),
             tensors.damping.size,
         )
+        self._uncertainty = Uncertainty(tensors, self._arguments[:-1])
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -89,28 +93,30 @@ class Inverse:
 
         Args:
             current_a: [A], (B, M), finite and contiguous.
-            deviation: whether to work out uncertainties too, a millisecond or more per reading.
+            deviation: whether to work out uncertainties too, several times as long.
         """
         current_a = np.ascontiguousarray(current_a, dtype=np.float64)
         rows, columns = self._shape
-        calibrated_a, found = np.empty_like(current_a), np.empty((len(current_a), _padded_size(rows) + 1))
+        calibrated_a, found = np.empty_like(current_a), np.empty((len(current_a), 2 * _padded_size(rows) + 1))
         flat = current_a.reshape(-1), calibrated_a.reshape(-1)
         calibrate(flat[0], columns, np.inf, 0.0, *self._arguments, flat[1], found)
-        voltage_v = found[:, :rows]
+        first = _padded_size(rows)
+        mode = found[:, first : first + rows]
         return InverseReading(
             calibrated_a=calibrated_a,
-            voltage_v=voltage_v,
+            voltage_v=found[:, :rows],
+            mode=mode,
             misfit=found[:, -1],
-            deviation_a=self._uncertainty.deviation_a(current_a, voltage_v) if deviation else None,
+            deviation_a=self._uncertainty.deviation_a(current_a, mode) if deviation else None,
         )
 
-    def plausible(self, current_a: Currents, voltage_v: Vectors) -> np.ndarray:
-        """Tell whether inputs that `read` found [V], (B, N), look like those trained on, (B,)."""
-        return self._uncertainty.plausible(current_a, voltage_v)
+    def plausible(self, current_a: Currents, mode: Vectors) -> np.ndarray:
+        """Tell whether likeliest inputs that `read` found, (B, N), look like those trained on, (B,)."""
+        return self._uncertainty.plausible(current_a, mode)
 
-    def correlation(self, voltage_v: Vectors) -> np.ndarray:
-        """Correlation of the errors of answers (B, M, M) at the inputs that `read` found [V], (B, N)."""
-        return self._uncertainty.correlation(voltage_v)
+    def correlation(self, mode: Vectors) -> np.ndarray:
+        """Correlation of the errors of answers (B, M, M) at likeliest inputs that `read` found, (B, N)."""
+        return self._uncertainty.correlation(mode)
 
     def read_into(
         self,
@@ -147,6 +153,7 @@ def _matrices(tensors: InverseTensors) -> dict[str, np.ndarray]:
         "second": tensors.polynomial[1],
         "third": tensors.polynomial[2],
         "loading": tensors.loading,
+        "placed": tensors.loading * _place(tensors)[:, None],
         "link": coupling[0],
         "high_link": coupling[1] if len(coupling) == 2 else np.zeros_like(coupling[0]),
         "quadratic": tensors.quadratic,
@@ -176,11 +183,19 @@ def reading_weight(tensors: InverseTensors) -> np.ndarray:
 
 
 def _by_row(tensors: InverseTensors) -> dict[str, np.ndarray]:
-    moment = tensors.moment
     return {
-        "place": moment[1] if len(moment) == 2 else np.zeros(len(tensors.input_variance)),
+        "place": _place(tensors),
         "half_input_variance": 0.5 * tensors.input_variance,
     }
+
+
+def _place(tensors: InverseTensors) -> np.ndarray:
+    return tensors.moment[1] if len(tensors.moment) == 2 else np.zeros(len(tensors.input_variance))
+
+
+def _side_by_side(tensors: InverseTensors, order: tuple[str, ...]) -> np.ndarray:
+    parts = _matrices(tensors)
+    return np.concatenate([_padded(parts[name]) for name in order], axis=1).astype(np.float32)
 
 
 def _together(tensors: InverseTensors) -> np.ndarray:

@@ -33,34 +33,25 @@ class Start(NamedTuple):
     step_tolerance: np.ndarray
 
 
-@njit(fastmath=FAST, error_model="numpy", forceinline=True)
-def start(surrogate, begin, y, scratch, predicted, z):
-    """Fill `z` with the best linear estimate, put right once by its prediction."""
-    wrong, stride, least, most = scratch.wrong, scratch.stride, begin.input_bounds[3], begin.input_bounds[4]
-    for m in range(y.size):
-        wrong[m] = y[m] - begin.offset[m]
-    for round_ in range(2):
-        if round_ == 1:
-            predict(surrogate, z, scratch.powers, scratch.carried, predicted)
-            for m in range(y.size):
-                wrong[m] = y[m] - predicted[m]
-            accumulate(begin.linear, scratch.powers[0], wrong)
-        stride[:] = stride.dtype.type(0)
-        accumulate(begin.gain, wrong, stride)
-        for n in range(z.size):
-            z[n] = min(max(float(stride[n]), least), most)
+@njit(fastmath=FAST, error_model="numpy", inline="always")
+def estimate(begin, scratch, z):
+    """Fill `z` with the best linear estimate for `wrong`."""
+    stride, least, most = scratch.stride, begin.input_bounds[3], begin.input_bounds[4]
+    stride[:] = stride.dtype.type(0)
+    accumulate(begin.gain, scratch.wrong, stride)
+    for n in range(z.size):
+        z[n] = min(max(float(stride[n]), least), most)
 
 
-@njit(fastmath=FAST, error_model="numpy", forceinline=True)
-def weigh(surrogate, begin, y, given, damping, z, predicted, scratch):
-    """Compare a reading with the one predicted for `z`.
+@njit(fastmath=FAST, error_model="numpy", inline="always")
+def weigh(begin, y, given, damping, z, predicted, scratch):
+    """Compare a reading with the one that was predicted for `z`; `predicted` becomes what is not explained.
 
     Returns:
         The variance that is added for the residual; the sum of weighted squares of residuals, and of inputs'
         excess beyond their bounds.
     """
     low, high, penalty = begin.input_bounds[0], begin.input_bounds[1], begin.input_bounds[2]
-    predict(surrogate, z, scratch.powers, scratch.carried, predicted)
     unexplained = misfit = 0.0
     for m in range(y.size):
         predicted[m] = y[m] - predicted[m]
@@ -82,7 +73,7 @@ def weigh(surrogate, begin, y, given, damping, z, predicted, scratch):
     return unexplained, misfit
 
 
-@njit(fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", inline="always")
 def find_mode(surrogate, begin, y, given, most_misfit, scratch, predicted, z):
     """Fill `z` (N,) with the inputs that best explain one reading `y` (M,), with `given` columns that count.
 
@@ -95,16 +86,32 @@ def find_mode(surrogate, begin, y, given, most_misfit, scratch, predicted, z):
         The misfit of `z` as a mean over columns: squared residuals times `reading_weight`, and the penalty on
         inputs beyond their bounds. Before the last step, if it is no more than `most_misfit` there already.
     """
-    least, most = begin.input_bounds[3], begin.input_bounds[4]
-    misfit = 0.0
-    start(surrogate, begin, y, scratch, predicted, z)
-    for step in range(begin.damping.size):
-        unexplained, misfit = weigh(surrogate, begin, y, given, begin.damping[step], z, predicted, scratch)
+    least, most, wrong = begin.input_bounds[3], begin.input_bounds[4], scratch.wrong
+    steps, misfit = begin.damping.size, 0.0
+    for m in range(y.size):
+        wrong[m] = y[m] - begin.offset[m]
+    estimate(begin, scratch, z)
+    step = -1
+    # One place calls `predict`: for the estimate, every step, and the last answer.
+    while True:
+        predict(surrogate, z, scratch.powers, scratch.carried, predicted)
+        if step < 0:
+            for m in range(y.size):
+                wrong[m] = y[m] - predicted[m]
+            accumulate(begin.linear, scratch.powers[0], wrong)
+            estimate(begin, scratch, z)
+            step = 0
+            continue
+        damping = begin.damping[step] if step < steps else 0.0
+        unexplained, misfit = weigh(begin, y, given, damping, z, predicted, scratch)
+        if step == steps:
+            break
         moved = take_step(surrogate, begin.together, scratch)
         for n in range(z.size):
             z[n] = min(max(z[n] + scratch.prior_deviation[n] * scratch.stride[n], least), most)
+        step += 1
         if moved < begin.step_tolerance[0] and unexplained < begin.step_tolerance[1]:
+            step = steps
+        if step == steps and not misfit > most_misfit * given:
             break
-    if misfit > most_misfit * given:
-        _, misfit = weigh(surrogate, begin, y, given, 0.0, z, predicted, scratch)
     return misfit / given

@@ -15,8 +15,14 @@ from crosscal.runtime.inverse.step_kernel import new_scratch
 from crosscal.runtime.inverse.surrogate_kernel import FAST, Surrogate, accumulate
 from crosscal.runtime.reading_kernel import READABLE, WRITABLE, first_unreadable
 
-MATRICES = ("first", "second", "third", "loading", "link", "high_link", "quadratic", "linear")
-"""(8, N, M) float32: of `Surrogate` and `Start`."""
+WIDE = ("loading", "placed", "link", "high_link")
+"""(N, 4 M) float32, side by side: of `Surrogate`, all that goes with the inputs themselves."""
+
+BENT = ("quadratic", "second")
+"""(N, 2 M) float32, side by side: of `Surrogate`, all that goes with squares of the inputs."""
+
+MATRICES = ("third", "first", "linear")
+"""(3, N, M) float32: of `Surrogate` and `Start`."""
 
 EXACT = ("first", "conductance")
 """(2, N, M) float64: of `Surrogate`, and the target [S]."""
@@ -47,6 +53,8 @@ _SIGNATURE = types.int64(
     types.int64,
     _FLOAT64,
     _FLOAT64,
+    types.Array(_FLOAT32, 2, "C"),
+    types.Array(_FLOAT32, 2, "C"),
     types.Array(_FLOAT32, 3, "C"),
     types.Array(_FLOAT64, 3, "C"),
     types.Array(_FLOAT32, 2, "C"),
@@ -60,26 +68,13 @@ _SIGNATURE = types.int64(
 )
 
 
-@njit(forceinline=True)
-def unpack(matrices, exact, gain, by_column, by_row, together, rules, steps):
+@njit(inline="always")
+def unpack(wide, bent, matrices, exact, gain, by_column, by_row, together, rules, steps):
     """Name the parts of the arrays."""
-    surrogate = Surrogate(
-        exact[0],
-        matrices[0],
-        matrices[1],
-        matrices[2],
-        matrices[3],
-        matrices[4],
-        matrices[5],
-        matrices[6],
-        by_row[0],
-        by_column[0],
-        by_column[1],
-        by_column[2],
-    )
+    surrogate = Surrogate(exact[0], wide, bent, matrices[:2], by_row[0], by_column[:3])
     begin = Start(
         gain,
-        matrices[7],
+        matrices[2],
         by_column[4],
         by_column[3],
         together,
@@ -91,7 +86,7 @@ def unpack(matrices, exact, gain, by_column, by_row, together, rules, steps):
     return surrogate, begin
 
 
-@njit(fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", inline="always")
 def to_volts(expansion, half_input_variance, z, volts):
     """Mean volts (N,) of likely inputs `z`."""
     for n in range(z.size):
@@ -109,6 +104,8 @@ def calibrate(
     given,
     limit_a,
     most_misfit,
+    wide,
+    bent,
     matrices,
     exact,
     gain,
@@ -126,9 +123,11 @@ def calibrate(
         current_a: [A], (B · given,). given: columns that there are; the others are padding.
         limit_a: largest magnitude that counts as a reading [A].
         most_misfit: a reading of a larger one, see `find_mode`, is not explained by any inputs.
-        matrices, exact, by_column, by_row, rules, steps: see the module. gain: (M, N). together: see `Start`.
-        calibrated_a: (B · given,), may be `current_a`. found: (B, rows + 1): inputs [V], padded, and the
-            misfit of each reading, whatever it is; or (0, 0), and unexplained readings are refused.
+        wide, bent, matrices, exact, by_column, by_row, rules, steps: see the module. gain: (M, N).
+        together: see `Start`.
+        calibrated_a: (B · given,), may be `current_a`. found: (B, 2 · rows + 1): inputs [V] and their modes,
+            padded, and the misfit of each reading, whatever it is; or (0, 0), and unexplained readings are
+            refused.
 
     Returns:
         -1; the index of the first current that is no reading; or -2 less the index of the first vector that
@@ -137,7 +136,7 @@ def calibrate(
     unreadable = first_unreadable(current_a, limit_a)
     if unreadable >= 0:
         return unreadable
-    surrogate, begin = unpack(matrices, exact, gain, by_column, by_row, together, rules, steps)
+    surrogate, begin = unpack(wide, bent, matrices, exact, gain, by_column, by_row, together, rules, steps)
     rows, columns = exact.shape[1], exact.shape[2]
     scratch, expansion = new_scratch(rows, columns, np.float32), rules[7 + steps :]
     by_m, by_n = np.zeros((3, columns)), np.zeros((2, rows))
@@ -151,8 +150,8 @@ def calibrate(
         to_volts(expansion, by_row[1], z, volts)
         if found.size > 0:
             for n in range(rows):
-                found[at // given, n] = volts[n]
-            found[at // given, rows] = misfit
+                found[at // given, n], found[at // given, rows + n] = volts[n], z[n]
+            found[at // given, 2 * rows] = misfit
         elif not misfit <= most_misfit:
             return -2 - at // given
         total[:] = 0.0

@@ -22,7 +22,7 @@ class Scratch(NamedTuple):
     """Room to work out one reading in; S is the smaller side of the matrix, K the other.
 
     Attributes:
-        powers: (4, N), carried: (5, M): see `predict`.
+        powers: (3, N), carried: (6 M,): see `predict`.
         prior_deviation: Λ^-½, pull: of prior and bounds, stride: `s`, (N,). weight: W^½, wrong: ρ, (M,).
         slope: (N, M), used where columns are fewer. rows: (S, K + S), four: (4, K + S), inverse_pivot: (S,):
             see `factorise`. mirror, answer: (S,). along: (K,).
@@ -44,20 +44,20 @@ class Scratch(NamedTuple):
     along: np.ndarray
 
 
-@njit(forceinline=True)
+@njit(inline="always")
 def new_scratch(rows, columns, kind):
     """`Scratch` for a surrogate of `rows` × `columns` of a floating type; zeros, as `factorise` wants."""
     size, inner = min(rows, columns), max(rows, columns)
-    by_row, by_column = np.zeros((7, rows), kind), np.zeros((7, columns), kind)
+    by_row, by_column = np.zeros((3, rows), kind), np.zeros((2, columns), kind)
     by_size, wide = np.zeros((3, size), kind), np.zeros((size + 4, inner + size), kind)
     return Scratch(
-        by_row[:4],
-        by_column[:5],
-        by_row[4],
-        by_row[5],
-        by_row[6],
-        by_column[5],
-        by_column[6],
+        np.zeros((3, rows), kind),
+        np.zeros(6 * columns, kind),
+        by_row[0],
+        by_row[1],
+        by_row[2],
+        by_column[0],
+        by_column[1],
         np.zeros((rows if columns < rows else 0, columns), kind),
         wide[:size],
         wide[size:],
@@ -68,7 +68,7 @@ def new_scratch(rows, columns, kind):
     )
 
 
-@njit(fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", inline="always")
 def row_sums(weights, x, total):
     """`weights x` for the first columns of `weights`, as many as `x` has; `total` (S,)."""
     for s in range(total.size):
@@ -78,7 +78,7 @@ def row_sums(weights, x, total):
         total[s] = sum_
 
 
-@njit(fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", inline="always")
 def aim_mirror(direction, root, mirror):
     """Fill `mirror` (S,), of square 2, so that `1 − mirror mirrorᵀ` turns `direction · root` to the first
     axis.
@@ -94,7 +94,7 @@ def aim_mirror(direction, root, mirror):
         mirror[s] *= shrink
 
 
-@njit(fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", inline="always")
 def reflect_rows(rows, mirror, along):
     """Reflect the columns of `rows`, those that `along` (K,), scratch, has."""
     along[:] = along.dtype.type(0)
@@ -105,7 +105,7 @@ def reflect_rows(rows, mirror, along):
             row[k] -= share * along[k]
 
 
-@njit(fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", inline="always")
 def reflect(mirror, x):
     """Reflect a vector in place."""
     share = x.dtype.type(0)
@@ -115,7 +115,7 @@ def reflect(mirror, x):
         x[s] -= share * mirror[s]
 
 
-@njit(fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", inline="always")
 def linearise(surrogate, scratch):
     """Fill `rows` with `A`, or where columns are fewer `slope` with it and `rows` with `Aᵀ`, at the inputs
     that `predict` was asked for last.
@@ -129,7 +129,7 @@ def linearise(surrogate, scratch):
                 scratch.rows[m, n] = slope[n, m]
 
 
-@njit(fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", inline="always")
 def solve(scratch):
     """Replace `answer` by the solution of the system in `rows`; the factor overwrites them."""
     rows, mirror, answer, inner = scratch.rows, scratch.mirror, scratch.answer, scratch.along.size
@@ -140,7 +140,7 @@ def solve(scratch):
     reflect(mirror, answer)
 
 
-@njit(fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", forceinline=False)
 def take_step(surrogate, together, scratch):
     """Fill `stride` with `s`, from `prior_deviation`, `pull`, `weight`, `wrong` and the results of `predict`.
 
@@ -149,23 +149,20 @@ def take_step(surrogate, together, scratch):
     """
     answer, stride, pull, wrong = scratch.answer, scratch.stride, scratch.pull, scratch.wrong
     linearise(surrogate, scratch)
-    moved = 0.0
-    if scratch.slope.shape[0] == 0:
-        aim_mirror(together, scratch.prior_deviation, scratch.mirror)
-        row_sums(scratch.rows, wrong, stride)
-        for n in range(stride.size):
-            stride[n] += pull[n]
-            answer[n] = stride[n]
-        solve(scratch)
+    narrow, moved = scratch.slope.shape[0] > 0, 0.0
+    aim_mirror(together, scratch.weight if narrow else scratch.prior_deviation, scratch.mirror)
+    row_sums(scratch.rows, pull if narrow else wrong, answer)
+    for s in range(answer.size):
+        if narrow:
+            answer[s] = wrong[s] - answer[s]
+        else:
+            stride[s] = answer[s] = answer[s] + pull[s]
+    solve(scratch)
+    if not narrow:
         for n in range(stride.size):
             moved += stride[n] * answer[n]
             stride[n] = answer[n]
         return moved
-    aim_mirror(together, scratch.weight, scratch.mirror)
-    row_sums(scratch.rows, pull, answer)
-    for m in range(answer.size):
-        answer[m] = wrong[m] - answer[m]
-    solve(scratch)
     row_sums(scratch.slope, answer, stride)
     answer[:] = answer.dtype.type(0)
     for n in range(stride.size):

@@ -86,7 +86,7 @@ def test_predicts_and_differentiates_the_surrogate_that_is_documented(rng, shape
     tensors = surrogate(*shape, rng)
     rows, columns = shape
     z = rng.uniform(-1.5, 1.5, rows)
-    powers, carried = np.empty((4, whole(rows)), kind), np.empty((5, whole(columns)), kind)
+    powers, carried = np.empty((3, whole(rows)), kind), np.empty(6 * whole(columns), kind)
     predicted, slope = np.empty(whole(columns)), np.full((whole(rows), whole(columns)), np.nan, kind)
     by_row, by_column = rng.uniform(1, 2, whole(rows)), rng.uniform(1, 2, whole(columns))
     given, _ = unpacked(tensors)
@@ -108,7 +108,9 @@ def test_a_step_in_single_precision_is_a_step_to_a_hundredth_of_the_posteriors_w
     for kind in (np.float64, np.float32):
         scratch = new_scratch(whole(shape[0]), whole(shape[1]), kind)
         near = padded(z + 1e-3)
-        weigh(given, begin, padded(y), shape[1], 0.2, near, np.empty(whole(shape[1])), scratch)
+        predicted = np.empty(whole(shape[1]))
+        predict(given, near, scratch.powers, scratch.carried, predicted)
+        weigh(begin, padded(y), shape[1], 0.2, near, predicted, scratch)
         moved[kind] = take_step(given, begin.together, scratch)
         found[kind] = scratch.stride.astype(np.float64)
     slope = slope_of(tensors, z + 1e-3).T

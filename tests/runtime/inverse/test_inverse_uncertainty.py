@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from deviation_twin import Twin, chance_of_spread
 from test_inverse import read_as_measured, surrogate, volts
 
 from crosscal.runtime.inverse import uncertainty as inverse_uncertainty
 from crosscal.runtime.inverse.derivative import slopes
 from crosscal.runtime.inverse.inverse import Inverse
-from crosscal.runtime.inverse.packed_surrogate import PackedSurrogate
 from crosscal.runtime.inverse.prior_check import SPREAD_OF_SQUARES
 from crosscal.runtime.inverse.tensors import InverseTensors
 
@@ -54,14 +54,30 @@ def turning_back(*, noise: float) -> InverseTensors:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_derivatives_are_those_of_what_is_predicted(rng, shape):
     tensors = surrogate(*shape, rng)
-    z, pull = rng.uniform(-2, 2, (3, shape[0])), rng.standard_normal((3, shape[1]))
+    z = rng.uniform(-2, 2, (3, shape[0]))
     found = slopes(tensors, z)
     for n, step in enumerate(1e-5 * np.eye(shape[0])):
         change = (tensors.predicted(z + step) - tensors.predicted(z - step)) / 2e-5
         np.testing.assert_allclose(found[:, n], change, atol=1e-9)
-    packed = PackedSurrogate(tensors)
-    np.testing.assert_allclose(packed.pulled(z, pull), np.einsum("bnm,bm->bn", found, pull), atol=1e-12)
-    np.testing.assert_allclose(packed.predicted(z), tensors.predicted(z), atol=1e-12)
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("shape", [*SHAPES, (9, 12), (12, 4)])
+@pytest.mark.parametrize("readings", ["ordinary", "all alike", "beyond the window", "drivers of their own"])
+def test_deviations_are_those_of_plain_numpy(rng, shape, readings):
+    tensors = surrogate(*shape, rng)
+    z = rng.uniform(-1.6, 1.6, (6, shape[0]))
+    if readings == "all alike":
+        z[:] = z[:, :1]
+    if readings == "drivers of their own":
+        tensors = replace(tensors, drive_variance=1e-3 * np.arange(shape[0]))
+    current_a = read_as_measured(tensors, z, 1e-3 * rng.standard_normal((6, shape[1])))
+    current_a *= 1.1 if readings == "beyond the window" else 1.0
+    reading = Inverse(tensors).read(current_a, deviation=True)
+    expected_a = Twin(tensors).deviation_a(current_a, reading.mode)
+    # Slopes and couplings are rounded to float32; where directions are about equally soft, which of them is
+    # walked hangs on the last digit.
+    np.testing.assert_allclose(reading.deviation_a, expected_a, rtol=1e-3 if shape[0] <= shape[1] else 0.1)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -140,7 +156,7 @@ def test_the_spread_of_what_is_left_open_counts_gradually():
     """Readings that tell a little less state a little more: no step at a share that is left open."""
     left = np.linspace(0.01, 1.0, 400)
     covariance = left[:, None, None] * np.eye(12)
-    found = inverse_uncertainty.chance_of_spread(covariance, left)
+    found = chance_of_spread(covariance, left)
     whole = SPREAD_OF_SQUARES * 11 / 12**2
     assert np.abs(np.diff(found)).max() < 0.02 * whole
     # A third that is left open says nothing of columns that are alike, two thirds all.

@@ -10,6 +10,7 @@ from crosscal.drivers.programming import ProgramReport
 from crosscal.drivers.scpi.error_queue import Condition
 from crosscal.drivers.scpi.format import block as scpi_block
 from crosscal.drivers.simulation import Simulation
+from crosscal.drivers.transport.backend_check import require_backend
 
 __all__ = [
     "Board",
@@ -20,5 +21,6 @@ __all__ = [
     "Refusal",
     "Simulation",
     "expected_protocol",
+    "require_backend",
     "scpi_block",
 ]

@@ -163,6 +163,7 @@ def test_a_backend_that_is_not_there_needs_a_person(tmp_path: Path) -> None:
         daemon.tick()
         daemon.tick()
         shown = daemon.status.snapshot
+    assert daemon.farewell.startswith("the board was away")
     assert shown is not None
     assert shown.document["state"] == "FAULT"
     assert "@nowhere" in str(shown.document["alarms"])
@@ -194,7 +195,7 @@ def test_rollback_is_taken_and_history_is_kept(rig: Rig) -> None:
 
 def test_board_is_at_0_v_at_the_end(tmp_path: Path) -> None:
     with running(tmp_path) as rig:
-        rig.wait(lambda status: bool(status["proxy"]))
+        rig.ready()
         with rig.client() as board:
             board.output_on = True
             board.send("SOUR:VOLT:LIST " + ",".join(["0.2"] * 12))
@@ -204,3 +205,4 @@ def test_board_is_at_0_v_at_the_end(tmp_path: Path) -> None:
             rig.daemon.stop()
     # `running` has closed the daemon by now, and the board after it.
     assert server.board.instrument.settings.output_on is False
+    assert rig.daemon.farewell == f"the board is at 0 V; calibration 1 is in {tmp_path / 'store'}"

@@ -95,6 +95,26 @@ def test_an_alarm_command_that_this_machine_does_not_have_is_told(folder: Path) 
     assert "no-such-program" in "\n".join(check(written(folder, text)))
 
 
+@pytest.mark.parametrize(
+    ("backend", "told"),
+    [
+        ("@nowhere", "no package pyvisa_nowhere"),
+        ("py", "no file py"),
+        ("bench.toml@crosscal", "no file bench.toml"),
+        ("@", "no package pyvisa_"),
+    ],
+)
+def test_a_backend_that_this_machine_does_not_have_is_told(folder: Path, backend: str, told: str) -> None:
+    text = f'backend = "{backend}"\n{WHOLE}'
+    assert told in "\n".join(check(written(folder, text)))
+
+
+@pytest.mark.parametrize("backend", ["@py", "lab-12x16@crosscal", "@sim"])
+def test_a_backend_that_is_there_is_not(folder: Path, backend: str) -> None:
+    text = f'backend = "{backend}"\n{WHOLE}'
+    assert check(written(folder, text)) == []
+
+
 def test_check_opens_nothing_and_answers_by_exit_code(folder: Path) -> None:
     done = CliRunner().invoke(command_line, ["daemon", "--check", str(written(folder, WHOLE))])
     assert (done.exit_code, "nothing wrong" in done.output) == (0, True), done.output

@@ -30,6 +30,8 @@ def test_rehearsal_keeps_finished_parts_and_runs_the_others(
     with pytest.raises(KeyboardInterrupt):
         rehearsal.rehearse(plan, tmp_path, lambda _: None)
     cut_off.undo()
+    assert rehearsal.finished(plan, tmp_path) == [DAEMON]
+    assert "the calibrator and the daemon are kept in" in run._kept(plan, tmp_path)
     monkeypatch.setattr(rehearsal, "rehearse_daemon", _interrupted)
     figures = rehearsal.rehearse(plan, tmp_path, lambda _: None)
     assert figures.mean(DAEMON) < 1.5 * figures.mean(ORACLE)

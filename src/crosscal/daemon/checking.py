@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from crosscal.core.errors import CalibratorFileError, CrosscalError, IncompatibleBoardError, wanted
+from crosscal.core.lab_board import PYTHON
 from crosscal.daemon.settings import DaemonSettings
+from crosscal.drivers import require_backend
 from crosscal.runtime import Calibrator
 from crosscal.runtime.store import Store
 
@@ -30,6 +32,8 @@ def check(path: Path) -> list[str]:
     calibrator = _tried(problems, lambda: load_calibrator(settings.calibrator_path))
     _check_store(problems, settings.store_path, calibrator)
     _check_alarm(problems, settings)
+    if not settings.board.startswith(PYTHON):
+        _tried(problems, lambda: require_backend(settings.backend))
     return problems
 
 

@@ -117,6 +117,16 @@ class BoardConnection:
         self.close()
         self._retry_s = self._clock.monotonic() + self._back_off.next_s()
 
+    def rest(self) -> str:
+        """Take the board to 0 V, and say for people whether it is."""
+        if self.attached is None:
+            return "the board was away: what it drives is not known"
+        try:
+            self.attached.rest()
+        except (BoardError, OSError) as error:
+            return f"the board did not confirm 0 V ({error})"
+        return "the board is at 0 V"
+
     def close(self) -> None:
         """Take the board to 0 V and give it back; closing twice is harmless."""
         if self._opened is not None:

@@ -49,6 +49,9 @@ class Daemon:
         open_board: opens the board; injected so that tests need no link.
         notifier: the service manager.
 
+    Attributes:
+        farewell: for people, how board and calibration were left; empty until the end.
+
     Raises:
         StoreBusyError, BoardConnectionError: another daemon has the store, the board or the port.
         CrosscalError: the calibrator or the store cannot be used.
@@ -97,7 +100,7 @@ class Daemon:
         )
         self._keeping = Keeping(self._connection, self._upkeep, self._journal, self._clock)
         self._proxy: Proxy | None = None
-        self._closed = False
+        self.farewell = ""
         self._state = State.DISCONNECTED
         self._shown_s = float("-inf")
         self._stopping = threading.Event()
@@ -135,10 +138,11 @@ class Daemon:
         if self._proxy is not None:
             self._proxy.close()
             self._proxy = None
-        self._connection.close()
-        if not self._closed:
+        if not self.farewell:
             self._upkeep.keep_noise()
-            self._closed = True
+            self.farewell = f"{self._connection.rest()}; {self._upkeep.kept} {self.settings.store_path}"
+            logger.info("ended: %s", self.farewell)
+        self._connection.close()
         command = self._journal.command
         if isinstance(command, AlarmCommand):
             command.finish(1.0)

@@ -26,7 +26,7 @@ def rehearse(plan: RehearsalPlan, output: Path, progress: Callable[[float], obje
     """
     figures, done = Figures(), 0.0
     for name, share in PARTS.items():
-        file = output / f"{name}-{plan.fingerprint}.json"
+        file = _file(name, plan, output)
         if file.exists():
             figures.join(Figures.from_json(json.loads(file.read_text())))
         else:
@@ -38,6 +38,15 @@ def rehearse(plan: RehearsalPlan, output: Path, progress: Callable[[float], obje
         done += share
         progress(done)
     return figures
+
+
+def finished(plan: RehearsalPlan, output: Path) -> list[str]:
+    """Names of the parts that a folder has, which the same command need not run again."""
+    return [name for name in PARTS if _file(name, plan, output).exists()]
+
+
+def _file(name: str, plan: RehearsalPlan, output: Path) -> Path:
+    return output / f"{name}-{plan.fingerprint}.json"
 
 
 def _part(name: str, plan: RehearsalPlan, before: Figures, progress: Callable[[float], object]) -> Figures:

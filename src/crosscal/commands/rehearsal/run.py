@@ -24,7 +24,8 @@ from crosscal.commands.rehearsal.plan import (
     RehearsalPlan,
     board_fingerprint,
 )
-from crosscal.commands.rehearsal.rehearsal import rehearse
+from crosscal.commands.rehearsal.rehearsal import finished, rehearse
+from crosscal.commands.terminal.interrupt import keeping, kept_in
 from crosscal.commands.terminal.progress import console, progress_bar
 from crosscal.core.physical_constants import DAY_S, HOUR_S
 from crosscal.core.whole_file import write_whole_text
@@ -74,7 +75,7 @@ def run_rehearsal(
         drift=Drift(),
         seed=seed,
     )
-    with progress_bar() as bar:
+    with keeping(lambda: _kept(plan, output)), progress_bar() as bar:
         task = bar.add_task(f"rehearsing {duration_s / DAY_S:g} days", total=1.0, note="")
         figures = rehearse(plan, output, lambda done: bar.update(task, completed=done))
     document = {**figures.to_json(), "time_s": plan.times_s.tolist()}
@@ -82,6 +83,11 @@ def run_rehearsal(
     Console().print(_table(bench, figures))
     console.print(f"wrote {output / 'rehearsal.json'}")
     return figures
+
+
+def _kept(plan: RehearsalPlan, output: Path) -> str:
+    parts = ["the calibrator", *(_NAMES[name].partition(",")[0] for name in finished(plan, output))]
+    return kept_in(output, " and ".join(parts))
 
 
 def _table(bench: str, figures: Figures) -> Table:

@@ -204,6 +204,12 @@ class Upkeep:
         self._calibration.unverified(reason)
         verify_now(self._upkept, reason)
 
+    @property
+    def kept(self) -> str:
+        """For people, the calibration that stays; the store's folder completes the sentence."""
+        version = self.condition.version
+        return "no calibration was committed to" if version is None else f"calibration {version} is in"
+
     def keep_noise(self) -> None:
         """Keep in the store what was learned of the board's noise: the next watch of its matrix goes on."""
         if self._upkept.watch is not None:

@@ -88,8 +88,8 @@ def isaac_settings(layer: MappedLayer, options: MappingOptions) -> dict[str, Any
     """Write a mapped layer as changes of CrossSim's settings of ISAAC, by their dotted names.
 
     Both simulators then cut weights into the same codes and inputs into the same digits, and convert every
-    sum in the same range with as many codes. CrossSim cuts rows evenly where that goes, this project into
-    full tiles first; and CrossSim's unit of sums is the largest conductance, here it is the mean step.
+    sum in the same range with as many codes. CrossSim cuts rows evenly where that goes, and its unit of sums
+    is the largest conductance, here it is the mean step.
 
     Raises:
         InputError: a mapping that CrossSim's ISAAC mode does not have.

@@ -34,44 +34,77 @@ class PortLock:
     def __init__(self, port: str, *, folder: Path | None = None) -> None:
         device = os.path.realpath(port) if os.path.sep in port else port.upper()
         digest = hashlib.sha256(device.encode()).hexdigest()[:12]
-        path = (folder or Path(tempfile.gettempdir())) / f"crosscal-{Path(device).name}-{digest}.lock"
-        self._file = _open_shared(path)
-        try:
-            _lock(self._file)
-        except OSError as error:
-            holder = _holder(self._file)
-            os.close(self._file)
-            raise BoardConnectionError(
-                f"{port} is held by another program{holder}; allowed: one program at a time; close the other "
-                "one"
-            ) from error
+        self._path = (folder or Path(tempfile.gettempdir())) / f"crosscal-{Path(device).name}-{digest}.lock"
+        self._process = os.getpid()
+        self._file = _locked(self._path, port)
         # Only to tell others who it is: a file that belongs to another user may be lockable but not writable.
         with contextlib.suppress(OSError):
             os.ftruncate(self._file, 0)
             os.lseek(self._file, 0, os.SEEK_SET)
-            os.write(self._file, f"{os.getpid()}\n".encode())
+            os.write(self._file, f"{self._process}\n".encode())
 
     def release(self) -> None:
-        """Let others have the port; releasing twice is no error."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        """Let others have the port, and remove the file; releasing twice is no error."""
+        if self._file < 0:
+            return
+        # A fork has the file open, but the lock is its parent's. Windows removes no file that is open.
+        if os.getpid() == self._process and sys.platform != "win32" and _is_at(self._path, self._file):
+            # While the lock is held: whoever has opened this file meanwhile finds that it is gone.
+            with contextlib.suppress(OSError):
+                self._path.unlink()
+        os.close(self._file)
+        self._file = -1
+
+
+def _locked(path: Path, port: str) -> int:
+    """Open and lock the file of a port.
+
+    Raises:
+        BoardConnectionError: another Board holds the port.
+    """
+    while True:
+        descriptor = _open_shared(path)
+        try:
+            _lock(descriptor)
+        except OSError as error:
+            holder = _holder(descriptor)
+            os.close(descriptor)
+            raise BoardConnectionError(
+                f"{port} is held by another program{holder}; allowed: one program at a time; close the other "
+                "one"
+            ) from error
+        if sys.platform == "win32" or _is_at(path, descriptor):
+            return descriptor
+        # Its holder removed it after it was opened here: a lock on it would keep nobody out.
+        os.close(descriptor)
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Whether a file that is open is still the one of this name."""
+    try:
+        return os.path.samestat(os.lstat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _open_shared(path: Path) -> int:
     """Open a file that any user may lock, also one that another user made."""
     # In a folder that all users share, a link laid there by another must not be followed.
     plain = getattr(os, "O_NOFOLLOW", 0)
-    try:
-        descriptor = os.open(path, os.O_RDWR | plain)
-    except PermissionError:
-        return os.open(path, os.O_RDONLY | plain)
-    except FileNotFoundError:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | plain, 0o666)
-        if sys.platform != "win32":
-            # The process's umask would keep other users out.
-            os.fchmod(descriptor, 0o666)
-    return descriptor
+    while True:
+        try:
+            return os.open(path, os.O_RDWR | plain)
+        except PermissionError:
+            with contextlib.suppress(FileNotFoundError):
+                return os.open(path, os.O_RDONLY | plain)
+        except FileNotFoundError:
+            # Made by another program meanwhile, it is opened as one that was there.
+            with contextlib.suppress(FileExistsError):
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | plain, 0o666)
+                if sys.platform != "win32":
+                    # The process's umask would keep other users out.
+                    os.fchmod(descriptor, 0o666)
+                return descriptor
 
 
 def _lock(descriptor: int) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
+import tempfile
 import tty
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +22,7 @@ from crosscal.drivers import Board
 from crosscal.drivers.board_info import read_board_info
 from crosscal.drivers.scpi.session import Session
 from crosscal.drivers.scpi.timed_link import TimedLink
+from crosscal.drivers.transport import port_lock
 from crosscal.drivers.transport.port_lock import PortLock
 from crosscal.drivers.transport.serial_link import SerialLink
 from crosscal.firmware_models.serving import BoardServer, PoweredBoard
@@ -125,6 +128,69 @@ def test_a_lock_ends_with_the_program_that_held_it(tmp_path: Path) -> None:
     PortLock("/dev/board", folder=tmp_path).release()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows removes no file that is open")
+def test_a_lock_that_was_released_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    PortLock("/dev/board").release()
+    with pytest.raises(BoardConnectionError):
+        crosscal.open_board(f"ASRL{tmp_path / 'missing'}::INSTR", backend="@py")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows removes no file that is open")
+def test_a_file_that_its_holder_removed_after_it_was_opened_is_no_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder, lock, opened = PortLock("/dev/board", folder=tmp_path), port_lock._lock, []
+
+    def lock_late(descriptor: int) -> None:
+        opened.append(descriptor)
+        holder.release()
+        lock(descriptor)
+
+    monkeypatch.setattr(port_lock, "_lock", lock_late)
+    held = PortLock("/dev/board", folder=tmp_path)
+    assert len(opened) == 2
+    with pytest.raises(BoardConnectionError, match="held by another program"):
+        PortLock("/dev/board", folder=tmp_path)
+    held.release()
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="needs processes that fork")
+def test_a_fork_does_not_take_the_lock_of_its_parent_away(tmp_path: Path) -> None:
+    lock = PortLock("/dev/board", folder=tmp_path)
+    child = multiprocessing.get_context("fork").Process(target=lock.release)
+    child.start()
+    child.join()
+    with pytest.raises(BoardConnectionError, match="held by another program"):
+        PortLock("/dev/board", folder=tmp_path)
+    lock.release()
+
+
+HOLDING = """
+import pathlib, sys
+from crosscal.core.errors import BoardConnectionError
+from crosscal.drivers.transport.port_lock import PortLock
+folder, got = pathlib.Path(sys.argv[1]), 0
+while got < 200:
+    try:
+        lock = PortLock("/dev/board", folder=folder)
+    except BoardConnectionError:
+        continue
+    # Whoever else holds it has the file that says so.
+    alone = folder / "alone"
+    alone.touch(exist_ok=False)
+    alone.unlink()
+    lock.release()
+    got += 1
+"""
+
+
+def test_programs_that_lock_and_release_in_turns_never_hold_it_together(tmp_path: Path) -> None:
+    programs = [subprocess.Popen([sys.executable, "-c", HOLDING, str(tmp_path)]) for _ in range(3)]
+    assert [program.wait() for program in programs] == [0, 0, 0]
+
+
 def test_locks_of_different_ports_do_not_meet(tmp_path: Path) -> None:
     one, other = PortLock("/dev/a/tty0", folder=tmp_path), PortLock("/dev/b/tty0", folder=tmp_path)
     one.release()
@@ -141,11 +207,11 @@ def test_a_program_that_locks_the_device_itself_holds_it_too(terminal: tuple[int
 
 
 def test_a_link_laid_where_the_lock_file_belongs_is_not_followed(tmp_path: Path) -> None:
-    PortLock("/dev/board", folder=tmp_path).release()
+    lock = PortLock("/dev/board", folder=tmp_path)
     (path,) = tmp_path.iterdir()
+    lock.release()
     precious = tmp_path / "precious"
     precious.write_text("keep me")
-    path.unlink()
     path.symlink_to(precious)
     with pytest.raises(OSError, match="symbolic links"):
         PortLock("/dev/board", folder=tmp_path)
@@ -153,10 +219,11 @@ def test_a_link_laid_where_the_lock_file_belongs_is_not_followed(tmp_path: Path)
 
 
 def test_a_lock_file_that_cannot_be_written_still_locks(tmp_path: Path) -> None:
-    PortLock("/dev/board", folder=tmp_path).release()
+    lock = PortLock("/dev/board", folder=tmp_path)
     (path,) = tmp_path.iterdir()
     assert path.stat().st_mode & 0o777 == 0o666
-    path.chmod(0o444)
+    lock.release()
+    path.touch(0o444)
     lock = PortLock("/dev/board", folder=tmp_path)
     with pytest.raises(BoardConnectionError, match="held by another program"):
         PortLock("/dev/board", folder=tmp_path)

@@ -21,6 +21,16 @@ def find_compiler() -> str | None:
     return next((found for found in map(shutil.which, COMPILERS) if found), None)
 
 
+class Built:
+    """Folder of the compiled libraries.
+
+    Attributes:
+        folder: of the test session; the processes that share it compile each library once.
+    """
+
+    folder: Path
+
+
 @cache
 def library(input_bytes: int) -> ctypes.CDLL:
     """Compile the engine, once for each state of its sources, and load it."""
@@ -43,15 +53,14 @@ def library(input_bytes: int) -> ctypes.CDLL:
     )
     everything = b"".join(path.read_bytes() for path in (*sources, *sorted(FOLDER.rglob("*.h"))))
     digest = hashlib.sha256(everything + " ".join((compiler, *flags)).encode()).hexdigest()[:16]
-    target = Path(tempfile.gettempdir()) / f"crosscal-c-engine-{digest}.so"
+    target = Built.folder / f"engine-{digest}.so"
     if not target.exists():
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir=Built.folder) as folder:
             built = Path(folder) / "engine.so"
             command = [compiler, *flags, "-o", str(built), *map(str, sources), "-lm"]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr
-            shutil.copy(built, target.with_suffix(".new"))
-            target.with_suffix(".new").replace(target)
+            built.replace(target)
     loaded = ctypes.CDLL(str(target))
     loaded.host_instrument_bytes.restype = ctypes.c_size_t
     loaded.instrument_open_link.restype = ctypes.c_void_p

@@ -40,6 +40,11 @@ _STEPS = (0.3, 0.6, 0.85, 1.18, 1.7, 3.3)
 _ROUNDS, _LEAST_GAIN = 8, 0.05
 """Insensitive between 4 and 16, 0.005 and 0.5 (the same command)."""
 
+_BESIDE, _FARTHEST = 1.1, 2.0
+"""Factor between the three sizes that a parabola goes through, and how many such factors off its peak is
+believed. Steps alone leave noise up to 8 % off, and stated deviations with it; with factors from 1.03 to
+1.15 it comes out within 2 %, within 3 % where cells scatter too (at 9×11)."""
+
 _LEAST_SIZE = 1e-7
 """Insensitive between 1e-9 and 1e-5 (the same command)."""
 
@@ -133,7 +138,21 @@ def _most_probable(reads: list[CellReads], law: CellLaw, *, scatters: bool) -> t
                     best, value = trial, trial_value
         if value - before < _LEAST_GAIN:
             break
+    for name in free:
+        at_peak = _at_peak(score, best, value, name)
+        if (peak_value := score(at_peak)) > value:
+            best, value = at_peak, peak_value
     return best, value
+
+
+def _at_peak(score: Callable[[Sizes], float], sizes: Sizes, value: float, name: str) -> Sizes:
+    """Move one size to the peak of a parabola through the scores of three, in its logarithm."""
+    low, high = (score({**sizes, name: sizes[name] * factor}) for factor in (1.0 / _BESIDE, _BESIDE))
+    curvature = low - 2.0 * value + high
+    if not curvature < 0.0:
+        return sizes
+    off = np.clip(0.5 * (low - high) / curvature, -_FARTHEST, _FARTHEST)
+    return {**sizes, name: max(sizes[name] * float(_BESIDE**off), _LEAST_SIZE)}
 
 
 def _errors_of(total: Float[np.ndarray, " knots"], knots_s: np.ndarray, middle_s: float) -> Sizes:

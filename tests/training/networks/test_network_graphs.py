@@ -299,6 +299,19 @@ def test_attributes_that_would_be_ignored_are_refused_with_the_node(operator: st
     assert "node 'odd'" in str(refused.value)
 
 
+@pytest.mark.parametrize("asked", [None, False, True])
+def test_dropout_is_run_in_inference_and_refused_where_training_mode_asks_for_it(asked: bool | None) -> None:
+    inputs = ["a", "ratio"] + ([] if asked is None else ["train"])
+    nodes = [gemm(), helper.make_node("Dropout", inputs, ["y"], name="odd")]
+    constants = SCALED | {"ratio": np.float32(0.5), "train": np.array(asked is True)}
+    model = model_of(nodes, constants, ("n", 4))
+    if asked:
+        with pytest.raises(InputError, match=r"training_mode = true in node 'odd'; allowed: .*false"):
+            graph_of_model(model, "net")
+    else:
+        assert "Dropout" in {node.operator for node in graph_of_model(model, "net").nodes}
+
+
 def test_every_operator_that_onnx_gives_attributes_has_those_it_understands_declared() -> None:
     assert set(ATTRIBUTES) - {"Constant"} <= set(OPERATORS)
     for operator in OPERATORS:

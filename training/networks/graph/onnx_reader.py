@@ -118,7 +118,7 @@ def graph_of_model(model: Any, origin: str) -> Graph:
         )
     dims = inputs[0].type.tensor_type.shape.dim
     shape = tuple(dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else None for dim in dims)
-    return fold_constants(
+    graph = fold_constants(
         Graph(
             nodes=tuple(nodes),
             constants=constants,
@@ -130,6 +130,19 @@ def graph_of_model(model: Any, origin: str) -> Graph:
             factors=_factors(model),
         )
     )
+    _require_inference(graph)
+    return graph
+
+
+def _require_inference(graph: Graph) -> None:
+    """Refuse dropout that a network asks for in inference too: its third input, before any chip runs it."""
+    for node in graph.nodes:
+        asked = node.inputs[2] if node.operator == "Dropout" and len(node.inputs) > 2 else ""
+        if asked and (asked not in graph.constants or bool(np.any(graph.constants[asked]))):
+            got = f"Dropout with training_mode = {'true' if asked in graph.constants else asked}"
+            got = f"{got} in node {node.name!r}"
+            remedy = "export the network for inference, or replace that layer"
+            raise InputError(wanted(got=got, allowed="training_mode = false", remedy=remedy))
 
 
 def _require_known(nodes: list[Node], origin: str) -> None:

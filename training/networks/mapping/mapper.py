@@ -18,6 +18,7 @@ from crosscal.training.networks.graph.torch_module import graph_of_module
 from crosscal.training.networks.mapping.mapped_network import MappedLayer, MappedNetwork
 from crosscal.training.networks.mapping.matrix_layer import MatrixLayer, digital_products, split_matrix_layers
 from crosscal.training.networks.mapping.options import AUTO, TRAINED, MappingOptions
+from crosscal.training.networks.mapping.packing import pack_groups, packing_notes
 from crosscal.training.networks.mapping.planner import choose_representation, training_advice
 from crosscal.training.networks.mapping.random_inputs import random_inputs
 from crosscal.training.networks.mapping.ranges import converter_ranges, input_range, whole_numbers
@@ -74,6 +75,8 @@ def map_graph(
     if options.representation == AUTO:
         options = replace(options, representation=choice.representation)
     notes += [choice.reason, training_advice(choice, options.cells)]
+    matrices = [pack_groups(layer, options) for layer in matrices]
+    notes += packing_notes(matrices)
     own = ranges_from is None
     inputs = random_inputs(graph.input_shape) if ranges_from is None else torch.as_tensor(ranges_from).float()
     notes.append(

@@ -25,6 +25,7 @@ class MatrixLayer:
         window: of a convolution, its kernel by axis; empty for a plain product.
         attributes: strides, pads and dilations of a convolution, as ONNX has them.
         factor: digital factor that the weights were trained for; None if they were not.
+        packed: groups of the network in each of these, on the diagonal of its weights.
     """
 
     name: str
@@ -33,10 +34,11 @@ class MatrixLayer:
     window: tuple[int, ...] = ()
     attributes: dict
     factor: float | None = None
+    packed: int = 1
 
     @property
     def groups(self) -> int:
-        """Groups of a convolution; 1 otherwise."""
+        """Groups of a convolution, those that are packed counted once; 1 otherwise."""
         return len(self.weight)
 
     @property

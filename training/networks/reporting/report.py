@@ -118,11 +118,12 @@ def layer_rows(network: MappedNetwork) -> list[dict[str, Any]]:
         first = layer.codes[0]
         inputs, outputs = first.shape
         tiles = sum(codes.tiles for codes in layer.codes)
-        cells = sum(codes.codes.size for codes in layer.codes)
+        cells = sum(codes.codes.size for codes in layer.codes) / layer.matrix.packed  # the others stand at 0
         rows.append(
             {
                 "name": layer.matrix.name,
                 "groups": layer.matrix.groups,
+                "packed": layer.matrix.packed,
                 "inputs": inputs,
                 "outputs": outputs,
                 "tiles": tiles,

@@ -4,10 +4,10 @@
 
 Each board is the circuit of `memsys2025` in a size of its own, ohmic or sinh, its noise relative to the
 largest current. `structured` and `whitebox` are trained on one run and scored on readings of another; the
-same readings give the posterior of their inputs by replica exchange, and some of them by sequential Monte
-Carlo as well. The ratio of a calibrator is 1 + (its squared distance from the posterior mean) / (Bayes risk),
-with a 95 % interval by bootstrap over matrices. Everything finished is kept in the folder: the same command
-goes on.
+same readings give the posterior of their inputs by replica exchange (moves in a polynomial stand-in for the
+circuit, accepted by the circuit itself), and some of them by sequential Monte Carlo as well. The ratio of a
+calibrator is 1 + (its squared distance from the posterior mean) / (Bayes risk), with a 95 % interval by
+bootstrap over matrices. Everything finished is kept in the folder: the same command goes on.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from crosscal.simulated_bench.bayes.posterior import InputPosterior
 from crosscal.simulated_bench.bayes.replica_exchange import draw_by_exchange
 from crosscal.simulated_bench.bayes.risk import BayesRisk, risk_of_draws
 from crosscal.simulated_bench.bayes.sequential import draw_sequentially
+from crosscal.simulated_bench.bayes.surrogate import SurrogatePosterior
 from crosscal.training import CollectionPlan, Measurements, TrainingPlan, export_calibrator, train
 
 BOARDS = [
@@ -94,7 +95,15 @@ def sampled(bench: Path, run: Run, matrix: int, given: argparse.Namespace) -> tu
     voltage_v, current_a = run.voltage_v[matrix], run.current_a[matrix]
     rng = np.random.default_rng([given.seed, matrix])
     drawn_v = draw_by_exchange(
-        of, current_a, voltage_v, rng, sweeps=given.sweeps, warm_up=given.sweeps // 3, levels=given.levels
+        of,
+        current_a,
+        voltage_v,
+        rng,
+        sweeps=given.sweeps,
+        warm_up=given.sweeps // 3,
+        levels=given.levels,
+        surrogate=SurrogatePosterior.fit(of, voltage_v, rng),
+        inner=given.inner,
     )
     again = [
         float((draw_sequentially(of, one_a, rng, particles=given.particles) @ target_s).var(axis=0).mean())
@@ -105,7 +114,7 @@ def sampled(bench: Path, run: Run, matrix: int, given: argparse.Namespace) -> tu
 
 def matrix_figures(bench: Path, run: Run, matrix: int, given: argparse.Namespace) -> dict[str, list[float]]:
     """Sample one matrix and compare calibrators with it, unless that is kept."""
-    kept = bench.with_name(f"matrix_{matrix}_{given.sweeps}_{given.particles}.json")
+    kept = bench.with_name(f"matrix_{matrix}_{given.sweeps}_{given.inner}_{given.particles}.json")
     if not kept.exists():
         risk, again = sampled(bench, run, matrix, given)
         figures = {
@@ -180,7 +189,8 @@ def main() -> None:
     parser.add_argument("--matrices", type=int, default=12, help="matrices to score on")
     parser.add_argument("--vectors", type=int, default=20, help="readings of each")
     parser.add_argument("--sequential", type=int, default=2, help="readings of each sampled both ways")
-    parser.add_argument("--sweeps", type=int, default=3000, help="draws of each reading")
+    parser.add_argument("--sweeps", type=int, default=400, help="draws of each reading")
+    parser.add_argument("--inner", type=int, default=20, help="moves in the stand-in for each draw")
     parser.add_argument("--levels", type=int, default=12, help="temperatures")
     parser.add_argument("--particles", type=int, default=3000, help="of sequential Monte Carlo")
     parser.add_argument("--seed", type=int, default=1)

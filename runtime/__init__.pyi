@@ -29,5 +29,6 @@ from crosscal.runtime.recalibration.report import RecalibrationReport as Recalib
 from crosscal.runtime.recalibration.vectors import InputWindow as InputWindow
 from crosscal.runtime.recalibration.vectors import informative_vectors as informative_vectors
 from crosscal.runtime.recalibration.vectors import ordinary_vectors as ordinary_vectors
+from crosscal.runtime.reference.reading_noise import ReadingNoise as ReadingNoise
 from crosscal.runtime.tiles import ProgrammedTiles as ProgrammedTiles
 from crosscal.runtime.tiles import TiledCalibrator as TiledCalibrator

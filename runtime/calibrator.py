@@ -218,6 +218,9 @@ class Calibrator:
             cell_law=self.cell_law,
             pass_errors=() if known is None else known.pass_errors,
         )
+        if posterior is not None and posterior.averages != 1.0:
+            # Reads are taken for averaged as the known vectors were.
+            programmed = programmed.at(averages=posterior.averages)
         if read_back_s is not None:
             programmed = programmed.with_read_back(read_back_s, read_back_std_s)
         return programmed if passes is None else ProgrammedPasses(programmed, passes)

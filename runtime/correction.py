@@ -13,6 +13,7 @@ from crosscal.runtime.reading_window import ReadingTest
 from crosscal.runtime.recalibration.linearisation import Linearisation
 from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET, ColumnPosterior
 from crosscal.runtime.recalibration.report import RecalibrationReport
+from crosscal.runtime.reference.reading_noise import Averaging
 
 Evaluate = Callable[[np.ndarray], Mapping[str, np.ndarray]]
 """Gives the tensors of a matrix [S], (N, M), by name."""
@@ -158,8 +159,10 @@ class Recalibratable(Protocol):
 class Movable(Protocol):
     """A correction, as programmed, that other unknowns of its columns can be put into."""
 
-    def moved(self, unknowns: np.ndarray) -> Correction:
-        """Return it for columns that differ by these from those it was compiled for, (M, N + 2)."""
+    def moved(self, unknowns: np.ndarray | None, averaging: Averaging | None = None) -> Correction:
+        """Return it for columns that differ by these from those it was compiled for, (M, N + 2), and for
+        readings that average otherwise; None: as trained on.
+        """
         ...
 
 

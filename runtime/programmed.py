@@ -29,6 +29,7 @@ from crosscal.runtime.recalibration.linearisation import Linearisation
 from crosscal.runtime.recalibration.posterior import ColumnPosterior, RecalibrationLevel
 from crosscal.runtime.recalibration.read_back import informed_by_read_back
 from crosscal.runtime.recalibration.report import RecalibrationReport
+from crosscal.runtime.reference.reading_conditions import AS_TRAINED, ReadingConditions
 from crosscal.runtime.refusal import refusal, trained_window
 from crosscal.runtime.validation import known_readings, readable_currents, writable_output
 
@@ -53,6 +54,7 @@ class ProgrammedCalibrator:
         only_explained: whether a reading that no inputs of the trained window explain is refused.
         cell_law: how far cells of this board lie from their targets; None if it is not known.
         temperature_c: that `at` was asked for [°C]; None: that of the training run.
+        conditions: of readings, as far as they are not those trained on.
         pass_errors: errors of reading in passes beyond the surrogate's own; empty if they are not known.
     """
 
@@ -70,6 +72,7 @@ class ProgrammedCalibrator:
     cell_law: CellLaw | None = None
     pass_errors: tuple[PassErrors, ...] = ()
     temperature_c: float | None = None
+    conditions: ReadingConditions = AS_TRAINED
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel as its fields; they are compiled again on arrival."""
@@ -303,7 +306,12 @@ class ProgrammedCalibrator:
             law=self.cell_law,
             around=self._around_gaps,
         )
-        report = done.report
+        report, correction, posterior = done.report, done.correction, done.posterior
+        if posterior is not None:
+            posterior = self.conditions.learned(posterior, self.cell_law, len(voltage_v))
+            served = self._served(self._as_programmed, posterior)
+            if served is not posterior:
+                correction = correction_with(self._as_programmed, served)
         logger.info(
             "recalibrated %s from %d readings, %d missing",
             report.level,
@@ -312,9 +320,9 @@ class ProgrammedCalibrator:
         )
         return replace(
             self,
-            correction=done.correction,
+            correction=correction,
             as_programmed=self._as_programmed,
-            posterior=done.posterior,
+            posterior=posterior,
             report=report,
         )
 
@@ -351,28 +359,49 @@ class ProgrammedCalibrator:
             ShapeError: a posterior of another array, or of another kind of calibrator.
         """
         original = self._as_programmed
-        correction = correction_with(original, posterior)
+        correction = correction_with(original, self._served(original, posterior))
         return replace(self, correction=correction, as_programmed=original, posterior=posterior, report=None)
 
-    def at(self, *, temperature_c: float) -> ProgrammedCalibrator:
-        """Return a calibrator for readings at another temperature of the board.
+    def at(
+        self,
+        *,
+        temperature_c: float | None = None,
+        averages: float | None = None,
+        later_s: float | None = None,
+    ) -> ProgrammedCalibrator:
+        """Return a calibrator for readings under other conditions than those trained on.
 
         Training learns what a degree changes in channels and cells where its run spans some. What this
         calibrator knows of the matrix stays known: recalibrate at the temperature that the known vectors are
         measured at, `programmed.at(temperature_c=31.0).recalibrated(…)`.
 
+        Readings that average more, or means of several, have less noise, but not as 1/n: cells fluctuate
+        for longer than a reading takes, and since the known vectors. Recalibrate with the averages that the
+        known vectors are read with, `programmed.at(averages=10).recalibrated(…).at(averages=100)`.
+
         Args:
             temperature_c: of the board [°C]; far outside `cell_law.temperature.span_c` slopes are a guess.
+            averages: readings as trained on whose mean is calibrated.
+            later_s: time from the last known vectors to the reads [s]; if left out, as long as these took.
+
+        Conditions that are left out stay as they are.
 
         Returns:
             A new calibrator; this one stays as it is.
 
         Raises:
-            InputError: a kind that knows no slopes, or a training run that tells nothing of them.
-            RangeError: a temperature that is no finite number.
+            InputError: a kind that knows no slopes or no noise, or a training run that tells nothing of them.
+            RangeError: a temperature that is no finite number, averages of 0 or less, or a time before.
         """
         original, law = self._as_programmed, None if self.cell_law is None else self.cell_law.temperature
-        if not isinstance(original, Movable) or law is None:
+        temperature_c = self.temperature_c if temperature_c is None else temperature_c
+        before = self.conditions
+        conditions = ReadingConditions(
+            averages=before.averages if averages is None else averages,
+            later_s=before.later_s if later_s is None else later_s,
+        )
+        averaging = conditions.averaging(self.cell_law, self.kind)
+        if temperature_c is not None and (not isinstance(original, Movable) or law is None):
             raise InputError(
                 wanted(
                     got=f"a temperature for a calibrator of kind {self.kind!r} that knows no slopes",
@@ -380,15 +409,22 @@ class ProgrammedCalibrator:
                     remedy="collect at several temperatures and train again, or recalibrate at the new one",
                 )
             )
-        if not np.isfinite(temperature_c):
+        if temperature_c is not None and not np.isfinite(temperature_c):
             raise RangeError(f"got a temperature of {temperature_c} °C; allowed: a finite number")
-        moved = original.moved(law.change(self.conductance_s, float(temperature_c)))
-        return replace(
+        moved = original
+        if isinstance(original, Movable):
+            warm = law is not None and temperature_c is not None
+            moved = original.moved(law.change(self.conductance_s, temperature_c) if warm else None, averaging)
+        there = replace(
             self,
-            correction=moved if self.posterior is None else correction_with(moved, self.posterior),
+            correction=moved,
             as_programmed=moved,
-            temperature_c=float(temperature_c),
+            temperature_c=None if temperature_c is None else float(temperature_c),
+            conditions=conditions,
         )
+        if self.posterior is None:
+            return there
+        return replace(there, correction=correction_with(moved, there._served(moved, self.posterior)))
 
     @property
     def learns_cells(self) -> bool:
@@ -413,9 +449,36 @@ class ProgrammedCalibrator:
         return self.learns_cells and self.cell_law is not None and self.cell_law.read_back is not None
 
     @property
+    def served_posterior(self) -> ColumnPosterior | None:
+        """Knowledge of the matrix as reads under these conditions find it; None before any recalibration."""
+        return None if self.posterior is None else self._served(self._as_programmed, self.posterior)
+
+    @property
     def level(self) -> RecalibrationLevel:
         """How far recalibration corrects this matrix."""
         return RecalibrationLevel.NOTHING if self.posterior is None else self.posterior.level
+
+    def enough_averages(self, learned: int) -> int | None:
+        """Tell from how many averages on, of readings as trained on, more no longer pay.
+
+        Cells fluctuate for longer than a reading takes: beyond, white noise adds less than 5 % to the
+        deviation of a reading, and only newer known vectors help.
+
+        Args:
+            learned: known vectors of the last recalibration.
+
+        Returns:
+            A power of two; `MOST_AVERAGES` if noise is white; None if the calibrator does not know.
+        """
+        noise = None if self.cell_law is None else self.cell_law.reading_noise
+        if noise is None or not self.learns_cells:
+            return None
+        return noise.enough_averages(self.linearised.tensors, learned=learned)
+
+    def _served(self, original: Correction, posterior: ColumnPosterior) -> ColumnPosterior:
+        if not isinstance(original, Recalibratable):
+            return posterior
+        return self.conditions.served(posterior, self.cell_law, original.linearised(None).tensors)
 
     def _knows_no_cells(self, asked: str) -> InputError:
         return InputError(

@@ -10,6 +10,7 @@ import numpy as np
 from crosscal.core.array_types import Float
 from crosscal.core.errors import ShapeError, TrainingError, wanted
 from crosscal.core.readout import UNUSABLE
+from crosscal.core.run.layout import RepeatedReadings
 from crosscal.core.run_file import Run
 from crosscal.core.short_repr import ShortRepr
 
@@ -37,6 +38,7 @@ class Measurements(ShortRepr):
         draw, inputs: how targets and inputs were drawn, if the run says it.
         temperature_c: of the board while each matrix was measured [°C], (K,), NaN where it is not known; None
             if the run says nothing.
+        repeats: of one vector on the run's first matrix, with its target [S]; None if the run has none.
     """
 
     conductance_s: Float[np.ndarray, "matrices rows columns"]
@@ -49,6 +51,7 @@ class Measurements(ShortRepr):
     draw: str | None = None
     inputs: str | None = None
     temperature_c: Float[np.ndarray, " matrices"] | None = None
+    repeats: tuple[np.ndarray, RepeatedReadings] | None = None
 
     def __post_init__(self) -> None:
         shapes = [np.shape(a) for a in (self.conductance_s, self.voltage_v, self.current_a, self.usable)]
@@ -73,6 +76,7 @@ class Measurements(ShortRepr):
             draw=run.plan.draw,
             inputs=run.plan.inputs,
             temperature_c=run.temperature_c,
+            repeats=None if run.repeats is None else (run.target_s[0], run.repeats),
         )
 
     @property

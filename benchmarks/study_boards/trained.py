@@ -18,6 +18,9 @@ from crosscal.training import CollectionPlan, Measurements, TrainingPlan, export
 VECTORS = 100
 """Of each training matrix."""
 
+REPEATS, _REPEATS_AFTER_S = 512, 60.0
+"""Of one vector in the training run: they tell noise that is not white, which the bench begins with age."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrainedBoard:
@@ -68,7 +71,7 @@ def trained_boards(given: argparse.Namespace) -> Iterator[TrainedBoard]:
         for name in given.boards.split(","):
             bench = _bench(name, folder)
             sizes = {"matrices": given.training, "vectors": VECTORS}
-            run = _measured(name, bench, folder / f"{name}.h5", **sizes, seed=1)
+            run = _measured(name, bench, folder / f"{name}.h5", **sizes, seed=1, repeats=REPEATS)
             calibrator = _trained(given.calibrator, run, folder / f"{name}-{given.calibrator}.onnx")
             yield TrainedBoard(name=name, bench=bench, folder=folder, run=run, calibrator=calibrator)
 
@@ -87,9 +90,18 @@ def _bench(board: str, folder: Path) -> str:
     return str(path)
 
 
-def _measured(board: str, bench: str, path: Path, *, matrices: int, vectors: int, seed: int) -> Run:
+def _measured(
+    board: str, bench: str, path: Path, *, matrices: int, vectors: int, seed: int, repeats: int = 0
+) -> Run:
     if not path.exists():
-        plan = CollectionPlan(matrices=matrices, vectors=vectors, seed=seed, voltage_range_v=window_v(board))
+        plan = CollectionPlan(
+            matrices=matrices,
+            vectors=vectors,
+            seed=seed,
+            voltage_range_v=window_v(board),
+            repeats=repeats,
+            repeats_after_s=_REPEATS_AFTER_S,
+        )
         collect_simulated(bench, path, plan, resume=False)
     run = read_run(path)
     if (run.plan.matrices, run.plan.vectors) != (matrices, vectors):

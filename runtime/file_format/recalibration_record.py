@@ -77,6 +77,8 @@ def _posterior_to_json(posterior: ColumnPosterior) -> dict[str, Any]:
         "covariance": _encode(posterior.covariance[:, lower[0], lower[1]]),
         "evolution": None if posterior.evolution is None else _evolution_to_json(posterior.evolution),
         "drive": None if posterior.drive is None else _drive_to_json(posterior.drive),
+        "averages": posterior.averages,
+        "learned_s": posterior.learned_s,
     }
 
 
@@ -96,6 +98,8 @@ def _posterior_from_json(document: Mapping[str, Any], rows: int, columns: int) -
         noise=float(document["noise"]),
         evolution=_evolution_from_json(document.get("evolution")),
         drive=_drive_from_json(document.get("drive"), unknowns - 1),
+        averages=float(document.get("averages", 1.0)),
+        learned_s=float(document.get("learned_s", 0.0)),
     )
 
 

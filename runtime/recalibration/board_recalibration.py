@@ -17,6 +17,7 @@ from crosscal.runtime.recalibration.plan import Ending, RecalibrationPlan
 from crosscal.runtime.recalibration.prediction import largest_ideal_a, predicted_error_a
 from crosscal.runtime.recalibration.report import RecalibrationReport
 from crosscal.runtime.recalibration.verification import Verification, verify
+from crosscal.runtime.reference.reading_conditions import averages_of
 
 _AS_GOOD_AS_KNOWN = 1.1
 """Predicted error relative to that with all cells known, below which more vectors help no more."""
@@ -35,6 +36,7 @@ class BoardRecalibration:
         largest_ideal_a: largest ideal current that inputs can cause in the matrix [A].
         predicted: root mean square error predicted of reads, relative to that; None if it was not asked for.
         read_back: whether cells were read back, too.
+        enough_averages: readings as trained on, averaged, beyond which more no longer pay; None if not known.
     """
 
     calibrator: ProgrammedCalibrator
@@ -46,6 +48,7 @@ class BoardRecalibration:
     largest_ideal_a: float
     predicted: float | None = None
     read_back: bool = False
+    enough_averages: int | None = None
 
     @property
     def verified(self) -> bool:
@@ -90,6 +93,9 @@ def recalibrate_on_board(
         BoardError: from the board.
     """
     end_s = np.inf if plan.time_s is None else clock() + plan.time_s
+    averages = averages_of(port, programmed.cell_law)
+    if averages is not None:
+        programmed = programmed.at(averages=averages)
     if plan.until is not None:
         # Refuses, before anything is measured, a kind that cannot predict.
         _ = programmed.linearised
@@ -125,6 +131,7 @@ def recalibrate_on_board(
         largest_ideal_a=largest_ideal_a(programmed, plan.window),
         predicted=predicted,
         read_back=read_back,
+        enough_averages=better.enough_averages(len(known)),
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from crosscal.core.array_types import Float, Matrix
 from crosscal.core.errors import RangeError, ShapeError, wanted
 from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET, ColumnPosterior, DriveErrors
+from crosscal.runtime.reference.reading_noise import ReadingNoise
 from crosscal.runtime.reference.temperature_law import TemperatureLaw
 
 LEAST_OF_LARGEST = 1e-3
@@ -58,6 +59,8 @@ class CellLaw:
         drive_noise_v: standard deviation of an input as driven about the one asked for [V]: a converter's
             steps, noise of a driver. All columns read it; `noise` includes it.
         temperature: changes per degree; None where the training run tells nothing of them.
+        reading_noise: noise by the time that readings take; None where the training run repeats no vector,
+            and noise then counts as white.
     """
 
     knots_s: Float[np.ndarray, " knots"]
@@ -68,6 +71,7 @@ class CellLaw:
     read_back: ReadBackLaw | None
     drive_noise_v: float = 0.0
     temperature: TemperatureLaw | None = None
+    reading_noise: ReadingNoise | None = None
 
     def __post_init__(self) -> None:
         knots = self.knots_s.shape
@@ -142,6 +146,7 @@ class CellLaw:
             "noise": self.noise,
             "drive_noise_v": self.drive_noise_v,
             "temperature": None if self.temperature is None else self.temperature.to_json(),
+            "reading_noise": None if self.reading_noise is None else self.reading_noise.to_json(),
             "read_back": None
             if law is None
             else {
@@ -191,4 +196,7 @@ class CellLaw:
             temperature=None
             if document.get("temperature") is None
             else TemperatureLaw.from_json(document["temperature"], columns=columns),
+            reading_noise=None
+            if document.get("reading_noise") is None
+            else ReadingNoise.from_json(document["reading_noise"]),
         )

@@ -91,6 +91,8 @@ class ColumnPosterior:
             where cells are told apart, in amperes where they are not.
         evolution: how fast the matrix changes, as its recalibrations tell; None in files of before.
         drive: errors of driven inputs, which all columns share; None where they are not known.
+        averages: of the readings that `noise` is of, relative to one as trained on.
+        learned_s: time that the last known vectors took to read [s]; 0 where it is not known.
     """
 
     mean: Float[np.ndarray, "columns unknowns"]
@@ -98,6 +100,8 @@ class ColumnPosterior:
     noise: float
     evolution: Evolution | None = None
     drive: DriveErrors | None = None
+    averages: float = 1.0
+    learned_s: float = 0.0
 
     def __post_init__(self) -> None:
         shape = self.mean.shape
@@ -162,4 +166,6 @@ class ColumnPosterior:
         mean[:, GAIN] -= self.mean[:, GAIN].mean()
         covariance[:, :CELLS, :CELLS] = self.covariance[:, :CELLS, :CELLS]
         drive = self.drive and DriveErrors.untaken(self.drive.noise_v, len(self.drive.taken_v2) - 1)
-        return ColumnPosterior(mean=mean, covariance=covariance, noise=self.noise, drive=drive)
+        return ColumnPosterior(
+            mean=mean, covariance=covariance, noise=self.noise, drive=drive, averages=self.averages
+        )

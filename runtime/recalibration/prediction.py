@@ -42,7 +42,7 @@ def predicted_error_a(
     Raises:
         InputError: a kind that does not know single cells.
     """
-    about, posterior = programmed.linearised, programmed.posterior
+    about, posterior = programmed.linearised, programmed.served_posterior
     drive = (posterior and posterior.drive) or DriveErrors.untaken(0.0, len(programmed.conductance_s))
     volts = float(about.tensors.expansion[1])
     squares = []

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from crosscal.core.errors import RunFileError
-from crosscal.core.run.layout import MatrixRecord, RunPlan
+from crosscal.core.run.layout import MatrixRecord, RepeatedReadings, RunPlan
 from crosscal.core.run.writer import RunWriter
 from crosscal.core.run_file import read_run
 
@@ -58,7 +58,7 @@ def test_a_recorded_matrix_comes_back_unchanged(tmp_path: Path) -> None:
     run = read_run(path)
     assert run.plan == PLAN
     assert run.settings == {"SENS:AVER:COUN": 1}
-    for name in MatrixRecord.__slots__:
+    for name in set(MatrixRecord.__slots__) - {"repeats"}:
         np.testing.assert_array_equal(getattr(run, name)[0], getattr(record(2), name), err_msg=name)
 
 
@@ -203,3 +203,24 @@ def test_a_dataset_of_another_shape_than_the_header_says_is_refused(tmp_path: Pa
         file["current_a"] = np.zeros((2, 5, 2))
     with pytest.raises(RunFileError, match=r"run\.h5 is damaged \(.*current_a.*\(2, 5, 2\).*\(4, 5, 2\)"):
         read_run(path)
+
+
+def test_repeats_of_one_vector_come_back_with_the_first_matrix(tmp_path: Path) -> None:
+    rng, path = np.random.default_rng(1), tmp_path / "run.h5"
+    repeats = RepeatedReadings(
+        voltage_v=rng.random(3),
+        current_a=rng.random((6, 2)),
+        status=np.zeros((6, 2), np.uint8),
+        reading_s=1e-3,
+        spacing_s=1.2e-3,
+    )
+    with RunWriter.create(path, dataclasses.replace(PLAN, repeats=6), {}) as writer:
+        writer.write(1, record(1))
+        assert read_run(path).repeats is None
+        writer.write(0, dataclasses.replace(record(0), repeats=repeats))
+    again = tmp_path / "again.h5"
+    read_run(path).save(again)
+    for run in (read_run(path), read_run(again)):
+        assert run.repeats is not None
+        for name in RepeatedReadings.__slots__:
+            np.testing.assert_array_equal(getattr(run.repeats, name), getattr(repeats, name))

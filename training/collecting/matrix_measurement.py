@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from crosscal.core.array_types import Matrix
+from crosscal.core.array_types import Matrix, Vectors
 from crosscal.core.errors import DisturbedError, IncompatibleBoardError, InputError, wanted
 from crosscal.core.port import CrossbarPort
 from crosscal.core.readout import UNUSABLE
 from crosscal.core.run.checks import UnrelatedError, require_plausible
-from crosscal.core.run.layout import MatrixRecord
+from crosscal.core.run.layout import MatrixRecord, RepeatedReadings
 from crosscal.training.collecting.board_description import BoardDescription
 from crosscal.training.collecting.plan import CollectionPlan
 from crosscal.training.collecting.run_resumption import changed_settings
@@ -39,6 +39,9 @@ def measure_matrix(port: CrossbarPort, plan: CollectionPlan, index: int) -> Matr
         told["read_back_s"] = port.read_conductance()
     readout = port.read(voltage_v)
     temperature_c = port.temperature_c
+    truth = _truth(port)
+    if plan.repeats and index == 0:
+        told["repeats"] = _repeated(port, plan, voltage_v)
     return MatrixRecord(
         target_s=target_s,
         voltage_v=voltage_v,
@@ -50,7 +53,30 @@ def measure_matrix(port: CrossbarPort, plan: CollectionPlan, index: int) -> Matr
         cells_failed=getattr(report, "cells_failed", -1),
         program_rms_error=getattr(report, "rms_relative_error", np.nan),
         **told,
-        **_truth(port),
+        **truth,
+    )
+
+
+def _repeated(port: Any, plan: CollectionPlan, voltage_v: Vectors) -> RepeatedReadings:
+    """Read the vector of largest inputs again and again, after the time asked for."""
+    if plan.repeats_after_s and "SIM" in port.capabilities:
+        port.simulation.advance_time(plan.repeats_after_s)
+    elif plan.repeats_after_s:
+        time.sleep(plan.repeats_after_s)
+    vector_v = voltage_v[int(np.argmax(np.abs(voltage_v).sum(axis=1)))]
+    begun_s = time.monotonic()
+    readout = port.read(np.repeat(vector_v[None], plan.repeats, axis=0))
+    took_s = (time.monotonic() - begun_s) / plan.repeats
+    settings = port.settings()
+    # A board without these settings takes as long as it takes.
+    reading_s = settings.get("SENS:CURR:APER", took_s) * settings.get("SENS:AVER:COUN", 1)
+    dwell_s = settings.get("SOUR:SEQ:DWEL")
+    return RepeatedReadings(
+        voltage_v=vector_v,
+        current_a=readout.current_a,
+        status=readout.status,
+        reading_s=reading_s,
+        spacing_s=max(took_s, reading_s) if dwell_s is None else dwell_s + reading_s,
     )
 
 

@@ -47,6 +47,9 @@ class CollectionPlan:
         matrices_s: matrices to program instead of drawn ones, in turn [S], (K, N, M).
         vectors_v: inputs to measure instead of drawn ones [V], (V, N); `vectors` of them in turn.
         read_back: whether a board that can reads every cell back after programming.
+        repeats: readings of one vector on the first matrix, after its others: training learns from them how
+            noise averages; 0 for none, some hundred to see correlations of as many readings.
+        repeats_after_s: time that this matrix stands before them [s]; cells settle after a write.
     """
 
     matrices: int
@@ -59,17 +62,24 @@ class CollectionPlan:
     matrices_s: np.ndarray | None = None
     vectors_v: np.ndarray | None = None
     read_back: bool = True
+    repeats: int = 0
+    repeats_after_s: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value, least in (
             ("matrices", self.matrices, 1),
             ("vectors", self.vectors, 1),
             ("seed", self.seed, 0),
+            ("repeats", self.repeats, 0),
         ):
             if value < least:
                 raise InputError(
                     wanted(got=f"{name} = {value}", allowed=f"{least} or more", remedy=f"correct {name}")
                 )
+        if not (np.isfinite(self.repeats_after_s) and self.repeats_after_s >= 0.0):
+            raise RangeError(
+                f"got repeats {self.repeats_after_s} s later; allowed: a finite number, 0 or more"
+            )
         _require_range("conductances", self.conductance_range_s, "S", least=0.0)
         _require_range("inputs", self.voltage_range_v, "V", least=-np.inf)
         for name, given, rank in (("matrices_s", self.matrices_s, 3), ("vectors_v", self.vectors_v, 2)):

@@ -43,6 +43,7 @@ def run_plan_of(board: BoardDescription, plan: CollectionPlan) -> RunPlan:
         draw=plan.draw_text,
         conductance_range_s=plan.conductance_range_s,
         voltage_range_v=plan.voltage_range_v,
+        repeats=plan.repeats,
     )
 
 

@@ -19,6 +19,7 @@ from crosscal.training.calibrators.read_back_law import blank_law, fit_read_back
 from crosscal.training.fitting.cell_reads import CellReads, Sizes, log_density, read_cells
 from crosscal.training.fitting.drive_noise import fit_drive_noise
 from crosscal.training.fitting.mean_read_back import refit_mean
+from crosscal.training.fitting.reading_noise import fit_reading_noise
 from crosscal.training.fitting.temperature_law import fit_temperature_law
 from crosscal.training.measurements import Measurements
 
@@ -84,6 +85,7 @@ def fit_cell_law(
     return replace(
         _with_sizes(law, total, sizes, scatters=scatters),
         drive_noise_v=drive_noise_v,
+        reading_noise=fit_reading_noise(tensors_of, learned.repeats),
         temperature=fit_temperature_law(
             reads, temperature_c, sizes, law.middle_s, read_back, scatters=scatters
         ),

@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from crosscal.core.errors import RunFileError
@@ -15,7 +16,9 @@ from crosscal.core.readout import Status
 from crosscal.core.run.arrays import stack_arrays
 from crosscal.core.run.checks import require_plausible, require_unsaturated
 from crosscal.core.run.layout import (
+    REPEATS,
     MatrixRecord,
+    RepeatedReadings,
     RunPlan,
     damage_explained,
     dataset,
@@ -40,6 +43,7 @@ class Run(ShortRepr):
         true_conductance_s: (K, N, M) [S], or None if the board was not simulated.
         written_s, cell_age_s: (K, N, M) [S] and [s], as in `MatrixRecord`, or None if the board did not tell.
         read_back_s: (K, N, M) [S], as in `MatrixRecord`, or None if cells were not read back.
+        repeats: readings of one vector on the first matrix, or None if there are none.
     """
 
     plan: RunPlan
@@ -57,6 +61,7 @@ class Run(ShortRepr):
     written_s: np.ndarray | None = None
     cell_age_s: np.ndarray | None = None
     read_back_s: np.ndarray | None = None
+    repeats: RepeatedReadings | None = None
 
     @classmethod
     def from_arrays(
@@ -100,10 +105,13 @@ class Run(ShortRepr):
             RunFileError: the file exists, there is no room for it, or it cannot be written.
         """
         names = [name for name in MatrixRecord.__slots__ if getattr(self, name) is not None]
-        plan = replace(self.plan, matrices=len(self.target_s))
+        names = [name for name in names if name != "repeats"]
+        repeats = 0 if self.repeats is None else len(self.repeats.current_a)
+        plan = replace(self.plan, matrices=len(self.target_s), repeats=repeats)
         with RunWriter.create(path, plan, self.settings) as writer:
             for k in range(plan.matrices):
-                writer.write(k, MatrixRecord(**{name: _element(getattr(self, name), k) for name in names}))
+                values = {name: _element(getattr(self, name), k) for name in names}
+                writer.write(k, MatrixRecord(**values, repeats=self.repeats if k == 0 else None))
 
 
 def read_run(path: str | PathLike[str]) -> Run:
@@ -120,14 +128,20 @@ def read_run(path: str | PathLike[str]) -> Run:
         plan = read_plan(file, path)
         require_layout(file, plan)
         finished = dataset(file, "finished")[:].astype(bool)
-        arrays = {
-            name: dataset(file, name)[:][finished] for name in dataset_layout(plan) if name != "finished"
-        }
+        names = [name for name in dataset_layout(plan) if not name.startswith(REPEATS)]
+        arrays = {name: dataset(file, name)[:][finished] for name in names if name != "finished"}
+        repeats = _repeats(file) if plan.repeats and finished[0] else None
         settings = json.loads(str(file.attrs["settings"]))
     if not finished.any():
         raise RunFileError(f"{path} holds no finished matrix yet; continue it with crosscal collect --resume")
     arrays.setdefault("true_conductance_s", None)
-    return Run(plan=plan, settings=settings, **arrays)
+    return Run(plan=plan, settings=settings, repeats=repeats, **arrays)
+
+
+def _repeats(file: h5py.File) -> RepeatedReadings:
+    values = {name: dataset(file, f"{REPEATS}{name}")[:] for name in RepeatedReadings.__slots__}
+    times = {name: float(values.pop(name)[0]) for name in ("reading_s", "spacing_s")}
+    return RepeatedReadings(**values, **times)
 
 
 def _element(values: np.ndarray, k: int) -> Any:

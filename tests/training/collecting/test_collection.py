@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -150,3 +151,25 @@ def test_a_board_that_reaches_no_conductance_asked_for_is_refused(tmp_path: Path
 def test_an_impossible_plan_is_refused_at_once(arguments: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         CollectionPlan(**{"matrices": 2, "vectors": 2, "seed": 1, **arguments})
+
+
+def test_one_vector_is_read_again_and_again_on_the_first_matrix_alone(tmp_path: Path, board) -> None:
+    plan = replace(PLAN, repeats=30)
+    collect(RandomBoardPort(board), tmp_path / "run.h5", plan)
+    run = read_run(tmp_path / "run.h5")
+    repeats = run.repeats
+    assert repeats is not None
+    assert repeats.current_a.shape == (30, 3)
+    assert (run.voltage_v[0] == repeats.voltage_v).all(axis=1).any()
+    ideal_a = board.currents_a(run.target_s[0], repeats.voltage_v[None], np.zeros((1, 3)))
+    assert np.abs(repeats.current_a - ideal_a).max() < 5 * board.noise_a
+    assert 0.0 < repeats.reading_s <= repeats.spacing_s
+    plain = tmp_path / "plain.h5"
+    collect(RandomBoardPort(board), plain, PLAN)
+    assert read_run(plain).repeats is None
+    np.testing.assert_array_equal(read_run(plain).target_s, run.target_s)
+
+
+def test_repeats_before_their_time_are_refused() -> None:
+    with pytest.raises(RangeError, match="0 or more"):
+        replace(PLAN, repeats_after_s=-1.0)

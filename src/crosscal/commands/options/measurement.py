@@ -76,6 +76,22 @@ def measurement_options(command: F) -> F:
                 default=True,
                 help="Do not read the cells back after programming, where the board can.",
             ),
+            click.option(
+                "--repeats",
+                type=click.IntRange(0),
+                default=0,
+                show_default=True,
+                help="Readings of one vector on the first matrix: they tell how far averaging helps; 512 "
+                "are enough.",
+            ),
+            click.option(
+                "--repeats-after",
+                "repeats_after_s",
+                type=click.FloatRange(0.0),
+                default=0.0,
+                show_default=True,
+                help="Seconds that this matrix stands before them.",
+            ),
         )
     ):
         command = option(command)
@@ -95,6 +111,8 @@ def plan_of(
     weights: Path | None,
     vectors_from: Path | None,
     read_back: bool = True,
+    repeats: int = 0,
+    repeats_after_s: float = 0.0,
 ) -> CollectionPlan:
     """Make the plan of a collection from the options of `measurement_options`.
 
@@ -102,7 +120,8 @@ def plan_of(
         matrices: number of matrices.
         vectors: vectors for each; as many as `--vectors-from` holds, or `DEFAULT_VECTORS`, if None.
         seed: draws matrices and vectors.
-        conductance, draw, voltage, inputs, matrices_from, weights, vectors_from, read_back: as given.
+        conductance, draw, voltage, inputs, matrices_from, weights, vectors_from, read_back, repeats,
+            repeats_after_s: as given.
 
     Raises:
         InputError: options that exclude each other, or a file without such numbers.
@@ -138,6 +157,8 @@ def plan_of(
         matrices_s=given_s,
         vectors_v=given_v,
         read_back=read_back,
+        repeats=repeats,
+        repeats_after_s=repeats_after_s,
     )
 
 

@@ -76,11 +76,23 @@ def describe_shortfall(done: BoardRecalibration, plan: RecalibrationPlan) -> str
     asked = f"{100 * (plan.until or 0.0):.2g} %"
     reason = {
         Ending.NOISE: f"the noise of a read alone leaves about that much, so that no known vectors lead to "
-        f"{asked}: have the board average more readings, or ask for less",
+        f"{asked}: {_averaging(done)}, or ask for less",
         Ending.VECTORS: f"{plan.vectors} known vectors were not enough: give more with --max-vectors",
         Ending.TIME: f"{plan.time_s or 0.0:g} s were not enough: give more with --time",
     }[done.ending]
     return f"predicted error {100 * (done.predicted or 0.0):.2g} %, asked for {asked}: {reason}"
+
+
+def _averaging(done: BoardRecalibration) -> str:
+    if done.enough_averages is None:
+        return "have the board average more readings"
+    present, enough = done.calibrator.conditions.averages, done.enough_averages
+    if present >= enough:
+        return "learn from known vectors more often: cells fluctuate, and more averages help little"
+    return (
+        f"have the board average {enough / present:.3g} times as many readings; beyond that the cells "
+        "fluctuate, and more no longer pay"
+    )
 
 
 def describe_changes(done: BoardRecalibration) -> str:

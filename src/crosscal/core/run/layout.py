@@ -43,6 +43,7 @@ class RunPlan:
         draw: distribution of a cell within the range, such as `uniform` or `off:0.9`.
         conductance_range_s: range that targets were drawn from [S]; None in files of format version 1.
         voltage_range_v: window of inputs [V]; None in files of format version 1.
+        repeats: readings of one vector, one after the other, on the first matrix; 0 of runs without.
     """
 
     matrices: int
@@ -58,6 +59,26 @@ class RunPlan:
     draw: str = "uniform"
     conductance_range_s: tuple[float, float] | None = None
     voltage_range_v: tuple[float, float] | None = None
+    repeats: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class RepeatedReadings(ShortRepr):
+    """One vector, read again and again: tells the noise of readings by the time between them.
+
+    Attributes:
+        voltage_v: the vector [V], (N,).
+        current_a: in the order of the readings [A], (R, M); NaN where an amplifier gave none.
+        status: `readout.Status` bits, (R, M).
+        reading_s: length of a reading, averages included [s].
+        spacing_s: time from one reading to the next [s].
+    """
+
+    voltage_v: np.ndarray
+    current_a: np.ndarray
+    status: np.ndarray
+    reading_s: float
+    spacing_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -79,6 +100,7 @@ class MatrixRecord(ShortRepr):
         cell_age_s: time since each cell was last written [s], (N, M); None if the board cannot tell.
         read_back_s: conductances that the board measured after programming [S], (N, M), NaN where it could
             not; None if it was not asked.
+        repeats: readings of one vector after all others; None of matrices without.
     """
 
     target_s: np.ndarray
@@ -94,6 +116,11 @@ class MatrixRecord(ShortRepr):
     written_s: np.ndarray | None = None
     cell_age_s: np.ndarray | None = None
     read_back_s: np.ndarray | None = None
+    repeats: RepeatedReadings | None = None
+
+
+REPEATS = "repeat_"
+"""Beginning of the names of datasets that hold the attributes of `RepeatedReadings`."""
 
 
 def dataset_layout(plan: RunPlan) -> dict[str, tuple[tuple[int, ...], str, str]]:
@@ -118,6 +145,15 @@ def dataset_layout(plan: RunPlan) -> dict[str, tuple[tuple[int, ...], str, str]]
         layout["cell_age_s"] = ((k, n, m), "f8", "s")
     if plan.has_read_backs:
         layout["read_back_s"] = ((k, n, m), "f8", "S")
+    if plan.repeats:
+        of_repeats = {
+            "voltage_v": ((n,), "f8", "V"),
+            "current_a": ((plan.repeats, m), "f8", "A"),
+            "status": ((plan.repeats, m), "u1", "bits as of status"),
+            "reading_s": ((1,), "f8", "s, averages included"),
+            "spacing_s": ((1,), "f8", "s from one reading to the next"),
+        }
+        layout |= {f"{REPEATS}{name}": entry for name, entry in of_repeats.items()}
     return layout
 
 
@@ -184,6 +220,7 @@ def read_plan(file: h5py.File, path: Path) -> RunPlan:
         draw=str(attributes.get("draw", "uniform")),
         conductance_range_s=_pair(attributes.get("conductance_range_s")),
         voltage_range_v=_pair(attributes.get("voltage_range_v")),
+        repeats=int(str(attributes.get("repeats", 0))),
     )
 
 

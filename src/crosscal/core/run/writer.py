@@ -18,6 +18,7 @@ import numpy as np
 from crosscal.core.errors import RunFileError, wanted
 from crosscal.core.file_errors import hdf5_error, remedy_of
 from crosscal.core.run.layout import (
+    REPEATS,
     MatrixRecord,
     RunPlan,
     damage_explained,
@@ -131,7 +132,10 @@ class RunWriter:
         names = [str(name) for name in self._file if name != "finished"]
         try:
             for name in names:
-                dataset(self._file, name)[index] = getattr(record, name)
+                if not name.startswith(REPEATS):
+                    dataset(self._file, name)[index] = getattr(record, name)
+                elif record.repeats is not None:
+                    dataset(self._file, name)[...] = getattr(record.repeats, name.removeprefix(REPEATS))
             self._file.flush()
             dataset(self._file, "finished")[index] = 1
             self._file.flush()

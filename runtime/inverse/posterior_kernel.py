@@ -68,5 +68,11 @@ def gaussian(slope, deviation, rates, conductance, covariance, variance):
         first = n - n % LANES
         for i in range(first, rows):
             lower[i] = root[i, n]
-        covariance[n, :] = 0.0
-        add_rows(root[first:], lower[first:], covariance[n])
+        # Up to the diagonal: the rest mirrors it.
+        own = total[: first + LANES]
+        own[:] = 0.0
+        add_rows(root[first:], lower[first:], own)
+        row = covariance[n]
+        for k in range(n + 1):
+            row[k] = own[k]
+            covariance[k, n] = own[k]

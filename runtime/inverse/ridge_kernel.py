@@ -67,11 +67,17 @@ def bent_volts(expansion, z):
 
 
 @njit(fastmath=FAST, error_model="numpy", forceinline=False)
-def answer(reading, z, lift, volts, current_a):
-    """Fill `current_a` (M,) with the target's currents at `z`, as they are raised by variances `lift`."""
+def answer(reading, z, raised, lift, volts, current_a):
+    """Fill `current_a` (M,) with the target's currents at `z`; if `raised`, as variances `lift` raise them."""
+    expansion = reading.expansion
     for n in range(z.size):
-        value, _, half_bend = bent_volts(reading.expansion, z[n])
-        volts[n] = value + lift[n] * half_bend
+        volts[n] = 0.0
+    for k in range(expansion.size - 1, -1, -1):
+        for n in range(z.size):
+            volts[n] = volts[n] * z[n] + expansion[k]
+    if raised:
+        for n in range(z.size):
+            volts[n] += lift[n] * bent_volts(expansion, z[n])[2]
     current_a[:] = 0.0
     add_rows(reading.conductance, volts, current_a)
 
@@ -105,13 +111,13 @@ def walk(surrogate, reading, z, covariance, toward, ridge, variance, input_varia
     """
     rows, columns = covariance.shape[0], squares.size
     least, most, weights = reading.bounds[3], reading.bounds[4], 1.0
-    by_row, by_column = np.zeros((6, rows)), np.zeros((2, columns))
-    here, onward, force, move, none, volts = by_row[0], by_row[1], by_row[2], by_row[3], by_row[4], by_row[5]
+    by_row, by_column = np.zeros((5, rows)), np.zeros((2, columns))
+    here, onward, force, move, volts = by_row[0], by_row[1], by_row[2], by_row[3], by_row[4]
     centre_a, answer_a = by_column[0], by_column[1]
     for n in range(rows):
         onward[n] = min(ridge[n] * ridge[n] * variance, input_variance[n])
-    answer(reading, z, onward, volts, centre_a)
-    answer(reading, z, none, volts, answer_a)
+    answer(reading, z, True, onward, volts, centre_a)
+    answer(reading, z, False, onward, volts, answer_a)
     for m in range(columns):
         squares[m] = (answer_a[m] - centre_a[m]) ** 2
     length = min(max(rules.step_of_deviation * np.sqrt(variance), rules.least_step), rules.most_step)
@@ -139,7 +145,7 @@ def walk(surrogate, reading, z, covariance, toward, ridge, variance, input_varia
                 break
             weight = np.exp(-max(above, -rules.likeliest))
             weights += weight
-            answer(reading, here, none, volts, answer_a)
+            answer(reading, here, False, onward, volts, answer_a)
             for m in range(columns):
                 squares[m] += weight * (answer_a[m] - centre_a[m]) ** 2
     for m in range(columns):

@@ -68,7 +68,7 @@ def bent_volts(expansion, z):
 
 @njit(fastmath=FAST, error_model="numpy", forceinline=False)
 def answer(reading, z, raised, lift, volts, current_a):
-    """Fill `current_a` (M,) with the target's currents at `z`; if `raised`, as variances `lift` raise them."""
+    """Fill `current_a` (M,) with the target's currents at `z`; `raised`, as variances `lift` raise them."""
     expansion = reading.expansion
     for n in range(z.size):
         volts[n] = 0.0

@@ -71,6 +71,12 @@ class Backend(Protocol):
         """Apply `body` to each element along the first axis, and stack the results."""
         ...
 
+    def repeated(
+        self, body: Callable[[tuple[Array, ...]], tuple[Array, ...]], state: tuple[Array, ...], times: int
+    ) -> tuple[Array, ...]:
+        """Apply `body` to a state so many times; types and shapes stay."""
+        ...
+
     def solved(self, a: Array, b: Array, size: int) -> Array:
         """`a⁻¹ b` for symmetric positive `a` (…, size, size) and `b` (…, size, k)."""
         ...
@@ -118,6 +124,13 @@ class TorchBackend:
 
     def mapped(self, body: Callable[[torch.Tensor], torch.Tensor], chunks: torch.Tensor) -> torch.Tensor:
         return torch.stack([body(chunk) for chunk in chunks])
+
+    def repeated(
+        self, body: Callable[[tuple[Array, ...]], tuple[Array, ...]], state: tuple[Array, ...], times: int
+    ) -> tuple[Array, ...]:
+        for _ in range(times):
+            state = body(state)
+        return state
 
     def solved(self, a: torch.Tensor, b: torch.Tensor, size: int) -> torch.Tensor:
         del size

@@ -202,6 +202,39 @@ class GraphBackend:
         )
         return self._node("Scan", [chunks.name], result.dtype, body=graph, num_scan_inputs=1)
 
+    def repeated(
+        self,
+        body: Callable[[tuple[GraphArray, ...]], tuple[GraphArray, ...]],
+        state: tuple[GraphArray, ...],
+        times: int,
+    ) -> tuple[GraphArray, ...]:
+        given = tuple(GraphArray(self, self._new_name("state"), part.dtype) for part in state)
+        # A Scan counts its rounds by an input that it steps through.
+        count = GraphArray(self, self._new_name("round"), "float32")
+        with self._body() as nodes:
+            results = body(given)
+        graph = helper.make_graph(
+            nodes,
+            self._new_name("body"),
+            [
+                helper.make_tensor_value_info(part.name, _ONNX_TYPES[part.dtype], None)
+                for part in (*given, count)
+            ],
+            [helper.make_tensor_value_info(part.name, _ONNX_TYPES[part.dtype], None) for part in results],
+        )
+        rounds = self.constant(np.zeros((times, 1), dtype=np.float32))
+        done = tuple(GraphArray(self, self._new_name("done"), part.dtype) for part in results)
+        node = helper.make_node(
+            "Scan",
+            [*(part.name for part in state), rounds.name],
+            [part.name for part in done],
+            name=done[0].name,
+            body=graph,
+            num_scan_inputs=1,
+        )
+        self._nodes().append(node)
+        return done
+
     def solved(self, a: GraphArray, b: GraphArray, size: int) -> GraphArray:
         """Gauss–Jordan elimination, one pivot per round; a positive matrix needs no search for pivots."""
         tableau = self.joined([a, b], -1)

@@ -77,19 +77,18 @@ class SurrogateLeastSquares:
         likely = backend.constant(self._preconditioner())
         left = self._gathered(answers * self._weight)
         along = likely @ left
-        size = backend.sum(left * along, 0)
-        solution: Array | None = None
-        for _ in range(self._design.rounds):
+
+        def descend(state: tuple[Array, ...]) -> tuple[Array, ...]:
+            solution, left, along, size = state
             image = self._gathered(self.predicted(along) * self._weight) + along * ridge
             reach = size / (backend.sum(along * image, 0) + _LEAST)
-            move = along * reach
-            solution = move if solution is None else solution + move
             left = left - image * reach
             eased = likely @ left
             rest = backend.sum(left * eased, 0)
-            along = eased + along * (rest / (size + _LEAST))
-            size = rest
-        return solution
+            return solution + along * reach, left, eased + along * (rest / (size + _LEAST)), rest
+
+        start = (along * 0.0, left, along, backend.sum(left * along, 0))
+        return backend.repeated(descend, start, self._design.rounds)[0]
 
     def _preconditioner(self) -> np.ndarray:
         """Invert the normal equations of a column of equal cells: preconditions those of every other."""

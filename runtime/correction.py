@@ -14,6 +14,7 @@ from crosscal.runtime.recalibration.linearisation import Linearisation
 from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET, ColumnPosterior
 from crosscal.runtime.recalibration.report import RecalibrationReport
 from crosscal.runtime.reference.reading_noise import Averaging
+from crosscal.runtime.reference.temperature_law import ANY_TEMPERATURE, KnownTemperature
 
 Evaluate = Callable[[np.ndarray], Mapping[str, np.ndarray]]
 """Gives the tensors of a matrix [S], (N, M), by name."""
@@ -159,9 +160,14 @@ class Recalibratable(Protocol):
 class Movable(Protocol):
     """A correction, as programmed, that other unknowns of its columns can be put into."""
 
-    def moved(self, unknowns: np.ndarray | None, averaging: Averaging | None = None) -> Correction:
-        """Return it for columns that differ by these from those it was compiled for, (M, N + 2), and for
-        readings that average otherwise; None: as trained on.
+    def moved(
+        self,
+        unknowns: np.ndarray | None,
+        averaging: Averaging | None = None,
+        known: KnownTemperature = ANY_TEMPERATURE,
+    ) -> Correction:
+        """Return it for columns that differ by these from those it was compiled for, (M, N + 2), for readings
+        that average otherwise (None: as trained on), and with deviations of a known temperature.
         """
         ...
 

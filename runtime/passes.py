@@ -162,6 +162,10 @@ class ProgrammedPasses:
         """P."""
         return self._passes
 
+    def at(self, **conditions: float) -> ProgrammedPasses:
+        """Return it for readings under other conditions, as `ProgrammedCalibrator.at` does."""
+        return ProgrammedPasses(self._programmed.at(**conditions), self._passes)
+
     def __call__(self, current_a: Any, *, allow_extrapolation: bool = False) -> np.ndarray:
         """Calibrate.
 

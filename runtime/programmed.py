@@ -413,8 +413,11 @@ class ProgrammedCalibrator:
             raise RangeError(f"got a temperature of {temperature_c} °C; allowed: a finite number")
         moved = original
         if isinstance(original, Movable):
-            warm = law is not None and temperature_c is not None
-            moved = original.moved(law.change(self.conductance_s, temperature_c) if warm else None, averaging)
+            if law is None or temperature_c is None:
+                moved = original.moved(None, averaging)
+            else:
+                change = law.change(self.conductance_s, temperature_c)
+                moved = original.moved(change, averaging, law.known)
         there = replace(
             self,
             correction=moved,

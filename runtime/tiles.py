@@ -94,6 +94,14 @@ class ProgrammedTiles:
         """`(P, Q)`, rows and columns of tiles."""
         return len(self.tiles), len(self.tiles[0])
 
+    def at(self, **conditions: float) -> ProgrammedTiles:
+        """Return it for readings under other conditions, as `ProgrammedCalibrator.at` does for every tile.
+
+        The correction of the sums stays as it is.
+        """
+        tiles = tuple(tuple(tile.at(**conditions) for tile in row) for row in self.tiles)
+        return replace(self, tiles=tiles)
+
     def driven(self, voltage_v: Any) -> np.ndarray:
         """Turn vectors into those that drive one row of tiles at a time.
 

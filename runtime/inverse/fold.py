@@ -26,6 +26,7 @@ from crosscal.runtime.recalibration.cell_recalibration import recalibrate
 from crosscal.runtime.recalibration.linearisation import Linearisation, SurrogateAt, posterior_tensors
 from crosscal.runtime.recalibration.posterior import CELLS, GAIN, OFFSET, ColumnPosterior
 from crosscal.runtime.reference.reading_noise import Averaging
+from crosscal.runtime.reference.temperature_law import ANY_TEMPERATURE, KnownTemperature
 
 _NOT_FOLDED = {"conductance", "drive_variance"}
 FOLDED = tuple(field.name for field in fields(InverseTensors) if field.name not in _NOT_FOLDED)
@@ -42,23 +43,25 @@ class InverseCorrection:
         surrogate_at: SurrogateAt | None = None,
         unknowns: np.ndarray | None = None,
         averaging: Averaging | None = None,
+        known: KnownTemperature = ANY_TEMPERATURE,
     ) -> None:
         """Read with the surrogate of a matrix: columns differ from it by `unknowns`, (M, N + 2), and
         readings may average otherwise than those trained on.
         """
         self._compiled, self._compute = tensors, surrogate_at
-        self._unknowns, self._averaging = unknowns, averaging
+        self._unknowns, self._averaging, self._known = unknowns, averaging, known
         self._tensors, self._trim, self._surrogate_at = tensors, trim, surrogate_at
         if unknowns is not None or averaging is not None:
-            self._tensors = _under(tensors, unknowns, averaging)
+            self._tensors = _under(tensors, unknowns, averaging, known)
         if unknowns is not None and surrogate_at is not None:
-            self._surrogate_at = lambda cells_s: _under(surrogate_at(cells_s), unknowns, None)
+            self._surrogate_at = lambda cells_s: _under(surrogate_at(cells_s), unknowns, averaging, known)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel as the tensors; compiled arrays stay behind, and the graph, a process's own: cells that are
         learned over there are scaled.
         """
-        return InverseCorrection, (self._compiled, self._trim, None, self._unknowns, self._averaging)
+        fields = self._compiled, self._trim, None, self._unknowns, self._averaging, self._known
+        return InverseCorrection, fields
 
     def prepare(self) -> None:
         """See `Recalibratable.prepare`."""
@@ -205,9 +208,14 @@ class InverseCorrection:
             correction=InverseCorrection(done.tensors, trim), posterior=done.posterior, report=done.report
         )
 
-    def moved(self, unknowns: np.ndarray | None, averaging: Averaging | None = None) -> InverseCorrection:
+    def moved(
+        self,
+        unknowns: np.ndarray | None,
+        averaging: Averaging | None = None,
+        known: KnownTemperature = ANY_TEMPERATURE,
+    ) -> InverseCorrection:
         """See `Movable.moved`."""
-        return InverseCorrection(self._compiled, self._trim, self._compute, unknowns, averaging)
+        return InverseCorrection(self._compiled, self._trim, self._compute, unknowns, averaging, known)
 
     def with_posterior(self, posterior: ColumnPosterior) -> InverseCorrection:
         """See `Recalibratable.with_posterior`; a trim is dropped."""
@@ -283,17 +291,21 @@ def _take(reading: InverseReading, targets: tuple[np.ndarray, ...], only_explain
 
 
 def _under(
-    tensors: InverseTensors, unknowns: np.ndarray | None, averaging: Averaging | None
+    tensors: InverseTensors,
+    unknowns: np.ndarray | None,
+    averaging: Averaging | None,
+    known: KnownTemperature,
 ) -> InverseTensors:
     """Surrogate of columns that differ by these, (M, N + 2), which count as known, and of such readings."""
     if unknowns is None:
         unknowns = np.zeros((tensors.conductance.shape[1], tensors.conductance.shape[0] + CELLS))
+    variance = known.variance * tensors.variance
     return with_changes(
         tensors,
         offset=unknowns[:, OFFSET],
         relative=(unknowns[:, CELLS:] + unknowns[:, GAIN, None]).T,
-        variance=tensors.variance if averaging is None else averaging.variance(tensors),
-        inflation=tensors.inflation,
+        variance=variance if averaging is None else averaging.left(variance, tensors, before=1.0),
+        inflation=known.inflation * tensors.inflation,
     )
 
 

@@ -144,10 +144,6 @@ class Averaging:
     noise: ReadingNoise
     averages: float
 
-    def variance(self, tensors: InverseTensors, *, before: float = 1.0) -> Float[np.ndarray, " columns"]:
-        """Variance of scaled readings about a surrogate (M,) that states the one of `before` averages."""
-        return self.left(tensors.variance, tensors, before=before)
-
     def left(self, variance: Any, tensors: InverseTensors, *, before: float) -> Float[np.ndarray, " columns"]:
         """Leave of a variance (M,), or one for all, of `before` averages what these averages leave."""
         removed = self.noise.removed(tensors, before=before, after=self.averages)

@@ -16,6 +16,28 @@ LEAST_SPAN_C = 2.0
 laboratory's hour."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownTemperature:
+    """Scale of deviations where the temperature is known, relative to those of any in the run.
+
+    A calibrator's deviations are learned over all temperatures of its run.
+
+    Attributes:
+        variance: of a reading about the calibrator's model.
+        inflation: of the answers' deviations, beside that.
+    """
+
+    variance: float
+    inflation: float
+
+    def __post_init__(self) -> None:
+        if not (0.0 < self.variance <= 1.0 and np.isfinite(self.inflation) and self.inflation > 0.0):
+            raise RangeError(f"got {self}; allowed: a share of the variance, and a factor above 0")
+
+
+ANY_TEMPERATURE = KnownTemperature(variance=1.0, inflation=1.0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TemperatureLaw:
     """Changes of a board's readings per degree; checked on construction.
@@ -27,6 +49,7 @@ class TemperatureLaw:
         gain_per_c: relative change of each column's currents [1/°C], (M,).
         cell_per_c: relative change of a cell whose target lies `half_s` above `middle_s`, beside that [1/°C].
         middle_s, half_s: of the conductances trained on [S].
+        known: scale of deviations where the temperature is known.
     """
 
     reference_c: float
@@ -36,6 +59,7 @@ class TemperatureLaw:
     cell_per_c: float
     middle_s: float
     half_s: float
+    known: KnownTemperature = ANY_TEMPERATURE
 
     def __post_init__(self) -> None:
         if self.offset_per_c.shape != self.gain_per_c.shape or self.offset_per_c.ndim != 1:
@@ -74,6 +98,8 @@ class TemperatureLaw:
             "cell_per_c": self.cell_per_c,
             "middle_s": self.middle_s,
             "half_s": self.half_s,
+            "known_variance": self.known.variance,
+            "known_inflation": self.known.inflation,
         }
 
     @classmethod
@@ -93,6 +119,10 @@ class TemperatureLaw:
             cell_per_c=float(document["cell_per_c"]),
             middle_s=float(document["middle_s"]),
             half_s=float(document["half_s"]),
+            known=KnownTemperature(
+                variance=float(document.get("known_variance", 1.0)),
+                inflation=float(document.get("known_inflation", 1.0)),
+            ),
         )
         if law.offset_per_c.size != columns:
             raise ShapeError(f"got slopes of {law.offset_per_c.size} columns; allowed: {columns}")

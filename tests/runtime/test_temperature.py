@@ -12,8 +12,10 @@ from exact_surrogate import exact_calibrator, measured
 
 from crosscal.core.errors import InputError, RangeError, ShapeError
 from crosscal.runtime import CellLaw, ProgrammedCalibrator
+from crosscal.runtime.passes import ProgrammedPasses
 from crosscal.runtime.recalibration.vectors import informative_vectors
-from crosscal.runtime.reference.temperature_law import TemperatureLaw
+from crosscal.runtime.reference.temperature_law import KnownTemperature, TemperatureLaw
+from crosscal.runtime.tiles import ProgrammedTiles
 
 ROWS, COLUMNS, NOISE, WARM_C = 9, 13, 3e-4, 41.0
 
@@ -116,3 +118,34 @@ def test_slopes_come_back_from_a_file_as_they_were(calibrator):
         CellLaw.from_json(document, rows=ROWS, columns=COLUMNS)
     document["temperature"] = None
     assert CellLaw.from_json(document, rows=ROWS, columns=COLUMNS).temperature is None
+
+
+def test_deviations_of_a_known_temperature_are_scaled_as_training_found(calibrator, law, rng):
+    known = KnownTemperature(variance=0.25, inflation=1.0)
+    told = replace(calibrator, cell_law=replace(calibrator.cell_law, temperature=replace(law, known=known)))
+    current_a = rng.uniform(0.1, 0.5, (20, ROWS)) @ warm_s(calibrator, law)
+    wide, narrow = (
+        one.at(temperature_c=WARM_C).with_uncertainty(current_a, allow_extrapolation=True)[1].mean()
+        for one in (calibrator, told)
+    )
+    assert narrow == pytest.approx(0.5 * wide, rel=0.05)
+    assert TemperatureLaw.from_json(replace(law, known=known).to_json(), columns=COLUMNS).known == known
+    before = {name: value for name, value in law.to_json().items() if not name.startswith("known")}
+    assert TemperatureLaw.from_json(before, columns=COLUMNS).known.variance == 1.0
+    with pytest.raises(RangeError, match="share of the variance"):
+        KnownTemperature(variance=2.0, inflation=1.0)
+
+
+def test_passes_and_tiles_are_calibrated_at_a_temperature_too(calibrator, law, rng):
+    voltage_v = rng.uniform(0.1, 0.5, (60, ROWS))
+    ideal_a, real_s = voltage_v @ calibrator.conductance_s, warm_s(calibrator, law)
+    whole_a = measured(real_s, voltage_v, NOISE, rng)
+    passes = ProgrammedPasses(calibrator, 1)
+    tiles = ProgrammedTiles(conductance_s=calibrator.conductance_s, tiles=((calibrator,),))
+    for read in (passes, tiles):
+        parts_a = whole_a[:, None]
+        cold, warm = (
+            np.sqrt(np.mean((one(parts_a, allow_extrapolation=True) - ideal_a) ** 2))
+            for one in (read, read.at(temperature_c=WARM_C))
+        )
+        assert warm < 0.3 * cold

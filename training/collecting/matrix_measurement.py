@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from crosscal.core.array_types import Matrix, Vectors
+from crosscal.core.array_types import Vectors
 from crosscal.core.errors import DisturbedError, IncompatibleBoardError, InputError, wanted
 from crosscal.core.port import CrossbarPort
 from crosscal.core.readout import UNUSABLE
@@ -34,7 +34,7 @@ def measure_matrix(port: CrossbarPort, plan: CollectionPlan, index: int) -> Matr
     """
     target_s, voltage_v = plan.draw_matrix(port.shape, index)
     report = port.program(target_s)
-    told = {}
+    told: dict[str, Any] = {}
     if plan.read_back and "READBACK" in port.capabilities:
         told["read_back_s"] = port.read_conductance()
     readout = port.read(voltage_v)
@@ -143,7 +143,7 @@ def _unbelievable(index: int, got: str) -> IncompatibleBoardError:
     )
 
 
-def _truth(port: Any) -> dict[str, Matrix]:
+def _truth(port: Any) -> dict[str, Any]:
     """Ask a simulated board for the state of its cells, by the names of `MatrixRecord`."""
     if "SIM" not in port.capabilities:
         return {}

@@ -18,6 +18,7 @@ from crosscal.runtime import CellLaw
 from crosscal.training.calibrators.read_back_law import blank_law, fit_read_backs
 from crosscal.training.fitting.cell_reads import CellReads, Sizes, log_density, read_cells
 from crosscal.training.fitting.drive_noise import fit_drive_noise
+from crosscal.training.fitting.known_temperature import fit_known_temperature
 from crosscal.training.fitting.mean_read_back import refit_mean
 from crosscal.training.fitting.reading_noise import fit_reading_noise
 from crosscal.training.fitting.temperature_law import fit_temperature_law
@@ -82,13 +83,14 @@ def fit_cell_law(
     temperature_c = np.array(
         [np.nan if data.temperature_c is None else data.temperature_c[k] for data, k in chosen[:count]]
     )
+    temperature = fit_temperature_law(reads, temperature_c, sizes, law.middle_s, read_back, scatters=scatters)
+    if temperature is not None:
+        temperature = fit_known_temperature(tensors_of, chosen[:count], temperature)
     return replace(
         _with_sizes(law, total, sizes, scatters=scatters),
         drive_noise_v=drive_noise_v,
         reading_noise=fit_reading_noise(tensors_of, learned.repeats),
-        temperature=fit_temperature_law(
-            reads, temperature_c, sizes, law.middle_s, read_back, scatters=scatters
-        ),
+        temperature=temperature,
     )
 
 

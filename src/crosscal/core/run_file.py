@@ -139,9 +139,14 @@ def read_run(path: str | PathLike[str]) -> Run:
 
 
 def _repeats(file: h5py.File) -> RepeatedReadings:
-    values = {name: dataset(file, f"{REPEATS}{name}")[:] for name in RepeatedReadings.__slots__}
-    times = {name: float(values.pop(name)[0]) for name in ("reading_s", "spacing_s")}
-    return RepeatedReadings(**values, **times)
+    arrays = {name: dataset(file, f"{REPEATS}{name}")[:] for name in RepeatedReadings.__slots__}
+    return RepeatedReadings(
+        voltage_v=arrays["voltage_v"],
+        current_a=arrays["current_a"],
+        status=arrays["status"],
+        reading_s=float(arrays["reading_s"][0]),
+        spacing_s=float(arrays["spacing_s"][0]),
+    )
 
 
 def _element(values: np.ndarray, k: int) -> Any:

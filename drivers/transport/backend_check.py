@@ -6,7 +6,7 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 
-from pyvisa.ctwrapper import IVIVisaLibrary
+from pyvisa.ctwrapper.highlevel import IVIVisaLibrary
 
 from crosscal.core.errors import InputError, wanted
 

@@ -36,6 +36,7 @@ class KnownTemperature:
 
 
 ANY_TEMPERATURE = KnownTemperature(variance=1.0, inflation=1.0)
+"""As learned over all temperatures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

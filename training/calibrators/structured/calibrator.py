@@ -69,7 +69,7 @@ class Structured(TrainableCalibrator):
         blank = CircuitForm(rows=rows, columns=columns, largest_v=1.0, middle_s=1.0, half_s=1.0)
         for name, size in blank.free_shapes().items():
             self.register_buffer(f"free_{name}", torch.zeros(size))
-        vectors, _ = design_sizes(rows)
+        vectors, _ = design_sizes(rows, columns)
         sizes: dict[str, tuple[int, ...]] = {
             "scales": (len(_SCALES),),
             "rounds": (),
@@ -234,7 +234,7 @@ class Structured(TrainableCalibrator):
         circuit = self.circuit.single().on(backend)
         design = SurrogateDesign(
             inputs=self.design_inputs.numpy(),
-            common=design_sizes(circuit.form.rows)[1],
+            common=design_sizes(circuit.form.rows, circuit.form.columns)[1],
             drive_v=self.design_drive_v.numpy(),
             orthogonal=self.orthogonal.numpy(),
             rounds=int(self.gradient_rounds),

@@ -205,7 +205,7 @@ def test_refuses_a_run_without_a_usable_vector() -> None:
 
 
 def test_there_are_more_design_vectors_than_coefficients() -> None:
-    for rows in (1, 8, 64, 200):
-        vectors, together = design_sizes(rows)
+    for rows, columns in [(rows, columns) for rows in (1, 8, 64, 200) for columns in (2, 64)]:
+        vectors, together = design_sizes(rows, columns)
         assert vectors - together > 2.5 * (3 + 6 * rows)
         assert vectors % 32 == 0

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from crosscal.core.readout import row_groups
 from crosscal.runtime import InverseTensors
 from crosscal.training import Measurements
+from crosscal.training.calibrators.structured import surrogate_design
 from crosscal.training.calibrators.structured.calibrator import Structured
 from crosscal.training.calibrators.structured.circuit import Circuit, CircuitForm
 from crosscal.training.calibrators.structured.derivatives import predicted
@@ -93,3 +95,12 @@ def test_uncertain_inputs_are_expected_to_read_as_they_do_on_average() -> None:
     np.testing.assert_allclose(
         tensors.prediction_bias, lifted, atol=0.05 * np.abs(tensors.prediction_bias).max()
     )
+
+
+def test_every_second_sparse_vector_of_a_tall_array_drives_the_rows_of_a_pass():
+    drawn_v = np.random.default_rng(2).uniform(0.1, 0.5, (36, 12))
+    kept_v = surrogate_design._sparse(drawn_v, 0.0, (2, 3, 4), np.random.default_rng(3))
+    groups = {tuple(group) for passes in (2, 3, 4) for group in row_groups(12, passes)}
+    assert {tuple(np.flatnonzero(v)) for v in kept_v[::2]} == groups
+    as_before_v = surrogate_design._sparse(drawn_v, 0.0, (), np.random.default_rng(3))
+    np.testing.assert_array_equal(kept_v[1::2], as_before_v[1::2])

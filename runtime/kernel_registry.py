@@ -35,7 +35,7 @@ def fold_of(kind: str, document: Mapping[str, Any] | None) -> Fold | None:
 
             return ConcatSquashFold.from_json(document)
         if kind in ("structured", "whitebox"):
-            with announce_compilation(kind, about_s=8):
+            with announce_compilation(kind, about_s=12):
                 from crosscal.runtime.inverse.fold import InverseFold
 
             return InverseFold.from_json(document)

@@ -38,7 +38,14 @@ NOISE = 1e-4
 MATRICES, VECTORS, SEED = 12, 100, 1
 READS, BATCH, UNCERTAIN, REFERENCE_VECTORS = 400, 100, 40, 10
 SIZES = ("8x8", "16x16", "24x40", "64x64", "128x128")
-GROWS = ("train_s", "program_s", "load_s", "read_us", "batch_us", "uncertain_us")
+LABELS = {
+    "train_s": "train",
+    "program_s": "program",
+    "load_s": "load",
+    "read_us": "one read",
+    "batch_us": "read of 100, each",
+    "uncertain_us": "with deviations",
+}
 HEADINGS = {
     "size": "size",
     "train_s": "train [s]",
@@ -167,19 +174,23 @@ def exponents(found: dict[str, dict[str, float]]) -> dict[str, float]:
         return {}
     (one, first), (two, last) = list(found.items())[-2:]
     sides = [np.sqrt(np.prod([int(lines) for lines in size.split("x")])) for size in (one, two)]
-    return {name: float(np.log(last[name] / first[name]) / np.log(sides[1] / sides[0])) for name in GROWS}
+    return {name: float(np.log(last[name] / first[name]) / np.log(sides[1] / sides[0])) for name in LABELS}
 
 
 def draw(found: dict[str, dict[str, float]], path: Path) -> None:
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(6, 4))
+    figure, axes = plt.subplots(figsize=(7.5, 4))
     sides = [np.sqrt(np.prod([int(lines) for lines in size.split("x")])) for size in found]
-    for name in GROWS:
+    grows = exponents(found)
+    for name in LABELS:
         scale = 1e-6 if name.endswith("_us") else 1.0
-        axes.loglog(sides, [scale * one[name] for one in found.values()], "o-", label=name.rsplit("_", 1)[0])
-    axes.set(xlabel="square root of the number of cells", ylabel="time of one thread [s]")
-    axes.legend()
+        label = LABELS[name] + (f", power {grows[name]:.1f}" if grows else "")
+        axes.loglog(sides, [scale * one[name] for one in found.values()], "o-", label=label)
+    axes.set_xticks(sides, found)
+    axes.minorticks_off()
+    axes.set(xlabel="array, by the square root of its number of cells", ylabel="time of one thread [s]")
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     figure.tight_layout()
     figure.savefig(path, dpi=120)
 

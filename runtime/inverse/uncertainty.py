@@ -92,7 +92,7 @@ class Uncertainty:
         if getattr(deviate, "signatures", True):
             deviate(*given, self._prior, self._rules(), variance_a2)
         else:
-            with announce_compilation("deviations", about_s=6):
+            with announce_compilation("deviations", about_s=8):
                 deviate(*given, self._prior, self._rules(), variance_a2)
         return float(self._tensors.inflation[0]) * np.sqrt(variance_a2)
 

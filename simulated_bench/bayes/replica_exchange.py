@@ -71,6 +71,7 @@ def draw_by_exchange(
     drawn_v = np.empty((readings, sweeps, rows))
     for sweep in range(-warm_up, sweeps):
         trial_v, trial_guess = voltage_v, guess
+        one = np.zeros((readings, levels), dtype=bool)
         for _ in range(1 if surrogate is None else inner):
             one = rng.random((readings, levels)) < _ALONG_ONE_AXIS
             step_v = np.einsum("rlij,rlj->rli", axes, _steps(rng, one, length, rows))

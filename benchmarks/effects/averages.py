@@ -11,9 +11,13 @@ medians over matrices of the NMSE and of the root mean square of errors relative
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+
+sys.path.append(str(Path(__file__).parents[1]))
 from study_boards.scores import Scores, stated
 from study_boards.trained import TrainedBoard, add_options, trained_boards
 
@@ -53,7 +57,7 @@ def compare(
     board: Board, trained: TrainedBoard, known: int, scores: Scores, rng: np.random.Generator
 ) -> None:
     """Recalibrate one matrix and read it, with each number of averages."""
-    low_s, high_s = trained.calibrator.conductance_range_s
+    low_s, high_s = trained.calibrator.conductance_range_s or (1e-6, 25e-6)
     target_s = rng.uniform(low_s, high_s, board.shape)
     board.program(target_s)
     board.simulation.advance_time(AGE_S)

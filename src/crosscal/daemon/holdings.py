@@ -8,6 +8,7 @@ from crosscal.daemon.checking import load_calibrator, require_board_of_store
 from crosscal.daemon.settings import DaemonSettings
 from crosscal.drivers.transport.port_lock import PortLock
 from crosscal.firmware_models.serving.tcp_port import TcpPort
+from crosscal.runtime import Calibrator, Uncertain
 from crosscal.runtime.store import Store
 
 
@@ -28,6 +29,7 @@ class Holdings:
 
     def __init__(self, settings: DaemonSettings) -> None:
         self.calibrator = load_calibrator(settings.calibrator_path)
+        _compile_deviations(self.calibrator)
         with ExitStack() as held:
             held.callback(PortLock(settings.board).release)
             self.store = Store.open(settings.store_path)
@@ -40,3 +42,14 @@ class Holdings:
     def release(self) -> None:
         """Give them back, the store first."""
         self._held.close()
+
+
+def _compile_deviations(calibrator: Calibrator) -> None:
+    """Let kernels compile that the first client's read would otherwise wait for, once on a machine."""
+    known = calibrator.metadata
+    if known is None:
+        return
+    probes = known.parity_probes
+    programmed = calibrator.program(probes.conductance_s[0], allow_extrapolation=True)
+    if isinstance(programmed.correction, Uncertain):
+        programmed.with_uncertainty(probes.current_a[0, :1], allow_extrapolation=True)

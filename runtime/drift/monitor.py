@@ -231,8 +231,11 @@ class DriftMonitor:
         interval.
 
         Args:
-            programmed, run_length, interval_s, temperature_c: as for a new one.
+            programmed: the calibrator, as for a new one.
             memory: of an earlier monitor.
+            run_length: as for a new one.
+            interval_s: as for a new one [s].
+            temperature_c: as for a new one [°C].
 
         Raises:
             InputError: a memory of another array, or of another shortest interval.

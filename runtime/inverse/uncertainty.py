@@ -50,9 +50,6 @@ _CHUNK = 32
 _BY_CHANCE = 15.0
 """Minus the logarithm of how often, at most, an ordinary reading is taken for one without explanation."""
 
-_BY_CHANCE = 15.0
-"""Minus the logarithm of how often, at most, an ordinary reading is taken for one without explanation."""
-
 # Stated deviations are insensitive to the length of a step between 0.25 and 1, to its limits between half and
 # twice these and to the unlikelihood that ends a walk between 8 and 30 (`python benchmarks/constants.py
 # uncertainty`). `LIKELIEST` keeps the exponential within float64.

@@ -68,8 +68,9 @@ def _repeated(port: Any, plan: CollectionPlan, voltage_v: Vectors) -> RepeatedRe
     readout = port.read(np.repeat(vector_v[None], plan.repeats, axis=0))
     took_s = (time.monotonic() - begun_s) / plan.repeats
     settings = port.settings()
-    # A board without these settings takes as long as it takes.
-    reading_s = settings.get("SENS:CURR:APER", took_s) * settings.get("SENS:AVER:COUN", 1)
+    aperture_s = settings.get("SENS:CURR:APER")
+    # A board without that setting takes as long as it takes, for all that it averages.
+    reading_s = took_s if aperture_s is None else aperture_s * settings.get("SENS:AVER:COUN", 1)
     dwell_s = settings.get("SOUR:SEQ:DWEL")
     return RepeatedReadings(
         voltage_v=vector_v,

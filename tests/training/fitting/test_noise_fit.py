@@ -41,3 +41,18 @@ def test_repeats_tell_white_noise_from_that_of_cells(rng):
 def test_a_few_repeats_with_a_common_shift_are_not_taken_for_slow_noise(rng):
     law = most_probable_noise(1e-3 * rng.standard_normal((20, COLUMNS)) + 5.0, SQUARES, **TIMES)
     assert law.cell_per_fold == 0.0
+
+
+@pytest.mark.parametrize("ratio", [4.0, 8.0, 30.0])
+def test_white_noise_that_differs_from_column_to_column_is_no_slow_noise(ratio, rng):
+    size = np.linspace(1.0, ratio, COLUMNS)
+    size /= np.sqrt(np.mean(size**2))
+    white = 1e-3 * size * rng.standard_normal((REPEATS, COLUMNS))
+    law = most_probable_noise(white, 1e-2 * size**2, **TIMES)
+    assert law.cell_per_fold == 0.0
+    assert law.white == pytest.approx(1e-6, rel=0.15)
+
+
+def test_where_no_cell_adds_to_a_reading_its_noise_is_white(rng):
+    law = most_probable_noise(rng.standard_normal((REPEATS, COLUMNS)), 0.0 * SQUARES, **TIMES)
+    assert law.cell_per_fold == 0.0

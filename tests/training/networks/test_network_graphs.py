@@ -312,6 +312,16 @@ def test_dropout_is_run_in_inference_and_refused_where_training_mode_asks_for_it
         assert "Dropout" in {node.operator for node in graph_of_model(model, "net").nodes}
 
 
+def test_dropout_of_weights_is_looked_at_too() -> None:
+    nodes = [
+        helper.make_node("Dropout", ["w", "ratio", "train"], ["w2"], name="odd"),
+        helper.make_node("Gemm", ["x", "w2"], ["y"], name="product"),
+    ]
+    constants = {"w": np.ones((4, 4), np.float32), "ratio": np.float32(0.5), "train": np.array(True)}
+    with pytest.raises(InputError, match="training_mode = true in node 'odd'"):
+        graph_of_model(model_of(nodes, constants, ("n", 4)), "net")
+
+
 def test_every_operator_that_onnx_gives_attributes_has_those_it_understands_declared() -> None:
     assert set(ATTRIBUTES) - {"Constant"} <= set(OPERATORS)
     for operator in OPERATORS:

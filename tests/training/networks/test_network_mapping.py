@@ -14,9 +14,11 @@ from crosscal.core.errors import FileFormatError, InputError, RangeError, Settin
 from crosscal.core.network.cell_profile import CellProfile, cell_profile_names, load_cell_profile
 from crosscal.core.network.input_coding import InputCoding
 from crosscal.training.networks.data import fit_shape, read_data
+from crosscal.training.networks.graph.graph import Graph, Node
 from crosscal.training.networks.mapping.level_table import level_table
 from crosscal.training.networks.mapping.mapped_file import load_mapped, save_mapped
 from crosscal.training.networks.mapping.mapper import map_network
+from crosscal.training.networks.mapping.matrix_layer import split_matrix_layers
 from crosscal.training.networks.mapping.options import DIFFERENTIAL, OFFSET, MappingOptions
 from crosscal.training.networks.mapping.ranges import InputRange, whole_numbers
 from crosscal.training.networks.mapping.weight_codes import encode_weights
@@ -217,3 +219,22 @@ def test_every_name_of_the_package_can_be_imported() -> None:
     assert len(networks.__all__) >= 10
     for name in networks.__all__:
         assert getattr(networks, name) is not None
+
+
+@pytest.mark.parametrize(
+    ("shape", "attributes", "message"),
+    [
+        ((6, 2, 3, 3), {"group": 4}, r"node 'odd' with group = 4 and 6 outputs; allowed: .*equally many"),
+        ((6, 2, 3, 3), {"group": 0}, "node 'odd' with group = 0"),
+        ((6, 2, 3, 3), {"kernel_shape": [5, 5]}, r"kernel_shape = \[5, 5\] and weights of \[3, 3\]"),
+        ((6, 0, 3, 3), {}, r"node 'odd' with weights of shape \(6, 0, 3, 3\)"),
+    ],
+)
+def test_a_convolution_whose_attributes_do_not_fit_its_weights_is_refused(shape, attributes, message) -> None:
+    node = Node(operator="Conv", name="odd", inputs=("x", "w"), outputs=("y",), attributes=attributes)
+    weights = {"w": np.ones(shape, np.float32)}
+    graph = Graph(
+        nodes=(node,), constants=weights, input="x", input_shape=(2, 8, 8), fixed_batch=None, output="y"
+    )
+    with pytest.raises(InputError, match=message):
+        split_matrix_layers(graph)

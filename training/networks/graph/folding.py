@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -22,7 +23,8 @@ def fold_constants(graph: Graph) -> Graph:
     """
     constants, kept = dict(graph.constants), []
     for node in graph.nodes:
-        if node.inputs and all(not name or name in constants for name in node.inputs):
+        foldable = node.inputs and all(not name or name in constants for name in node.inputs)
+        if foldable and not asks_for_dropout(node, constants):
             values = [
                 None if not name else torch.from_numpy(np.array(constants[name])) for name in node.inputs
             ]
@@ -43,6 +45,12 @@ def fold_constants(graph: Graph) -> Graph:
         nodes=tuple(reversed(used)),
         constants={name: _single(value) for name, value in constants.items() if name in needed},
     )
+
+
+def asks_for_dropout(node: Node, constants: Mapping[str, np.ndarray]) -> bool:
+    """Whether a node drops values in inference too, or may: its third input is true, or is no constant."""
+    asked = node.inputs[2] if node.operator == "Dropout" and len(node.inputs) > 2 else ""
+    return bool(asked) and (asked not in constants or bool(np.any(constants[asked])))
 
 
 def _evaluated(node: Node, values: list[Tensor | None]) -> Tensor | tuple[Tensor, ...]:

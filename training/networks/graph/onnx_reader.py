@@ -11,7 +11,7 @@ import numpy as np
 
 from crosscal.core.errors import FileFormatError, InputError, wanted
 from crosscal.training.networks.graph.attributes import require_understood
-from crosscal.training.networks.graph.folding import fold_constants
+from crosscal.training.networks.graph.folding import asks_for_dropout, fold_constants
 from crosscal.training.networks.graph.graph import Graph, Node
 from crosscal.training.networks.graph.operators import OPERATORS
 
@@ -137,8 +137,8 @@ def graph_of_model(model: Any, origin: str) -> Graph:
 def _require_inference(graph: Graph) -> None:
     """Refuse dropout that a network asks for in inference too: its third input, before any chip runs it."""
     for node in graph.nodes:
-        asked = node.inputs[2] if node.operator == "Dropout" and len(node.inputs) > 2 else ""
-        if asked and (asked not in graph.constants or bool(np.any(graph.constants[asked]))):
+        if asks_for_dropout(node, graph.constants):
+            asked = node.inputs[2]
             got = f"Dropout with training_mode = {'true' if asked in graph.constants else asked}"
             got = f"{got} in node {node.name!r}"
             remedy = "export the network for inference, or replace that layer"

@@ -174,11 +174,22 @@ def _layer_of(node: Node, constants: dict[str, np.ndarray]) -> MatrixLayer | Non
         return None
     bias = constants[given].astype(np.float32) if given else np.zeros(1, dtype=np.float32)
     attributes = node.attributes
+    if weight.size == 0:
+        got = f"node {node.name!r} with weights of shape {weight.shape}"
+        raise InputError(wanted(got=got, allowed="at least one weight", remedy="export the network again"))
     if node.operator == "Conv":
         groups, window = attributes.get("group", 1), tuple(weight.shape[2:])
         if len(window) not in (1, 2):
             got = f"node {node.name!r}, a convolution over {len(window)} axes"
             raise InputError(wanted(got=got, allowed="1 or 2 axes", remedy="replace that layer"))
+        if groups < 1 or weight.shape[0] % groups:
+            got = f"node {node.name!r} with group = {groups} and {weight.shape[0]} outputs"
+            allowed = "groups of equally many outputs"
+            raise InputError(wanted(got=got, allowed=allowed, remedy="export the network again"))
+        if (stated := attributes.get("kernel_shape")) is not None and tuple(stated) != window:
+            got = f"node {node.name!r} with kernel_shape = {list(stated)} and weights of {list(window)}"
+            allowed = "a kernel_shape that is the weights'"
+            raise InputError(wanted(got=got, allowed=allowed, remedy="export the network again"))
         matrix = weight.reshape(groups, weight.shape[0] // groups, -1)
         kept = {k: v for k, v in attributes.items() if k in ("strides", "pads", "dilations", "auto_pad")}
     else:

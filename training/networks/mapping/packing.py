@@ -40,10 +40,14 @@ def pack_groups(layer: MatrixLayer, options: MappingOptions) -> MatrixLayer:
 
 def _quiet(layer: MatrixLayer, options: MappingOptions) -> int:
     """Return the most groups whose empty cells scatter no more than those of the weights."""
-    encoded = encode_weights(layer.weight[0], replace(options, read_back=False), DIFFERENTIAL, layer.factor)
+    apart = replace(options, read_back=False)
     by_code = (options.cells.deviation / options.cells.unit) ** 2
-    own = float((by_code[encoded.codes].sum(axis=3) @ encoded.significance**2).mean())
-    empty = float(2 * by_code[0] * (encoded.significance**2).sum())
+    own, empty = 0.0, 0.0
+    for weight in layer.weight:
+        encoded = encode_weights(weight, apart, DIFFERENTIAL, layer.factor)
+        squared = encoded.significance**2
+        own += float((by_code[encoded.codes].sum(axis=3) @ squared).mean())
+        empty += float(2 * by_code[0] * squared.sum())
     return layer.groups if empty == 0 else min(layer.groups, 1 + int(own / empty))
 
 

@@ -14,6 +14,7 @@ from crosscal.runtime import (
     RecalibrationReport,
 )
 from crosscal.runtime.recalibration.posterior import CELLS, GAIN
+from crosscal.runtime.reference.reading_noise import MOST_AVERAGES
 
 _SHOWN = 8  # columns by number: a line of 80 characters
 
@@ -84,7 +85,7 @@ def describe_shortfall(done: BoardRecalibration, plan: RecalibrationPlan) -> str
 
 
 def _averaging(done: BoardRecalibration) -> str:
-    if done.enough_averages is None:
+    if done.enough_averages is None or done.enough_averages >= MOST_AVERAGES:
         return "have the board average more readings"
     present, enough = done.calibrator.conditions.averages, done.enough_averages
     if present >= enough:

@@ -114,7 +114,9 @@ def sampled(bench: Path, run: Run, matrix: int, given: argparse.Namespace) -> tu
 
 def matrix_figures(bench: Path, run: Run, matrix: int, given: argparse.Namespace) -> dict[str, list[float]]:
     """Sample one matrix and compare calibrators with it, unless that is kept."""
-    kept = bench.with_name(f"matrix_{matrix}_{given.sweeps}_{given.inner}_{given.particles}.json")
+    deciding = ("seed", "vectors", "sequential", "sweeps", "inner", "levels", "particles")
+    settings = "_".join(str(getattr(given, name)) for name in deciding)
+    kept = bench.with_name(f"matrix_{matrix}_{settings}.json")
     if not kept.exists():
         risk, again = sampled(bench, run, matrix, given)
         figures = {

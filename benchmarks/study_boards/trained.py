@@ -104,10 +104,11 @@ def _measured(
         )
         collect_simulated(bench, path, plan, resume=False)
     run = read_run(path)
-    if (run.plan.matrices, run.plan.vectors) != (matrices, vectors):
+    held = (run.plan.matrices, run.plan.vectors, run.plan.repeats)
+    if held != (matrices, vectors, repeats):
         raise SystemExit(
-            f"{path} holds {run.plan.matrices} matrices × {run.plan.vectors} vectors, "
-            f"not {matrices} × {vectors}: give --keep another folder"
+            f"{path} holds {held[0]} matrices × {held[1]} vectors and {held[2]} repeats, "
+            f"not {matrices} × {vectors} and {repeats}: give --keep another folder"
         )
     return run
 

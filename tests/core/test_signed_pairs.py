@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import crosscal
@@ -13,6 +13,7 @@ from crosscal.core.errors import InputError, RangeError, ShapeError
 LIMITS_S = (2e-6, 100e-6)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a pause of a busy machine is no fault of the inputs
 @given(
     rows=st.integers(1, 6),
     columns=st.integers(1, 6),
